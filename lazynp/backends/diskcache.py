@@ -1,0 +1,251 @@
+"""The disk cache: small files named by key, safe under killed writers, concurrent readers, truncation and read-only directories.
+
+    put(key, suffix, payload)      get(key, suffix) -> bytes | None      locate(key, suffix) -> path | None
+    with writing(key, suffix) as path: ...      clear()      entries() -> list[Entry]      directory() -> str
+
+Layout: `<cache_dir>/<code version>/<key><suffix>`. A file is its payload and a 16-byte trailer (magic, length, CRC-32), so a truncated
+or damaged file is seen before it is used: to dlopen a truncated shared object ends the process with SIGBUS. ELF allows the trailer.
+Writers rename a finished temporary file; readers take no locks. Above `settings.cache_size_mb` the files used longest ago go first.
+"""
+
+import atexit
+import os
+import shutil
+import struct
+import sys
+import tempfile
+import time
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from lazynp.config import settings
+from lazynp.errors import PerformanceWarning
+
+_TRAILER = struct.Struct("<4sQI")
+_MAGIC = b"lzC1"
+_TOUCH_SECONDS = 600.0
+_STALE_SECONDS = 3600.0
+_TRIM_EVERY = 64
+
+
+class Entry(NamedTuple):
+    """One file of the cache. size in bytes, used: time of the last use in seconds since the epoch."""
+
+    key: str
+    suffix: str
+    path: str
+    size: int
+    used: float
+
+
+_version: str | None = None
+_private: tuple[int, str] | None = None
+_puts = 0
+
+
+def code_version() -> str:
+    """The name of the directory of this very code: made of size and time of every source file, so that an edit starts afresh."""
+    global _version
+    if _version is None:
+        package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        stamps = sorted(_stamps(package, ""))
+        _version = f"v1-{zlib.crc32(repr(stamps).encode()):08x}"
+    return _version
+
+
+def _stamps(directory: str, prefix: str) -> Iterator[tuple[str, int, int]]:
+    with os.scandir(directory) as found:
+        for item in found:
+            if item.name.endswith(".py"):
+                stat = item.stat()
+                yield prefix + item.name, stat.st_size, stat.st_mtime_ns
+            elif item.is_dir() and item.name != "__pycache__":
+                yield from _stamps(item.path, f"{prefix}{item.name}/")
+
+
+def root() -> str:
+    """The cache of all versions: settings.cache_dir, else the user's cache directory."""
+    return settings.cache_dir or _user_cache_dir()
+
+
+def _user_cache_dir() -> str:
+    """XDG base directory on Linux, spelled out because importing platformdirs costs 13 ms of a warm start; platformdirs elsewhere."""
+    if sys.platform == "linux":
+        base = os.environ.get("XDG_CACHE_HOME", "")
+        return os.path.join(base if os.path.isabs(base) else os.path.expanduser("~/.cache"), "lazynp")
+    import platformdirs  # noqa: PLC0415
+
+    return platformdirs.user_cache_dir("lazynp")
+
+
+def directory() -> str:
+    """Where new files go: the cache directory, or a private temporary one if that cannot be written (one warning)."""
+    if _private is not None and _private[0] == os.getpid():
+        return _private[1]
+    wanted = os.path.join(root(), code_version())
+    try:
+        os.makedirs(wanted, mode=0o700, exist_ok=True)
+    except OSError as error:
+        return _go_private(error)
+    return wanted if os.access(wanted, os.W_OK | os.X_OK) else _go_private(PermissionError(f"not writable: {wanted}"))
+
+
+def _go_private(error: OSError) -> str:
+    global _private
+    path = tempfile.mkdtemp(prefix="lazynp-")
+    _private = (os.getpid(), path)
+    atexit.register(_remove_private, os.getpid(), path)
+    warnings.warn(f"lazynp: programs compiled now are not kept for the next process: {error}", PerformanceWarning, stacklevel=3)
+    return path
+
+
+def _remove_private(pid: int, path: str) -> None:
+    """At exit, in the process that made it: a forked child must not remove its parent's directory."""
+    if pid == os.getpid():
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _candidates(key: str, suffix: str) -> list[str]:
+    places = [os.path.join(root(), code_version())]
+    if _private is not None:
+        places.append(_private[1])
+    return [os.path.join(place, key + suffix) for place in places]
+
+
+def _read(path: str) -> bytes | None:
+    """The payload of an intact file and a note of its use; None if it is absent, truncated or damaged."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+            used = os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return None
+    if len(data) < _TRAILER.size:
+        return None
+    payload = data[: -_TRAILER.size]
+    if _TRAILER.unpack(data[-_TRAILER.size :]) != (_MAGIC, len(payload), zlib.crc32(payload)):
+        return None
+    if time.time() - used > _TOUCH_SECONDS:
+        _touch(path)
+    return payload
+
+
+def _touch(path: str) -> None:
+    """Mark as used. A cache that is read-only or being trimmed by another process simply keeps the old time."""
+    try:
+        os.utime(path)
+    except OSError:
+        return
+
+
+def find(key: str, suffix: str) -> tuple[str, bytes] | None:
+    """(path, payload) of an intact entry, or None."""
+    for path in _candidates(key, suffix):
+        payload = _read(path)
+        if payload is not None:
+            return path, payload
+    return None
+
+
+def get(key: str, suffix: str) -> bytes | None:
+    """The payload of an intact entry, or None."""
+    found = find(key, suffix)
+    return None if found is None else found[1]
+
+
+def locate(key: str, suffix: str) -> str | None:
+    """The path of an intact entry, or None."""
+    found = find(key, suffix)
+    return None if found is None else found[0]
+
+
+@contextmanager
+def writing(key: str, suffix: str) -> Iterator[str]:
+    """Yields the path of a temporary file for the block to fill; afterwards seals it and renames it to its name.
+    If the block raises, nothing appears under the name. The final path is `locate(key, suffix)`."""
+    handle, path = tempfile.mkstemp(prefix=f"{key[:16]}-", suffix=".tmp", dir=directory())
+    os.close(handle)
+    try:
+        yield path
+        with open(path, "r+b") as file:
+            payload = file.read()
+            file.write(_TRAILER.pack(_MAGIC, len(payload), zlib.crc32(payload)))
+        os.replace(path, os.path.join(os.path.dirname(path), key + suffix))
+    except BaseException:
+        _unlink(path)
+        raise
+    _count_put()
+
+
+def put(key: str, suffix: str, payload: bytes) -> None:
+    """Store payload under key + suffix; the last writer wins."""
+    with writing(key, suffix) as path, open(path, "wb") as file:
+        file.write(payload)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+def _count_put() -> None:
+    """Trim at the first write of a process and then now and then: a scan of the directory per write would cost more than the write."""
+    global _puts
+    if _puts % _TRIM_EVERY == 0:
+        trim()
+    _puts += 1
+
+
+def _scan(place: str) -> Iterator[os.DirEntry[str]]:
+    """Files one or two levels below place; what disappears meanwhile is left out."""
+    try:
+        found = list(os.scandir(place))
+    except OSError:
+        return
+    for item in found:
+        if item.is_dir(follow_symlinks=False) and item.name.startswith("v1-"):
+            yield from _scan(item.path)
+        elif item.is_file(follow_symlinks=False):
+            yield item
+
+
+def entries() -> list[Entry]:
+    """Every finished file of every version, least recently used first."""
+    found = []
+    for place in [root()] + ([_private[1]] if _private is not None else []):
+        for item in _scan(place):
+            key, dot, suffix = item.name.partition(".")
+            try:
+                stat = item.stat()
+            except FileNotFoundError:
+                continue
+            if dot and suffix != "tmp":
+                found.append(Entry(key, dot + suffix, item.path, stat.st_size, stat.st_mtime))
+    return sorted(found, key=lambda entry: entry.used)
+
+
+def trim() -> None:
+    """Remove the files used longest ago until 9/10 of settings.cache_size_mb is kept, and what killed writers left an hour ago."""
+    limit = settings.cache_size_mb << 20
+    found = entries()
+    total = sum(entry.size for entry in found)
+    if total > limit:
+        for entry in found:
+            if total <= limit * 9 // 10:
+                break
+            _unlink(entry.path)
+            total -= entry.size
+    for item in _scan(root()):
+        if item.name.endswith(".tmp") and time.time() - item.stat().st_mtime > _STALE_SECONDS:
+            _unlink(item.path)
+
+
+def clear() -> None:
+    """Remove every entry of every version."""
+    for entry in entries():
+        _unlink(entry.path)

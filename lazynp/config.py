@@ -1,0 +1,109 @@
+"""Settings. Each is a field of `Settings`, a keyword of `with lazynp.config(...)` and an environment variable LAZYNP_<NAME>."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(slots=True)
+class Settings:
+    """Everything that can be set. Types are taken from the defaults; None means "decide by yourself"."""
+
+    lazy_threshold: int = 16384
+    """Arrays with fewer elements are computed at once through NumPy; 0 makes everything lazy."""
+    tiny_threshold: int = 16
+    """Results with at most so many elements are NumPy's own arrays (unless lazy_threshold is 0)."""
+    pending_nodes: int = 4096
+    """Pending work is run when it reaches so many nodes."""
+    pending_bytes: int = 1 << 30
+    """Pending work is run when its results would hold so many bytes."""
+    level: str = "stable"
+    """Which rewrites may run: "exact", "stable" (only more accurate) or "fast" (reassociation)."""
+    backend: str = "c"
+    """"c", or "reference": the NumPy interpreter."""
+    cc: str = ""
+    """The C compiler; empty: gcc, clang or the ziglang wheel, whichever is found first. "none": no compiler."""
+    cache_dir: str = ""
+    """Where compiled programs are kept; empty: the user's cache directory."""
+    cache_size_mb: int = 1024
+    """The disk cache removes its oldest programs above this size."""
+    memory_cache: int = 1024
+    """How many compiled programs a process keeps."""
+    threads: int = 0
+    """Threads of a parallel kernel; 0: OMP_NUM_THREADS, affinity and cgroup quota decide."""
+    parallel_threshold: int = 65536
+    """Elements below which a kernel stays on one thread."""
+    fold_limit: int = 4096
+    """Constant subexpressions are computed while compiling up to so many elements."""
+    verify: bool = False
+    """Check every graph between passes (the tests do)."""
+
+    def replace(self, **changes: Any) -> dict[str, Any]:
+        """Set the given fields; returns their old values. Raises TypeError for an unknown name or a value of another type."""
+        old = {}
+        for name, value in changes.items():
+            if name not in _TYPES:
+                raise TypeError(f"lazynp.config() got an unexpected setting {name!r}; known: {', '.join(sorted(_TYPES))}")
+            if not isinstance(value, _TYPES[name]):
+                raise TypeError(f"lazynp.config({name}=...) expects {_TYPES[name].__name__}, got {value!r}")
+            if name in _CHOICES and value not in _CHOICES[name]:
+                raise ValueError(f"lazynp.config({name}=...) expects one of {_CHOICES[name]}, got {value!r}")
+        for name, value in changes.items():
+            old[name] = getattr(self, name)
+            setattr(self, name, value)
+        return old
+
+
+_TYPES = {field.name: field.type for field in fields(Settings)}
+_CHOICES = {"level": ("exact", "stable", "fast"), "backend": ("c", "reference")}
+
+
+def _from_environment() -> Settings:
+    loaded = Settings()
+    for name, kind in _TYPES.items():
+        text = os.environ.get(f"LAZYNP_{name.upper()}")
+        if text is not None:
+            loaded.replace(**{name: _parse(name, kind, text)})
+    return loaded
+
+
+def _parse(name: str, kind: Any, text: str) -> Any:
+    if kind is bool:
+        return text.strip().lower() not in ("", "0", "false", "no", "off")
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"environment variable LAZYNP_{name.upper()}={text!r} is not {kind.__name__}") from None
+
+
+settings = _from_environment()
+
+
+class Config:
+    """`lazynp.config`: read a setting as an attribute, change some for a block of code by calling it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(settings, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        settings.replace(**{name: value})
+
+    def __dir__(self) -> list[str]:
+        return sorted(_TYPES)
+
+    @contextmanager
+    def __call__(self, **changes: Any) -> Iterator[Settings]:
+        """with config(lazy_threshold=0): ...   sets for the block, restores after it, also when the block raises."""
+        old = settings.replace(**changes)
+        try:
+            yield settings
+        finally:
+            settings.replace(**old)
+
+    def __repr__(self) -> str:
+        return f"lazynp.config: {settings!r}"
+
+
+config = Config()

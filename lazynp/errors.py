@@ -1,0 +1,82 @@
+"""Exception and warning classes, and the question they all ask: which line of the user's program was it?"""
+
+import os
+import sys
+from types import CodeType
+from typing import NamedTuple
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_NUMPY = os.sep + os.path.join("numpy", "")
+
+
+class LazynpError(Exception):
+    """Base of the errors that are lazynp's own. Errors that NumPy knows keep NumPy's class."""
+
+
+class CompileError(LazynpError):
+    """The C compiler refused generated code: a defect of lazynp, never of the user's program."""
+
+
+class VerifyError(LazynpError):
+    """A graph breaks an invariant of its dialect: a defect of lazynp."""
+
+
+class CaptureError(LazynpError, TypeError):
+    """A traced function asked for a value that exists only at run time."""
+
+
+class PerformanceWarning(UserWarning):
+    """The program is right but slower than it could be; says which line and what to write instead."""
+
+
+class FallbackWarning(UserWarning):
+    """A function ran through NumPy instead of compiled code."""
+
+
+class Where(NamedTuple):
+    """A position in the user's program. Resolved to a line number only when somebody asks."""
+
+    code: CodeType
+    instruction: int
+
+    @property
+    def filename(self) -> str:
+        return self.code.co_filename
+
+    @property
+    def line(self) -> int:
+        for start, end, line in self.code.co_lines():
+            if start <= self.instruction < end and line is not None:
+                return line
+        return self.code.co_firstlineno
+
+    def __str__(self) -> str:
+        return f'File "{self.filename}", line {self.line}, in {self.code.co_name}'
+
+
+_ours: dict[CodeType, bool] = {}
+
+
+def _is_ours(code: CodeType) -> bool:
+    """Whether a frame belongs to lazynp or to NumPy's dispatch, so that the user's line lies further out."""
+    known = _ours.get(code)
+    if known is None:
+        name = code.co_filename
+        known = name.startswith(_PACKAGE) or name.startswith("<lazynp") or name.startswith("<__array_function__")
+        known = _ours[code] = known or _NUMPY in name
+    return known
+
+
+def user_position(depth: int = 1) -> Where | None:
+    """The innermost frame outside lazynp and NumPy; None when there is none (embedded interpreters)."""
+    frame = sys._getframe(depth)
+    while frame is not None and _is_ours(frame.f_code):
+        frame = frame.f_back
+    return None if frame is None else Where(frame.f_code, frame.f_lasti)
+
+
+def with_origin(error: BaseException, where: Where | None) -> BaseException:
+    """The same error, with a note that names the line which created the failing operation."""
+    if where is not None:
+        error.add_note(f"lazynp: the operation was created at {where}")
+    return error

@@ -1,0 +1,43 @@
+"""What a node produces: a shape, whose sizes may be known only at run time, and a concrete dtype."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from lazynp.ir.node import Node
+
+Dim: TypeAlias = "int | Node"
+Shape: TypeAlias = "tuple[Dim, ...]"
+
+LAZY_DTYPES = frozenset(np.dtype(code) for code in "?bhilqBHILQefdFD")
+"""The dtypes that graphs compute with. Everything else (longdouble, strings, objects, dates, records) stays with NumPy."""
+
+
+class ArrayType(NamedTuple):
+    """shape: a tuple of int or 0-d int64 node; dtype: a native-endian member of LAZY_DTYPES."""
+
+    shape: Shape
+    dtype: np.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def static(self) -> bool:
+        """Whether every size is known while compiling."""
+        return all(type(n) is int for n in self.shape)
+
+    def __str__(self) -> str:
+        return f"{self.dtype.name}[{', '.join(map(str, self.shape))}]"
+
+
+def itemcount(shape: Shape) -> int:
+    """The number of elements of a static shape."""
+    count = 1
+    for n in shape:
+        count *= n  # type: ignore[assignment,operator]
+    return count

@@ -1,0 +1,116 @@
+"""`contract`: the sum of products over labelled axes, the one op behind dot, matmul, einsum, tensordot, inner and outer."""
+
+from typing import Any
+
+import numpy as np
+
+from lazynp.ir.node import Node
+from lazynp.ir.op import Kind, Op, register
+from lazynp.ir.types import ArrayType
+from lazynp.ops import elementwise as ew
+from lazynp.ops.movement import broadcast, permute, reshape
+
+Labels = tuple[int, ...]
+
+
+def _sizes(x: ArrayType, y: ArrayType, xs: Labels, ys: Labels) -> dict[int, Any]:
+    sizes: dict[int, Any] = {}
+    for label, n in (*zip(xs, x.shape, strict=True), *zip(ys, y.shape, strict=True)):
+        if sizes.setdefault(label, n) != n:
+            raise ValueError(f"contract: label {label} has sizes {sizes[label]} and {n}")
+    return sizes
+
+
+def _infer(x: ArrayType, y: ArrayType, xs: Labels, ys: Labels, out: Labels) -> ArrayType:
+    sizes = _sizes(x, y, xs, ys)
+    return ArrayType(tuple([sizes[label] for label in out]), x.dtype)
+
+
+def _numpy(x: Any, y: Any, xs: Labels, ys: Labels, out: Labels) -> Any:
+    with np.errstate(all="ignore"):
+        return np.einsum(x, xs, y, ys, out, optimize=x.dtype.kind in "fc")
+
+
+def _door(op: Op, x: Any, y: Any, xs: Labels, ys: Labels, out: Labels) -> Node:
+    dtype = ew.loop_dtypes(np.multiply, (ew.operand_type(x), ew.operand_type(y)))[0]
+    return op.make((ew.as_node(x, dtype), ew.as_node(y, dtype)), xs=tuple(xs), ys=tuple(ys), out=tuple(out))
+
+
+def _transpose(ct: Node, node: Node, index: int) -> Node:
+    """d(sum x*y) wrt x is the contraction of the cotangent with y, back onto x's labels; summed-away labels of x alone repeat."""
+    own, other = (node.xs, node.ys) if index == 0 else (node.ys, node.xs)
+    partner = node.args[1 - index]
+    lost = [label for label in own if label not in node.out and label not in other]
+    kept = tuple([label for label in own if label not in lost])
+    grad = contract(ct, partner, node.out, other, kept)
+    if not lost:
+        return grad
+    shape = node.args[index].shape
+    grad = reshape(grad, tuple([1 if label in lost else n for label, n in zip(own, shape, strict=True)]))
+    return broadcast(grad, shape)
+
+
+contract = register(
+    Op(
+        name="contract",
+        kind=Kind.CONTRACT,
+        attrs=("xs", "ys", "out"),
+        infer=_infer,
+        numpy=_numpy,
+        door=_door,
+        transpose=_transpose,
+    )
+)
+"""contract(x, y, xs, ys, out): labels of x's axes, of y's, and of the result's (einsum with numbers). Labels are unique within
+each operand (take diagonals first); labels not in `out` are summed. Both arguments have one dtype."""
+
+
+def matmul(x: Node, y: Node) -> Node:
+    """numpy.matmul of at least 1-d nodes of one dtype; batch axes are broadcast. Raises NumPy's ValueError."""
+    if x.ndim == 0 or y.ndim == 0:
+        which = 0 if x.ndim == 0 else 1
+        raise ValueError(
+            f"matmul: Input operand {which} does not have enough dimensions (has 0, gufunc core with signature (n?,k),(k,m?)->(n?,m?) requires 1)"
+        )
+    inner_y = 0 if y.ndim == 1 else y.ndim - 2
+    if x.shape[-1] != y.shape[inner_y]:
+        raise ValueError(
+            f"matmul: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature (n?,k),(k,m?)->(n?,m?)"
+            f" (size {y.shape[inner_y]} is different from {x.shape[-1]})"
+        )
+    lead_x, lead_y = x.ndim - min(x.ndim, 2), y.ndim - min(y.ndim, 2)
+    rank = max(lead_x, lead_y)
+    x, xs = _batch(x, y, lead_x, lead_y, rank)
+    y, ys = _batch(y, x, lead_y, lead_x, rank)
+    row, inner, column = rank, rank + 1, rank + 2
+    xs += (row, inner) if x.ndim - len(xs) == 2 else (inner,)
+    ys += (inner, column) if y.ndim - len(ys) == 2 else (inner,)
+    batch = tuple(range(rank))
+    out = batch + tuple([label for label in (row, column) if label in xs or label in ys])
+    return contract(x, y, xs, ys, out)
+
+
+def _batch(x: Node, other: Node, lead: int, other_lead: int, rank: int) -> tuple[Node, Labels]:
+    """The operand without batch axes of size 1 that the other one stretches, and the labels of its batch axes."""
+    labels, keep = [], []
+    for axis in range(lead):
+        label = rank - lead + axis
+        partner = other_lead - rank + label
+        n = other.shape[partner] if partner >= 0 else 1
+        mine = x.shape[axis]
+        stretch = type(mine) is int and mine == 1 and partner >= 0 and not (type(n) is int and n == 1)
+        if not stretch:
+            if partner >= 0 and mine != n and not (type(n) is int and n == 1):
+                raise ValueError(
+                    f"operands could not be broadcast together with remapped shapes [original->remapped]: {x.shape} and {other.shape}"
+                )
+            labels.append(label)
+            keep.append(axis)
+    if len(keep) < lead:
+        x = reshape(x, tuple([x.shape[a] for a in keep]) + x.shape[lead:])
+    return x, tuple(labels)
+
+
+def reorder(x: Node, labels: Labels, wanted: Labels) -> Node:
+    """x with its labelled axes in the wanted order."""
+    return permute(x, tuple([labels.index(label) for label in wanted]))

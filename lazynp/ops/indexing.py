@@ -1,0 +1,208 @@
+"""Reading and writing at positions that are values: gather and scatter; and `update`, the one in-place primitive."""
+
+from typing import Any
+
+import numpy as np
+
+from lazynp.ir.node import Node
+from lazynp.ir.op import Kind, Op, register
+from lazynp.ir.types import ArrayType
+from lazynp.ops import elementwise as ew
+from lazynp.ops.movement import Path, follow, follow_numpy, follow_type, reshape
+
+# --- gather ----------------------------------------------------------------------------------------------------------
+
+
+def _rest(rank: int, axes: tuple[int, ...]) -> list[int]:
+    return [a for a in range(rank) if a not in axes]
+
+
+def _gather_infer(x: ArrayType, *indices: ArrayType, axes: tuple[int, ...], position: int) -> ArrayType:
+    rest = [x.shape[a] for a in _rest(x.ndim, axes)]
+    return ArrayType((*rest[:position], *indices[0].shape, *rest[position:]), x.dtype)
+
+
+def _index_tuple(rank: int, indices: tuple[Any, ...], axes: tuple[int, ...]) -> tuple[Any, ...]:
+    full: list[Any] = [slice(None)] * rank
+    for axis, index in zip(axes, indices, strict=True):
+        full[axis] = index
+    return tuple(full)
+
+
+def _index_axes_first(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    return np.transpose(x, (*axes, *_rest(x.ndim, axes)))
+
+
+def _gather_numpy(x: Any, *indices: Any, axes: tuple[int, ...], position: int) -> Any:
+    out = _index_axes_first(x, axes)[indices]
+    inner = np.ndim(indices[0])
+    return np.moveaxis(out, range(inner), range(position, position + inner))
+
+
+def _gather_vjp(ct: Node, node: Node, index: int) -> Node | None:
+    if index > 0:
+        return None
+    x, *indices = node.args
+    return scatter(ew.filled(x.shape, 0, ct.dtype), ct, *indices, axes=node.axes, position=node.position, combine=ew.add)
+
+
+def _gather_jvp(tangents: tuple[Any, ...], node: Node) -> Node | None:
+    if tangents[0] is None:
+        return None
+    return gather(tangents[0], *node.args[1:], axes=node.axes, position=node.position)
+
+
+gather = register(
+    Op(
+        name="gather",
+        kind=Kind.GATHER,
+        attrs=("axes", "position"),
+        infer=_gather_infer,
+        numpy=_gather_numpy,
+        vjp=_gather_vjp,
+        jvp=_gather_jvp,
+    )
+)
+"""gather(x, *indices, axes, position): x at the index arrays (int64, one shape, one per axis in `axes`); their shape stands at
+`position` among x's remaining axes. Negative indices count from the end; others out of range raise NumPy's IndexError."""
+
+# --- scatter ---------------------------------------------------------------------------------------------------------
+
+
+def _scatter_infer(base: ArrayType, new: ArrayType, *indices: ArrayType, axes: Any, position: int, combine: Op | None) -> ArrayType:
+    return base
+
+
+def _scatter_numpy(base: Any, new: Any, *indices: Any, axes: tuple[int, ...], position: int, combine: Op | None) -> Any:
+    out = np.array(base)
+    target = _index_axes_first(out, axes)
+    inner = np.ndim(indices[0])
+    values = np.moveaxis(new, range(position, position + inner), range(inner))
+    if combine is None:
+        target[indices] = values
+    else:
+        assert combine.ufunc is not None
+        with np.errstate(all="ignore"):
+            combine.ufunc.at(target, indices, values)
+    return out
+
+
+def _read_back(ct: Node, node: Node) -> Node:
+    return gather(ct, *node.args[2:], axes=node.axes, position=node.position)
+
+
+def _scatter_vjp(ct: Node, node: Node, index: int) -> Node | None:
+    """combine None: overwritten elements have no influence, and among repeated indices only the last one written has."""
+    if index > 1:
+        return None
+    if node.combine is ew.add:
+        return ct if index == 0 else _read_back(ct, node)
+    if node.combine is not None:
+        raise TypeError(f"lazynp.grad: numpy.{node.combine.name}.at has no derivative")
+    if index == 0:
+        zeros = ew.filled(node.args[1].shape, 0, ct.dtype)
+        return scatter(ct, zeros, *node.args[2:], axes=node.axes, position=node.position, combine=None)
+    return _read_back(ct, node) * ew.cast(_is_last(node), to=ct.dtype)
+
+
+def _is_last(node: Node) -> Node:
+    """For each written element whether its write is the one that stayed: write numbers, read them back, compare."""
+    base, new, *indices = node.args
+    order = ew.filled(new.shape, 0, np.dtype(np.int64)) + _numbering(new)
+    written = scatter(
+        ew.filled(base.shape, -1, np.dtype(np.int64)), order, *indices, axes=node.axes, position=node.position, combine=None
+    )
+    return ew.equal(gather(written, *indices, axes=node.axes, position=node.position), order)
+
+
+def _numbering(new: Node) -> Node:
+    from_shape = new.shape
+    count: Any = 1
+    for n in from_shape:
+        count = count * n
+    return reshape(iota(count), from_shape)
+
+
+def _scatter_jvp(tangents: tuple[Any, ...], node: Node) -> Node | None:
+    if node.combine not in (None, ew.add):
+        raise TypeError(f"lazynp.jvp: numpy.{node.combine.name}.at has no derivative")
+    base, new, *indices = node.args
+    parts = [ew.filled(a.shape, 0, node.dtype) if t is None else t for t, a in zip(tangents[:2], (base, new), strict=True)]
+    return node.op(*parts, *indices, axes=node.axes, position=node.position, combine=node.combine)
+
+
+scatter = register(
+    Op(
+        name="scatter",
+        kind=Kind.UPDATE,
+        attrs=("axes", "position", "combine"),
+        infer=_scatter_infer,
+        numpy=_scatter_numpy,
+        vjp=_scatter_vjp,
+        jvp=_scatter_jvp,
+    )
+)
+"""scatter(base, new, *indices, axes, position, combine): base with new written where gather would read. combine None: the last write
+wins; an elementwise op: `numpy.<op>.at`, repeated indices accumulate. new has gather's result type."""
+
+# --- update ----------------------------------------------------------------------------------------------------------
+
+
+def _update_infer(base: ArrayType, new: ArrayType, path: Path) -> ArrayType:
+    target = follow_type(base, path)
+    if target != new:
+        raise ValueError(f"update: the region is {target}, the value {new}")
+    return base
+
+
+def _update_numpy(base: Any, new: Any, path: Path) -> Any:
+    out = np.array(base)
+    follow_numpy(out, path)[...] = new
+    return out
+
+
+def _update_door(op: Op, base: Node, new: Node, path: Path) -> Node:
+    return op.make((base, new), path=tuple(path)) if path else new
+
+
+def _update_transpose(ct: Node, node: Node, index: int) -> Node:
+    """Its own derivative: the region's cotangent goes to the new value, the rest to the base."""
+    region = follow(ct, node.path)
+    if index == 1:
+        return region
+    return update(ct, ew.filled(region.shape, 0, ct.dtype), node.path)
+
+
+update = register(
+    Op(
+        name="update",
+        kind=Kind.UPDATE,
+        attrs=("path",),
+        dims=frozenset({"path"}),
+        infer=_update_infer,
+        numpy=_update_numpy,
+        door=_update_door,
+        transpose=_update_transpose,
+    )
+)
+"""update(base, new, path): base with the region that the path views replaced by new. The only in-place primitive."""
+
+# --- positions -------------------------------------------------------------------------------------------------------
+
+
+def _iota_infer(length: Any) -> ArrayType:
+    return ArrayType((length,), np.dtype(np.int64))
+
+
+iota = register(
+    Op(
+        name="iota",
+        kind=Kind.LEAF,
+        attrs=("length",),
+        dims=frozenset({"length"}),
+        infer=_iota_infer,
+        numpy=lambda length: np.arange(length, dtype=np.int64),
+        door=lambda op, length: op.make((), length=length),
+    )
+)
+"""0, 1, ..., length - 1 as int64."""

@@ -1,0 +1,201 @@
+"""Opaque routines: linear algebra, Fourier transforms, sorting, random draws. A row gives NumPy's function and the result type."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lazynp.ir.node import Node
+from lazynp.ir.op import Kind, Op, register
+from lazynp.ir.types import ArrayType
+from lazynp.ops import elementwise as ew
+from lazynp.ops.structured import item
+
+
+def _lapack_dtype(*dtypes: np.dtype) -> np.dtype:
+    """The dtype LAPACK works in: float32, float64, complex64 or complex128. Raises NumPy's TypeError for float16."""
+    common = np.result_type(*dtypes)
+    if common == np.float16:
+        raise TypeError("array type float16 is unsupported in linalg")
+    return common if common.kind in "fc" else np.dtype(np.float64)
+
+
+def _linalg_door(op: Op, *operands: Node, **attrs: Any) -> Node:
+    dtype = _lapack_dtype(*[x.dtype for x in operands])
+    return op.make(tuple([ew.as_node(x, dtype) for x in operands]), **attrs)
+
+
+def _real(dtype: np.dtype) -> np.dtype:
+    return np.empty(0, dtype).real.dtype
+
+
+def routine(name: str, numpy: Callable[..., Any], infer: Callable[..., Any], **facts: Any) -> Op:
+    """A LIBRARY row."""
+    return register(Op(name=name, kind=Kind.LIBRARY, numpy=numpy, infer=infer, **facts))
+
+
+def linalg(name: str, infer: Callable[..., Any], numpy: Callable[..., Any] | None = None, **facts: Any) -> Op:
+    """A row of numpy.linalg; arguments are cast to the dtype LAPACK works in."""
+    return routine(name, numpy or getattr(np.linalg, name), infer, door=_linalg_door, **facts)
+
+
+def _like(x: ArrayType, *rest: ArrayType) -> ArrayType:
+    return x
+
+
+def _column_solve(a: Any, b: Any) -> Any:
+    return np.linalg.solve(a, b)
+
+
+inv = linalg("inv", _like)
+"""(..., n, n) -> (..., n, n). Raises LinAlgError when singular."""
+cholesky = linalg("cholesky", _like)
+"""(..., n, n) -> the lower factor. Raises LinAlgError when not positive definite."""
+solve = linalg("solve", lambda a, b: b, _column_solve)
+"""(..., n, n), (..., n, k) with equal batch axes -> (..., n, k). Raises LinAlgError when singular."""
+det = linalg("det", lambda a: ArrayType(a.shape[:-2], a.dtype))
+slogdet = linalg("slogdet", lambda a: (ArrayType(a.shape[:-2], a.dtype), ArrayType(a.shape[:-2], _real(a.dtype))), lambda a: tuple(np.linalg.slogdet(a)))
+eigh = linalg("eigh", lambda a: (ArrayType(a.shape[:-1], _real(a.dtype)), a), lambda a: tuple(np.linalg.eigh(a)))
+eigvalsh = linalg("eigvalsh", lambda a: ArrayType(a.shape[:-1], _real(a.dtype)))
+
+
+def _qr_infer(a: ArrayType) -> tuple[ArrayType, ArrayType]:
+    *batch, m, n = a.shape
+    k = min(m, n)
+    return ArrayType((*batch, m, k), a.dtype), ArrayType((*batch, k, n), a.dtype)
+
+
+def _svd_infer(a: ArrayType) -> tuple[ArrayType, ArrayType, ArrayType]:
+    *batch, m, n = a.shape
+    k = min(m, n)
+    return ArrayType((*batch, m, k), a.dtype), ArrayType((*batch, k), _real(a.dtype)), ArrayType((*batch, k, n), a.dtype)
+
+
+qr = linalg("qr", _qr_infer, lambda a: tuple(np.linalg.qr(a)))
+svd = linalg("svd", _svd_infer, lambda a: tuple(np.linalg.svd(a, full_matrices=False)))
+"""The thin decomposition."""
+
+# --- sorting ---------------------------------------------------------------------------------------------------------
+
+sort = routine(
+    "sort",
+    lambda x, axis, method: np.sort(x, axis, method),
+    lambda x, axis, method: x,
+    attrs=("axis", "method"),
+    door=lambda op, x, axis, method=None: op.make((x,), axis=axis % x.ndim, method=method),
+)
+argsort = routine(
+    "argsort",
+    lambda x, axis, method: np.argsort(x, axis, method),
+    lambda x, axis, method: ArrayType(x.shape, np.dtype(np.intp)),
+    attrs=("axis", "method"),
+    door=lambda op, x, axis, method=None: op.make((x,), axis=axis % x.ndim, method=method),
+)
+searchsorted = routine(
+    "searchsorted",
+    lambda sorted_, values, side: np.searchsorted(sorted_, values, side),
+    lambda sorted_, values, side: ArrayType(values.shape, np.dtype(np.intp)),
+    attrs=("side",),
+)
+
+# --- Fourier transforms ----------------------------------------------------------------------------------------------
+
+
+def _fourier_dtype(x: np.dtype) -> np.dtype:
+    return np.result_type(x, np.complex64)
+
+
+def _resized(x: ArrayType, axis: int, n: Any, dtype: np.dtype) -> ArrayType:
+    return ArrayType((*x.shape[:axis], n, *x.shape[axis + 1 :]), dtype)
+
+
+def _fourier(name: str, length: Callable[[Any], Any], complex_out: bool) -> Op:
+    function = getattr(np.fft, name)
+
+    def infer(x: ArrayType, n: Any, axis: int, norm: str | None) -> ArrayType:
+        dtype = _fourier_dtype(x.dtype)
+        return _resized(x, axis, length(n), dtype if complex_out else _real(dtype))
+
+    return routine(
+        name,
+        lambda x, n, axis, norm: function(x, n, axis, norm),
+        infer,
+        attrs=("n", "axis", "norm"),
+        dims=frozenset({"n"}),
+        door=lambda op, x, n=None, axis=-1, norm=None: op.make(
+            (x,), n=x.shape[axis] if n is None else n, axis=axis % x.ndim, norm=norm
+        ),
+    )
+
+
+fft = _fourier("fft", lambda n: n, True)
+ifft = _fourier("ifft", lambda n: n, True)
+rfft = _fourier("rfft", lambda n: n // 2 + 1, True)
+irfft = _fourier("irfft", lambda n: n, False)
+"""n is the length of the output; for the others that of the input, cropped or padded with zeros."""
+
+# --- random ----------------------------------------------------------------------------------------------------------
+
+
+def _words(state: Any) -> list[int]:
+    """A bit generator's state (nested dict of ints and arrays) as 64-bit words, in the order of its keys."""
+    if isinstance(state, dict):
+        return [word for key in sorted(state) for word in _words(state[key])]
+    if isinstance(state, np.ndarray):
+        return [int(word) for word in state]
+    if isinstance(state, float):
+        return [int(np.float64(state).view(np.uint64))]
+    return [] if isinstance(state, str) else [int(state) & (2**64 - 1), int(state) >> 64]
+
+
+def _unwords(like: Any, words: "list[int]") -> Any:
+    """The inverse of `_words` for a state of the same form; consumes the list from its front."""
+    if isinstance(like, dict):
+        restored = {key: _unwords(like[key], words) for key in sorted(like)}
+        return {key: restored[key] for key in like}
+    if isinstance(like, np.ndarray):
+        return np.array([words.pop(0) for _ in like], like.dtype)
+    if isinstance(like, float):
+        return float(np.uint64(words.pop(0)).view(np.float64))
+    if isinstance(like, str):
+        return like
+    low, high = words.pop(0), words.pop(0)
+    return low | high << 64
+
+
+def pack_state(bit_generator: np.random.BitGenerator) -> np.ndarray:
+    """The state of a bit generator as a 1-d uint64 array."""
+    return np.array(_words(bit_generator.state), np.uint64)
+
+
+def unpack_state(bit_generator: np.random.BitGenerator, packed: np.ndarray) -> None:
+    """Give a bit generator the state that `pack_state` read from one of its class."""
+    bit_generator.state = _unwords(bit_generator.state, [int(word) for word in packed])
+
+
+def _draw(state: Any, *parameters: Any, method: str, generator: str, size: Any, out_dtype: np.dtype) -> tuple[Any, Any]:
+    bits = getattr(np.random, generator)(0)
+    unpack_state(bits, state)
+    source = np.random.Generator(bits)
+    dtyped = {"dtype": out_dtype} if method in _DTYPED else {}
+    drawn = getattr(source, method)(*parameters, size=size, **dtyped)
+    return pack_state(bits), np.asarray(drawn, out_dtype)
+
+
+_DTYPED = ("random", "standard_normal", "standard_exponential", "standard_gamma", "integers")
+
+random_draw = routine(
+    "random_draw",
+    _draw,
+    lambda state, *parameters, method, generator, size, out_dtype: (state, ArrayType(size, out_dtype)),
+    attrs=("method", "generator", "size", "out_dtype"),
+    dims=frozenset({"size"}),
+)
+"""random_draw(state, *parameters): numpy.random.Generator(<generator> in that state).<method>(*parameters, size) -> (new state, draw).
+Pure, and bit-identical to NumPy: two draws from one state are one node, so a caller threads the state."""
+
+
+def draw(state: Node, *parameters: Node, method: str, generator: str, size: Any, out_dtype: np.dtype) -> tuple[Node, Node]:
+    """The new state and the draw."""
+    node = random_draw(state, *parameters, method=method, generator=generator, size=size, out_dtype=out_dtype)
+    return item(node, 0), item(node, 1)

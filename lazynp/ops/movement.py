@@ -1,0 +1,314 @@
+"""Movement: ops that say where an element comes from. Each is linear, has no arithmetic, and vanishes when an index is pushed through.
+
+`Path` is a sequence of movement steps; a NumPy view is a path from its storage, `update` writes through one.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lazynp.ir.node import Node
+from lazynp.ir.op import Kind, Op, register
+from lazynp.ir.types import ArrayType, Dim, Shape
+
+
+class Step(NamedTuple):
+    """One movement op and its attributes, without the array."""
+
+    op: Op
+    attrs: tuple[Any, ...]
+
+
+Path = tuple[Step, ...]
+
+
+def move(name: str, numpy: Callable[..., Any], infer: Callable[..., Any], **facts: Any) -> Op:
+    return register(Op(name=name, kind=Kind.MOVE, infer=infer, numpy=numpy, **facts))
+
+
+# --- permute ---------------------------------------------------------------------------------------------------------
+
+
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    inverse = [0] * len(axes)
+    for position, axis in enumerate(axes):
+        inverse[axis] = position
+    return tuple(inverse)
+
+
+def _permute_door(op: Op, x: Node, axes: tuple[int, ...]) -> Node:
+    return x if axes == tuple(range(x.ndim)) else op.make((x,), axes=tuple(axes))
+
+
+permute = move(
+    "permute",
+    attrs=("axes",),
+    infer=lambda x, axes: ArrayType(tuple([x.shape[a] for a in axes]), x.dtype),
+    numpy=lambda x, axes: np.transpose(x, axes),
+    door=_permute_door,
+    transpose=lambda ct, node, index: permute(ct, _inverse(node.axes)),
+)
+
+# --- reshape ---------------------------------------------------------------------------------------------------------
+
+
+def _reshape_door(op: Op, x: Node, out_shape: Shape) -> Node:
+    while x.op is op:
+        x = x.args[0]
+    return x if x.shape == tuple(out_shape) else op.make((x,), out_shape=tuple(out_shape))
+
+
+reshape = move(
+    "reshape",
+    attrs=("out_shape",),
+    dims=frozenset({"out_shape"}),
+    infer=lambda x, out_shape: ArrayType(out_shape, x.dtype),
+    numpy=lambda x, out_shape: np.reshape(x, out_shape),
+    door=_reshape_door,
+    transpose=lambda ct, node, index: reshape(ct, node.args[0].shape),
+)
+"""C order. The door trusts that the number of elements agrees."""
+
+# --- broadcast -------------------------------------------------------------------------------------------------------
+
+
+def _is_one(n: Dim) -> bool:
+    return type(n) is int and n == 1
+
+
+def broadcast_shape(*shapes: Shape) -> Shape:
+    """NumPy's broadcasting of shapes; unknown sizes fit only themselves and 1. Raises NumPy's ValueError."""
+    rank = max(map(len, shapes))
+    out: list[Dim] = [1] * rank
+    for shape in shapes:
+        for axis, n in enumerate(shape, rank - len(shape)):
+            if _is_one(out[axis]):
+                out[axis] = n
+            elif not _is_one(n) and n != out[axis]:
+                listed = " ".join(str(tuple(s)).replace(" ", "") for s in shapes)
+                raise ValueError(f"operands could not be broadcast together with shapes {listed} ")
+    return tuple(out)
+
+
+def _broadcast_door(op: Op, x: Node, out_shape: Shape) -> Node:
+    while x.op is op:
+        x = x.args[0]
+    return x if x.shape == tuple(out_shape) else op.make((x,), out_shape=tuple(out_shape))
+
+
+def broadcast_axes(source: Shape, out_shape: Shape) -> tuple[int, ...]:
+    """The axes of out_shape along which the source is repeated."""
+    new = len(out_shape) - len(source)
+    stretched = [new + axis for axis, n in enumerate(source) if _is_one(n) and not _is_one(out_shape[new + axis])]
+    return (*range(new), *stretched)
+
+
+broadcast = move(
+    "broadcast",
+    attrs=("out_shape",),
+    dims=frozenset({"out_shape"}),
+    infer=lambda x, out_shape: ArrayType(out_shape, x.dtype),
+    numpy=lambda x, out_shape: np.broadcast_to(x, out_shape),
+    door=_broadcast_door,
+)
+"""Its transpose sums over `broadcast_axes`; it stands with the reductions, which are defined after this file."""
+
+# --- slice and pad ---------------------------------------------------------------------------------------------------
+
+
+def _slices(starts: tuple[int, ...], steps: tuple[int, ...], sizes: tuple[int, ...]) -> tuple[slice, ...]:
+    """Python slices of the same elements; an empty or backward slice may have to end at None."""
+    out = []
+    for start, step, size in zip(starts, steps, sizes, strict=True):
+        stop = start + step * size
+        out.append(slice(0, 0) if size == 0 else slice(start, None if stop < 0 else stop, step))
+    return tuple(out)
+
+
+def _slice_door(op: Op, x: Node, starts: tuple[Dim, ...], steps: tuple[int, ...], sizes: tuple[Dim, ...]) -> Node:
+    whole = all(type(s) is int and s == 0 for s in starts) and all(s == 1 for s in steps) and tuple(sizes) == x.shape
+    return x if whole else op.make((x,), starts=tuple(starts), steps=tuple(steps), sizes=tuple(sizes))
+
+
+slice_ = move(
+    "slice",
+    attrs=("starts", "steps", "sizes"),
+    dims=frozenset({"starts", "sizes"}),
+    infer=lambda x, starts, steps, sizes: ArrayType(sizes, x.dtype),
+    numpy=lambda x, starts, steps, sizes: x[_slices(starts, steps, sizes)],
+    door=_slice_door,
+    transpose=lambda ct, node, index: pad(ct, node.starts, node.steps, node.args[0].shape),
+)
+"""Element i of the output is element starts + steps * i of the input; one start, step (static, not 0) and size per axis."""
+
+
+def _pad_numpy(x: Any, starts: tuple[int, ...], steps: tuple[int, ...], out_shape: tuple[int, ...]) -> np.ndarray:
+    out = np.zeros(out_shape, x.dtype)
+    out[_slices(starts, steps, x.shape)] = x
+    return out
+
+
+pad = move(
+    "pad",
+    attrs=("starts", "steps", "out_shape"),
+    dims=frozenset({"starts", "out_shape"}),
+    infer=lambda x, starts, steps, out_shape: ArrayType(out_shape, x.dtype),
+    numpy=_pad_numpy,
+    transpose=lambda ct, node, index: slice_(ct, node.starts, node.steps, node.args[0].shape),
+)
+"""Zeros with x placed at starts + steps * i: the transpose of slice."""
+
+# --- diagonal, window ------------------------------------------------------------------------------------------------
+
+
+def _diagonal_infer(x: ArrayType, axis1: int, axis2: int) -> ArrayType:
+    rest = tuple([n for axis, n in enumerate(x.shape) if axis not in (axis1, axis2)])
+    return ArrayType((*rest, x.shape[axis1]), x.dtype)
+
+
+def _embed_numpy(x: Any, axis1: int, axis2: int) -> np.ndarray:
+    n = x.shape[-1]
+    lead = list(x.shape[:-1])
+    for axis in sorted((axis1, axis2)):
+        lead.insert(axis, n)
+    out = np.zeros(tuple(lead), x.dtype)
+    diagonal_view(out, axis1, axis2)[...] = x
+    return out
+
+
+def diagonal_view(x: np.ndarray, axis1: int, axis2: int) -> np.ndarray:
+    """numpy.diagonal as a writable view: einsum with a repeated label, listed last."""
+    labels = list(range(x.ndim))
+    labels[axis1] = labels[axis2] = x.ndim
+    rest = [axis for axis in range(x.ndim) if axis not in (axis1, axis2)]
+    return np.einsum(x, labels, [*rest, x.ndim])
+
+
+def _embed_infer(x: ArrayType, axis1: int, axis2: int) -> ArrayType:
+    shape = list(x.shape[:-1])
+    for axis in sorted((axis1, axis2)):
+        shape.insert(axis, x.shape[-1])
+    return ArrayType(tuple(shape), x.dtype)
+
+
+diagonal = move(
+    "diagonal",
+    attrs=("axis1", "axis2"),
+    infer=_diagonal_infer,
+    numpy=lambda x, axis1, axis2: np.diagonal(x, 0, axis1, axis2),
+    transpose=lambda ct, node, index: embed_diagonal(ct, axis1=node.axis1, axis2=node.axis2),
+    door=lambda op, x, axis1, axis2: op.make((x,), axis1=axis1, axis2=axis2),
+)
+"""The main diagonal of two axes of equal size (slice first for an offset); it becomes the last axis."""
+
+embed_diagonal = move(
+    "embed_diagonal",
+    attrs=("axis1", "axis2"),
+    infer=_embed_infer,
+    numpy=_embed_numpy,
+    transpose=lambda ct, node, index: diagonal(ct, axis1=node.axis1, axis2=node.axis2),
+    door=lambda op, x, axis1, axis2: op.make((x,), axis1=axis1, axis2=axis2),
+)
+"""Zeros with x on the main diagonal of axis1 and axis2: the transpose of diagonal."""
+
+
+def _fold_infer(x: ArrayType, axis: int, length: Dim) -> ArrayType:
+    return ArrayType((*x.shape[:axis], length, *x.shape[axis + 1 : -1]), x.dtype)
+
+
+def _fold_numpy(x: Any, axis: int, length: int) -> np.ndarray:
+    out = np.zeros((*x.shape[:axis], length, *x.shape[axis + 1 : -1]), x.dtype)
+    moved = np.moveaxis(out, axis, 0)
+    values = np.moveaxis(x, (axis, -1), (0, 1))
+    for k in range(x.shape[-1]):
+        moved[k : k + x.shape[axis]] += values[:, k]
+    return out
+
+
+window = move(
+    "window",
+    attrs=("axis", "size"),
+    dims=frozenset({"size"}),
+    infer=lambda x, axis, size: ArrayType((*x.shape[:axis], x.shape[axis] - size + 1, *x.shape[axis + 1 :], size), x.dtype),
+    numpy=lambda x, axis, size: np.lib.stride_tricks.sliding_window_view(x, size, axis),
+    transpose=lambda ct, node, index: fold_windows(ct, node.axis, node.args[0].shape[node.axis]),
+    door=lambda op, x, axis, size: op.make((x,), axis=axis, size=size),
+)
+"""Sliding windows of `size` along an axis; the position inside the window becomes the last axis."""
+
+fold_windows = register(
+    Op(
+        name="fold_windows",
+        kind=Kind.LIBRARY,
+        attrs=("axis", "length"),
+        dims=frozenset({"length"}),
+        infer=_fold_infer,
+        numpy=_fold_numpy,
+        transpose=lambda ct, node, index: window(ct, node.axis, node.args[0].shape[-1]),
+        door=lambda op, x, axis, length: op.make((x,), axis=axis, length=length),
+    )
+)
+"""Overlap-add: the transpose of window."""
+
+# --- join ------------------------------------------------------------------------------------------------------------
+
+
+def _total(sizes: list[Dim]) -> Dim:
+    total: Dim = 0
+    for n in sizes:
+        total = n if type(total) is int and total == 0 else total + n  # type: ignore[operator]
+    return total
+
+
+def _join_infer(*types: ArrayType, axis: int) -> ArrayType:
+    first = types[0]
+    return ArrayType((*first.shape[:axis], _total([t.shape[axis] for t in types]), *first.shape[axis + 1 :]), first.dtype)
+
+
+def _join_transpose(ct: Node, node: Node, index: int) -> Node:
+    part = node.args[index]
+    before = _total([a.shape[node.axis] for a in node.args[:index]])
+    starts = tuple([before if axis == node.axis else 0 for axis in range(part.ndim)])
+    return slice_(ct, starts, (1,) * part.ndim, part.shape)
+
+
+join = move(
+    "join",
+    attrs=("axis",),
+    infer=_join_infer,
+    numpy=lambda *xs, axis: np.concatenate(xs, axis),
+    transpose=_join_transpose,
+    door=lambda op, *xs, axis: xs[0] if len(xs) == 1 else op.make(tuple(xs), axis=axis),
+)
+"""Arrays of one dtype, equal shapes but for `axis`, one after the other."""
+
+# --- paths -----------------------------------------------------------------------------------------------------------
+
+
+def follow(x: Node, path: Path) -> Node:
+    """The view that a path leads to."""
+    for op, attrs in path:
+        x = op(x, **dict(zip(op.attrs, attrs, strict=True)))
+    return x
+
+
+def follow_type(x: ArrayType, path: Path) -> ArrayType:
+    """The type of that view."""
+    for op, attrs in path:
+        x = op.infer(x, **dict(zip(op.attrs, attrs, strict=True)))
+    return x
+
+
+def follow_numpy(x: np.ndarray, path: Path) -> np.ndarray:
+    """The same view of a NumPy array: no step copies (a reshape that cannot be a view raises ValueError)."""
+    for op, attrs in path:
+        if op is reshape:
+            view = x.view()
+            view.shape = attrs[0]
+            x = view
+        elif op is diagonal:
+            x = diagonal_view(x, *attrs)
+        else:
+            x = op.numpy(x, **dict(zip(op.attrs, attrs, strict=True)))
+    return x

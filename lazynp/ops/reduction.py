@@ -1,0 +1,285 @@
+"""Reductions, accumulations and arg-reductions: one factory makes them from any binary elementwise op that can be folded."""
+
+from typing import Any
+
+import numpy as np
+
+from lazynp.ir.node import Node
+from lazynp.ir.op import Kind, Op, register
+from lazynp.ir.types import ArrayType, itemcount
+from lazynp.ops import elementwise as ew
+from lazynp.ops.movement import broadcast, broadcast_axes, join, permute, reshape, slice_
+
+
+def keep_axes(x: Node, reduced: Node, axes: tuple[int, ...]) -> Node:
+    """A reduced value with its axes put back at size 1, so that it broadcasts against x."""
+    return reshape(reduced, tuple([1 if axis in axes else n for axis, n in enumerate(x.shape)]))
+
+
+def _drop(x: ArrayType, axes: tuple[int, ...]) -> tuple[Any, ...]:
+    return tuple([n for axis, n in enumerate(x.shape) if axis not in axes])
+
+
+def _reduce_infer(x: ArrayType, axes: tuple[int, ...], scalar: Op) -> ArrayType:
+    dtype = ew.loop_dtypes(scalar.ufunc, (x.dtype, x.dtype))[2]  # type: ignore[arg-type]
+    return ArrayType(_drop(x, axes), dtype)
+
+
+def _reduce_door(op: Op, x: Node, axes: tuple[int, ...] | None = None) -> Node:
+    axes = tuple(range(x.ndim)) if axes is None else tuple(sorted(a % x.ndim for a in axes))
+    scalar = op.scalar
+    assert scalar is not None
+    if not axes and ew.loop_dtypes(scalar.ufunc, (x.dtype, x.dtype))[2] == x.dtype:  # type: ignore[arg-type]
+        return x
+    if scalar.identity is None and any(type(x.shape[a]) is int and x.shape[a] == 0 for a in axes):
+        raise ValueError(f"zero-size array to reduction operation {scalar.name} which has no identity")
+    return op.make((x,), axes=axes)
+
+
+def _repeat(ct: Node, node: Node) -> Node:
+    x = node.args[0]
+    return broadcast(keep_axes(x, ct, node.axes), x.shape)
+
+
+def _extremum_vjp(ct: Node, node: Node, index: int) -> Node:
+    """The cotangent goes to the extreme elements, in equal shares (the symmetric subgradient, as for `maximum`)."""
+    return _repeat(ct, node) * _shares(node)
+
+
+def _shares(node: Node) -> Node:
+    x = node.args[0]
+    hit = ew.cast(ew.equal(x, broadcast(keep_axes(x, node, node.axes), x.shape)), to=x.dtype)
+    count = broadcast(keep_axes(x, reduce_add(hit, node.axes), node.axes), x.shape)
+    return hit / count
+
+
+def _product_vjp(ct: Node, node: Node, index: int) -> Node:
+    """Product of all the others along the axes, by products from both sides: right with zeros, to any order."""
+    return _repeat(ct, node) * _others(node)
+
+
+def _others(node: Node) -> Node:
+    x, axes = node.args[0], node.axes
+    rest = tuple([a for a in range(x.ndim) if a not in axes])
+    line = reshape(permute(x, (*rest, *axes)), (*[x.shape[a] for a in rest], _count(x, axes)))
+    product = exclusive_products(line)
+    shaped = reshape(product, (*[x.shape[a] for a in rest], *[x.shape[a] for a in axes]))
+    order = (*rest, *axes)
+    return permute(shaped, tuple([order.index(a) for a in range(x.ndim)]))
+
+
+def _count(x: Node, axes: tuple[int, ...]) -> Any:
+    total: Any = 1
+    for a in axes:
+        total = total * x.shape[a]
+    return total
+
+
+def exclusive_products(line: Node) -> Node:
+    """(..., n) -> (..., n): for each element the product of all the others on its line."""
+    n = line.shape[-1]
+    before = _shifted(accumulate_multiply(line, line.ndim - 1), n)
+    backwards = _reversed(line)
+    after = _reversed(_shifted(accumulate_multiply(backwards, line.ndim - 1), n))
+    return before * after
+
+
+def _reversed(line: Node) -> Node:
+    rank = line.ndim
+    n = line.shape[-1]
+    return slice_(line, (*[0] * (rank - 1), n - 1), (*[1] * (rank - 1), -1), line.shape)
+
+
+def _shifted(line: Node, n: Any) -> Node:
+    """Ones moved in from the left: [a, b, c] -> [1, a, b]."""
+    from_left = slice_(line, (0,) * line.ndim, (1,) * line.ndim, (*line.shape[:-1], n - 1))
+    ones = ew.filled((*line.shape[:-1], 1), 1, line.dtype)
+    return join(ones, from_left, axis=line.ndim - 1)
+
+
+def _product_jvp(tangents: tuple[Node, ...], node: Node) -> Node:
+    return reduce_add(tangents[0] * _others(node), node.axes)
+
+
+def _logaddexp_vjp(ct: Node, node: Node, index: int) -> Node:
+    return _repeat(ct, node) * _softmax(node)
+
+
+def _softmax(node: Node) -> Node:
+    x = node.args[0]
+    base = ew.exp if node.op.scalar is ew.logaddexp else ew.exp2
+    return base(x - broadcast(keep_axes(x, node, node.axes), x.shape))
+
+
+def _weighted_jvp(weights: Any) -> Any:
+    return lambda tangents, node: reduce_add(tangents[0] * weights(node), node.axes)
+
+
+def _hypot_weights(node: Node) -> Node:
+    x = node.args[0]
+    return x / broadcast(keep_axes(x, node, node.axes), x.shape)
+
+
+def reducer(scalar: Op, **facts: Any) -> Op:
+    """numpy.<scalar>.reduce over several axes; the axes are dropped (`keep_axes` puts them back)."""
+    ufunc = scalar.ufunc
+    assert ufunc is not None
+
+    def numpy(x: Any, axes: tuple[int, ...]) -> Any:
+        with np.errstate(all="ignore"):
+            if scalar.commutative and scalar.associative and (scalar.ufunc is not None and _several_axes(ufunc)):
+                return ufunc.reduce(x, axis=axes, dtype=x.dtype if scalar.name not in _LOGICAL else None)
+            for axis in sorted(axes, reverse=True):
+                x = ufunc.reduce(x, axis=axis, dtype=x.dtype)
+            return x
+
+    return register(
+        Op(
+            name=f"{scalar.name}.reduce",
+            kind=Kind.REDUCE,
+            attrs=("axes",),
+            scalar=scalar,
+            identity=scalar.identity,
+            infer=lambda x, axes: _reduce_infer(x, axes, scalar),
+            numpy=numpy,
+            door=_reduce_door,
+            **facts,
+        )
+    )
+
+
+_LOGICAL = ("logical_and", "logical_or", "logical_xor")
+
+
+def _several_axes(ufunc: np.ufunc) -> bool:
+    """Whether NumPy lets this ufunc reduce over several axes at once (it asks that it be reorderable)."""
+    return ufunc not in (np.logaddexp, np.logaddexp2, np.hypot, np.gcd, np.lcm)
+
+
+reduce_add = reducer(ew.add, transpose=lambda ct, node, index: _repeat(ct, node))
+reduce_multiply = reducer(ew.multiply, vjp=_product_vjp, jvp=_product_jvp)
+reduce_maximum = reducer(ew.maximum, vjp=_extremum_vjp, jvp=_weighted_jvp(_shares))
+reduce_minimum = reducer(ew.minimum, vjp=_extremum_vjp, jvp=_weighted_jvp(_shares))
+reduce_fmax = reducer(ew.fmax, vjp=_extremum_vjp, jvp=_weighted_jvp(_shares))
+reduce_fmin = reducer(ew.fmin, vjp=_extremum_vjp, jvp=_weighted_jvp(_shares))
+reduce_logaddexp = reducer(ew.logaddexp, vjp=_logaddexp_vjp, jvp=_weighted_jvp(_softmax))
+reduce_logaddexp2 = reducer(ew.logaddexp2, vjp=_logaddexp_vjp, jvp=_weighted_jvp(_softmax))
+reduce_hypot = reducer(
+    ew.hypot, vjp=lambda ct, node, index: _repeat(ct, node) * _hypot_weights(node), jvp=_weighted_jvp(_hypot_weights)
+)
+reduce_logical_and = reducer(ew.logical_and)
+reduce_logical_or = reducer(ew.logical_or)
+reduce_logical_xor = reducer(ew.logical_xor)
+reduce_bitwise_and = reducer(ew.bitwise_and)
+reduce_bitwise_or = reducer(ew.bitwise_or)
+reduce_bitwise_xor = reducer(ew.bitwise_xor)
+reduce_gcd = reducer(ew.gcd)
+reduce_lcm = reducer(ew.lcm)
+
+REDUCTIONS: dict[np.ufunc, Op] = {
+    op.scalar.ufunc: op  # type: ignore[misc,union-attr]
+    for op in list(globals().values())
+    if isinstance(op, Op) and op.kind is Kind.REDUCE
+}
+
+
+def broadcast_transpose(ct: Node, node: Node, index: int) -> Node:
+    """The transpose of broadcast: the sum over the repeated axes."""
+    source = node.args[0]
+    axes = broadcast_axes(source.shape, node.out_shape)
+    return reshape(reduce_add(ct, axes), source.shape) if axes else ct
+
+
+# --- accumulate ------------------------------------------------------------------------------------------------------
+
+
+def _accumulate_door(op: Op, x: Node, axis: int) -> Node:
+    return op.make((x,), axis=axis % x.ndim)
+
+
+def accumulator(scalar: Op, **facts: Any) -> Op:
+    """numpy.<scalar>.accumulate along one axis, in the dtype of x."""
+    ufunc = scalar.ufunc
+    assert ufunc is not None
+
+    def numpy(x: Any, axis: int) -> Any:
+        with np.errstate(all="ignore"):
+            return ufunc.accumulate(x, axis=axis, dtype=None if scalar.name in _LOGICAL else x.dtype)
+
+    return register(
+        Op(
+            name=f"{scalar.name}.accumulate",
+            kind=Kind.ACCUMULATE,
+            attrs=("axis",),
+            scalar=scalar,
+            infer=lambda x, axis: ArrayType(x.shape, _reduce_infer(x, (), scalar).dtype),
+            numpy=numpy,
+            door=_accumulate_door,
+            **facts,
+        )
+    )
+
+
+def flip(x: Node, axis: int) -> Node:
+    """x backwards along an axis."""
+    starts = tuple([x.shape[a] - 1 if a == axis else 0 for a in range(x.ndim)])
+    return slice_(x, starts, tuple([-1 if a == axis else 1 for a in range(x.ndim)]), x.shape)
+
+
+def _cumsum_transpose(ct: Node, node: Node, index: int) -> Node:
+    return flip(accumulate_add(flip(ct, node.axis), node.axis), node.axis)
+
+
+accumulate_add = accumulator(ew.add, transpose=_cumsum_transpose)
+accumulate_multiply = accumulator(ew.multiply)
+accumulate_maximum = accumulator(ew.maximum)
+accumulate_minimum = accumulator(ew.minimum)
+accumulate_fmax = accumulator(ew.fmax)
+accumulate_fmin = accumulator(ew.fmin)
+accumulate_logaddexp = accumulator(ew.logaddexp)
+accumulate_logaddexp2 = accumulator(ew.logaddexp2)
+accumulate_logical_and = accumulator(ew.logical_and)
+accumulate_logical_or = accumulator(ew.logical_or)
+accumulate_logical_xor = accumulator(ew.logical_xor)
+accumulate_bitwise_and = accumulator(ew.bitwise_and)
+accumulate_bitwise_or = accumulator(ew.bitwise_or)
+accumulate_bitwise_xor = accumulator(ew.bitwise_xor)
+
+ACCUMULATIONS: dict[np.ufunc, Op] = {
+    op.scalar.ufunc: op  # type: ignore[misc,union-attr]
+    for op in list(globals().values())
+    if isinstance(op, Op) and op.kind is Kind.ACCUMULATE
+}
+
+# --- argmax, argmin --------------------------------------------------------------------------------------------------
+
+
+def _arg_door(op: Op, x: Node, axis: int) -> Node:
+    axis = axis % x.ndim
+    if type(x.shape[axis]) is int and x.shape[axis] == 0:
+        raise ValueError(f"attempt to get {op.name} of an empty sequence")
+    return op.make((x,), axis=axis)
+
+
+def _arg_reducer(name: str, scalar: Op) -> Op:
+    return register(
+        Op(
+            name=name,
+            kind=Kind.REDUCE,
+            attrs=("axis",),
+            scalar=scalar,
+            infer=lambda x, axis: ArrayType(_drop(x, (axis,)), np.dtype(np.intp)),
+            numpy=lambda x, axis: getattr(np, name)(x, axis),
+            door=_arg_door,
+        )
+    )
+
+
+argmax = _arg_reducer("argmax", ew.maximum)
+argmin = _arg_reducer("argmin", ew.minimum)
+"""The first position of the extremum along one axis; NaN counts as the extremum, as in NumPy."""
+
+
+def mean_count(x: Node, axes: tuple[int, ...]) -> Any:
+    """The number of elements that a reduction over the axes folds."""
+    return _count(x, axes) if not x.type.static else itemcount(tuple([x.shape[a] for a in axes]))
