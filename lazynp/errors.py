@@ -75,6 +75,18 @@ def user_position(depth: int = 1) -> Where | None:
     return None if frame is None else Where(frame.f_code, frame.f_lasti)
 
 
+def recording_position(depth: int = 1) -> tuple[Where | None, object]:
+    """The user's position, and a key that also holds its caller's: they tell the next turn of a loop from a helper called twice."""
+    frame = sys._getframe(depth)
+    while frame is not None and _is_ours(frame.f_code):
+        frame = frame.f_back
+    if frame is None:
+        return None, None
+    outer = frame.f_back
+    where = Where(frame.f_code, frame.f_lasti)
+    return where, (where, None if outer is None else (outer.f_code, outer.f_lasti))
+
+
 def with_origin(error: BaseException, where: Where | None) -> BaseException:
     """The same error, with a note that names the line which created the failing operation."""
     if where is not None:

@@ -95,6 +95,10 @@ class Op:
     def infer_type(self, args: tuple[Node, ...], attrs: tuple[Any, ...]) -> ArrayType | tuple[ArrayType, ...]:
         return self.infer(*[a.type for a in args], **dict(zip(self.attrs, attrs, strict=True)))
 
+    def infer_type_of(self, types: list[Any], attrs: list[Any]) -> Any:
+        """The output type for argument types that belong to no node."""
+        return self.infer(*types, **dict(zip(self.attrs, attrs, strict=True)))
+
     def __repr__(self) -> str:
         return self.name
 

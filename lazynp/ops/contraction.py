@@ -42,12 +42,24 @@ def _transpose(ct: Node, node: Node, index: int) -> Node:
     partner = node.args[1 - index]
     lost = [label for label in own if label not in node.out and label not in other]
     kept = tuple([label for label in own if label not in lost])
-    grad = contract(ct, partner, node.out, other, kept)
+    grad = contract(ct, ew.conjugate(partner) if partner.dtype.kind == "c" else partner, node.out, other, kept)
     if not lost:
         return grad
     shape = node.args[index].shape
     grad = reshape(grad, tuple([1 if label in lost else n for label, n in zip(own, shape, strict=True)]))
     return broadcast(grad, shape)
+
+
+def _jvp(tangents: tuple[Any, ...], node: Node) -> Node:
+    """Linear in each argument: the sum over the arguments that have a tangent."""
+    total = None
+    for index, tangent in enumerate(tangents):
+        if tangent is not None:
+            args = (tangent, node.args[1]) if index == 0 else (node.args[0], tangent)
+            part = contract(*args, **node.attributes)
+            total = part if total is None else total + part
+    assert total is not None
+    return total
 
 
 contract = register(
@@ -59,6 +71,7 @@ contract = register(
         numpy=_numpy,
         door=_door,
         transpose=_transpose,
+        jvp=_jvp,
     )
 )
 """contract(x, y, xs, ys, out): labels of x's axes, of y's, and of the result's (einsum with numbers). Labels are unique within

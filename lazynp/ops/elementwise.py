@@ -87,8 +87,16 @@ def _op_dtypes(op: Op, types: tuple[Any, ...]) -> tuple[np.dtype, ...]:
     return loop_dtypes(op.ufunc, types)
 
 
+def same_shape(first: ArrayType, *rest: ArrayType) -> None:
+    """The door has broadcast everything; equality also tells size-generic graphs which sizes are one (ir/canonical.py)."""
+    for other in rest:
+        if other.shape != first.shape:
+            raise ValueError(f"elementwise arguments of shapes {first.shape} and {other.shape}: the door broadcasts them first")
+
+
 def _ufunc_infer(op_ufunc: np.ufunc, output: int = 0) -> Callable[..., ArrayType]:
     def infer(*types: ArrayType) -> ArrayType:
+        same_shape(*types)
         dtypes = [t.dtype for t in types]
         resolved = op_ufunc.resolve_dtypes((*dtypes, *[None] * op_ufunc.nout)) if output else loop_dtypes(op_ufunc, tuple(dtypes))
         return ArrayType(types[0].shape, resolved[op_ufunc.nin + output])
@@ -135,31 +143,59 @@ def _where_door(op: Op, condition: Any, x: Any, y: Any) -> Node:
     return _fit(op, (test, x, y), (test.dtype, dtype, dtype))
 
 
+def _where_infer(condition: ArrayType, x: ArrayType, y: ArrayType) -> ArrayType:
+    same_shape(condition, x, y)
+    return x
+
+
 where = register(
     Op(
         name="where",
         kind=Kind.ELEMENTWISE,
-        infer=lambda condition, x, y: ArrayType(x.shape, x.dtype),
+        infer=_where_infer,
         numpy=np.where,
         door=_where_door,
-        partials=(None, lambda r, c, x, y: where(c, 1.0, 0.0), lambda r, c, x, y: where(c, 0.0, 1.0)),
+        vjp=lambda ct, node, index: _where_vjp(ct, node, index),
+        jvp=lambda tangents, node: where(node.args[0], *[0 if t is None else t for t in tangents[1:]]),
         c="({0} ? {1} : {2})",
         draw=lambda rng, shape, position: rng.random(shape) < 0.5 if position == 0 else rng.uniform(-2.0, 2.0, shape),
     )
 )
 
 
+def masked(node: Node) -> tuple[Node, Node] | None:
+    """(mask, value) of a node that is `value` where the mask is true and exactly zero elsewhere; None for any other."""
+    if node.op is where:
+        test, taken, other = node.args
+        if constant_value(other) == 0:
+            return test, taken
+        if constant_value(taken) == 0:
+            return logical_not(test), other
+    return None
+
+
+def _where_vjp(cotangent: Node, node: Node, index: int) -> Node | None:
+    """The cotangent where this argument was taken. Masks are merged: one `where` shields the cotangent from all of them."""
+    if index == 0:
+        return None
+    known = masked(cotangent)
+    if known is None:
+        return where(node.args[0], cotangent, 0) if index == 1 else where(node.args[0], 0, cotangent)
+    mask, value = known
+    return where(logical_and(mask, node.args[0] if index == 1 else logical_not(node.args[0])), value, 0)
+
+
 def _cast_door(op: Op, x: Node, to: Any) -> Node:
     return as_node(x, np.dtype(to))
 
 
-def _cast_vjp(cotangent: Node, node: Node, index: int) -> Node | None:
-    source = node.args[0].dtype
-    if source.kind not in "fc":
-        return None
-    if source.kind == "f" and cotangent.dtype.kind == "c":
-        cotangent = real(cotangent)
-    return as_node(cotangent, source)
+def recast(value: Node, dtype: np.dtype) -> Node:
+    """A cotangent or tangent in another inexact dtype; a real one sees the real part of a complex one."""
+    if value.dtype == dtype:
+        return value
+    if value.dtype.kind == "c" and dtype.kind != "c":
+        value = real(value)
+    return as_node(value, dtype)
 
 
 cast = register(
@@ -170,8 +206,8 @@ cast = register(
         infer=lambda x, to: ArrayType(x.shape, to),
         numpy=_quiet(lambda x, to: np.asarray(x).astype(to)),
         door=_cast_door,
-        vjp=_cast_vjp,
-        jvp=lambda tangents, node: as_node(tangents[0], node.dtype) if node.dtype.kind in "fc" else None,
+        vjp=lambda cotangent, node, index: recast(cotangent, node.args[0].dtype),
+        jvp=lambda tangents, node: recast(tangents[0], node.dtype),
         draw=_smooth,
     )
 )
@@ -211,11 +247,16 @@ def _complex_door(op: Op, re: Any, im: Any) -> Node:
     return _fit(op, (re, im), (dtype, dtype))
 
 
+def _complex_infer(re: ArrayType, im: ArrayType) -> ArrayType:
+    same_shape(re, im)
+    return ArrayType(re.shape, _complex_dtype(re.dtype))
+
+
 make_complex = register(
     Op(
         name="complex",
         kind=Kind.ELEMENTWISE,
-        infer=lambda re, im: ArrayType(re.shape, _complex_dtype(re.dtype)),
+        infer=_complex_infer,
         numpy=lambda re, im: _assemble(re, im),
         door=_complex_door,
         vjp=lambda cotangent, node, index: (real, imag)[index](cotangent),
@@ -248,8 +289,12 @@ reciprocal = unary("reciprocal", lambda y, x: -y * y, cost=4, draw=_positive)
 square = unary("square", lambda y, x: 2.0 * x, draw=_smooth)
 
 
-def _power_base(z: Node, x: Node, y: Node) -> Node:
+def _power_base(z: Node, x: Node, y: Node) -> Any:
     """y * x**(y-1); at y = 0 the derivative is 0, also where x**-1 is not finite."""
+    exponent = constant_value(y)
+    if exponent is not None:
+        exponent = exponent.item()
+        return exponent * power(x, exponent - 1) if exponent != 0 else 0.0
     return where(equal(y, 0), 0, y) * power(x, where(equal(y, 0), 1, y) - 1)
 
 
@@ -263,11 +308,11 @@ float_power = binary("float_power", _power_base, _power_exponent, cost=20, draw=
 absolute = _row("absolute", np.absolute, None, cost=1, draw=_smooth,
                 vjp=lambda ct, node, i: _absolute_vjp(ct, node), jvp=lambda ts, node: _absolute_jvp(ts[0], node))  # fmt: skip
 fabs = unary("fabs", lambda y, x: sign(x))
-sign = unary("sign", None)
+sign = _row("sign", np.sign, None, vjp=lambda ct, node, i: _sign_linear(ct, node), jvp=lambda ts, node: _sign_linear(ts[0], node))
 heaviside = binary("heaviside", None, None)
 copysign = binary("copysign", lambda z, x, y: sign(x) * copysign(1.0, y), None)
 signbit = unary("signbit", None)
-nextafter = binary("nextafter", None, None)
+nextafter = binary("nextafter", lambda z, x, y: 1.0, None)
 spacing = unary("spacing", None)
 ldexp = _row("ldexp", np.ldexp, (lambda z, x, n: ldexp(where(equal(x, x), 1.0, x), n), None), cost=4,
              draw=lambda rng, shape, position: rng.integers(-3, 3, shape) if position else rng.uniform(-2, 2, shape))  # fmt: skip
@@ -281,6 +326,15 @@ def _absolute_direction(node: Node) -> Node:
     return z / where(equal(node, 0), 1.0, node)
 
 
+def _sign_linear(t: Node, node: Node) -> Node | None:
+    """Real: zero. Complex z / |z|: the part of t across z, divided by |z|; a symmetric map, so its own transpose. 0 at 0."""
+    if t.dtype.kind != "c":
+        return None
+    size = absolute(node.args[0])
+    across = imag(conjugate(node) * t) / where(equal(size, 0), 1, size)
+    return make_complex(0.0, across) * node
+
+
 def _absolute_vjp(ct: Node, node: Node) -> Node:
     return ct * _absolute_direction(node)
 
@@ -289,6 +343,11 @@ def _absolute_jvp(t: Node, node: Node) -> Node:
     if t.dtype.kind != "c":
         return t * _absolute_direction(node)
     return real(conjugate(_absolute_direction(node)) * t)
+
+
+def below(x: Node, z: Node) -> Node:
+    """x - z, and 0 where they are equal: infinities of one sign differ by nothing, not by nan."""
+    return where(equal(x, z), 0, x - z)
 
 
 # --- exponentials, trigonometry --------------------------------------------------------------------------------------
@@ -301,7 +360,7 @@ log2 = unary("log2", lambda y, x: 1.0 / (x * math.log(2.0)), cost=12, draw=_posi
 log10 = unary("log10", lambda y, x: 1.0 / (x * math.log(10.0)), cost=12, draw=_positive)
 log1p = unary("log1p", lambda y, x: 1.0 / (1.0 + x), cost=14, draw=_positive)
 sqrt = unary("sqrt", lambda y, x: 0.5 / y, cost=5, draw=_positive)
-cbrt = unary("cbrt", lambda y, x: y / (3.0 * x), cost=15, draw=_positive)
+cbrt = unary("cbrt", lambda y, x: 1.0 / (3.0 * y * y), cost=15, draw=_positive)
 sin = unary("sin", lambda y, x: cos(x), cost=12)
 cos = unary("cos", lambda y, x: -sin(x), cost=12)
 tan = unary("tan", lambda y, x: 1.0 + y * y, cost=16, draw=_inside)
@@ -315,9 +374,9 @@ arcsinh = unary("arcsinh", lambda y, x: 1.0 / sqrt(x * x + 1.0), cost=18)
 arccosh = unary("arccosh", lambda y, x: 1.0 / sqrt(x * x - 1.0), cost=18, draw=_above_one)
 arctanh = unary("arctanh", lambda y, x: 1.0 / (1.0 - x * x), cost=18, draw=_inside)
 arctan2 = binary("arctan2", lambda z, y, x: x / (x * x + y * y), lambda z, y, x: -y / (x * x + y * y), cost=20, draw=_positive)
-hypot = binary("hypot", lambda z, x, y: x / z, lambda z, x, y: y / z, cost=10, draw=_positive, commutative=True, associative=True)
-logaddexp = binary("logaddexp", lambda z, x, y: exp(x - z), lambda z, x, y: exp(y - z), cost=24, commutative=True, associative=True)
-logaddexp2 = binary("logaddexp2", lambda z, x, y: exp2(x - z), lambda z, x, y: exp2(y - z), cost=24, commutative=True, associative=True)
+hypot = binary("hypot", lambda z, x, y: x / where(equal(z, 0), 1, z), lambda z, x, y: y / where(equal(z, 0), 1, z), cost=10, draw=_positive, commutative=True, associative=True)
+logaddexp = binary("logaddexp", lambda z, x, y: exp(below(x, z)), lambda z, x, y: exp(below(y, z)), cost=24, commutative=True, associative=True)
+logaddexp2 = binary("logaddexp2", lambda z, x, y: exp2(below(x, z)), lambda z, x, y: exp2(below(y, z)), cost=24, commutative=True, associative=True)
 deg2rad = unary("deg2rad", lambda y, x: math.pi / 180.0)
 rad2deg = unary("rad2deg", lambda y, x: 180.0 / math.pi)
 degrees = unary("degrees", lambda y, x: 180.0 / math.pi)
@@ -372,7 +431,7 @@ def _nth_output(name: str, ufunc: np.ufunc, output: int, arity: int, partials: t
 
 modf_fraction = _nth_output("modf_fraction", np.modf, 0, 1, (lambda y, x: 1.0,))
 modf_integer = _nth_output("modf_integer", np.modf, 1, 1, (None,))
-frexp_mantissa = _nth_output("frexp_mantissa", np.frexp, 0, 1, (lambda y, x: ldexp(1.0, -frexp_exponent(x)),))
+frexp_mantissa = _nth_output("frexp_mantissa", np.frexp, 0, 1, (lambda y, x: ldexp(filled(x.shape, 1, x.dtype), -frexp_exponent(x)),))
 frexp_exponent = _nth_output("frexp_exponent", np.frexp, 1, 1, (None,))
 conjugate = _row("conjugate", np.conjugate, None, vjp=lambda ct, node, i: conjugate(ct), jvp=lambda ts, node: conjugate(ts[0]))
 
@@ -404,7 +463,8 @@ lcm = binary("lcm", None, None, cost=60, commutative=True, associative=True)
 
 def _chosen(z: Node, mine: Node, other: Node) -> Node:
     """Which argument an extremum took; ties share the derivative in halves (the symmetric subgradient)."""
-    return where(equal(mine, other), 0.5, where(equal(mine, z), 1.0, 0.0))
+    half, one, zero = [constant(share, z.dtype) for share in (0.5, 1, 0)]
+    return where(equal(mine, other), half, where(equal(mine, z), one, zero))
 
 
 maximum = binary("maximum", lambda z, x, y: _chosen(z, x, y), lambda z, x, y: _chosen(z, y, x), commutative=True, associative=True)

@@ -6,9 +6,9 @@ import numpy as np
 
 from lazynp.ir.node import Node
 from lazynp.ir.op import Kind, Op, register
-from lazynp.ir.types import ArrayType
+from lazynp.ir.types import ArrayType, Shape
 from lazynp.ops import elementwise as ew
-from lazynp.ops.movement import Path, follow, follow_numpy, follow_type, reshape
+from lazynp.ops.movement import Path, broadcast, follow, follow_numpy, follow_type, reshape
 
 # --- gather ----------------------------------------------------------------------------------------------------------
 
@@ -18,6 +18,7 @@ def _rest(rank: int, axes: tuple[int, ...]) -> list[int]:
 
 
 def _gather_infer(x: ArrayType, *indices: ArrayType, axes: tuple[int, ...], position: int) -> ArrayType:
+    ew.same_shape(*indices)
     rest = [x.shape[a] for a in _rest(x.ndim, axes)]
     return ArrayType((*rest[:position], *indices[0].shape, *rest[position:]), x.dtype)
 
@@ -70,6 +71,7 @@ gather = register(
 
 
 def _scatter_infer(base: ArrayType, new: ArrayType, *indices: ArrayType, axes: Any, position: int, combine: Op | None) -> ArrayType:
+    ew.same_shape(new, _gather_infer(base, *indices, axes=axes, position=position))
     return base
 
 
@@ -95,10 +97,11 @@ def _scatter_vjp(ct: Node, node: Node, index: int) -> Node | None:
     """combine None: overwritten elements have no influence, and among repeated indices only the last one written has."""
     if index > 1:
         return None
-    if node.combine is ew.add:
-        return ct if index == 0 else _read_back(ct, node)
+    if node.combine in (ew.add, ew.subtract):
+        back = ct if index == 0 else _read_back(ct, node)
+        return -back if node.combine is ew.subtract and index == 1 else back
     if node.combine is not None:
-        raise TypeError(f"lazynp.grad: numpy.{node.combine.name}.at has no derivative")
+        raise TypeError(f"lazynp: numpy.{node.combine.name}.at has no derivative")
     if index == 0:
         zeros = ew.filled(node.args[1].shape, 0, ct.dtype)
         return scatter(ct, zeros, *node.args[2:], axes=node.axes, position=node.position, combine=None)
@@ -124,9 +127,9 @@ def _numbering(new: Node) -> Node:
 
 
 def _scatter_jvp(tangents: tuple[Any, ...], node: Node) -> Node | None:
-    if node.combine not in (None, ew.add):
-        raise TypeError(f"lazynp.jvp: numpy.{node.combine.name}.at has no derivative")
     base, new, *indices = node.args
+    if node.combine not in (None, ew.add, ew.subtract):
+        raise TypeError(f"lazynp: numpy.{node.combine.name}.at has no derivative")
     parts = [ew.filled(a.shape, 0, node.dtype) if t is None else t for t, a in zip(tangents[:2], (base, new), strict=True)]
     return node.op(*parts, *indices, axes=node.axes, position=node.position, combine=node.combine)
 
@@ -144,6 +147,27 @@ scatter = register(
 )
 """scatter(base, new, *indices, axes, position, combine): base with new written where gather would read. combine None: the last write
 wins; an elementwise op: `numpy.<op>.at`, repeated indices accumulate. new has gather's result type."""
+
+def positions(shape: Shape, axis: int) -> Node:
+    """An int64 node of that shape whose elements are their own position along the axis."""
+    line = tuple([n if a == axis else 1 for a, n in enumerate(shape)])
+    return broadcast(reshape(iota(shape[axis]), line), shape)
+
+
+def _along(index: Node, axis: int) -> list[Node]:
+    return [index if a == axis else positions(index.shape, a) for a in range(index.ndim)]
+
+
+def take_along(x: Node, index: Node, axis: int) -> Node:
+    """numpy.take_along_axis: index has x's rank and x's sizes but for the axis."""
+    return gather(x, *_along(index, axis), axes=tuple(range(x.ndim)), position=0)
+
+
+def add_along(shape: Shape, new: Node, index: Node, axis: int) -> Node:
+    """The transpose of take_along: zeros of that shape with every element of new added where take_along would have read it."""
+    zeros = ew.filled(shape, 0, new.dtype)
+    return scatter(zeros, new, *_along(index, axis), axes=tuple(range(index.ndim)), position=0, combine=ew.add)
+
 
 # --- update ----------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,9 @@ from lazynp.ir.node import Node
 from lazynp.ir.op import Kind, Op, register
 from lazynp.ir.types import ArrayType
 from lazynp.ops import elementwise as ew
+from lazynp.ops import factors
+from lazynp.ops.indexing import add_along, take_along
+from lazynp.ops.movement import join, slice_
 from lazynp.ops.structured import item
 
 
@@ -47,16 +50,37 @@ def _column_solve(a: Any, b: Any) -> Any:
     return np.linalg.solve(a, b)
 
 
-inv = linalg("inv", _like)
+inv = linalg("inv", _like, vjp=factors.inv_vjp, jvp=factors.inv_jvp)
 """(..., n, n) -> (..., n, n). Raises LinAlgError when singular."""
-cholesky = linalg("cholesky", _like)
+cholesky = linalg("cholesky", _like, vjp=factors.cholesky_vjp, jvp=factors.cholesky_jvp, source="Murray 2016, arXiv:1602.07527")
 """(..., n, n) -> the lower factor. Raises LinAlgError when not positive definite."""
-solve = linalg("solve", lambda a, b: b, _column_solve)
+
+
+def _solve_infer(a: ArrayType, b: ArrayType) -> ArrayType:
+    if a.shape[:-2] != b.shape[:-2] or a.shape[-1] != b.shape[-2]:
+        raise ValueError(f"solve: shapes {a.shape} and {b.shape} do not fit")
+    return b
+
+
+solve = linalg("solve", _solve_infer, _column_solve, vjp=factors.solve_vjp, jvp=factors.solve_jvp)
 """(..., n, n), (..., n, k) with equal batch axes -> (..., n, k). Raises LinAlgError when singular."""
-det = linalg("det", lambda a: ArrayType(a.shape[:-2], a.dtype))
-slogdet = linalg("slogdet", lambda a: (ArrayType(a.shape[:-2], a.dtype), ArrayType(a.shape[:-2], _real(a.dtype))), lambda a: tuple(np.linalg.slogdet(a)))
-eigh = linalg("eigh", lambda a: (ArrayType(a.shape[:-1], _real(a.dtype)), a), lambda a: tuple(np.linalg.eigh(a)))
-eigvalsh = linalg("eigvalsh", lambda a: ArrayType(a.shape[:-1], _real(a.dtype)))
+det = linalg("det", lambda a: ArrayType(a.shape[:-2], a.dtype), vjp=factors.det_vjp, jvp=factors.det_jvp)
+slogdet = linalg(
+    "slogdet",
+    lambda a: (ArrayType(a.shape[:-2], a.dtype), ArrayType(a.shape[:-2], _real(a.dtype))),
+    lambda a: tuple(np.linalg.slogdet(a)),
+    vjp=factors.slogdet_vjp,
+    jvp=factors.slogdet_jvp,
+)
+eigh = linalg(
+    "eigh",
+    lambda a: (ArrayType(a.shape[:-1], _real(a.dtype)), a),
+    lambda a: tuple(np.linalg.eigh(a)),
+    vjp=factors.eigh_vjp,
+    jvp=factors.eigh_jvp,
+    source="Giles 2008, section 3.1",
+)
+eigvalsh = linalg("eigvalsh", lambda a: ArrayType(a.shape[:-1], _real(a.dtype)), vjp=factors.eigvalsh_vjp, jvp=factors.eigvalsh_jvp)
 
 
 def _qr_infer(a: ArrayType) -> tuple[ArrayType, ArrayType]:
@@ -71,16 +95,38 @@ def _svd_infer(a: ArrayType) -> tuple[ArrayType, ArrayType, ArrayType]:
     return ArrayType((*batch, m, k), a.dtype), ArrayType((*batch, k), _real(a.dtype)), ArrayType((*batch, k, n), a.dtype)
 
 
-qr = linalg("qr", _qr_infer, lambda a: tuple(np.linalg.qr(a)))
-svd = linalg("svd", _svd_infer, lambda a: tuple(np.linalg.svd(a, full_matrices=False)))
+qr = linalg(
+    "qr",
+    _qr_infer,
+    lambda a: tuple(np.linalg.qr(a)),
+    vjp=factors.qr_vjp,
+    jvp=factors.qr_jvp,
+    source="Roberts & Roberts 2020, arXiv:2009.10071",
+)
+svd = linalg(
+    "svd",
+    _svd_infer,
+    lambda a: tuple(np.linalg.svd(a, full_matrices=False)),
+    vjp=factors.svd_vjp,
+    jvp=factors.svd_jvp,
+    source="Wan & Zhang 2019, arXiv:1909.02659",
+)
 """The thin decomposition."""
 
 # --- sorting ---------------------------------------------------------------------------------------------------------
+
+
+def _order(node: Node) -> Node:
+    """The permutation that sorts, equal elements in their order: which of them moves where is then no accident of the algorithm."""
+    return argsort(node.args[0], node.axis, "stable")
+
 
 sort = routine(
     "sort",
     lambda x, axis, method: np.sort(x, axis, method),
     lambda x, axis, method: x,
+    vjp=lambda ct, node, index: add_along(node.shape, ct, _order(node), node.axis),
+    jvp=lambda tangents, node: take_along(tangents[0], _order(node), node.axis),
     attrs=("axis", "method"),
     door=lambda op, x, axis, method=None: op.make((x,), axis=axis % x.ndim, method=method),
 )
@@ -109,30 +155,83 @@ def _resized(x: ArrayType, axis: int, n: Any, dtype: np.dtype) -> ArrayType:
     return ArrayType((*x.shape[:axis], n, *x.shape[axis + 1 :]), dtype)
 
 
-def _fourier(name: str, length: Callable[[Any], Any], complex_out: bool) -> Op:
+_ADJOINT_NORM = {None: "forward", "backward": "forward", "ortho": "ortho", "forward": "backward"}
+"""The normalisation with which the inverse transform is the adjoint."""
+
+
+def _cut_or_pad(x: Node, axis: int, n: Any) -> Node:
+    """x with n elements along the axis: the first ones, or all and zeros after them."""
+    size = x.shape[axis]
+    if size == n:
+        return x
+    if size > n:
+        sizes = tuple([n if a == axis else s for a, s in enumerate(x.shape)])
+        return slice_(x, (0,) * x.ndim, (1,) * x.ndim, sizes)
+    gap = tuple([n - size if a == axis else s for a, s in enumerate(x.shape)])
+    return join(x, ew.filled(gap, 0, x.dtype), axis=axis)
+
+
+def _adjoint(inverse: Op) -> Callable[..., Node]:
+    """The adjoint of a full transform is the inverse one, up to its norm; then what was cut or padded is undone."""
+
+    def transpose(ct: Node, node: Node, index: int) -> Node:
+        x = node.args[0]
+        back = inverse(ct, node.n, node.axis, _ADJOINT_NORM[node.norm])
+        return ew.recast(_cut_or_pad(back, node.axis, x.shape[node.axis]), x.dtype)
+
+    return transpose
+
+
+def _half_weights(n: int, axis: int, like: Node, inner: float) -> Node:
+    """1 for the frequencies of a real signal of length n that are their own mirror image (0, n/2), `inner` for the others."""
+    weights = np.full(n // 2 + 1, inner, _real(like.dtype))
+    weights[0] = 1.0
+    if n % 2 == 0:
+        weights[-1] = 1.0
+    return ew.constant(weights.reshape([-1 if a == axis else 1 for a in range(like.ndim)]))
+
+
+def _rfft_transpose(ct: Node, node: Node, index: int) -> Node:
+    """Half of the spectrum stands for all of it: irfft counts inner frequencies twice."""
+    x, n, axis = node.args[0], node.n, node.axis
+    back = irfft(ct * _half_weights(n, axis, ct, 0.5), n, axis, _ADJOINT_NORM[node.norm])
+    return ew.recast(_cut_or_pad(back, axis, x.shape[axis]), x.dtype)
+
+
+def _irfft_transpose(ct: Node, node: Node, index: int) -> Node:
+    x, n, axis = node.args[0], node.n, node.axis
+    spectrum = rfft(ct, n, axis, _ADJOINT_NORM[node.norm])
+    back = spectrum * _half_weights(n, axis, spectrum, 2.0)
+    return ew.recast(_cut_or_pad(back, axis, x.shape[axis]), x.dtype)
+
+
+def _fourier(name: str, length: Callable[[Any], Any], complex_out: bool, transpose: Callable[..., Node]) -> Op:
     function = getattr(np.fft, name)
 
-    def infer(x: ArrayType, n: Any, axis: int, norm: str | None) -> ArrayType:
+    def infer(x: ArrayType, n: Any, axis: int, norm: str | None, size: Any) -> ArrayType:
         dtype = _fourier_dtype(x.dtype)
-        return _resized(x, axis, length(n), dtype if complex_out else _real(dtype))
+        return _resized(x, axis, size, dtype if complex_out else _real(dtype))
+
+    def door(op: Op, x: Node, n: Any = None, axis: int = -1, norm: str | None = None) -> Node:
+        n = x.shape[axis] if n is None else n
+        return op.make((x,), n=n, axis=axis % x.ndim, norm=norm, size=length(n))
 
     return routine(
         name,
-        lambda x, n, axis, norm: function(x, n, axis, norm),
+        lambda x, n, axis, norm, size: function(x, n, axis, norm),
         infer,
-        attrs=("n", "axis", "norm"),
-        dims=frozenset({"n"}),
-        door=lambda op, x, n=None, axis=-1, norm=None: op.make(
-            (x,), n=x.shape[axis] if n is None else n, axis=axis % x.ndim, norm=norm
-        ),
+        attrs=("n", "axis", "norm", "size"),
+        dims=frozenset({"n", "size"}),
+        transpose=transpose,
+        door=door,
     )
 
 
-fft = _fourier("fft", lambda n: n, True)
-ifft = _fourier("ifft", lambda n: n, True)
-rfft = _fourier("rfft", lambda n: n // 2 + 1, True)
-irfft = _fourier("irfft", lambda n: n, False)
-"""n is the length of the output; for the others that of the input, cropped or padded with zeros."""
+fft = _fourier("fft", lambda n: n, True, lambda ct, node, index: _adjoint(ifft)(ct, node, index))
+ifft = _fourier("ifft", lambda n: n, True, _adjoint(fft))
+rfft = _fourier("rfft", lambda n: n // 2 + 1, True, _rfft_transpose)
+irfft = _fourier("irfft", lambda n: n, False, _irfft_transpose)
+"""n: the length of irfft's output; for the others that of the input, cropped or padded with zeros. size: the length of the output."""
 
 # --- random ----------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lazynp.ir.node import Node
-from lazynp.ir.op import Kind, Op, register
+from lazynp.ir.op import Kind, Op, op_named, register
 from lazynp.ir.types import ArrayType, Dim, Shape
 
 
@@ -104,6 +104,13 @@ def broadcast_axes(source: Shape, out_shape: Shape) -> tuple[int, ...]:
     return (*range(new), *stretched)
 
 
+def _broadcast_transpose(ct: Node, node: Node, index: int) -> Node:
+    """The sum over the repeated axes; the reductions are defined in a later file, so the op is read from the table by its name."""
+    source = node.args[0]
+    axes = broadcast_axes(source.shape, node.out_shape)
+    return reshape(op_named("add.reduce")(ct, axes), source.shape) if axes else ct
+
+
 broadcast = move(
     "broadcast",
     attrs=("out_shape",),
@@ -111,8 +118,8 @@ broadcast = move(
     infer=lambda x, out_shape: ArrayType(out_shape, x.dtype),
     numpy=lambda x, out_shape: np.broadcast_to(x, out_shape),
     door=_broadcast_door,
+    transpose=_broadcast_transpose,
 )
-"""Its transpose sums over `broadcast_axes`; it stands with the reductions, which are defined after this file."""
 
 # --- slice and pad ---------------------------------------------------------------------------------------------------
 
@@ -228,14 +235,15 @@ def _fold_numpy(x: Any, axis: int, length: int) -> np.ndarray:
 
 window = move(
     "window",
-    attrs=("axis", "size"),
-    dims=frozenset({"size"}),
-    infer=lambda x, axis, size: ArrayType((*x.shape[:axis], x.shape[axis] - size + 1, *x.shape[axis + 1 :], size), x.dtype),
-    numpy=lambda x, axis, size: np.lib.stride_tricks.sliding_window_view(x, size, axis),
+    attrs=("axis", "size", "count"),
+    dims=frozenset({"size", "count"}),
+    infer=lambda x, axis, size, count: ArrayType((*x.shape[:axis], count, *x.shape[axis + 1 :], size), x.dtype),
+    numpy=lambda x, axis, size, count: np.lib.stride_tricks.sliding_window_view(x, size, axis),
     transpose=lambda ct, node, index: fold_windows(ct, node.axis, node.args[0].shape[node.axis]),
-    door=lambda op, x, axis, size: op.make((x,), axis=axis, size=size),
+    door=lambda op, x, axis, size: op.make((x,), axis=axis, size=size, count=x.shape[axis] - size + 1),
 )
-"""Sliding windows of `size` along an axis; the position inside the window becomes the last axis."""
+"""`count` sliding windows of `size` along an axis; the position inside the window becomes the last axis. New sizes are attributes,
+never arithmetic inside `infer`: so every size of a graph is a leaf's or an attribute's (see ir/canonical.py)."""
 
 fold_windows = register(
     Op(
@@ -261,9 +269,16 @@ def _total(sizes: list[Dim]) -> Dim:
     return total
 
 
-def _join_infer(*types: ArrayType, axis: int) -> ArrayType:
+def _join_infer(*types: ArrayType, axis: int, length: Dim) -> ArrayType:
     first = types[0]
-    return ArrayType((*first.shape[:axis], _total([t.shape[axis] for t in types]), *first.shape[axis + 1 :]), first.dtype)
+    for other in types[1:]:
+        if other.shape[:axis] + other.shape[axis + 1 :] != first.shape[:axis] + first.shape[axis + 1 :]:
+            raise ValueError("all the input array dimensions except for the concatenation axis must match exactly")
+    return ArrayType((*first.shape[:axis], length, *first.shape[axis + 1 :]), first.dtype)
+
+
+def _join_door(op: Op, *xs: Node, axis: int) -> Node:
+    return xs[0] if len(xs) == 1 else op.make(tuple(xs), axis=axis, length=_total([x.shape[axis] for x in xs]))
 
 
 def _join_transpose(ct: Node, node: Node, index: int) -> Node:
@@ -275,13 +290,14 @@ def _join_transpose(ct: Node, node: Node, index: int) -> Node:
 
 join = move(
     "join",
-    attrs=("axis",),
+    attrs=("axis", "length"),
+    dims=frozenset({"length"}),
     infer=_join_infer,
-    numpy=lambda *xs, axis: np.concatenate(xs, axis),
+    numpy=lambda *xs, axis, length: np.concatenate(xs, axis),
     transpose=_join_transpose,
-    door=lambda op, *xs, axis: xs[0] if len(xs) == 1 else op.make(tuple(xs), axis=axis),
+    door=_join_door,
 )
-"""Arrays of one dtype, equal shapes but for `axis`, one after the other."""
+"""Arrays of one dtype, equal shapes but for `axis`, one after the other; `length` is their total size along it."""
 
 # --- paths -----------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from lazynp.ir.node import Node
 from lazynp.ir.op import Kind, Op, register
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ops import elementwise as ew
-from lazynp.ops.movement import broadcast, broadcast_axes, join, permute, reshape, slice_
+from lazynp.ops.indexing import add_along, positions, take_along
+from lazynp.ops.movement import broadcast, join, permute, reshape, slice_
 
 
 def keep_axes(x: Node, reduced: Node, axes: tuple[int, ...]) -> Node:
@@ -55,11 +56,14 @@ def _shares(node: Node) -> Node:
 
 def _product_vjp(ct: Node, node: Node, index: int) -> Node:
     """Product of all the others along the axes, by products from both sides: right with zeros, to any order."""
-    return _repeat(ct, node) * _others(node)
+    others = _others(node)
+    return _repeat(ct, node) * (ew.conjugate(others) if others.dtype.kind == "c" else others)
 
 
 def _others(node: Node) -> Node:
     x, axes = node.args[0], node.axes
+    if any(type(n) is int and n == 0 for n in x.shape):
+        return x
     rest = tuple([a for a in range(x.ndim) if a not in axes])
     line = reshape(permute(x, (*rest, *axes)), (*[x.shape[a] for a in rest], _count(x, axes)))
     product = exclusive_products(line)
@@ -77,24 +81,18 @@ def _count(x: Node, axes: tuple[int, ...]) -> Any:
 
 def exclusive_products(line: Node) -> Node:
     """(..., n) -> (..., n): for each element the product of all the others on its line."""
-    n = line.shape[-1]
-    before = _shifted(accumulate_multiply(line, line.ndim - 1), n)
-    backwards = _reversed(line)
-    after = _reversed(_shifted(accumulate_multiply(backwards, line.ndim - 1), n))
+    axis = line.ndim - 1
+    before = shifted(accumulate_multiply(line, axis), axis, 1)
+    after = flip(shifted(accumulate_multiply(flip(line, axis), axis), axis, 1), axis)
     return before * after
 
 
-def _reversed(line: Node) -> Node:
-    rank = line.ndim
-    n = line.shape[-1]
-    return slice_(line, (*[0] * (rank - 1), n - 1), (*[1] * (rank - 1), -1), line.shape)
-
-
-def _shifted(line: Node, n: Any) -> Node:
-    """Ones moved in from the left: [a, b, c] -> [1, a, b]."""
-    from_left = slice_(line, (0,) * line.ndim, (1,) * line.ndim, (*line.shape[:-1], n - 1))
-    ones = ew.filled((*line.shape[:-1], 1), 1, line.dtype)
-    return join(ones, from_left, axis=line.ndim - 1)
+def shifted(x: Node, axis: int, fill: Any, by: int = 1) -> Node:
+    """The fill value moved in from the left: [a, b, c] -> [fill, a, b] for by = 1. 0 < by <= the size of the axis."""
+    sizes = tuple([n - by if a == axis else n for a, n in enumerate(x.shape)])
+    ends = tuple([by if a == axis else n for a, n in enumerate(x.shape)])
+    from_left = slice_(x, (0,) * x.ndim, (1,) * x.ndim, sizes)
+    return join(ew.filled(ends, fill, x.dtype), from_left, axis=axis)
 
 
 def _product_jvp(tangents: tuple[Node, ...], node: Node) -> Node:
@@ -108,7 +106,7 @@ def _logaddexp_vjp(ct: Node, node: Node, index: int) -> Node:
 def _softmax(node: Node) -> Node:
     x = node.args[0]
     base = ew.exp if node.op.scalar is ew.logaddexp else ew.exp2
-    return base(x - broadcast(keep_axes(x, node, node.axes), x.shape))
+    return base(ew.below(x, broadcast(keep_axes(x, node, node.axes), x.shape)))
 
 
 def _weighted_jvp(weights: Any) -> Any:
@@ -117,7 +115,7 @@ def _weighted_jvp(weights: Any) -> Any:
 
 def _hypot_weights(node: Node) -> Node:
     x = node.args[0]
-    return x / broadcast(keep_axes(x, node, node.axes), x.shape)
+    return x / broadcast(keep_axes(x, ew.where(ew.equal(node, 0), 1, node), node.axes), x.shape)
 
 
 def reducer(scalar: Op, **facts: Any) -> Op:
@@ -183,13 +181,6 @@ REDUCTIONS: dict[np.ufunc, Op] = {
 }
 
 
-def broadcast_transpose(ct: Node, node: Node, index: int) -> Node:
-    """The transpose of broadcast: the sum over the repeated axes."""
-    source = node.args[0]
-    axes = broadcast_axes(source.shape, node.out_shape)
-    return reshape(reduce_add(ct, axes), source.shape) if axes else ct
-
-
 # --- accumulate ------------------------------------------------------------------------------------------------------
 
 
@@ -230,14 +221,82 @@ def _cumsum_transpose(ct: Node, node: Node, index: int) -> Node:
     return flip(accumulate_add(flip(ct, node.axis), node.axis), node.axis)
 
 
+def recurrence(factors: Node, terms: Node, axis: int) -> Node:
+    """y[i] = factors[i] * y[i-1] + terms[i] along an axis, y[-1] = 0; all three of one shape and dtype.
+
+    By doubling: log2(n) rounds that compose neighbouring steps. No division, so a factor may be zero.
+    Kogge & Stone 1973, "A parallel algorithm for the efficient solution of a general class of recurrence equations"."""
+    by, n = 1, factors.shape[axis]
+    while by < n:
+        terms = terms + factors * shifted(terms, axis, 0, by)
+        factors = factors * shifted(factors, axis, 1, by)
+        by *= 2
+    return terms
+
+
+def _backward_recurrence(factors: Node, terms: Node, axis: int) -> Node:
+    """The transpose of `recurrence` in its terms: c[i] = terms[i] + factors[i+1] * c[i+1]."""
+    return flip(recurrence(shifted(flip(factors, axis), axis, 1), flip(terms, axis), axis), axis)
+
+
+def _folded(weights: Any) -> dict[str, Any]:
+    """Derivatives of an accumulation with dy[i] = before[i] * dy[i-1] + own[i] * dx[i], from weights(node) -> (before, own)."""
+
+    def vjp(ct: Node, node: Node, index: int) -> Node:
+        if _empty(node, node.axis):
+            return ct
+        before, own = [ew.conjugate(w) if w.dtype.kind == "c" else w for w in weights(node)]
+        return own * _backward_recurrence(before, ct, node.axis)
+
+    def jvp(tangents: tuple[Node, ...], node: Node) -> Node:
+        if _empty(node, node.axis):
+            return tangents[0]
+        before, own = weights(node)
+        return recurrence(before, own * tangents[0], node.axis)
+
+    return {"vjp": vjp, "jvp": jvp}
+
+
+def _empty(x: Node, axis: int) -> bool:
+    n = x.shape[axis]
+    return type(n) is int and n == 0
+
+
+def _product_weights(node: Node) -> tuple[Node, Node]:
+    return node.args[0], shifted(node, node.axis, 1)
+
+
+def _logaddexp_weights(node: Node) -> tuple[Node, Node]:
+    """How much the sum before, and the own element, weigh in each running sum: both at most 1."""
+    base = ew.exp if node.op.scalar is ew.logaddexp else ew.exp2
+    return base(ew.below(shifted(node, node.axis, -np.inf), node)), base(ew.below(node.args[0], node))
+
+
+def _record(node: Node) -> Node:
+    """For each running extremum the position of the element that set it: the last one before which the value changed."""
+    changed = ew.not_equal(node, shifted(node, node.axis, 0))
+    place = positions(node.shape, node.axis)
+    return accumulate_maximum(ew.where(changed, place, 0), node.axis)
+
+
+def _extremum_folded() -> dict[str, Any]:
+    def vjp(ct: Node, node: Node, index: int) -> Node:
+        return ct if _empty(node, node.axis) else add_along(node.shape, ct, _record(node), node.axis)
+
+    def jvp(tangents: tuple[Node, ...], node: Node) -> Node:
+        return tangents[0] if _empty(node, node.axis) else take_along(tangents[0], _record(node), node.axis)
+
+    return {"vjp": vjp, "jvp": jvp}
+
+
 accumulate_add = accumulator(ew.add, transpose=_cumsum_transpose)
-accumulate_multiply = accumulator(ew.multiply)
-accumulate_maximum = accumulator(ew.maximum)
-accumulate_minimum = accumulator(ew.minimum)
-accumulate_fmax = accumulator(ew.fmax)
-accumulate_fmin = accumulator(ew.fmin)
-accumulate_logaddexp = accumulator(ew.logaddexp)
-accumulate_logaddexp2 = accumulator(ew.logaddexp2)
+accumulate_multiply = accumulator(ew.multiply, **_folded(_product_weights))
+accumulate_maximum = accumulator(ew.maximum, **_extremum_folded())
+accumulate_minimum = accumulator(ew.minimum, **_extremum_folded())
+accumulate_fmax = accumulator(ew.fmax, **_extremum_folded())
+accumulate_fmin = accumulator(ew.fmin, **_extremum_folded())
+accumulate_logaddexp = accumulator(ew.logaddexp, **_folded(_logaddexp_weights))
+accumulate_logaddexp2 = accumulator(ew.logaddexp2, **_folded(_logaddexp_weights))
 accumulate_logical_and = accumulator(ew.logical_and)
 accumulate_logical_or = accumulator(ew.logical_or)
 accumulate_logical_xor = accumulator(ew.logical_xor)

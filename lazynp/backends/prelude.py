@@ -1,0 +1,500 @@
+"""NumPy's scalar arithmetic as C text: typedefs, prototypes of libm, and helpers `lz_<op>_<suffix>`. No header is included.
+
+    emit(names) -> str             C text that defines the given helpers (or libm functions), and what they need, in order
+    has(name) -> bool              whether there is such a helper
+    ctype(dtype), suffix(dtype)    "double", "f64"
+    helper(op, dtype) -> name      "lz_floor_divide_f64"; cast(to, frm) -> "lz_cast_i32_f64"
+
+`op` is NumPy's name of the ufunc; the suffix is the dtype of the *loop*, which is the dtype of all arguments unless the row below says
+otherwise. Suffixes: b1 i8 i16 i32 i64 u8 u16 u32 u64 f16 f32 f64 c64 c128. Values in C:
+* b1 is uint8_t, 0 or 1. Comparisons, logical operations and predicates return it.
+* f16 is a struct around the bits: every operation is NumPy's own, in float, rounded once at the end.
+* c64, c128 are structs {re, im}, not _Complex: multiplication is the plain formula and division Smith's, as in NumPy; C99's Annex G
+  would recover infinities that NumPy leaves as NaN, at the cost of a call per product. Functions go to libm through _Complex.
+
+Helpers are branch-free selects where that makes them vectorise. libm functions that libmvec has are declared with
+`__attribute__((simd))` when LZ_MVEC (set by toolchain) says so: inside `#pragma omp simd` they become vector calls, without -ffast-math.
+tests/test_vector_math.py holds each to 4 ulp and to NumPy's special values.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+import numpy as np
+
+CTYPES = {
+    "b1": "uint8_t",
+    "i8": "int8_t",
+    "i16": "int16_t",
+    "i32": "int32_t",
+    "i64": "int64_t",
+    "u8": "uint8_t",
+    "u16": "uint16_t",
+    "u32": "uint32_t",
+    "u64": "uint64_t",
+    "f16": "lz_f16",
+    "f32": "float",
+    "f64": "double",
+    "c64": "lz_c64",
+    "c128": "lz_c128",
+}
+"""The C type of each suffix."""
+
+_SUFFIX = {"b": "b1", "i": "i", "u": "u", "f": "f", "c": "c"}
+
+HEADER = """\
+typedef signed char int8_t; typedef unsigned char uint8_t; typedef short int16_t; typedef unsigned short uint16_t;
+typedef int int32_t; typedef unsigned int uint32_t; typedef __INT64_TYPE__ int64_t; typedef __UINT64_TYPE__ uint64_t;
+typedef struct { uint16_t bits; } lz_f16;
+typedef struct { float re, im; } lz_c64;
+typedef struct { double re, im; } lz_c128;
+#define LZ_INLINE static inline __attribute__((always_inline, unused))
+#define LZ_INF __builtin_inf()
+#define LZ_NAN __builtin_nan("")
+#if LZ_MVEC >= 22 && !defined(__clang__)
+#define LZ_SIMD22 __attribute__((simd("notinbranch"), const, nothrow))
+#else
+#define LZ_SIMD22 __attribute__((const, nothrow))
+#endif
+#if LZ_MVEC >= 35 && !defined(__clang__)
+#define LZ_SIMD35 LZ_SIMD22
+#else
+#define LZ_SIMD35 __attribute__((const, nothrow))
+#endif
+"""
+
+# name: (number of arguments, libmvec level or 0)
+_LIBM = dict.fromkeys(("exp", "log", "sin", "cos"), (1, 22)) | {"pow": (2, 22)}
+_LIBM |= dict.fromkeys("exp2 expm1 log2 log10 log1p tan asin acos atan sinh cosh tanh asinh acosh atanh cbrt erf erfc".split(), (1, 35))
+_LIBM |= {"atan2": (2, 35), "hypot": (2, 35), "fmod": (2, 0), "tgamma": (1, 0), "fma": (3, 0)}
+_COMPLEX_LIBM = "csqrt cexp clog csin ccos ctan csinh ccosh ctanh casin cacos catan casinh cacosh catanh".split()
+
+
+def _prototypes() -> dict[str, str]:
+    found = {}
+    for name, (count, level) in _LIBM.items():
+        mark = f"LZ_SIMD{level}" if level else "__attribute__((const, nothrow))"
+        for tail, real in (("", "double"), ("f", "float")):
+            found[name + tail] = f"{real} {name}{tail}({', '.join([real] * count)}) {mark};"
+    for tail, real in (("", "double"), ("f", "float")):
+        for name in _COMPLEX_LIBM:
+            found[name + tail] = f"_Complex {real} {name}{tail}(_Complex {real}) __attribute__((const, nothrow));"
+        found["cpow" + tail] = f"_Complex {real} cpow{tail}(_Complex {real}, _Complex {real}) __attribute__((const, nothrow));"
+        found["lgamma" + tail] = f"{real} lgamma{tail}({real}) __attribute__((nothrow));"
+        found["frexp" + tail] = f"{real} frexp{tail}({real}, int *) __attribute__((nothrow));"
+        found["ldexp" + tail] = f"{real} ldexp{tail}({real}, int) __attribute__((const, nothrow));"
+    return found
+
+
+_PROTOTYPES = _prototypes()
+
+_FAMILIES = {
+    "bool": ("b1",),
+    "signed": ("i8", "i16", "i32", "i64"),
+    "unsigned": ("u8", "u16", "u32", "u64"),
+    "float": ("f32", "f64"),
+    "half": ("f16",),
+    "complex": ("c64", "c128"),
+    "double": ("f64",),
+    "cdouble": ("c128",),
+}
+_FAMILIES["int"] = _FAMILIES["signed"] + _FAMILIES["unsigned"]
+_FAMILIES["real"] = _FAMILIES["int"] + _FAMILIES["float"]
+_FAMILIES["ordered"] = _FAMILIES["bool"] + _FAMILIES["real"]
+
+# Rows: op -> {family: (result, parameters, body)}; body is an expression, or statements if it ends with ';'.
+# $T type, $S suffix, $F "f" for float, $U/$I unsigned/signed integer of the same width, $B bits, $R/$Q real type and suffix of a complex.
+_ROWS: dict[str, dict[str, tuple[str, str, str]]] = {}
+
+
+def _row(op: str, families: str, body: str, parameters: str = "$T a, $T b", result: str = "$T") -> None:
+    for family in families.split():
+        _ROWS.setdefault(op, {})[family] = (result, parameters, body)
+
+
+def _rows1(families: str, bodies: dict[str, str], result: str = "$T") -> None:
+    for op, body in bodies.items():
+        _row(op, families, body, "$T a", result)
+
+
+def _rows2(families: str, bodies: dict[str, str], result: str = "$T") -> None:
+    for op, body in bodies.items():
+        _row(op, families, body, "$T a, $T b", result)
+
+
+# ---- arithmetic that C has
+_rows2("real", {"add": "($T)(a + b)", "subtract": "($T)(a - b)", "multiply": "($T)(a * b)"})
+_rows2("bool", {"add": "a | b", "multiply": "a & b", "maximum": "a | b", "minimum": "a & b", "fmax": "a | b", "fmin": "a & b"})
+_rows2("float", {"divide": "a / b"})
+_rows1("real", {"negative": "($T)-a", "positive": "a", "square": "($T)(a * a)", "conjugate": "a"})
+_rows1("bool", {"absolute": "a", "conjugate": "a"})
+_rows2("bool int", {"bitwise_and": "a & b", "bitwise_or": "a | b", "bitwise_xor": "a ^ b"})
+_rows1("int", {"invert": "($T)~a"})
+_rows1("bool", {"invert": "!a"})
+_COMPARE = {
+    "equal": "a == b",
+    "not_equal": "a != b",
+    "less": "a < b",
+    "less_equal": "a <= b",
+    "greater": "a > b",
+    "greater_equal": "a >= b",
+}
+_rows2("ordered", _COMPARE, "uint8_t")
+_rows2(
+    "ordered", {"logical_and": "(a != 0) & (b != 0)", "logical_or": "(a != 0) | (b != 0)", "logical_xor": "(a != 0) ^ (b != 0)"}, "uint8_t"
+)
+_rows1("ordered", {"logical_not": "a == 0"}, "uint8_t")
+
+# ---- integers: NumPy's results for a zero divisor, the most negative number and shift counts out of range
+_row("floor_divide", "unsigned", "$T d = b ? b : 1; return b ? a / d : 0;")
+_row("remainder", "unsigned", "$T d = b ? b : 1; return b ? a % d : 0;")
+_row("fmod", "unsigned", "$T d = b ? b : 1; return b ? a % d : 0;")
+_row(
+    "floor_divide",
+    "signed",
+    "if (b == 0) return 0; if (b == -1) return ($T)(0 - ($U)a); $T q = a / b; return q - ((q * b != a) & ((a < 0) != (b < 0)));",
+)
+_row("remainder", "signed", "if (b == 0 || b == -1) return 0; $T r = a % b; return r + ((r != 0) & ((r < 0) != (b < 0)) ? b : 0);")
+_row("fmod", "signed", "return b == 0 || b == -1 ? 0 : a % b;")
+_row("power", "int", "$U r = 1, p = a; for ($U n = b > 0 ? b : 0; n; n >>= 1) { if (n & 1) r *= p; p *= p; } return b < 0 ? 0 : ($T)r;")
+_row("left_shift", "int", "return ($U)b < $B ? ($T)(($U)a << ($U)b) : 0;")
+_row("right_shift", "unsigned", "return b < $B ? a >> b : 0;")
+_row("right_shift", "signed", "return a >> (($U)b < $B ? ($U)b : $B - 1);")
+_row("gcd", "unsigned", "while (b) { $T r = a % b; a = b; b = r; } return a;")
+_row("gcd", "signed", "return ($T)lz_gcd_u$B(a < 0 ? 0 - ($U)a : ($U)a, b < 0 ? 0 - ($U)b : ($U)b);")
+_row("lcm", "unsigned", "$T g = lz_gcd_$S(a, b); return g ? ($T)(a / g * b) : 0;")
+_row("lcm", "signed", "return ($T)lz_lcm_u$B(a < 0 ? 0 - ($U)a : ($U)a, b < 0 ? 0 - ($U)b : ($U)b);")
+_rows2("int", {name: f"a {sign} b ? a : b" for name, sign in {"maximum": ">", "minimum": "<", "fmax": ">", "fmin": "<"}.items()})
+_rows1("signed", {"absolute": "($T)(a < 0 ? 0 - ($U)a : ($U)a)", "sign": "(a > 0) - (a < 0)"})
+_rows1("unsigned", {"absolute": "a", "sign": "a > 0"})
+_rows1("int", {"reciprocal": "lz_cast_$S_f64(1.0 / (double)a)"})
+_rows1("bool int", {"isnan": "0", "isinf": "0", "isfinite": "1"}, "uint8_t")
+_rows1("bool int", {"floor": "a", "ceil": "a", "trunc": "a"})
+_row("bitwise_count", "unsigned", "(uint8_t)__builtin_popcountll(a)", "$T a", "uint8_t")
+_row("bitwise_count", "signed", "(uint8_t)__builtin_popcountll(($U)(a < 0 ? 0 - ($U)a : ($U)a))", "$T a", "uint8_t")
+
+# ---- floats
+_LIBM_NAMES = {name: name for name in "exp exp2 expm1 log log2 log10 log1p sin cos tan sinh cosh tanh cbrt erf erfc".split()}
+_LIBM_NAMES |= {f"arc{name}": f"a{name}" for name in "sin cos tan sinh cosh tanh".split()}
+_LIBM_NAMES |= {"gammaln": "lgamma", "gamma": "tgamma"}
+_rows1("float", {op: f"{function}$F(a)" for op, function in _LIBM_NAMES.items()})
+_rows1("float", {op: f"__builtin_{op}$F(a)" for op in ("sqrt", "floor", "ceil", "trunc", "rint", "fabs")})
+_rows2("float", {"arctan2": "atan2$F(a, b)", "hypot": "hypot$F(a, b)", "power": "pow$F(a, b)", "copysign": "__builtin_copysign$F(a, b)"})
+_row("float_power", "double", "pow(a, b)")
+_rows1("float", {"absolute": "__builtin_fabs$F(a)", "reciprocal": "1 / a", "sign": "a != a ? a : ($T)((a > 0) - (a < 0))"})
+_rows1("float", {"isnan": "a != a", "isinf": "__builtin_fabs$F(a) == LZ_INF", "isfinite": "__builtin_fabs$F(a) < LZ_INF"}, "uint8_t")
+_row("signbit", "float", "$U u; __builtin_memcpy(&u, &a, sizeof u); return u >> ($B - 1);", "$T a", "uint8_t")
+_rows2("float", {"maximum": "(a >= b) | (a != a) ? a : b", "minimum": "(a <= b) | (a != a) ? a : b"})
+_rows2("float", {"fmax": "(a >= b) | (b != b) ? a : b", "fmin": "(a <= b) | (b != b) ? a : b"})
+_row("clip", "ordered", "lz_minimum_$S(lz_maximum_$S(a, b), c)", "$T a, $T b, $T c")
+_row("heaviside", "float", "a != a ? a : a == 0 ? b : ($T)(a > 0)")
+_rows1("float", {op: "a * (($T)3.14159265358979323846 / ($T)180)" for op in ("deg2rad", "radians")})
+_rows1("float", {op: "a * (($T)180 / ($T)3.14159265358979323846)" for op in ("rad2deg", "degrees")})
+_row("fmod", "float", "fmod$F(a, b)")
+# Python's and NumPy's divmod: the remainder has the sign of b, the quotient is the floor; a zero of either keeps a sign (npy_divmod).
+_row(
+    "remainder",
+    "float",
+    "$T m = fmod$F(a, b); $T z = __builtin_copysign$F(0, b); $T n = m != 0 ? ((b < 0) != (m < 0) ? m + b : m) : z; return b == 0 ? m : n;",
+)
+_row(
+    "floor_divide",
+    "float",
+    "$T m = fmod$F(a, b), d = (a - m) / b; d -= (m != 0) & ((b < 0) != (m < 0)); $T f = __builtin_floor$F(d); f += d - f > ($T)0.5;"
+    " f = d != 0 ? f : __builtin_copysign$F(0, a / b); return b == 0 ? a / b : f;",
+)
+_row(
+    "logaddexp",
+    "float",
+    "$T d = a - b, m = d > 0 ? a : b, s = m + log1p$F(exp$F(-__builtin_fabs$F(d)));"
+    " return a == b ? a + ($T)0.693147180559945309417 : d == d ? s : d;",
+)
+_row(
+    "logaddexp2",
+    "float",
+    "$T d = a - b, m = d > 0 ? a : b, s = m + ($T)1.442695040888963407360 * log1p$F(exp2$F(-__builtin_fabs$F(d)));"
+    " return a == b ? a + 1 : d == d ? s : d;",
+)
+# The next number towards b is one step in the integer order of the bits.
+_row(
+    "nextafter",
+    "float",
+    "$I u, v; __builtin_memcpy(&u, &a, sizeof u); v = (a < b) == (a > 0) ? u + 1 : u - 1;"
+    " $I tiny = b < 0 ? ($I)((($U)1 << ($B - 1)) + 1) : 1; v = a == 0 ? tiny : v; $T r; __builtin_memcpy(&r, &v, sizeof r);"
+    " return a != a || b != b ? a + b : a == b ? b : r;",
+)
+_row("spacing", "float", "__builtin_fabs$F(a) == LZ_INF ? ($T)LZ_NAN : lz_nextafter_$S(a, a < 0 ? -($T)LZ_INF : ($T)LZ_INF) - a", "$T a")
+_row("modf_fraction", "float", "$T r = a - __builtin_trunc$F(a); return __builtin_copysign$F(lz_isinf_$S(a) ? 0 : r, a);", "$T a")
+_row("modf_integral", "float", "__builtin_trunc$F(a)", "$T a")
+_row("frexp_mantissa", "float", "int e; return frexp$F(a, &e);", "$T a")
+_row("frexp_exponent", "float", "int e = 0; frexp$F(a, &e); return lz_isfinite_$S(a) ? e : 0;", "$T a", "int32_t")
+_row("ldexp", "float", "ldexp$F(a, b > 2147483647 ? 2147483647 : b < -2147483648LL ? -2147483648LL : b)", "$T a, int64_t b")
+_row("expit", "float", "1 / (1 + exp$F(-a))", "$T a")
+
+# ---- complex
+_rows2("complex", {"add": "($T){a.re + b.re, a.im + b.im}", "subtract": "($T){a.re - b.re, a.im - b.im}"})
+_rows2("complex", {"multiply": "($T){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re}"})
+_row(
+    "divide",
+    "complex",
+    "$R x = __builtin_fabs$F(b.re), y = __builtin_fabs$F(b.im);"
+    " if (x >= y) { if (x == 0) return ($T){a.re / x, a.im / x}; $R t = b.im / b.re, s = 1 / (b.re + b.im * t);"
+    " return ($T){(a.re + a.im * t) * s, (a.im - a.re * t) * s}; }"
+    " $R t = b.re / b.im, s = 1 / (b.im + b.re * t); return ($T){(a.re * t + a.im) * s, (a.im * t - a.re) * s};",
+)
+_row(
+    "reciprocal",
+    "complex",
+    "if (__builtin_fabs$F(a.im) <= __builtin_fabs$F(a.re)) { $R t = a.im / a.re, d = a.re + a.im * t; return ($T){1 / d, -t / d}; }"
+    " $R t = a.re / a.im, d = a.re * t + a.im; return ($T){t / d, -1 / d};",
+    "$T a",
+)
+_rows1("complex", {"negative": "($T){-a.re, -a.im}", "positive": "a", "conjugate": "($T){a.re, -a.im}"})
+_rows1("complex", {"square": "($T){a.re * a.re - a.im * a.im, a.re * a.im + a.im * a.re}"})
+_rows1("complex", {"rint": "($T){__builtin_rint$F(a.re), __builtin_rint$F(a.im)}"})
+_rows1("complex", {"absolute": "hypot$F(a.re, a.im)", "real": "a.re", "imag": "a.im", "angle": "atan2$F(a.im, a.re)"}, "$R")
+for _op in ("isnan", "isinf"):
+    _row(_op, "complex", f"lz_{_op}_$Q(a.re) | lz_{_op}_$Q(a.im)", "$T a", "uint8_t")
+_row("isfinite", "complex", "lz_isfinite_$Q(a.re) & lz_isfinite_$Q(a.im)", "$T a", "uint8_t")
+_LESS = "((a.re {0} b.re && a.im == a.im && b.im == b.im) || (a.re == b.re && a.im {1} b.im))"
+_rows2(
+    "complex",
+    {
+        "equal": "a.re == b.re && a.im == b.im",
+        "not_equal": "a.re != b.re || a.im != b.im",
+        "less": _LESS.format("<", "<"),
+        "less_equal": _LESS.format("<", "<="),
+        "greater": _LESS.format(">", ">"),
+        "greater_equal": _LESS.format(">", ">="),
+        "logical_and": "(a.re != 0 || a.im != 0) && (b.re != 0 || b.im != 0)",
+        "logical_or": "a.re != 0 || a.im != 0 || b.re != 0 || b.im != 0",
+        "logical_xor": "(a.re != 0 || a.im != 0) != (b.re != 0 || b.im != 0)",
+    },
+    "uint8_t",
+)
+_rows1("complex", {"logical_not": "a.re == 0 && a.im == 0"}, "uint8_t")
+_rows2(
+    "complex",
+    {
+        "maximum": "lz_isnan_$S(a) || lz_greater_equal_$S(a, b) ? a : b",
+        "minimum": "lz_isnan_$S(a) || lz_less_equal_$S(a, b) ? a : b",
+        "fmax": "lz_isnan_$S(b) || lz_greater_equal_$S(a, b) ? a : b",
+        "fmin": "lz_isnan_$S(b) || lz_less_equal_$S(a, b) ? a : b",
+    },
+)
+# NumPy's clip compares complex numbers without the NaN rule of its maximum: only a NaN in `a` stays.
+_row(
+    "clip",
+    "complex",
+    "$T m = lz_isnan_$S(a) || (a.re == b.re ? a.im > b.im : a.re > b.re) ? a : b;"
+    " return lz_isnan_$S(m) || (m.re == c.re ? m.im < c.im : m.re < c.re) ? m : c;",
+    "$T a, $T b, $T c",
+)
+_TO_C99 = "_Complex $R z; __real__ z = a.re; __imag__ z = a.im; "
+for _op in "sqrt exp log sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh".split():
+    _row(_op, "complex", f"{_TO_C99}z = c{_LIBM_NAMES.get(_op, _op)}$F(z); return ($T){{__real__ z, __imag__ z}};", "$T a")
+_row("exp2", "complex", "lz_exp_$S(($T){a.re * ($R)0.693147180559945309417, a.im * ($R)0.693147180559945309417})", "$T a")
+for _op, _factor in (("log2", "1.442695040888963407360"), ("log10", "0.434294481903251827651")):
+    _row(_op, "complex", f"$T l = lz_log_$S(a); return ($T){{l.re * ($R){_factor}, l.im * ($R){_factor}}};", "$T a")
+_row("expm1", "complex", "$R s = sin$F(a.im / 2); return ($T){expm1$F(a.re) * cos$F(a.im) - 2 * s * s, exp$F(a.re) * sin$F(a.im)};", "$T a")
+_row("log1p", "complex", "return ($T){log$F(hypot$F(a.re + 1, a.im)), atan2$F(a.im, a.re + 1)};", "$T a")
+_row(
+    "sign",
+    "complex",
+    "$R r = hypot$F(a.re, a.im); if (r == LZ_INF) { if (!lz_isinf_$Q(a.re)) return ($T){0, a.im > 0 ? 1 : -1};"
+    " if (!lz_isinf_$Q(a.im)) return ($T){a.re > 0 ? 1 : -1, 0}; return ($T){LZ_NAN, LZ_NAN}; }"
+    " return r == 0 ? ($T){0, 0} : ($T){a.re / r, a.im / r};",
+    "$T a",
+)
+# npy_cpow: integer exponents below 100 are products, which keeps real bases real.
+_row(
+    "power",
+    "complex",
+    "if (b.re == 0 && b.im == 0) return ($T){1, 0};"
+    " if (a.re == 0 && a.im == 0) return b.re > 0 ? ($T){0, 0} : ($T){LZ_NAN, LZ_NAN};"
+    " if (b.im == 0 && b.re > -100 && b.re < 100 && (int)b.re == b.re) { int n = (int)b.re; if (n == 1) return a;"
+    " if (n == 2) return lz_multiply_$S(a, a); if (n == 3) return lz_multiply_$S(a, lz_multiply_$S(a, a));"
+    " $T r = {1, 0}, p = a; for (int k = n < 0 ? -n : n; ; p = lz_multiply_$S(p, p)) { if (k & 1) r = lz_multiply_$S(r, p);"
+    " if (!(k >>= 1)) break; } return n < 0 ? lz_divide_$S(($T){1, 0}, r) : r; }"
+    " _Complex $R x, y; __real__ x = a.re; __imag__ x = a.im; __real__ y = b.re; __imag__ y = b.im; x = cpow$F(x, y);"
+    " return ($T){__real__ x, __imag__ x};",
+)
+_row("float_power", "cdouble", "lz_power_c128(a, b)")
+
+# ---- half: bits, and what is not "compute in float and round"
+_row("negative", "half", "(lz_f16){a.bits ^ 0x8000}", "$T a")
+_rows1("half", {"positive": "a", "conjugate": "a", "absolute": "(lz_f16){a.bits & 0x7fff}", "fabs": "(lz_f16){a.bits & 0x7fff}"})
+_row("signbit", "half", "a.bits >> 15", "$T a", "uint8_t")
+_row("copysign", "half", "(lz_f16){(a.bits & 0x7fff) | (b.bits & 0x8000)}")
+_row(
+    "nextafter",
+    "half",
+    "float x = lz_cast_f32_f16(a), y = lz_cast_f32_f16(b); if (x != x || y != y) return (lz_f16){0x7e00}; if (x == y) return a;"
+    " if (x == 0) return (lz_f16){y < 0 ? 0x8001 : 1}; return (lz_f16){(x < y) == (x > 0) ? a.bits + 1 : a.bits - 1};",
+)
+_row(
+    "spacing",
+    "half",
+    "uint16_t m = a.bits & 0x7fff; if (m >= 0x7c00) return (lz_f16){0x7e00};"
+    " uint16_t n = m == 0 || a.bits >> 15 == 0 ? m + 1 : m - 1;"
+    " return lz_cast_f16_f32(__builtin_fabsf(lz_cast_f32_f16((lz_f16){n}) - lz_cast_f32_f16((lz_f16){m})));",
+    "$T a",
+)
+
+_F16_F32 = """\
+    uint32_t u, m, n; __builtin_memcpy(&u, &a, 4); m = u & 0x7fffffff;
+    float f; __builtin_memcpy(&f, &m, 4); f += 0.5f; __builtin_memcpy(&n, &f, 4);
+    uint32_t normal = ((m + 0xfff + ((m >> 13) & 1)) >> 13) - (112 << 10), h = m < 0x38800000 ? n - 0x3f000000 : normal;
+    h = m >= 0x477ff000 ? 0x7c00 : h;
+    h = m > 0x7f800000 ? 0x7c00 | (m >> 13 & 0x3ff) | (m >> 13 & 0x3ff ? 0 : 1) : h;
+    return (lz_f16){(uint16_t)(h | (u >> 16 & 0x8000))};"""
+_F32_F16 = """\
+    uint32_t m = (uint32_t)(a.bits & 0x7fff) << 13, s = (uint32_t)(a.bits & 0x8000) << 16, n;
+    float f; __builtin_memcpy(&f, &m, 4); f *= 0x1p112f; __builtin_memcpy(&n, &f, 4);
+    n = m >= 0x0f800000 ? m | 0x7f800000 : n; n |= s; __builtin_memcpy(&f, &n, 4); return f;"""
+# Rounding to odd in float keeps the information that a second rounding to half needs (Boldo & Melquiond 2008).
+_F16_F64 = """\
+    float f = (float)a; uint32_t u; __builtin_memcpy(&u, &f, 4);
+    int move = (a == a) & ((double)f != a) & !(u & 1);
+    u += move ? (__builtin_fabs((double)f) > __builtin_fabs(a) ? -1 : 1) : 0;
+    __builtin_memcpy(&f, &u, 4); return lz_cast_f16_f32(f);"""
+
+
+def suffix(dtype: np.dtype) -> str:
+    """ "f64" of float64. Raises KeyError for a dtype that C code does not know (longdouble, datetime64, object, ...)."""
+    dtype = np.dtype(dtype)
+    found = "b1" if dtype.kind == "b" else f"{_SUFFIX.get(dtype.kind, dtype.kind)}{dtype.itemsize * 8}"
+    if found not in CTYPES:
+        raise KeyError(f"no C type for dtype {dtype}")
+    return found
+
+
+def ctype(dtype: np.dtype) -> str:
+    """ "double" of float64."""
+    return CTYPES[suffix(dtype)]
+
+
+def helper(op: str, dtype: np.dtype) -> str:
+    """The name of the helper for NumPy's ufunc `op` in the loop of this dtype."""
+    return f"lz_{op}_{suffix(dtype)}"
+
+
+def cast(to: np.dtype, frm: np.dtype) -> str:
+    """The name of the helper that converts as NumPy's astype does."""
+    return f"lz_cast_{suffix(to)}_{suffix(frm)}"
+
+
+def has(name: str) -> bool:
+    """Whether emit() can define this name."""
+    return name in _PROTOTYPES or _definition(name) is not None
+
+
+def emit(names: Iterable[str]) -> str:
+    """C text: header, prototypes of libm, helpers, each once and after what it needs. Raises KeyError for an unknown name."""
+    order: dict[str, str] = {}
+    stack = [(name, False) for name in sorted(set(names), reverse=True)]
+    while stack:
+        name, ready = stack.pop()
+        if name in order:
+            continue
+        text = _text(name)
+        if ready:
+            order[name] = text
+        else:
+            stack.append((name, True))
+            stack += [(needed, False) for needed in _needs(name)]
+    prototypes = [text for name, text in order.items() if name in _PROTOTYPES]
+    helpers = [text for name, text in order.items() if name not in _PROTOTYPES]
+    return HEADER + "\n".join([*prototypes, *helpers, ""])
+
+
+def _text(name: str) -> str:
+    text = _PROTOTYPES.get(name) or _definition(name)
+    if text is None:
+        raise KeyError(f"no C helper {name!r}")
+    return text
+
+
+@cache
+def _needs(name: str) -> tuple[str, ...]:
+    """Helpers and libm functions that the text of a helper calls."""
+    if name in _PROTOTYPES:
+        return ()
+    called = dict.fromkeys(re.findall(r"\b(\w+)\(", _text(name)))
+    return tuple(word for word in called if word != name and (word in _PROTOTYPES or _definition(word) is not None))
+
+
+@cache
+def _definition(name: str) -> str | None:
+    """The C function of a helper, from its row; None if there is no such helper."""
+    found = re.fullmatch(r"lz_(\w+)_([biufc]\d+)", name)
+    if found is None or found[2] not in CTYPES:
+        return None
+    op, tail = found[1], found[2]
+    if op.startswith("cast_"):
+        return _cast_text(name, op[5:], tail) if op[5:] in CTYPES else None
+    rows = _ROWS.get(op, {})
+    row = next((rows[family] for family in rows if tail in _FAMILIES[family]), None)
+    if row is None and tail == "f16" and rows.keys() & {"float", "real", "ordered"}:
+        return _through_float(name, op)
+    if row is None:
+        return None
+    return _function(name, *(_fill(part, tail) for part in row))
+
+
+def _function(name: str, result: str, parameters: str, body: str) -> str:
+    statements = body if body.endswith(";") else f"return {body};"
+    return f"LZ_INLINE {result} {name}({parameters}) {{ {statements} }}"
+
+
+def _fill(text: str, tail: str) -> str:
+    bits = int(tail[1:]) if tail[0] in "iuf" else int(tail[1:]) // 2
+    real = f"f{bits}"
+    values = {"T": CTYPES[tail], "S": tail, "F": "f" if real == "f32" else "", "B": str(bits), "U": f"uint{bits}_t", "I": f"int{bits}_t"}
+    values |= {"R": CTYPES.get(real, ""), "Q": real}
+    return re.sub(r"\$([TSFBUIRQ])", lambda match: values[match[1]], text)
+
+
+def _through_float(name: str, op: str) -> str:
+    """NumPy's half loops: convert to float, compute, round."""
+    rows = _ROWS[op]
+    result, parameters, _ = next(rows[family] for family in ("float", "real", "ordered") if family in rows)
+    arguments = [f"lz_cast_f32_f16({word})" if kind == "$T" else word for kind, word in (item.split() for item in parameters.split(", "))]
+    call = f"lz_{op}_f32({', '.join(arguments)})"
+    return _function(name, _fill(result, "f16"), _fill(parameters, "f16"), f"lz_cast_f16_f32({call})" if result == "$T" else call)
+
+
+def _cast_text(name: str, to: str, frm: str) -> str:
+    special = {("f16", "f32"): _F16_F32, ("f32", "f16"): _F32_F16, ("f16", "f64"): _F16_F64}.get((to, frm))
+    return _function(name, CTYPES[to], f"{CTYPES[frm]} a", special or _cast_body(to, frm))
+
+
+def _cast_body(to: str, frm: str) -> str:
+    """What NumPy compiled for x86-64 gives, also where C leaves the result of float to integer undefined: cvttsd2si's most negative number,
+    narrowed for smaller types."""
+    if to == frm:
+        return "a"
+    if to[0] == "c":
+        part = f"f{int(to[1:]) // 2}"
+        return f"({CTYPES[to]}){{a.re, a.im}}" if frm[0] == "c" else f"({CTYPES[to]}){{{_call(part, frm, 'a')}, 0}}"
+    if frm[0] == "c":
+        part = f"f{int(frm[1:]) // 2}"
+        return "a.re != 0 || a.im != 0" if to == "b1" else _call(to, part, "a.re")
+    if frm == "f16":
+        return "(a.bits & 0x7fff) != 0" if to == "b1" else _call(to, "f32", "lz_cast_f32_f16(a)")
+    if to == "b1":
+        return "a != 0"
+    if to == "f16":
+        return _call("f16", "f32", "(float)a")
+    if frm[0] == "f" and to == "u64":
+        return "return a >= 0x1p63f ? (uint64_t)(int64_t)(a - 0x1p63f) ^ ((uint64_t)1 << 63) : (uint64_t)(int64_t)a;"
+    if frm[0] == "f" and to in ("i8", "i16", "u8", "u16"):
+        return f"({CTYPES[to]})(int32_t)a"
+    if frm[0] == "f" and to == "u32":
+        return "(uint32_t)(int64_t)a"
+    return f"({CTYPES[to]})a"
+
+
+def _call(to: str, frm: str, text: str) -> str:
+    return text if to == frm else f"lz_cast_{to}_{frm}({text})"

@@ -1,0 +1,271 @@
+"""From C text to a callable: finds the compiler, knows its flags, compiles into the disk cache, loads through cffi.
+
+    find_compiler() -> Compiler | None      settings.cc, gcc, clang, `zig cc` of the ziglang wheel; None: missing_reason() says why
+    build(source, key) -> lib               loaded from the disk cache, or compiled into it; raises CompileError
+    load(key) -> lib | None                 from the disk cache only; starts no process
+    counters                                {"compiles": int, "compile_seconds": float, "disk_hits": int}
+
+Every program exports `int64_t lazynp_run(void **slots, const int64_t *dims)`; call `lib.lazynp_run(slots, dims)` with `ffi` of this file.
+What a key must contain is up to the caller, but `find_compiler().fingerprint` belongs in it: compiler, flags and CPU.
+"""
+
+import ctypes
+import json
+import os
+import platform
+import re
+import shlex
+import shutil
+import sys
+import sysconfig
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import _cffi_backend
+
+from lazynp.backends import diskcache, threads
+from lazynp.config import settings
+from lazynp.errors import CompileError
+
+ENTRY = "lazynp_run"
+
+ffi = _cffi_backend.FFI(
+    "lazynp_program",
+    _version=0x2601,
+    _types=b"\x00\x00\x04\x0d\x00\x00\x05\x03\x00\x00\x04\x03\x00\x00\x00\x0f\x00\x00\x17\x01\x00\x00\x06\x03\x00\x00\x00\x01",
+    _globals=(b"\x00\x00\x00\x23lazynp_run", 0),
+)
+"""What `cffi` writes for cdef("int64_t lazynp_run(void **slots, const int64_t *dims);") in its out-of-line ABI mode: parsing that
+declaration at run time would import pycparser, which costs more than loading the program. tests/test_toolchain.py regenerates it."""
+
+counters: dict[str, float] = {"compiles": 0, "compile_seconds": 0.0, "disk_hits": 0}
+
+_COMMON = (
+    "-O3 -fPIC -shared -pipe -std=gnu11 -w -g0 -fwrapv -fno-strict-aliasing -fno-math-errno -fno-trapping-math -ffp-contract=off "
+    "-fno-asynchronous-unwind-tables"
+).split()
+"""Not -ffast-math: NaN, infinities and signed zeros are NumPy's. -fno-trapping-math only gives up the floating point *flags*, without it no
+comparison is vectorised. -fwrapv: integers wrap as in NumPy. -fno-strict-aliasing: a slot of the memory plan changes its type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """A C compiler that works. command: argv prefix; simd: libmvec's level (0: none); openmp: soname of its runtime, "" if it has none."""
+
+    command: tuple[str, ...]
+    version: str
+    flags: tuple[str, ...]
+    libraries: tuple[str, ...]
+    simd: int
+    openmp: str
+    fingerprint: str
+
+    @property
+    def path(self) -> str:
+        return self.command[0]
+
+
+_found: dict[tuple[str, str], Compiler | None] = {}
+_loaded: dict[str, Any] = {}
+
+
+def find_compiler() -> Compiler | None:
+    """The compiler of this process, or None. A compiler seen before costs no subprocess: what it answered is in the disk cache."""
+    asked = (settings.cc, os.environ.get("PATH", ""))
+    if asked not in _found:
+        _found[asked] = next((known for command in _commands() if (known := _known(command)) is not None), None)
+    return _found[asked]
+
+
+def missing_reason() -> str:
+    """Why find_compiler() returns None, in words for a warning."""
+    if settings.cc == "none":
+        return "cc='none' asks for no compiler"
+    if settings.cc:
+        return f"the compiler {settings.cc!r} (LAZYNP_CC) was not found or cannot compile"
+    return "neither gcc nor clang is on PATH and the ziglang wheel is not installed"
+
+
+def _commands() -> Iterator[tuple[str, ...]]:
+    """Candidates in order of preference, with absolute paths."""
+    if settings.cc == "none":
+        return
+    wanted = [shlex.split(settings.cc)] if settings.cc else [["gcc"], ["clang"]]
+    for name, *rest in wanted:
+        path = shutil.which(name)
+        if path is not None:
+            yield (path, *rest)
+    if not settings.cc:
+        zig = os.path.join(sysconfig.get_path("platlib"), "ziglang", "zig")
+        if os.path.isfile(zig):
+            yield (zig, "cc")
+
+
+def _known(command: tuple[str, ...]) -> Compiler | None:
+    """What is on disk about this very compiler on this very CPU, else what probing says. None if it does not work."""
+    stat = os.stat(os.path.realpath(command[0]))
+    identity = repr((command, stat.st_size, stat.st_mtime_ns, _cpu_identity()))
+    key = f"compiler-{zlib.crc32(identity.encode()):08x}"
+    stored = json.loads(diskcache.get(key, ".json") or b"{}")
+    if stored.pop("identity", None) == identity:
+        return Compiler(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+    compiler = _probe(command)
+    if compiler is not None:
+        diskcache.put(key, ".json", json.dumps({"identity": identity, **asdict(compiler)}).encode())
+    return compiler
+
+
+def _cpu_identity() -> str:
+    """What -march=native depends on: model and feature flags."""
+    if sys.platform == "linux":
+        with open("/proc/cpuinfo") as file:
+            first = file.read().partition("\n\n")[0]
+        return "".join(re.findall(r"(?m)^(?:cpu family|model|stepping|flags|Features|CPU part)\s*:.*$", first))
+    return platform.processor() + platform.machine()
+
+
+def _probe(command: tuple[str, ...]) -> Compiler | None:
+    """Ask the compiler for its macros, which name version and CPU features, and for its OpenMP library. One or two short processes."""
+    for arch in (["-march=native"], ["-mcpu=native"], []):
+        status, macros, _ = _run([*command, *arch, "-dM", "-E", "-x", "c", os.devnull])
+        if status == 0 and "__VERSION__" in macros:
+            return _describe(command, arch, macros)
+    return None
+
+
+def _describe(command: tuple[str, ...], arch: list[str], macros: str) -> Compiler:
+    defined = dict(re.findall(r"(?m)^#define (\w+) ?(.*)$", macros))
+    clang = "__clang__" in defined
+    simd = 0 if command[1:2] == ("cc",) else _libmvec_level()
+    openmp = _openmp(command, clang)
+    flags = [*_COMMON, *arch, "-fopenmp" if openmp else "-fopenmp-simd", f"-DLZ_MVEC={simd}"]
+    if "__AVX512F__" in defined:
+        flags.append("-mprefer-vector-width=512")
+    if clang and simd:
+        flags.append("-fveclib=libmvec")
+    libraries = _libraries(clang, simd)
+    version = defined["__VERSION__"].strip('"')
+    text = repr((version, flags, libraries, sorted(defined.items())))
+    return Compiler(
+        command=command,
+        version=version,
+        flags=tuple(flags),
+        libraries=tuple(libraries),
+        simd=simd,
+        openmp=openmp,
+        fingerprint=f"{version}-{zlib.crc32(text.encode()):08x}",
+    )
+
+
+def _openmp(command: tuple[str, ...], clang: bool) -> str:
+    """The soname of the OpenMP runtime if the compiler can link it and the process can load it, else ""."""
+    library, soname = ("libomp.so", "libomp.so.5") if clang else ("libgomp.so", "libgomp.so.1")
+    if sys.platform != "linux" or command[1:2] == ("cc",):
+        return ""
+    place = _run([*command, f"-print-file-name={library}"])[1].strip()
+    return soname if os.path.isabs(place) and os.path.exists(place) else ""
+
+
+def _run(argv: list[str], text: str = "") -> tuple[int, str, str]:
+    """(exit status, stdout, stderr) of a process that reads text. Only a cold start comes here, and only it imports subprocess (6 ms)."""
+    import subprocess  # noqa: PLC0415
+
+    done = subprocess.run(argv, input=text, capture_output=True, text=True, errors="replace", env={**os.environ, "LC_ALL": "C"})
+    return done.returncode, done.stdout, done.stderr
+
+
+def _libmvec_level() -> int:
+    """glibc's vector math on x86-64: 22 (exp, log, pow, sin, cos), 35 (all), 0 (none)."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return 0
+    try:
+        library = ctypes.CDLL("libmvec.so.1")
+    except OSError:
+        return 0
+    return 35 if hasattr(library, "_ZGVeN8v_erf") else 22
+
+
+def _libraries(clang: bool, simd: int) -> list[str]:
+    """On glibc with GNU ld: sonames, no start files; that links where only the runtime is installed, and saves a tenth of the time."""
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc" and not clang:
+        return ["-nostdlib", "-Wl,--as-needed", *(["-l:libmvec.so.1"] if simd else []), "-l:libm.so.6", "-lgomp", "-l:libc.so.6", "-lgcc"]
+    return [*(["-l:libmvec.so.1"] if simd else []), "-lm"]
+
+
+def build(source: str, key: str) -> Any:
+    """The program of this key: loaded if the cache has it intact, else compiled from source. Raises CompileError, also when no compiler is
+    there (callers ask find_compiler first)."""
+    lib = load(key)
+    if lib is None:
+        _compile(source, key)
+        lib = load(key, fresh=True)
+        if lib is None:
+            raise CompileError(f"the compiled program {key} vanished from {diskcache.directory()}")
+    return lib
+
+
+def load(key: str, *, fresh: bool = False) -> Any:
+    """The program of this key from this process or the disk cache; None if it is absent, damaged, or cannot be loaded here."""
+    lib = _loaded.get(key)
+    if lib is None:
+        found = diskcache.find(key, ".so")
+        if found is None:
+            return None
+        lib = _open(*found)
+        if lib is None:
+            return None
+        counters["disk_hits"] += not fresh
+        _loaded[key] = lib
+    return lib
+
+
+def _open(path: str, image: bytes) -> Any:
+    """dlopen a program; None if this machine lacks a library it needs (a cache that was moved)."""
+    runtime = re.search(rb"\x00(lib(?:gomp|omp)\.so[.\d]*)\x00", image)
+    try:
+        if runtime is not None:
+            threads.load_openmp(runtime[1].decode())
+        lib = ffi.dlopen(path, os.RTLD_NOW)
+        lib.lazynp_run  # noqa: B018  resolves the symbol: a file without it raises here
+    except (OSError, AttributeError):
+        return None
+    return lib
+
+
+def forget() -> None:
+    """Drop the handles of this process (tests); mapped programs stay mapped while somebody holds their lib."""
+    _loaded.clear()
+    _found.clear()
+
+
+def _compile(source: str, key: str) -> None:
+    compiler = find_compiler()
+    if compiler is None:
+        raise CompileError(f"no C compiler: {missing_reason()}")
+    start = time.perf_counter()
+    with diskcache.writing(key, ".so") as path:
+        argv = [*compiler.command, *compiler.flags, "-x", "c", "-", "-o", path, *_needed(compiler.libraries, source)]
+        status, _, stderr = _run(argv, source)
+        if status != 0:
+            raise CompileError(_complaint(compiler, source, stderr))
+    counters["compiles"] += 1
+    counters["compile_seconds"] += time.perf_counter() - start
+
+
+def _needed(libraries: tuple[str, ...], source: str) -> list[str]:
+    """The linker opens no OpenMP library for a program without a parallel region."""
+    return [library for library in libraries if library != "-lgomp" or "omp parallel" in source]
+
+
+def _complaint(compiler: Compiler, source: str, stderr: str) -> str:
+    """The compiler's first error with three lines of C around it, then all of what it said."""
+    lines = source.splitlines()
+    found = re.search(r"<stdin>:(\d+):\d+: (?:fatal )?error: (.*)", stderr)
+    if found is None:
+        return f"{' '.join(compiler.command)} failed:\n{stderr}"
+    number = int(found[1])
+    around = "\n".join(f"{n:5d} | {lines[n - 1]}" for n in range(max(1, number - 2), min(len(lines), number + 2) + 1))
+    return f"{found[2]}\n{around}\n{compiler.path} said:\n{stderr}"

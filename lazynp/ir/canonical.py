@@ -1,0 +1,276 @@
+"""The form of a graph: what programs are cached by, and how one program comes to serve every size.
+
+`take_apart` splits a graph into a *skeleton* (ops, edges, dtypes, ranks, static attributes, which sizes are 0 or 1) and *facts* (sizes, offsets,
+scalar constants). `specific` rebuilds the graph of given facts over numbered inputs; `general` rebuilds it with sizes that are parameters.
+
+Which sizes are one size is found by running every op's own `infer` over unknowns whose equality test unifies them: whatever an
+op insists on being equal, is.
+"""
+
+import hashlib
+from typing import Any, NamedTuple
+
+from lazynp.ir.node import Graph, Literal, Node, const, constant, input_, make_node, numbered_dim, numbered_input, toposort
+from lazynp.ir.op import Op
+from lazynp.ir.types import ArrayType
+
+_STRUCTURAL = (-2, -1, -0.5, 0.5, 2, 3, 4)
+"""Scalar constants that stay part of the skeleton beside 0 and 1: rules and exponents depend on them."""
+
+
+class Form(NamedTuple):
+    """skeleton: hashable; facts: ints and Literals; leaves: the graph's inputs in order of appearance; order: its nodes."""
+
+    skeleton: tuple[Any, ...]
+    facts: tuple[Any, ...]
+    leaves: tuple[Node, ...]
+    order: list[Node]
+    outputs: tuple[Node, ...]
+    aliases: tuple[tuple[int, int], ...]
+
+
+class _Fact:
+    """The place of a fact in a skeleton's attributes."""
+
+    def __repr__(self) -> str:
+        return "*"
+
+
+_FACT = _Fact()
+
+
+def _split_sizes(value: Any, facts: list[Any]) -> Any:
+    """An attribute that may hold sizes, with the sizes moved to `facts`. Sizes 0 and 1 stay: broadcasting depends on them."""
+    kind = type(value)
+    if kind is int:
+        if value == 0 or value == 1:
+            return value
+        facts.append(value)
+        return _FACT
+    if kind is tuple:
+        return tuple([_split_sizes(v, facts) for v in value])
+    if hasattr(value, "op"):  # a path step: (op, attrs), of which some are sizes
+        op: Op = value.op
+        return op, *[_split_sizes(v, facts) if n in op.dims else v for n, v in zip(op.attrs, value.attrs, strict=True)]
+    return value
+
+
+def _split_node(node: Node, facts: list[Any]) -> tuple[Any, ...]:
+    op = node.op
+    if op is const:
+        literal: Literal = node.value
+        if literal.array.ndim == 0 and not _structural(literal):
+            facts.append(literal)
+            return (op, literal.array.dtype)
+        return (op, literal)
+    if op is input_:
+        return (op, node.type.dtype, _split_sizes(node.type.shape, facts))
+    if op.dims:
+        return (op, *[_split_sizes(v, facts) if n in op.dims else v for n, v in zip(op.attrs, node.attrs, strict=True)])
+    return (op, *node.attrs)
+
+
+def _structural(literal: Literal) -> bool:
+    value = literal.array[()]
+    return literal.array.dtype.kind == "b" or bool(value == 0) or bool(value == 1) or value in _STRUCTURAL or bool(value != value)
+
+
+def take_apart(outputs: tuple[Node, ...], aliases: dict[int, Node]) -> Form:
+    """outputs: what to compute; aliases: for some outputs, the input leaf whose memory receives it. Linear in the graph."""
+    order = toposort((*outputs, *aliases.values()))
+    number: dict[Node, int] = {}
+    skeleton: list[Any] = []
+    facts: list[Any] = []
+    leaves: list[Node] = []
+    for position, node in enumerate(order):
+        number[node] = position
+        if node.op is input_:
+            leaves.append(node)
+        skeleton.append(_split_node(node, facts))
+        skeleton.append(tuple([number[a] for a in node.args]))
+    places = {leaf: i for i, leaf in enumerate(leaves)}
+    pairs = tuple([(output, places[leaf]) for output, leaf in aliases.items()])
+    skeleton.append(tuple([number[o] for o in outputs]))
+    skeleton.append(pairs)
+    return Form(tuple(skeleton), tuple(facts), tuple(leaves), order, tuple(outputs), pairs)
+
+
+class Variant(NamedTuple):
+    """One graph of a skeleton. fixed: the facts it holds for, by position; parameters: positions of the facts that are its dims;
+    scalars: positions of the constants that are passed as further inputs."""
+
+    graph: Graph
+    fixed: tuple[tuple[int, Any], ...]
+    parameters: tuple[int, ...]
+    scalars: tuple[int, ...]
+
+    def fits(self, facts: tuple[Any, ...]) -> bool:
+        return all(facts[position] == value for position, value in self.fixed)
+
+
+def specific(form: Form) -> Variant:
+    """The graph of exactly these facts."""
+    return _rebuild(form, list(form.facts), tuple(enumerate(form.facts)), (), ())
+
+
+def general(form: Form, known: list[tuple[Any, ...]]) -> Variant:
+    """The graph of all sizes: sizes become dims, one per class of sizes that must agree; constants that differ from `known` become inputs."""
+    unknowns = [None if isinstance(f, Literal) else _Unknown(position, f) for position, f in enumerate(form.facts)]
+    _unify(form, unknowns)
+    values: list[Any] = list(form.facts)
+    fixed: list[tuple[int, Any]] = []
+    parameters: list[int] = []
+    scalars: list[int] = []
+    dims: dict[int, Node] = {}
+    for position, fact in enumerate(form.facts):
+        unknown = unknowns[position]
+        if unknown is None:
+            if all(facts[position] == fact for facts in known):
+                fixed.append((position, fact))
+            else:
+                scalars.append(position)
+                values[position] = numbered_input(len(form.leaves) + len(scalars) - 1, ArrayType((), fact.array.dtype))
+        else:
+            root = unknown.root()
+            if root.pinned:
+                fixed.append((position, fact))
+                continue
+            if root.position not in dims:
+                dims[root.position] = numbered_dim(len(parameters))
+                parameters.append(position)
+            values[position] = dims[root.position]
+    return _rebuild(form, values, tuple(fixed), tuple(parameters), tuple(scalars))
+
+
+class _Unknown:
+    """A size whose comparison with another asserts that they are one. Arithmetic on it pins it to its value."""
+
+    __slots__ = ("parent", "pinned", "position", "value")
+
+    def __init__(self, position: int, value: int) -> None:
+        self.position = position
+        self.value = value
+        self.parent: _Unknown | None = None
+        self.pinned = False
+
+    def root(self) -> "_Unknown":
+        node = self
+        while node.parent is not None:
+            if node.parent.parent is not None:
+                node.parent = node.parent.parent
+            node = node.parent
+        return node
+
+    def __eq__(self, other: object) -> bool:
+        mine = self.root()
+        if isinstance(other, _Unknown):
+            theirs = other.root()
+            if theirs is not mine:
+                if theirs.position < mine.position:
+                    mine, theirs = theirs, mine
+                theirs.parent = mine
+                mine.pinned = mine.pinned or theirs.pinned
+            return True
+        mine.pinned = True
+        return bool(self.value == other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __int__(self) -> int:
+        self.root().pinned = True
+        return self.value
+
+    __index__ = __int__
+
+    def __lt__(self, other: Any) -> bool:
+        return int(self) < int(other)
+
+    def __gt__(self, other: Any) -> bool:
+        return int(self) > int(other)
+
+
+def _unify(form: Form, unknowns: list[Any]) -> None:
+    """Run type inference over the unknowns."""
+    source = iter(unknowns)
+    types: dict[Node, Any] = {}
+    for node in form.order:
+        op = node.op
+        if op is const:
+            if node.value.array.ndim == 0 and not _structural(node.value):
+                next(source)
+            types[node] = node.type
+        elif op is input_:
+            types[node] = ArrayType(_merge_sizes(node.type.shape, source), node.type.dtype)
+        else:
+            attrs = [_merge_sizes(v, source) if n in op.dims else v for n, v in zip(op.attrs, node.attrs, strict=True)]
+            types[node] = op.infer_type_of([types[a] for a in node.args], attrs)
+
+
+def _merge_sizes(value: Any, source: Any) -> Any:
+    """The inverse of `_split_sizes`: takes the next facts from `source` where sizes stood."""
+    kind = type(value)
+    if kind is int:
+        return value if value == 0 or value == 1 else next(source)
+    if kind is tuple:
+        return tuple([_merge_sizes(v, source) for v in value])
+    if hasattr(value, "op"):
+        op: Op = value.op
+        attrs = tuple([_merge_sizes(v, source) if n in op.dims else v for n, v in zip(op.attrs, value.attrs, strict=True)])
+        return type(value)(op, attrs)
+    return value
+
+
+def _rebuild(form: Form, values: list[Any], fixed: Any, parameters: Any, scalars: Any) -> Variant:
+    """The graph over numbered inputs with `values` in the places of the facts; each node's `where` is its place in form.order."""
+    source = iter(values)
+    done: dict[Node, Node] = {}
+    inputs: list[Node] = []
+    for position, node in enumerate(form.order):
+        op = node.op
+        if op is const:
+            fresh = node
+            if node.value.array.ndim == 0 and not _structural(node.value):
+                value = next(source)
+                fresh = value if isinstance(value, Node) else constant(value.array)
+        elif op is input_:
+            fresh = numbered_input(len(inputs), ArrayType(_merge_sizes(node.type.shape, source), node.type.dtype))
+            inputs.append(fresh)
+        else:
+            attrs = tuple([_merge_sizes(v, source) if n in op.dims else v for n, v in zip(op.attrs, node.attrs, strict=True)])
+            fresh = make_node(op, tuple([done[a] for a in node.args]), attrs)
+        if op is not const:
+            fresh.where = position  # type: ignore[assignment]
+        done[node] = fresh
+    inputs.extend([values[position] for position in scalars])
+    graph = Graph(tuple(inputs), tuple([done[o] for o in form.outputs]), form.aliases)
+    return Variant(graph, fixed, parameters, scalars)
+
+
+# --- a name for a graph, the same in every process --------------------------------------------------------------------
+
+
+def digest(graph: Graph, *facts: Any) -> str:
+    """A hexadecimal key: equal for equal canonical graphs and facts (settings, versions), in any process."""
+    hasher = hashlib.sha256()
+    number: dict[Node, int] = {}
+    for node in toposort((*graph.inputs, *graph.outputs)):
+        number[node] = len(number)
+        hasher.update(f"{node.op.name}{[number[a] for a in node.args]}{[_text(v, number) for v in node.attrs]}\n".encode())
+    hasher.update(f"{[number[o] for o in graph.outputs]}{[number[i] for i in graph.inputs]}{graph.aliases}{facts}".encode())
+    return hasher.hexdigest()
+
+
+def _text(value: Any, number: dict[Node, int]) -> str:
+    """A canonical text of an attribute."""
+    if isinstance(value, Node):
+        inner = [number.get(a, _text(a, number)) for a in value.args]
+        return f"<{value.op.name}{inner}{[_text(v, number) for v in value.attrs]}>"
+    if isinstance(value, Literal):
+        return f"{value.key[0]}{value.key[1]}{value.key[2].hex()}"
+    if isinstance(value, Graph):
+        return digest(value)
+    if isinstance(value, tuple):
+        return f"({','.join([_text(v, number) for v in value])})"
+    if isinstance(value, Op):
+        return value.name
+    return repr(value)

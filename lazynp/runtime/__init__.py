@@ -1,0 +1,1 @@
+"""Floor 4: storages, forcing, caches, counters."""

@@ -1,0 +1,133 @@
+"""From a pending graph to a program that has run: take apart, look up in memory, on disk, or optimise and compile."""
+
+import threading
+import warnings
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lazynp import errors
+from lazynp.backends import base, c, toolchain
+from lazynp.config import settings
+from lazynp.ir import canonical
+from lazynp.ir.canonical import Form, Variant
+from lazynp.ir.node import Graph, Node
+from lazynp.ir.verify import verify
+from lazynp.optimize.passes import optimize
+from lazynp.runtime.stats import counters
+
+VERSION = "0.1.0"
+lock = threading.RLock()
+"""Held while the pending graph is changed by a force and while programs are looked up or built; never while user code runs."""
+
+
+class Ready(NamedTuple):
+    """A program with what this call passes beside the leaves' arrays."""
+
+    program: base.Program
+    dims: tuple[int, ...]
+    scalars: tuple[np.ndarray, ...]
+
+    def run(self, arrays: list[np.ndarray], outputs: list[np.ndarray | None] | None = None) -> list[np.ndarray]:
+        counters.program_runs += 1
+        return self.program.run([*arrays, *self.scalars], self.dims, outputs)
+
+
+_programs: OrderedDict[Any, list[tuple[Variant, tuple[Any, ...], base.Program]]] = OrderedDict()
+
+
+def prepare(form: Form) -> Ready:
+    """The program for a graph. The first graph of a skeleton gets a program of its own sizes, the next one a program for all sizes."""
+    with lock:
+        key = (form.skeleton, settings.level, settings.backend, settings.cc)
+        variants = _programs.get(key)
+        if variants is None:
+            variants = _programs[key] = []
+            while len(_programs) > settings.memory_cache:
+                _programs.popitem(last=False)
+        else:
+            _programs.move_to_end(key)
+        for variant, _, program in variants:
+            if variant.fits(form.facts):
+                counters.memory_hits += 1
+                return _ready(variant, program, form)
+        try:
+            variant = canonical.specific(form) if not variants else canonical.general(form, [facts for _, facts, _ in variants])
+            program = build(variant.graph)
+        except BaseException:
+            if not variants:
+                _programs.pop(key, None)
+            raise
+        variants.append((variant, form.facts, program))
+        return _ready(variant, program, form)
+
+
+def _ready(variant: Variant, program: base.Program, form: Form) -> Ready:
+    dims = tuple([form.facts[p] for p in variant.parameters])
+    return Ready(program, dims, tuple([form.facts[p].array for p in variant.scalars]))
+
+
+def clear_memory_cache() -> None:
+    """Forget every compiled program of this process (those on disk stay)."""
+    with lock:
+        _programs.clear()
+
+
+def build(graph: Graph) -> base.Program:
+    """The program of a canonical graph: from disk, else optimised and compiled; through NumPy when there is no compiler."""
+    if settings.verify:
+        verify(graph)
+    counters.programs += 1
+    compiler = toolchain.find_compiler() if settings.backend == "c" else None
+    if compiler is None:
+        if settings.backend == "c":
+            _warn_no_compiler()
+        program = base.reference_program(_optimized(graph))
+    else:
+        key = canonical.digest(graph, VERSION, settings.level, compiler.fingerprint)
+        loaded = c.load(key)
+        if loaded is not None:
+            counters.disk_hits += 1
+            program = loaded
+        else:
+            program = c.compile(_optimized(graph), key)
+    counters.kernels += program.kernels
+    return program
+
+
+def _optimized(graph: Graph) -> Graph:
+    counters.optimised += 1
+    return optimize(graph)
+
+
+_warned = False
+
+
+def _warn_no_compiler() -> None:
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            "lazynp found no C compiler (set LAZYNP_CC, or install gcc, clang or the ziglang wheel): programs run through NumPy",
+            errors.PerformanceWarning,
+            stacklevel=2,
+        )
+
+
+def located(error: BaseException, form: Form) -> BaseException:
+    """A program's error with the line that created the failing operation."""
+    origin = getattr(error, "lazynp_origin", None)
+    if isinstance(origin, int) and origin < len(form.order):
+        return errors.with_origin(error, form.order[origin].where)
+    return error
+
+
+def execute(outputs: tuple[Node, ...], arrays: dict[Node, np.ndarray]) -> list[np.ndarray]:
+    """The values of some nodes, given those of their leaves."""
+    form = canonical.take_apart(outputs, {})
+    ready = prepare(form)
+    try:
+        return ready.run([arrays[leaf] for leaf in form.leaves])
+    except Exception as error:
+        raise located(error, form) from None

@@ -1,0 +1,328 @@
+"""Storages: blocks of memory in time. Mutation happens here and nowhere else; the graph stays pure.
+
+A storage is *clean* when its buffer holds its value, *pending* when its value is a node of the graph that has not run yet. Everything
+pending waits in one queue; forcing any storage runs the whole queue as one program, so nobody can be left behind reading
+memory that an in-place write has overwritten.
+"""
+
+import sys
+import threading
+from contextlib import contextmanager
+from collections.abc import Iterator
+from typing import Any
+from weakref import WeakKeyDictionary, WeakValueDictionary, ref
+
+import numpy as np
+
+from lazynp.config import settings
+from lazynp.errors import CaptureError
+from lazynp.ir import canonical
+from lazynp.ir.node import Node, input_, new_input, toposort
+from lazynp.ir.types import ArrayType, itemcount
+from lazynp.runtime.evaluate import located, lock, prepare
+
+_bound: "WeakKeyDictionary[Node, np.ndarray]" = WeakKeyDictionary()
+"""The memory behind each input leaf that is not an argument of a trace."""
+
+
+class Storage:
+    """shape, dtype: of the whole block, C order. node: the pending value, or None. buffer: the memory, None until somebody needs it.
+
+    `exported`: somebody outside may hold NumPy views of the buffer and write to it.
+    """
+
+    __slots__ = ("__weakref__", "_leaf", "buffer", "dtype", "exported", "home", "node", "serial", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype, node: Node | None, buffer: np.ndarray | None) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.node = node
+        self.buffer = buffer
+        self.exported = False
+        self._leaf: ref[Node] | None = None
+        self.home = queue()
+        if node is not None:
+            self.home.add(self)
+
+    def memory(self) -> np.ndarray:
+        """The buffer; allocated here (untouched virtual memory) when the storage has none yet. Its contents may be stale."""
+        if self.buffer is None:
+            self.buffer = np.empty(self.shape, self.dtype)
+        return self.buffer
+
+    def value(self) -> Node:
+        """The current contents as a node. A trace that reads a storage from outside notes it, to read it again at every call."""
+        here = queue()
+        if self.home is not here and here.reads_from_outside(self):
+            return here.outside(self)
+        return self.node if self.node is not None else self.leaf()
+
+    def leaf(self) -> Node:
+        """The input that stands for the clean buffer's present contents; a private copy of them if others may write there."""
+        assert self.buffer is not None
+        if self.exported:
+            if sys.getrefcount(self.buffer) > 2:
+                return captured(self.buffer)
+            self.exported = False
+        leaf = self._leaf() if self._leaf is not None else None
+        if leaf is None:
+            leaf = new_input(ArrayType(self.shape, self.dtype))
+            _bound[leaf] = self.buffer
+            self._leaf = ref(leaf)
+        return leaf
+
+    @property
+    def read_by_pending(self) -> bool:
+        """Whether pending work still has to read the clean buffer's present contents."""
+        return self._leaf is not None and self._leaf() is not None
+
+    def write(self, node: Node) -> None:
+        """Give the storage a new value: the whole contents, of the same type. Whoever holds a NumPy view of it sees it at once."""
+        here = queue()
+        if self.home is not here:
+            here.before_write_outside(self)
+        if self.node is None:
+            self.node = node
+            here.add(self)
+        else:
+            self.node = node
+        if self.exported:
+            self.force()
+
+    def force(self) -> np.ndarray:
+        """The buffer with the current value in it. Runs everything that is pending."""
+        if self.node is not None:
+            queue().run(self)
+        assert self.buffer is not None
+        return self.buffer
+
+    def settle_readers(self) -> None:
+        """Before the clean buffer is written directly: let pending work read its old contents."""
+        if self.read_by_pending:
+            queue().run(None)
+
+    def filled(self, buffer: np.ndarray) -> None:
+        """The pending value has been computed into `buffer`."""
+        self.buffer = buffer
+        self.node = None
+        self._leaf = None
+
+
+def captured(array: np.ndarray) -> Node:
+    """A leaf over a private copy of a NumPy array: later writes to the array must not reach pending results."""
+    copy = np.array(array, order="C")
+    leaf = new_input(ArrayType(copy.shape, copy.dtype))
+    _bound[leaf] = copy
+    return leaf
+
+
+def borrowed(array: np.ndarray) -> Node:
+    """A leaf over a NumPy array itself, C-contiguous: for callers that run before anyone can write to it."""
+    leaf = new_input(ArrayType(array.shape, array.dtype))
+    _bound[leaf] = array
+    return leaf
+
+
+def bind(leaf: Node, array: np.ndarray) -> None:
+    """Give a leaf its memory."""
+    _bound[leaf] = array
+
+
+def bound(leaf: Node) -> np.ndarray | None:
+    """The memory of a leaf; None for the argument of a trace."""
+    return _bound.get(leaf)
+
+
+class Queue:
+    """The pending storages of a thread of control, in order of creation."""
+
+    def __init__(self) -> None:
+        self.pending: WeakValueDictionary[int, Storage] = WeakValueDictionary()
+        self.serial = 0
+        self.nodes = 0
+        self.bytes = 0
+        self.positions: set[Any] = set()
+
+    def add(self, storage: Storage) -> None:
+        self.serial += 1
+        storage.serial = self.serial
+        self.pending[self.serial] = storage
+        self.nodes += 1
+        self.bytes += itemcount(storage.shape) * storage.dtype.itemsize
+
+    def reads_from_outside(self, storage: Storage) -> bool:
+        """Whether the storage belongs to somebody whose work this queue must not mix with its own."""
+        return False
+
+    def before_write_outside(self, storage: Storage) -> None:
+        """A storage that was created elsewhere gets a value here."""
+
+    def note(self, key: Any) -> None:
+        """Called before an operation is recorded. A position seen before is a loop's next iteration: what is pending runs now, so that
+        every iteration has the same graph and finds its program in the cache; so do bounds on nodes and bytes."""
+        if key in self.positions or self.nodes >= settings.pending_nodes or self.bytes >= settings.pending_bytes:
+            self.run(None)
+        self.positions.add(key)
+
+    def run(self, wanted: Storage | None) -> None:
+        """Compute everything pending and alive in one program, into the storages' own memory."""
+        with lock:
+            storages = [s for s in self.pending.values() if s.node is not None]
+            self._reset()
+            if wanted is not None and wanted.node is not None and all(s is not wanted for s in storages):
+                storages.append(wanted)
+            if storages:
+                try:
+                    run_storages(storages)
+                except BaseException:
+                    for s in storages:
+                        if s.node is not None and s is not wanted:
+                            self.add(s)
+                    raise
+
+    def _reset(self) -> None:
+        self.pending.clear()
+        self.positions.clear()
+        self.nodes = self.bytes = 0
+
+
+class TraceQueue(Queue):
+    """What a trace records. Values that depend on the trace's arguments cannot be had; others are computed alone.
+
+    `outside`: the leaf for each storage or NumPy array that the trace reads but did not create (`sources` maps back);
+    `written`: the storages it did not create but gave a new value to, with the value they had.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: dict[Node, Any] = {}
+        self.leaves: dict[int, Node] = {}
+        self.written: dict[Storage, Node] = {}
+
+    def note(self, key: Any) -> None:
+        pass
+
+    def add(self, storage: Storage) -> None:
+        storage.serial = 0
+
+    def reads_from_outside(self, storage: Storage) -> bool:
+        return storage not in self.written and not isinstance(storage.home, TraceQueue)
+
+    def outside(self, storage: Storage) -> Node:
+        """The leaf that stands for a storage of the surrounding program; what it is pending on runs first."""
+        leaf = self.leaves.get(id(storage))
+        if leaf is None:
+            if storage.node is not None:
+                storage.home.run(storage)
+            leaf = self.leaves[id(storage)] = borrowed(storage.memory())
+            self.sources[leaf] = storage
+        return leaf
+
+    def outside_array(self, array: np.ndarray) -> Node:
+        """The leaf that stands for a NumPy array of the surrounding program, read again at every call.
+
+        If it has changed since it was read here, the trace itself is writing to it, and its present contents are a constant.
+        """
+        leaf = self.leaves.get(id(array))
+        if leaf is None:
+            leaf = captured(array)
+            if sys.getrefcount(array) > _REFERENCES_OF_A_TEMPORARY:
+                self.leaves[id(array)] = leaf
+                self.sources[leaf] = array
+        elif _bound[leaf].tobytes() != np.ascontiguousarray(array).tobytes():
+            self.sources.pop(leaf, None)
+            return captured(array)
+        return leaf
+
+    def before_write_outside(self, storage: Storage) -> None:
+        if storage not in self.written and not isinstance(storage.home, TraceQueue):
+            self.written[storage] = self.outside(storage)
+
+    def restore(self) -> None:
+        """Give the storages of the surrounding program back the values they had before the trace."""
+        for storage in self.written:
+            storage.node = None
+
+    def run(self, wanted: Storage | None) -> None:
+        if wanted is None:
+            return
+        assert wanted.node is not None
+        if depends_on_arguments(wanted.node):
+            raise CaptureError(
+                "the value of a traced array is needed here (float(), bool(), item(), a data-dependent size or a NumPy call), "
+                "but inside a trace it is not known yet"
+            )
+        old = wanted._leaf() if wanted._leaf is not None else None
+        if old is not None:
+            _bound[old] = wanted.memory().copy()
+            wanted._leaf = None
+        run_storages([wanted])
+
+
+_REFERENCES_OF_A_TEMPORARY = 5
+"""Measured by tests/test_jit.py: references that the calls between the user and `outside_array` hold to an array nobody else knows."""
+
+
+def depends_on_arguments(node: Node) -> bool:
+    """Whether some leaf below is the argument of a trace."""
+    return any(n.op is input_ and n not in _bound for n in toposort([node]))
+
+
+def run_storages(storages: list[Storage]) -> None:
+    """One program for the values of these storages. A storage whose old contents it reads is overwritten in place."""
+    outputs = tuple([s.node for s in storages])
+    aliases = {}
+    for position, storage in enumerate(storages):
+        old = storage._leaf() if storage._leaf is not None else None
+        if old is not None:
+            aliases[position] = old
+    form = canonical.take_apart(outputs, aliases)  # type: ignore[arg-type]
+    ready = prepare(form)
+    arrays = [_bound[leaf] for leaf in form.leaves]
+    try:
+        results = ready.run(arrays, [s.buffer for s in storages])
+    except Exception as error:
+        raise located(error, form) from None
+    for storage, result in zip(storages, results, strict=True):
+        storage.filled(result)
+
+
+_main_queue = Queue()
+_local = threading.local()
+
+
+def queue() -> Queue:
+    """The queue of this thread: a trace's while it traces, else the one that all threads share."""
+    stack = getattr(_local, "stack", None)
+    return stack[-1] if stack else _main_queue
+
+
+class _Tracing:
+    """`depth`: how many traces are under way, in all threads; zero lets the hot path skip the question."""
+
+    depth = 0
+
+
+tracing_count = _Tracing()
+
+
+def tracing() -> bool:
+    """Whether this thread is inside a trace."""
+    return tracing_count.depth > 0 and bool(getattr(_local, "stack", None))
+
+
+@contextmanager
+def trace_scope() -> Iterator[TraceQueue]:
+    """Inside, everything is lazy, and what is recorded waits in the trace's own queue."""
+    if not hasattr(_local, "stack"):
+        _local.stack = []
+    scope = TraceQueue()
+    _local.stack.append(scope)
+    tracing_count.depth += 1
+    try:
+        yield scope
+    finally:
+        _local.stack.pop()
+        tracing_count.depth -= 1
+
+

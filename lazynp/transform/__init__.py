@@ -1,0 +1,1 @@
+"""Floor 2: graph -> graph transformations of mathematics: derivatives, batching."""

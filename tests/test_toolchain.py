@@ -1,0 +1,460 @@
+"""The machine side of the C backend: compiler, disk cache, BLAS pointers, threads."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cffi
+import numpy as np
+import pytest
+
+from lazynp import config as config_module
+from lazynp.backends import blas, diskcache, prelude, threads, toolchain
+from lazynp.config import config
+from lazynp.errors import CompileError, PerformanceWarning
+
+needs_compiler = pytest.mark.skipif(toolchain.find_compiler() is None, reason="needs a C compiler")
+not_root = pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write to read-only directories")
+
+DOUBLE = """\
+typedef long long int64_t;
+int64_t lazynp_run(void **slots, const int64_t *dims) {
+    double *x = slots[0];
+    for (int64_t i = 0; i < dims[1]; i++) x[i] *= FACTOR;
+    return dims[1];
+}
+"""
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[Path]:
+    """An empty cache of this test alone, and no programs in memory."""
+    toolchain.forget()
+    with config(cache_dir=str(tmp_path / "cache")):
+        yield tmp_path / "cache"
+    toolchain.forget()
+
+
+def call(lib: Any, arrays: list[np.ndarray], *dims: int, pointers: tuple[int, ...] = ()) -> int:
+    ffi = toolchain.ffi
+    addresses = [array.ctypes.data for array in arrays] + list(pointers)
+    slots = ffi.new("void *[]", [ffi.cast("void *", address) for address in addresses])
+    return lib.lazynp_run(slots, ffi.new("int64_t[]", dims))
+
+
+def doubled(key: str, factor: int = 2) -> np.ndarray:
+    x = np.arange(5.0)
+    assert call(toolchain.build(DOUBLE.replace("FACTOR", str(factor)), key), [x], 1, 5) == 5
+    return x
+
+
+def in_new_process(code: str, **environment: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **environment}, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# ---- compiler
+
+
+@needs_compiler
+def test_the_declaration_is_what_cffi_generates(tmp_path: Path) -> None:
+    ffi = cffi.FFI()
+    ffi.cdef("int64_t lazynp_run(void **slots, const int64_t *dims);")
+    ffi.set_source("lazynp_program", None)
+    ffi.emit_python_code(str(tmp_path / "generated.py"))
+    generated = re.search(r"_types = (b'.*')", (tmp_path / "generated.py").read_text())
+    written = re.search(r'_types=(b".*")', Path(toolchain.__file__).read_text())
+    assert eval(generated[1]) == eval(written[1])
+
+
+@needs_compiler
+def test_builds_and_runs(cache: Path) -> None:
+    before = dict(toolchain.counters)
+    assert doubled("k").tolist() == [0, 2, 4, 6, 8]
+    assert toolchain.counters["compiles"] == before["compiles"] + 1
+    assert toolchain.counters["compile_seconds"] > before["compile_seconds"]
+    assert toolchain.counters["disk_hits"] == before["disk_hits"]
+
+
+@needs_compiler
+def test_a_second_process_starts_no_process(cache: Path) -> None:
+    doubled("k")
+    code = (
+        "import subprocess, os\n"
+        "def never(*a, **k): raise AssertionError('a process was started')\n"
+        "subprocess.Popen = never\n"
+        "from lazynp.backends import toolchain\n"
+        "assert toolchain.find_compiler() is not None\n"
+        "assert toolchain.load('k') is not None\n"
+        "print(toolchain.counters['compiles'], toolchain.counters['disk_hits'])\n"
+    )
+    assert in_new_process(code, LAZYNP_CACHE_DIR=str(cache)).split() == ["0", "1"]
+
+
+@needs_compiler
+def test_an_error_shows_the_line_of_c(cache: Path) -> None:
+    source = "typedef long long int64_t;\nint64_t lazynp_run(void **slots, const int64_t *dims) {\n    return undeclared_name;\n}\n"
+    with pytest.raises(CompileError, match=r"undeclared_name[\s\S]*    3 \|     return undeclared_name;"):
+        toolchain.build(source, "bad")
+    assert toolchain.load("bad") is None
+    assert not list(cache.rglob("*.tmp"))
+
+
+def test_no_compiler_is_none_with_a_reason(cache: Path) -> None:
+    with config(cc="none"):
+        assert toolchain.find_compiler() is None
+        assert "none" in toolchain.missing_reason()
+    with config(cc="/nowhere/cc"):
+        assert toolchain.find_compiler() is None
+        assert "/nowhere/cc" in toolchain.missing_reason()
+        with pytest.raises(CompileError, match="/nowhere/cc"):
+            toolchain.build("", "k")
+
+
+def test_no_compiler_on_path(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    found = toolchain.find_compiler()
+    assert found is None or "ziglang" in found.path
+
+
+def test_a_program_that_is_no_compiler_is_passed_over(cache: Path) -> None:
+    with config(cc=sys.executable):
+        assert toolchain.find_compiler() is None
+
+
+@needs_compiler
+def test_the_fingerprint_depends_on_the_flags(cache: Path) -> None:
+    plain = toolchain.find_compiler()
+    with config(cc=f"{plain.path} -DOTHER"):
+        assert toolchain.find_compiler().fingerprint != plain.fingerprint
+
+
+# ---- disk cache
+
+
+def test_put_and_get(cache: Path) -> None:
+    assert diskcache.get("k", ".meta") is None
+    diskcache.put("k", ".meta", b"payload")
+    diskcache.put("k", ".empty", b"")
+    assert diskcache.get("k", ".meta") == b"payload"
+    assert diskcache.get("k", ".empty") == b""
+    assert [(entry.key, entry.suffix) for entry in sorted(diskcache.entries())] == [("k", ".empty"), ("k", ".meta")]
+    diskcache.clear()
+    assert diskcache.entries() == [] and diskcache.get("k", ".meta") is None
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: data[:-30] + b"x" + data[-29:]])
+def test_damaged_entries_are_absent(cache: Path, damage: Any) -> None:
+    diskcache.put("k", ".meta", b"0123456789" * 10)
+    path = Path(diskcache.locate("k", ".meta"))
+    path.write_bytes(damage(path.read_bytes()))
+    assert diskcache.get("k", ".meta") is None
+
+
+@needs_compiler
+@pytest.mark.parametrize("kept", [0, 100, 8000])
+def test_a_truncated_program_is_compiled_again(cache: Path, kept: int) -> None:
+    doubled("k")
+    path = diskcache.locate("k", ".so")
+    data = Path(path).read_bytes()
+    os.unlink(path)  # a new file: truncating one that is mapped would end this process, as it would any program's
+    Path(path).write_bytes(data[:kept])
+    toolchain.forget()
+    compiles = toolchain.counters["compiles"]
+    assert doubled("k", 3).tolist() == [0, 3, 6, 9, 12]
+    assert toolchain.counters["compiles"] == compiles + 1
+
+
+@needs_compiler
+def test_a_file_that_is_no_program_is_compiled_again(cache: Path) -> None:
+    diskcache.put("k", ".so", b"not an object file")
+    assert toolchain.load("k") is None
+    assert doubled("k").tolist() == [0, 2, 4, 6, 8]
+
+
+def test_a_killed_writer_leaves_nothing_under_the_name(cache: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), diskcache.writing("k", ".so") as path:
+        Path(path).write_bytes(b"half")
+        raise KeyboardInterrupt
+    assert diskcache.entries() == []
+    stale = Path(diskcache.directory()) / "dead-1.tmp"
+    stale.write_bytes(b"half")
+    os.utime(stale, (0, 0))
+    diskcache.trim()
+    assert not stale.exists()
+
+
+def test_the_oldest_go_first(cache: Path) -> None:
+    for n in range(6):
+        diskcache.put(f"k{n}", ".bin", bytes(300_000))
+        os.utime(diskcache.locate(f"k{n}", ".bin"), (1000 + n, 1000 + n))
+    os.utime(Path(diskcache.directory()) / "k0.bin", (5000, 5000))
+    with config(cache_size_mb=1):
+        diskcache.trim()
+    kept = {entry.key for entry in diskcache.entries()}
+    assert "k0" in kept and "k1" not in kept and 1 <= len(kept) <= 3
+
+
+def test_use_makes_young(cache: Path) -> None:
+    diskcache.put("k", ".bin", b"x")
+    os.utime(Path(diskcache.directory()) / "k.bin", (1000, 1000))
+    diskcache.get("k", ".bin")
+    assert diskcache.entries()[0].used > time.time() - 100
+
+
+def test_a_directory_that_cannot_be_made_gives_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diskcache, "_private", None)
+    (tmp_path / "file").write_text("in the way")
+    with config(cache_dir=str(tmp_path / "file")):
+        with pytest.warns(PerformanceWarning, match="not kept"):
+            diskcache.put("k", ".bin", b"1")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            diskcache.put("other", ".bin", b"2")
+        assert diskcache.get("k", ".bin") == b"1" and diskcache.get("other", ".bin") == b"2"
+
+
+@not_root
+def test_a_read_only_cache_is_still_read(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    diskcache.put("k", ".bin", b"1")
+    monkeypatch.setattr(diskcache, "_private", None)
+    os.chmod(diskcache.directory(), 0o500)
+    with pytest.warns(PerformanceWarning, match="not kept"):
+        diskcache.put("new", ".bin", b"2")
+    assert diskcache.get("k", ".bin") == b"1" and diskcache.get("new", ".bin") == b"2"
+
+
+@needs_compiler
+def test_many_processes_may_build_one_key(cache: Path) -> None:
+    code = (
+        "import numpy as np\nfrom lazynp.backends import toolchain\n"
+        f"lib = toolchain.build({DOUBLE.replace('FACTOR', '2')!r}, 'shared')\n"
+        "ffi = toolchain.ffi\nx = np.ones(3)\n"
+        "lib.lazynp_run(ffi.new('void *[]', [ffi.cast('void *', x.ctypes.data)]), ffi.new('int64_t[]', [1, 3]))\nassert x.tolist() == [2, 2, 2]"
+    )
+    environment = {**os.environ, "LAZYNP_CACHE_DIR": str(cache)}
+    running = [subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    errors = [process.communicate(timeout=60)[1] for process in running]
+    assert [process.returncode for process in running] == [0] * 4, errors
+
+
+# ---- BLAS
+
+BLAS_SOURCES = ["numpy", "scipy"]
+
+
+def library(source: str) -> blas.Blas:
+    found = blas.from_numpy() if source == "numpy" else blas.from_scipy()
+    if found is None:
+        pytest.skip(f"{source} brings no BLAS whose routines can be found here")
+    return found
+
+
+def random(shape: tuple[int, ...], dtype: str, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    values = rng.standard_normal(shape)
+    return (values + 1j * rng.standard_normal(shape)).astype(dtype) if np.dtype(dtype).kind == "c" else values.astype(dtype)
+
+
+def turned(array: np.ndarray, how: str) -> np.ndarray:
+    return array if how == "N" else array.T if how == "T" else array.T.conj()
+
+
+def number(value: complex, dtype: str) -> str:
+    return f"(lz_c{np.dtype(dtype).itemsize * 8}){{{value}, 0}}" if np.dtype(dtype).kind == "c" else f"{value}"
+
+
+@needs_compiler
+@pytest.mark.parametrize("source", BLAS_SOURCES)
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "c16"])
+@pytest.mark.parametrize(("ta", "tb"), [("N", "N"), ("T", "N"), ("N", "T"), ("C", "C")])
+@pytest.mark.parametrize(("m", "n", "k"), [(3, 5, 7), (1, 4, 1), (4, 1, 3), (2, 3, 0)])
+def test_gemm_is_matmul(source: str, dtype: str, ta: str, tb: str, m: int, n: int, k: int) -> None:
+    suffix, found = prelude.suffix(np.dtype(dtype)), library(source)
+    body = (
+        f"lz_gemm_{suffix}(slots[3], dims[4], dims[5], dims[1], dims[2], dims[3], {number(2, dtype)}, slots[0], dims[6], slots[1], dims[7],"
+    )
+    code = f"{prelude.HEADER}{found.calls(suffix)}int64_t lazynp_run(void **slots, const int64_t *dims) {{ {body} {number(3, dtype)}, slots[2], dims[8]); return 0; }}"
+    lib = toolchain.build(code, f"test-gemm-{suffix}-{found.int_type}-{toolchain.find_compiler().fingerprint}")
+    a, b = random((m, k) if ta == "N" else (k, m), dtype, 1), random((k, n) if tb == "N" else (n, k), dtype, 2)
+    c = random((m, n), dtype, 3)
+    want = 2 * (turned(a, ta) @ turned(b, tb)) + 3 * c
+    pointer = found.pointer(f"{blas._CHARACTERS[suffix]}gemm")
+    call(lib, [a, b, c], 1, m, n, k, ord(ta), ord(tb), a.shape[1], b.shape[1], n, pointers=(pointer,))
+    np.testing.assert_allclose(c, want, rtol=1e-4 if dtype in ("f4", "c8") else 1e-12)
+
+
+@needs_compiler
+@pytest.mark.parametrize("source", BLAS_SOURCES)
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "c16"])
+@pytest.mark.parametrize("ta", ["N", "T"])
+def test_gemv_is_matmul(source: str, dtype: str, ta: str) -> None:
+    suffix, found = prelude.suffix(np.dtype(dtype)), library(source)
+    body = f"lz_gemv_{suffix}(slots[3], dims[3], dims[1], dims[2], {number(2, dtype)}, slots[0], dims[2], slots[1], 1,"
+    code = f"{prelude.HEADER}{found.calls(suffix)}int64_t lazynp_run(void **slots, const int64_t *dims) {{ {body} {number(0, dtype)}, slots[2], 1); return 0; }}"
+    lib = toolchain.build(code, f"test-gemv-{suffix}-{found.int_type}-{toolchain.find_compiler().fingerprint}")
+    a = random((4, 6), dtype, 1)
+    x = random((6 if ta == "N" else 4,), dtype, 2)
+    y = np.full(4 if ta == "N" else 6, np.nan, dtype)
+    call(lib, [a, x, y], 1, 4, 6, ord(ta), pointers=(found.pointer(f"{blas._CHARACTERS[suffix]}gemv"),))
+    np.testing.assert_allclose(y, 2 * (turned(a, ta) @ x), rtol=1e-4 if dtype in ("f4", "c8") else 1e-12)
+
+
+@needs_compiler
+@pytest.mark.parametrize("source", BLAS_SOURCES)
+def test_gesv_is_solve(source: str) -> None:
+    found = library(source)
+    code = (
+        f"{prelude.HEADER}{found.prototype('dgesv')}\nint64_t lazynp_run(void **slots, const int64_t *dims) {{\n"
+        f"    {found.int_type} n = dims[1], one = 1, info = 7, pivots[16];\n"
+        "    ((lz_dgesv_t)slots[2])(&n, &one, slots[0], &n, pivots, slots[1], &n, &info);\n    return info;\n}\n"
+    )
+    lib = toolchain.build(code, f"test-gesv-{found.int_type}-{toolchain.find_compiler().fingerprint}")
+    a, b = random((8, 8), "f8", 1), random((8,), "f8", 2)
+    want = np.linalg.solve(a, b)
+    assert call(lib, [np.asfortranarray(a).copy("F"), b], 1, 8, pointers=(found.pointer("dgesv"),)) == 0
+    np.testing.assert_allclose(b, want)
+    assert call(lib, [np.zeros((8, 8)), b], 1, 8, pointers=(found.pointer("dgesv"),)) == 1
+
+
+@pytest.mark.parametrize("letter", "sdcz")
+def test_signatures_are_scipys(letter: str) -> None:
+    """SciPy's capsules carry the C type of each routine."""
+    blas_capsules = pytest.importorskip("scipy.linalg.cython_blas").__pyx_capi__
+    lapack_capsules = pytest.importorskip("scipy.linalg.cython_lapack").__pyx_capi__
+    for routine, signature in (blas._SIGNATURES | (blas._REAL if letter in "sd" else blas._COMPLEX)).items():
+        capsule = (lapack_capsules if routine in blas._LAPACK else blas_capsules)[letter + routine]
+        arguments = re.search(r'"[^"]*\((.*)\)"', repr(capsule))[1].split(", ")
+        assert "".join({"char *": "c", "int *": "i"}.get(kind, "v") for kind in arguments) == signature, letter + routine
+
+
+def test_blas_refuses_unknown_names() -> None:
+    found = blas.table()
+    if found is None:
+        pytest.skip("neither NumPy nor SciPy brings a BLAS whose routines can be found here")
+    for name in ("dnothing", "xgemm", ""):
+        assert not found.has(name)
+        with pytest.raises(KeyError):
+            found.pointer(name)
+        with pytest.raises(KeyError):
+            found.prototype(name)
+
+
+# ---- threads
+
+PARALLEL = (
+    prelude.emit(["lz_exp_f64"])
+    + threads.PARALLEL.format(name="square")
+    + """
+static void square_chunk(void **slots, const int64_t *dims, int64_t begin, int64_t end) {
+    const double *restrict x = slots[0]; double *restrict y = slots[1], *partial = slots[2], total = 0;
+    #pragma omp simd reduction(+:total)
+    for (int64_t i = begin; i < end; i++) { y[i] = lz_exp_f64(x[i]); total += y[i]; }
+    partial[begin / dims[2]] = total;
+}
+int64_t lazynp_run(void **slots, const int64_t *dims) {
+    const double *partial = slots[2]; double total = 0;
+    square(slots, dims, dims[1], dims[2]);
+    for (int64_t c = 0; c * dims[2] < dims[1]; c++) total += partial[c];
+    *(double *)slots[3] = total;
+    return 0;
+}
+"""
+)
+CHUNK = 64 * threads.CHUNK_MULTIPLE
+
+
+def exp_and_sum(count: int, thread_count: int) -> tuple[np.ndarray, float]:
+    x = np.random.default_rng(0).standard_normal(count)
+    y, partial, total = np.empty(count), np.empty(count // CHUNK + 1), np.empty(1)
+    lib = toolchain.build(PARALLEL, f"test-parallel-{toolchain.find_compiler().fingerprint}")
+    call(lib, [x, y, partial, total], thread_count, count, CHUNK)
+    return y, float(total[0])
+
+
+@needs_compiler
+def test_results_do_not_depend_on_threads() -> None:
+    count = 100 * CHUNK + 13
+    one, two, five = (exp_and_sum(count, n) for n in (1, 2, 5))
+    np.testing.assert_allclose(one[0], np.exp(np.random.default_rng(0).standard_normal(count)), rtol=1e-15 * 4)
+    assert one[0].tobytes() == two[0].tobytes() == five[0].tobytes()
+    assert one[1] == two[1] == five[1]
+
+
+@needs_compiler
+def test_a_forked_child_computes_and_ends() -> None:
+    code = (
+        "import os, signal, sys\nsys.path.insert(0, {tests!r})\nimport test_toolchain as t\nfrom lazynp.backends import threads\n"
+        "from lazynp.config import config\nwith config(threads=4):\n"
+        "    assert threads.thread_count() == 4\n    here = t.exp_and_sum(500000, threads.thread_count())\n    pid = os.fork()\n"
+        "    if pid == 0:\n        signal.alarm(20)\n        assert threads.thread_count() == 1\n"
+        "        there = t.exp_and_sum(500000, threads.thread_count())\n        os._exit(here[1] != there[1])\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+        "    assert threads.thread_count() == 4\n"
+    ).format(tests=os.path.dirname(os.path.abspath(__file__)))
+    assert in_new_process(code).split() == ["0"]
+
+
+def test_a_child_of_a_serial_parent_may_use_threads() -> None:
+    code = (
+        "import os\nfrom lazynp.backends import threads\nfrom lazynp.config import config\nwith config(threads=3):\n"
+        "    pid = os.fork()\n    if pid == 0:\n        os._exit(threads.thread_count())\n    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+    )
+    assert in_new_process(code).split() == ["3"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "most"), [({"OMP_NUM_THREADS": "1"}, 1), ({"OMP_NUM_THREADS": "1,4"}, 1), ({"OMP_THREAD_LIMIT": "1"}, 1)]
+)
+def test_openmps_variables_limit(environment: dict[str, str], most: int) -> None:
+    code = "from lazynp.backends import threads; print(threads.thread_count())"
+    assert int(in_new_process(code, **environment)) == most
+
+
+def test_the_setting_wins_and_affinity_limits() -> None:
+    with config(threads=7):
+        assert threads.thread_count() == 7
+    with config(threads=0):
+        assert 1 <= threads.thread_count() <= len(os.sched_getaffinity(0))
+    code = (
+        "import os\nos.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
+        "from lazynp.backends import threads; print(threads.thread_count())"
+    )
+    assert int(in_new_process(code)) == 1
+
+
+def test_cgroup_quota_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        "/proc/self/cgroup": "0::/user/job",
+        "/sys/fs/cgroup/user/cpu.max": "150000 100000",
+        "/sys/fs/cgroup/user/job/cpu.max": "max 100000",
+    }
+    monkeypatch.setattr(threads, "_read", lambda path: files.get(path, ""))
+    monkeypatch.setattr(threads, "_quota_known", None)
+    assert threads._quota() == 2
+    monkeypatch.setattr(threads, "_quota_known", None)
+    files["/sys/fs/cgroup/user/job/cpu.max"] = "50000 100000"
+    assert threads._quota() == 1
+
+
+@needs_compiler
+def test_threadpoolctl_limits_and_environment_stays_clean() -> None:
+    if not toolchain.find_compiler().openmp:
+        pytest.skip("this compiler has no OpenMP library")
+    code = (
+        "import os, sys\nsys.path.insert(0, {tests!r})\nbefore = dict(os.environ)\nimport test_toolchain as t\nfrom lazynp.backends import threads\n"
+        "import threadpoolctl\nt.exp_and_sum(10, 1)\nassert dict(os.environ) == before\nmost = threads.thread_count()\n"
+        "with threadpoolctl.threadpool_limits(1):\n    print(threads.thread_count())\nassert threads.thread_count() == most\n"
+    ).format(tests=os.path.dirname(os.path.abspath(__file__)))
+    assert in_new_process(code).split() == ["1"]
+
+
+def test_settings_are_the_ones_read_here() -> None:
+    assert {"cc", "cache_dir", "cache_size_mb", "threads"} <= set(config_module._TYPES)
