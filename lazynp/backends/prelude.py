@@ -52,6 +52,11 @@ typedef struct { double re, im; } lz_c128;
 #define LZ_INLINE static inline __attribute__((always_inline, unused))
 #define LZ_INF __builtin_inf()
 #define LZ_NAN __builtin_nan("")
+#if !defined(__clang__) && __GNUC__ >= 12
+#define LZ_ROUNDED(x) __builtin_assoc_barrier(x)
+#else
+#define LZ_ROUNDED(x) (x)
+#endif
 #if LZ_MVEC >= 22 && !defined(__clang__)
 #define LZ_SIMD22 __attribute__((simd("notinbranch"), const, nothrow))
 #else
@@ -234,7 +239,9 @@ _row("expit", "float", "1 / (1 + exp$F(-a))", "$T a")
 
 # ---- complex
 _rows2("complex", {"add": "($T){a.re + b.re, a.im + b.im}", "subtract": "($T){a.re - b.re, a.im - b.im}"})
-_rows2("complex", {"multiply": "($T){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re}"})
+# GCC 12's vectoriser makes fmaddsub of these even with -ffp-contract=off: z * conj(z) would not be real. The barrier stops it.
+_PRODUCT = "($T){LZ_ROUNDED(a.re * b.re) - LZ_ROUNDED(a.im * b.im), LZ_ROUNDED(a.re * b.im) + LZ_ROUNDED(a.im * b.re)}"
+_rows2("complex", {"multiply": _PRODUCT})
 _row(
     "divide",
     "complex",
@@ -251,7 +258,7 @@ _row(
     "$T a",
 )
 _rows1("complex", {"negative": "($T){-a.re, -a.im}", "positive": "a", "conjugate": "($T){a.re, -a.im}"})
-_rows1("complex", {"square": "($T){a.re * a.re - a.im * a.im, a.re * a.im + a.im * a.re}"})
+_rows1("complex", {"square": _PRODUCT.replace("b.", "a.")})
 _rows1("complex", {"rint": "($T){__builtin_rint$F(a.re), __builtin_rint$F(a.im)}"})
 _rows1("complex", {"absolute": "hypot$F(a.re, a.im)", "real": "a.re", "imag": "a.im", "angle": "atan2$F(a.im, a.re)"}, "$R")
 for _op in ("isnan", "isinf"):

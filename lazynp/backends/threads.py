@@ -39,7 +39,7 @@ chunk order (or as a tree) after the loop. Nothing of libgomp is called when dim
 
 _SPIN = {"GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "0"}
 """Idle threads wait at a barrier by spinning. The default of libgomp is 300,000 rounds (milliseconds) of a core that a neighbour or BLAS
-could use; 2000 rounds still catch kernels that follow each other within microseconds. Read once, when the library is loaded."""
+could use; 2000 rounds still catch kernels that follow each other closely. Read once, when the library is loaded."""
 
 _runtime: ctypes.CDLL | None = None
 _went_parallel = False

@@ -1,0 +1,355 @@
+"""Exact identities: arithmetic with neutral elements, casts, selections. Each holds bit for bit (NaN's payload aside), -0.0 included."""
+
+from typing import Any
+
+import numpy as np
+
+from lazynp.ir.node import Node
+from lazynp.ir.rewrite import Rules, Var, boolean, integer, real, real_float, scalar_value
+from lazynp.ops import elementwise as ew
+from lazynp.ops.elementwise import (
+    absolute, add, bitwise_and, bitwise_or, cast, conjugate, divide, equal, fabs, filled, imag, logical_and, logical_not, logical_or,
+    make_complex, maximum, minimum, multiply, negative, not_equal, positive, power, reciprocal, sqrt, square, subtract, where,
+)  # fmt: skip
+
+simplify = Rules("simplify", level="exact")
+
+x = Var("x", real)
+y = Var("y", real)
+f = Var("f", real_float)
+i = Var("i", integer)
+b = Var("b", boolean)
+t = Var("t", boolean)
+any_ = Var("any_")
+other = Var("other")
+signed = Var("signed", lambda n: n.type.dtype.kind in "fi")
+number = Var("number", lambda n: n.type.dtype.kind in "fiuc")
+uncomplex = Var("uncomplex", lambda n: n.type.dtype.kind != "c")
+
+# --- neutral elements ------------------------------------------------------------------------------------------------
+
+
+@simplify(x * 1)
+def without_one(x):
+    """x*1 is x for every real x; not for complex ones (inf * (1+0j) has a NaN)."""
+    return x
+
+
+@simplify(multiply(b, True))
+def without_true(b):
+    """Multiplication of booleans is logical and."""
+    return b
+
+
+@simplify(f / 1)
+def divided_by_one(f):
+    """x/1 is x."""
+    return f
+
+
+@simplify(x - 0)
+def minus_zero(x):
+    """x - 0.0 is x, also for x = -0.0 (x + 0.0 is not: it turns -0.0 into 0.0)."""
+    return x
+
+
+@simplify(f + (-0.0))
+def plus_negative_zero(f):
+    """-0.0 is the neutral element of IEEE addition."""
+    return f
+
+
+@simplify(i + 0)
+def plus_zero(i):
+    """Integers have one zero."""
+    return i
+
+
+@simplify(i * 0)
+def times_zero(i):
+    """0 for every integer; floats have inf * 0 = NaN."""
+    return filled(i.shape, 0, i.dtype)
+
+
+@simplify(i - i)
+def minus_itself(i):
+    """0 for every integer; floats have inf - inf = NaN."""
+    return filled(i.shape, 0, i.dtype)
+
+
+# --- signs -----------------------------------------------------------------------------------------------------------
+
+
+@simplify(negative(negative(number)))
+def double_negative(number):
+    """-(-x) is x."""
+    return number
+
+
+@simplify(signed * -1)
+def negated(signed):
+    """x*(-1) is -x."""
+    return negative(signed)
+
+
+@simplify(signed / -1, when=lambda signed: signed.dtype.kind == "f")
+def negated_quotient(signed):
+    """x/(-1) is -x."""
+    return negative(signed)
+
+
+@simplify(number - negative(other))
+def minus_negative(number, other):
+    """x - (-y) is x + y: IEEE subtraction is defined as this addition."""
+    return number + other
+
+
+@simplify(number + negative(other))
+def plus_negative(number, other):
+    """x + (-y) is x - y."""
+    return number - other
+
+
+@simplify(negative(x) * negative(y), when=lambda x: x.dtype.kind in "fi")
+def product_of_negatives(x, y):
+    """(-x)*(-y) is x*y: the sign of a product is exact."""
+    return x * y
+
+
+@simplify(negative(x) / negative(y), when=lambda x: x.dtype.kind == "f")
+def quotient_of_negatives(x, y):
+    """(-x)/(-y) is x/y."""
+    return x / y
+
+
+@simplify(absolute(negative(signed)))
+def absolute_of_negative(signed):
+    """|-x| is |x|."""
+    return absolute(signed)
+
+
+@simplify(absolute(absolute(x)))
+def absolute_twice(x):
+    """||x|| is |x|."""
+    return absolute(x)
+
+
+@simplify(fabs(f))
+def absolute_of_float(f):
+    """fabs is abs for real floats: one name, one node."""
+    return absolute(f)
+
+
+@simplify(square(negative(x)))
+def square_of_negative(x):
+    """(-x)**2 is x**2."""
+    return square(x)
+
+
+@simplify(square(absolute(x)))
+def square_of_absolute(x):
+    """|x|**2 is x**2 for real x."""
+    return square(x)
+
+
+@simplify(x * x)
+def square_of(x):
+    """x*x is square(x): one name, one node."""
+    return square(x)
+
+
+# --- powers ----------------------------------------------------------------------------------------------------------
+
+
+@simplify(power(number, 1))
+def first_power(number):
+    """x**1 is x."""
+    return number
+
+
+@simplify(power(x, 2))
+def second_power(x):
+    """NumPy computes x**2 as square(x) itself."""
+    return square(x)
+
+
+@simplify(power(f, 0.5))
+def half_power(f):
+    """NumPy computes x**0.5 as sqrt(x) itself (fast_scalar_power in its number.c)."""
+    return sqrt(f)
+
+
+@simplify(power(f, -1))
+def inverse_power(f):
+    """NumPy computes x**-1 as reciprocal(x) itself."""
+    return reciprocal(f)
+
+
+@simplify(power(f, 0))
+def zeroth_power(f):
+    """x**0 is 1, also for NaN (C99 F.9.4.4)."""
+    return filled(f.shape, 1, f.dtype)
+
+
+@simplify(power(i, 3))
+def third_power(i):
+    """Integer powers wrap modulo 2**n, so do products."""
+    return square(i) * i
+
+
+@simplify(1 / f)
+def reciprocal_of(f):
+    """1/x is reciprocal(x): one name, one node."""
+    return reciprocal(f)
+
+
+@simplify(divide(f, other))
+def times_inverse(f, other):
+    """x/c is x*(1/c), bit for bit, when c is a power of two whose inverse is normal."""
+    value = scalar_value(other)
+    if value is None or not np.isfinite(value) or value == 0:
+        return None
+    inverse = other.dtype.type(1) / value
+    exact = np.frexp(value)[0] in (0.5, -0.5) and np.finfo(other.dtype).tiny <= abs(inverse) <= np.finfo(other.dtype).max
+    return f * filled(f.shape, inverse, f.dtype) if exact else None
+
+
+# --- copies, conversions ---------------------------------------------------------------------------------------------
+
+
+@simplify(positive(any_))
+def without_plus(any_):
+    """+x is x."""
+    return any_
+
+
+@simplify(conjugate(uncomplex))
+def conjugate_of_real(uncomplex):
+    """A real number is its own conjugate."""
+    return uncomplex
+
+
+@simplify(conjugate(conjugate(any_)))
+def conjugate_twice(any_):
+    """conj(conj(z)) is z."""
+    return any_
+
+
+@simplify(ew.real(make_complex(x, y)))
+def real_part(x):
+    """The part that was put in."""
+    return x
+
+
+@simplify(imag(make_complex(x, y)))
+def imaginary_part(y):
+    """The part that was put in."""
+    return y
+
+
+@simplify(make_complex(ew.real(any_), imag(any_)))
+def reassembled(any_):
+    """A number made of its own parts."""
+    return any_ if any_.dtype.kind == "c" else None
+
+
+@simplify.on(cast)
+def fewer_casts(node):
+    """A cast to the same dtype is nothing; a cast that loses nothing can be skipped by the next one."""
+    source = node.args[0]
+    if source.dtype == node.to:
+        return source
+    if source.op is not cast:
+        return None
+    first = source.args[0]
+    if not lossless(first.dtype, source.dtype) or (first.dtype.kind in "fc" and node.to.kind in "iu"):
+        return None
+    return cast(first, node.to)
+
+
+def lossless(source: np.dtype, to: np.dtype) -> bool:
+    """Whether every value of one dtype is a value of the other (NumPy's "safe" lets int64 lose digits in float64)."""
+    if source == to or source.kind == "b":
+        return True
+    if source.kind in "iu" and to.kind in "fc":
+        digits = 8 * source.itemsize - (source.kind == "i")
+        return bool(digits <= np.finfo(to).nmant + 1)
+    return np.can_cast(source, to, "safe")
+
+
+# --- selections ------------------------------------------------------------------------------------------------------
+
+
+@simplify(where(any_, other, other))
+def either_way(other):
+    """Both branches are one value."""
+    return other
+
+
+@simplify.on(where)
+def known_condition(node):
+    """A constant condition decides."""
+    value = scalar_value(node.args[0])
+    return None if value is None else node.args[1 if value else 2]
+
+
+@simplify(where(logical_not(b), any_, other))
+def swapped_branches(b, any_, other):
+    """where(not c, x, y) is where(c, y, x)."""
+    return where(b, other, any_)
+
+
+@simplify(where(b, where(b, any_, other), number))
+def same_condition_first(b, any_, other, number):
+    """Under c, where(c, x, y) is x."""
+    return where(b, any_, number)
+
+
+@simplify(where(b, any_, where(b, other, number)))
+def same_condition_second(b, any_, other, number):
+    """Under not c, where(c, x, y) is y."""
+    return where(b, any_, number)
+
+
+def _twice(*ops: Any) -> None:
+    for op in ops:
+        simplify.on(op)(_same_operands)
+
+
+def _same_operands(node: Node) -> Node | None:
+    """maximum(x, x), x & x, ... are x."""
+    first, second = node.args
+    return first if first is second and first.type == node.type else None
+
+
+_twice(maximum, minimum, ew.fmax, ew.fmin, bitwise_and, bitwise_or, logical_and, logical_or)
+
+
+@simplify(logical_not(logical_not(b)))
+def double_not(b):
+    """not not b is b."""
+    return b
+
+
+@simplify(logical_not(equal(any_, other)))
+def not_equal_of(any_, other):
+    """Right with NaN too: it equals nothing. (not (x < y) is no comparison, for NaN.)"""
+    return not_equal(any_, other)
+
+
+@simplify(logical_not(not_equal(any_, other)))
+def equal_of(any_, other):
+    """The inverse."""
+    return equal(any_, other)
+
+
+@simplify(not_equal(b, False))
+def truth_of(b):
+    """A boolean is its own truth value."""
+    return b
+
+
+@simplify(add(subtract(number, other), other), when=lambda number: number.dtype.kind in "iu")
+def back_and_forth(number):
+    """(n - k) + k is n for integers, wrapped or not."""
+    return number

@@ -1,0 +1,93 @@
+"""Tracing: run a Python function once on arrays without values and keep what it did as a graph."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lazynp import array as arrays
+from lazynp.array import ndarray
+from lazynp.ir.node import Node, new_input
+from lazynp.ir.types import LAZY_DTYPES, ArrayType
+from lazynp.ops.movement import Path
+from lazynp.runtime.storage import Storage, bound, trace_scope
+from lazynp.trace import trees
+
+
+class Output(NamedTuple):
+    """One leaf of a traced function's result. kind "value": storage number `index` of the outputs; "argument": memory of argument `index`;
+    "static": `value` as it is. path: the view that is returned."""
+
+    kind: str
+    index: int = -1
+    path: Path = ()
+    value: Any = None
+
+
+class Traced(NamedTuple):
+    """inputs: the leaf of each array argument (None for the others); values: nodes of the distinct new arrays in the result; results: how the
+    result's leaves are made of them; structure: its tree; written: {argument number: new value}; outside: {leaf: Storage or NumPy array
+    that is read again at every call}; written_outside: {storage: (leaf, new value)}; scope keeps constants alive."""
+
+    inputs: list[Node | None]
+    values: list[Node]
+    results: list[Output]
+    structure: Any
+    written: dict[int, Node]
+    outside: dict[Node, Any]
+    written_outside: dict[Storage, tuple[Node, Node]]
+
+
+def is_array(leaf: Any) -> bool:
+    """Whether a leaf of the arguments becomes an input of the graph."""
+    return (type(leaf) is ndarray or type(leaf) is np.ndarray) and leaf.dtype in LAZY_DTYPES
+
+
+def placeholder(shape: tuple[int, ...], dtype: np.dtype, writeable: bool = True) -> tuple[Any, Node]:
+    """An array without a value, inside a trace, and the leaf that stands for it."""
+    leaf = new_input(ArrayType(shape, dtype))
+    handle = arrays.wrap(leaf)
+    handle._readonly = not writeable
+    return handle, leaf
+
+
+def trace(function: Callable[..., Any], leaves: list[Any], rebuild: Callable[[list[Any]], tuple[tuple[Any, ...], dict[str, Any]]]) -> Traced:
+    """Call function(*args, **kwargs) with rebuild(leaves') -> (args, kwargs), arrays among the leaves replaced by placeholders.
+
+    Raises CaptureError where the function needs a value that depends on them; any other exception is the function's own."""
+    with trace_scope() as scope:
+        inputs: list[Node | None] = []
+        stand_ins: list[Any] = []
+        for leaf in leaves:
+            handle, node = placeholder(leaf.shape, leaf.dtype, leaf.flags.writeable) if is_array(leaf) else (leaf, None)
+            inputs.append(node)
+            stand_ins.append(handle)
+        args, kwargs = rebuild(stand_ins)
+        try:
+            result = function(*args, **kwargs)
+            written_outside = {s: (leaf, s.node) for s, leaf in scope.written.items() if s.node is not None}
+        finally:
+            scope.restore()
+        result_leaves, structure = trees.flatten(result)
+        owners = {h._storage: i for i, (h, n) in enumerate(zip(stand_ins, inputs, strict=True)) if n is not None}
+        values: dict[Storage, int] = {}
+        results = [_output(leaf, owners, values, scope.written) for leaf in result_leaves]
+        written = {i: s.node for s, i in owners.items() if s.node is not inputs[i]}
+        outside = {leaf: source for leaf, source in scope.sources.items()}
+        return Traced(inputs, [s.value() for s in values], results, structure, written, outside, written_outside)  # type: ignore[arg-type]
+
+
+def _output(leaf: Any, owners: dict[Storage, int], values: dict[Storage, int], outside: dict[Storage, Node]) -> Output:
+    if type(leaf) is not ndarray:
+        return Output("static", value=leaf)
+    storage = leaf._storage
+    if storage is None or storage in outside or (storage.node is None and bound(storage.value()) is not None and not _fresh(storage)):
+        return Output("static", value=leaf)
+    if storage in owners:
+        return Output("argument", owners[storage], leaf._path)
+    return Output("value", values.setdefault(storage, len(values)), leaf._path)
+
+
+def _fresh(storage: Storage) -> bool:
+    """Whether the storage was made inside the trace: every call has to return a new one."""
+    return isinstance(storage.home, arrays.TraceQueue)

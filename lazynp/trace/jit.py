@@ -1,0 +1,364 @@
+"""`jit`: trace once per signature, run the compiled program from then on."""
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lazynp import array as arrays
+from lazynp.array import ndarray
+from lazynp.errors import CaptureError, PerformanceWarning, Where, _is_ours
+from lazynp.ir import canonical
+from lazynp.ops.movement import follow_numpy
+from lazynp.runtime.evaluate import Ready, located, lock, prepare
+from lazynp.runtime.storage import Storage, bound, tracing
+from lazynp.trace import trees
+from lazynp.trace.capture import Traced, is_array, trace
+
+_SCALARS = frozenset({int, float, bool, complex, str, bytes, type(None), np.float64, np.float32, np.int64, np.int32, np.bool_})
+Guard = tuple[Callable[[Any], Any], Any, Any]
+"""(read, name, value): the trace holds while read(name) is value."""
+
+_UNCOMPILED = object()
+"""The entry of a signature that runs in lazy mode because it could not be captured."""
+
+
+class Compiled:
+    """One signature of a jitted function: the program, where its inputs come from and what its result is made of."""
+
+    __slots__ = ("constants", "form", "guards", "outside", "places", "plain", "ready", "results", "structure", "traced", "writes")
+
+    def __init__(self, traced: Traced, guards: list[Guard]) -> None:
+        self.traced = traced
+        self.guards = guards
+        writes = list(traced.written.items())
+        outer = list(traced.written_outside.values())
+        outputs = (*traced.values, *[node for _, node in writes], *[node for _, node in outer])
+        first = len(traced.values)
+        aliases = {first + k: traced.inputs[argument] for k, (argument, _) in enumerate(writes)}
+        aliases |= {first + len(writes) + k: leaf for k, (leaf, _) in enumerate(outer)}
+        self.form = canonical.take_apart(outputs, aliases)  # type: ignore[arg-type]
+        self.ready: Ready = prepare(self.form)
+        argument_of = {leaf: i for i, leaf in enumerate(traced.inputs) if leaf is not None}
+        self.places = [argument_of.get(leaf, -1) for leaf in self.form.leaves]
+        self.outside = [traced.outside.get(leaf, None) for leaf in self.form.leaves]
+        self.constants = [bound(leaf) for leaf in self.form.leaves]
+        self.writes = [argument for argument, _ in writes]
+        self.results = traced.results
+        self.structure = traced.structure
+        self.plain = (
+            not writes and not outer and all(p >= 0 or o is None for p, o in zip(self.places, self.outside, strict=True))
+        )
+
+    def holds(self) -> bool:
+        """Whether the variables that the trace read from outside are still the same objects."""
+        for read, name, value in self.guards:
+            if read(name) is not value:
+                return False
+        return True
+
+    def run(self, leaves: list[Any], lazy: bool) -> Any:
+        """Run on the leaves of a call: NumPy arrays or handles, of this signature."""
+        places = self.places
+        if self.plain and not lazy:
+            inputs = [leaves[p] if p >= 0 else c for p, c in zip(places, self.constants, strict=True)]
+            values = self._run(inputs, None)
+        else:
+            values = self._run_general(leaves)
+        return self._result(values, leaves, lazy)
+
+    def _run(self, inputs: list[Any], outputs: Any) -> list[np.ndarray]:
+        try:
+            return self.ready.run(inputs, outputs)
+        except Exception as error:
+            raise located(error, self.form) from None
+
+    def _run_general(self, leaves: list[Any]) -> list[np.ndarray]:
+        """Arguments that are written to or not contiguous, storages and arrays from outside of the function."""
+        memory = [arrays.to_numpy(leaf) if is_array(leaf) else leaf for leaf in leaves]
+        for argument in self.writes:
+            if type(leaves[argument]) is ndarray and leaves[argument]._storage is not None:
+                leaves[argument]._storage.settle_readers()
+        blocks = [_block(m) if isinstance(m, np.ndarray) else m for m in memory]
+        inputs = []
+        for place, source, constant in zip(self.places, self.outside, self.constants, strict=True):
+            inputs.append(blocks[place] if place >= 0 else constant if source is None else _current(source))
+        targets: list[Any] = [None] * len(self.traced.values)
+        targets += [blocks[argument] for argument in self.writes]
+        for storage in self.traced.written_outside:
+            storage.settle_readers()
+            targets.append(storage.force())
+        values = self._run(inputs, targets)
+        for argument in self.writes:
+            if blocks[argument] is not memory[argument]:
+                memory[argument][...] = blocks[argument]
+            if type(leaves[argument]) is ndarray and leaves[argument]._storage is not None:
+                leaves[argument]._storage._leaf = None
+        for storage in self.traced.written_outside:
+            storage._leaf = None
+        return values
+
+    def _result(self, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
+        out = []
+        for kind, index, path, value in self.results:
+            if kind == "value":
+                array = values[index]
+                if path:
+                    array = follow_numpy(array, path)
+                out.append(arrays.from_numpy(array) if lazy else array if array.ndim else array[()])
+            elif kind == "argument":
+                out.append(_argument_view(leaves[index], path))
+            else:
+                out.append(value.copy() if type(value) is np.ndarray else value)
+        return out[0] if self.structure is _LEAF else trees.unflatten(self.structure, out)
+
+
+_LEAF = object()
+
+
+def _block(array: np.ndarray) -> np.ndarray:
+    return array if array.flags.carray or (array.flags.c_contiguous and array.flags.aligned) else np.array(array, order="C")
+
+
+def _current(source: Any) -> np.ndarray:
+    """The present contents of a storage or NumPy array that a trace read from outside."""
+    return source.force() if type(source) is Storage else _block(source)
+
+
+def _argument_view(leaf: Any, path: Any) -> Any:
+    if not path:
+        return leaf
+    if type(leaf) is ndarray:
+        for step in path:
+            leaf = arrays.view_of(leaf, step.op, **dict(zip(step.op.attrs, step.attrs, strict=True)))
+        return leaf
+    return follow_numpy(leaf, path)
+
+
+class jit:  # noqa: N801  (used as a decorator)
+    """Compile a function of arrays: traced once per signature, optimised, compiled to C, cached.
+
+    f: a function of pytrees of arrays and other values. Arrays are traced; other leaves are static: part of the signature by value.
+    static_argnums, static_argnames: arguments that are static whatever they are (hashable). strict: raise CaptureError where the function cannot be
+    captured, instead of running it in lazy mode with one PerformanceWarning.
+
+    NumPy arrays in give NumPy arrays out, lazy arrays lazy ones. Arguments that the function writes to are written to for the caller.
+    A new size traces again (Python sees real sizes) but compiles at most once more.
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any] | None = None,
+        *,
+        static_argnums: int | tuple[int, ...] = (),
+        static_argnames: str | tuple[str, ...] = (),
+        strict: bool = False,
+    ) -> None:
+        self._static_argnums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+        self._static_argnames = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
+        self._strict = strict
+        self._entries: dict[Any, Any] = {}
+        self._warned = False
+        if f is not None:
+            self._wrap(f)
+
+    def _wrap(self, f: Callable[..., Any]) -> None:
+        if not callable(f):
+            raise TypeError(f"lazynp.jit expects a function, got {f!r}")
+        self._function = f
+        functools.update_wrapper(self, f)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if "_function" not in self.__dict__:  # @jit(strict=True): called with the function
+            self._wrap(args[0])
+            return self
+        if not kwargs and not self._static_argnums:
+            key: Any = []
+            for a in args:
+                kind = type(a)
+                if kind is np.ndarray:
+                    key.append((a.shape, a.dtype, a.flags.carray))
+                elif kind in _SCALARS:
+                    key.append((kind, a) if a else (kind, repr(a)))
+                else:
+                    break
+            else:
+                entry = self._entries.get(tuple(key))
+                if type(entry) is Compiled and entry.holds() and not tracing():
+                    return entry.run(args, False)  # type: ignore[arg-type]
+                return self._call(tuple(key), list(args), lambda leaves: (tuple(leaves), {}))
+        return self._call_tree(args, kwargs)
+
+    def _call_tree(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        static = {i: args[i] for i in self._static_argnums if i < len(args)}
+        named = {k: v for k, v in kwargs.items() if k in self._static_argnames}
+        dynamic = [None if i in static else a for i, a in enumerate(args)]
+        rest = {k: v for k, v in kwargs.items() if k not in named}
+        leaves, structure = trees.flatten((dynamic, rest))
+
+        def rebuild(new: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            positional, keywords = trees.unflatten(structure, new)
+            return tuple([static.get(i, a) for i, a in enumerate(positional)]), {**keywords, **named}
+
+        try:
+            key = (structure, tuple([_leaf_key(leaf) for leaf in leaves]), tuple(static.items()), tuple(named.items()))
+            hash(key)
+        except TypeError:
+            return self._uncaptured(None, leaves, rebuild, "an argument is neither an array nor hashable")
+        return self._call(key, leaves, rebuild)
+
+    def _call(self, key: Any, leaves: list[Any], rebuild: Callable[..., Any]) -> Any:
+        if tracing():  # inside another trace: part of its graph
+            args, kwargs = rebuild(leaves)
+            return self._function(*args, **kwargs)
+        entry = self._entries.get(key)
+        if type(entry) is Compiled and not entry.holds():
+            entry = None
+        if entry is None:
+            try:
+                entry = self._compile(leaves, rebuild)
+            except CaptureError as error:
+                if self._strict:
+                    raise
+                self._remember(key, _UNCOMPILED)
+                return self._uncaptured(error, leaves, rebuild, str(error))
+            self._remember(key, entry)
+        if entry is _UNCOMPILED or (entry.writes and _overlap(entry, leaves)):
+            return self._run_lazily(leaves, rebuild)
+        return entry.run(leaves, any(type(leaf) is ndarray for leaf in leaves))
+
+    def _remember(self, key: Any, entry: Any) -> None:
+        with lock:
+            if len(self._entries) >= 4096:  # a signature per call: keep the newest half
+                for old in list(self._entries)[:2048]:
+                    del self._entries[old]
+            self._entries[key] = entry
+
+    def _compile(self, leaves: list[Any], rebuild: Callable[..., Any]) -> Compiled:
+        traced = trace(self._function, leaves, rebuild)
+        if len(traced.results) == 1 and traced.structure == trees.flatten(0)[1]:
+            traced = traced._replace(structure=_LEAF)
+        return Compiled(traced, [*_variables_read(self._function), *_attributes_read(leaves)])
+
+    def _uncaptured(self, error: BaseException | None, leaves: list[Any], rebuild: Callable[..., Any], reason: str) -> Any:
+        if self._strict:
+            raise CaptureError(f"lazynp.jit(strict=True): {self.__name__} cannot be captured: {reason}")
+        if not self._warned:
+            self._warned = True
+            where = _line_of(error)
+            warnings.warn(
+                f"lazynp.jit: {self.__name__} runs uncompiled{f' because of {where}' if where else ''}: {reason}",
+                PerformanceWarning,
+                stacklevel=4,
+            )
+        return self._run_lazily(leaves, rebuild)
+
+    def _run_lazily(self, leaves: list[Any], rebuild: Callable[..., Any]) -> Any:
+        args, kwargs = rebuild(leaves)
+        result = self._function(*args, **kwargs)
+        if any(type(leaf) is ndarray for leaf in leaves):
+            return result
+        return trees.map_leaves(_plain, result)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Compiled:
+        """The compiled entry for these arguments, without running it."""
+        leaves, structure = trees.flatten((args, kwargs))
+        return self._compile(leaves, lambda new: trees.unflatten(structure, new))
+
+
+def _plain(leaf: Any) -> Any:
+    if type(leaf) is not ndarray:
+        return leaf
+    values = arrays.exported(leaf)
+    return values if values.ndim else values[()]
+
+
+def _leaf_key(leaf: Any) -> Any:
+    if type(leaf) is np.ndarray or type(leaf) is ndarray:
+        if leaf.dtype not in arrays.LAZY_DTYPES:
+            raise TypeError("an array whose dtype is not numeric")
+        return leaf.shape, leaf.dtype, leaf.flags.writeable, type(leaf)
+    return (type(leaf), leaf) if leaf else (type(leaf), repr(leaf))
+
+
+def _overlap(entry: Compiled, leaves: list[Any]) -> bool:
+    """Whether an argument that is written to shares memory with another: then the trace's idea of them as separate is wrong."""
+    memory = [arrays.geometry(leaf) if type(leaf) is ndarray else leaf for leaf in leaves]
+    for argument in entry.writes:
+        for other, block in enumerate(memory):
+            if other != argument and isinstance(block, np.ndarray) and np.may_share_memory(memory[argument], block):
+                return True
+    return False
+
+
+def _line_of(error: BaseException | None) -> Where | None:
+    """The user's line on which capturing failed."""
+    found = None
+    trace_back = error.__traceback__ if error is not None else None
+    while trace_back is not None:
+        code = trace_back.tb_frame.f_code
+        if not _is_ours(code):
+            found = Where(code, trace_back.tb_lasti)
+        trace_back = trace_back.tb_next
+    return found
+
+
+_WATCHED = (bool, int, float, complex, str, np.generic, np.ndarray, ndarray, tuple, type(None))
+
+
+def _variables_read(function: Callable[..., Any]) -> list[Guard]:
+    """Guards for the global and closure variables of a function whose values a trace has baked in."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return []
+    namespace = function.__globals__  # type: ignore[attr-defined]
+    guards = [g for name in code.co_names if name in namespace for g in _guards_of(namespace.get, name, namespace[name])]
+    for cell in function.__closure__ or ():  # type: ignore[attr-defined]
+        value = _contents(cell)
+        guards += _guards_of(_contents, cell, value)
+    return guards
+
+
+def _attributes_read(leaves: list[Any]) -> list[Guard]:
+    """Guards for the attributes of objects among the arguments: a method's `self`."""
+    guards = []
+    for leaf in leaves:
+        attributes = getattr(leaf, "__dict__", None)
+        if attributes is not None and not callable(leaf):
+            guards += [g for name, value in attributes.items() for g in _guards_of(attributes.get, name, value)]
+    return guards
+
+
+def _guards_of(read: Callable[[Any], Any], name: Any, value: Any) -> list[Guard]:
+    if isinstance(value, _WATCHED):
+        return [(read, name, value)]
+    if isinstance(value, (list, dict)):
+        return [(read, name, value), (_unchanged, (value, _members(value)), True)]
+    return []
+
+
+def _members(container: Any) -> list[Any]:
+    return list(container.items()) if isinstance(container, dict) else list(container)
+
+
+def _unchanged(snapshot: tuple[Any, list[Any]]) -> bool:
+    """Whether a list or dict still has the same members (one level deep, by identity)."""
+    container, members = snapshot
+    now = _members(container)
+    if len(now) != len(members):
+        return False
+    if isinstance(container, dict):
+        return all(a[0] == b[0] and a[1] is b[1] for a, b in zip(now, members, strict=True))
+    return all(a is b for a, b in zip(now, members, strict=True))
+
+
+def _contents(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not assigned yet
+        return _UNCOMPILED
