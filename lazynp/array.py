@@ -319,17 +319,14 @@ def from_numpy(array: Any) -> Any:
 
 
 def adopt(array: np.ndarray) -> Any:
-    """An array that takes over the memory of a NumPy array of a lazy dtype (as its storage, if it is contiguous)."""
-    if not (array.flags.carray or array.T.flags.carray):
-        if array.flags.writeable and not tracing():
-            return _eager(array)
-        array = np.array(array, order="C")
-    transposed = not array.flags.c_contiguous
-    block = array.T if transposed else array
-    storage = Storage(block.shape, block.dtype, None, block)
-    storage.exported = True
-    whole = _handle(storage, (), ArrayType(block.shape, block.dtype), None)
-    return whole.T if transposed else whole
+    """An array over the memory of a NumPy array of a lazy dtype: its storage if it is contiguous and whole, else an eager handle."""
+    if array.flags.carray:
+        storage = Storage(array.shape, array.dtype, None, array)
+        storage.exported = True
+        return _handle(storage, (), ArrayType(array.shape, array.dtype), None)
+    if array.base is None and array.T.flags.carray:  # a result in Fortran order: keep its strides
+        return adopt(np.array(array.T, order="C")).T
+    return adopt(np.array(array, order="C")) if tracing() else _eager(array)
 
 
 def lazy(x: Any) -> Any:

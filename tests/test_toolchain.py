@@ -105,6 +105,13 @@ def test_an_error_shows_the_line_of_c(cache: Path) -> None:
     assert not list(cache.rglob("*.tmp"))
 
 
+@needs_compiler
+def test_a_call_of_nothing_is_a_compile_error(cache: Path) -> None:
+    source = DOUBLE.replace("FACTOR", "no_such_function(x[i])")
+    with pytest.raises(CompileError, match="no_such_function"):
+        toolchain.build(source, "undefined")
+
+
 def test_no_compiler_is_none_with_a_reason(cache: Path) -> None:
     with config(cc="none"):
         assert toolchain.find_compiler() is None
@@ -235,7 +242,8 @@ def test_many_processes_may_build_one_key(cache: Path) -> None:
         "import numpy as np\nfrom lazynp.backends import toolchain\n"
         f"lib = toolchain.build({DOUBLE.replace('FACTOR', '2')!r}, 'shared')\n"
         "ffi = toolchain.ffi\nx = np.ones(3)\n"
-        "lib.lazynp_run(ffi.new('void *[]', [ffi.cast('void *', x.ctypes.data)]), ffi.new('int64_t[]', [1, 3]))\nassert x.tolist() == [2, 2, 2]"
+        "lib.lazynp_run(ffi.new('void *[]', [ffi.cast('void *', x.ctypes.data)]), ffi.new('int64_t[]', [1, 3]))\n"
+        "assert x.tolist() == [2, 2, 2]"
     )
     environment = {**os.environ, "LAZYNP_CACHE_DIR": str(cache)}
     running = [subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True) for _ in range(4)]
@@ -410,7 +418,8 @@ def test_a_forked_child_computes_and_ends() -> None:
 def test_a_child_of_a_serial_parent_may_use_threads() -> None:
     code = (
         "import os\nfrom lazynp.backends import threads\nfrom lazynp.config import config\nwith config(threads=3):\n"
-        "    pid = os.fork()\n    if pid == 0:\n        os._exit(threads.thread_count())\n    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+        "    pid = os.fork()\n    if pid == 0:\n        os._exit(threads.thread_count())\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
     )
     assert in_new_process(code).split() == ["3"]
 

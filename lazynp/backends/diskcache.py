@@ -3,8 +3,9 @@
     put(key, suffix, payload)      get(key, suffix) -> bytes | None      locate(key, suffix) -> path | None
     with writing(key, suffix) as path: ...      clear()      entries() -> list[Entry]      directory() -> str
 
-Layout: `<cache_dir>/<code version>/<key><suffix>`. A file is its payload and a 16-byte trailer (magic, length, CRC-32), so a truncated
-or damaged file is seen before it is used: to dlopen a truncated shared object ends the process with SIGBUS. ELF allows the trailer.
+Layout: `<cache_dir>/<code version>/<key><suffix>`; a suffix is a dot and letters. A file is its payload and a 16-byte trailer (magic,
+length, CRC-32), so that a damaged file is seen before it is used: dlopen of a truncated shared object would end the process with
+SIGBUS. ELF allows the trailer.
 Writers rename a finished temporary file; readers take no locks. Above `settings.cache_size_mb` the files used longest ago go first.
 """
 
@@ -219,7 +220,7 @@ def entries() -> list[Entry]:
     found = []
     for place in [root()] + ([_private[1]] if _private is not None else []):
         for item in _scan(place):
-            key, dot, suffix = item.name.partition(".")
+            key, dot, suffix = item.name.rpartition(".")
             try:
                 stat = item.stat()
             except FileNotFoundError:

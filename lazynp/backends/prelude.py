@@ -8,7 +8,7 @@
 `op` is NumPy's name of the ufunc; the suffix is the dtype of the *loop*, which is the dtype of all arguments unless the row below says
 otherwise. Suffixes: b1 i8 i16 i32 i64 u8 u16 u32 u64 f16 f32 f64 c64 c128. Values in C:
 * b1 is uint8_t, 0 or 1. Comparisons, logical operations and predicates return it.
-* f16 is a struct around the bits: every operation is NumPy's own, in float, rounded once at the end.
+* f16 is a struct around the bits, so no C operator applies: every operation is a helper that computes in float and rounds once, as NumPy.
 * c64, c128 are structs {re, im}, not _Complex: multiplication is the plain formula and division Smith's, as in NumPy; C99's Annex G
   would recover infinities that NumPy leaves as NaN, at the cost of a call per product. Functions go to libm through _Complex.
 
@@ -109,7 +109,8 @@ _FAMILIES["real"] = _FAMILIES["int"] + _FAMILIES["float"]
 _FAMILIES["ordered"] = _FAMILIES["bool"] + _FAMILIES["real"]
 
 # Rows: op -> {family: (result, parameters, body)}; body is an expression, or statements if it ends with ';'.
-# $T type, $S suffix, $F "f" for float, $U/$I unsigned/signed integer of the same width, $B bits, $R/$Q real type and suffix of a complex.
+# $T type, $S suffix, $F "f" for float, $U/$I unsigned/signed integer of the same width, $B bits;
+# $R/$Q real type and suffix of a complex, $C twice $B.
 _ROWS: dict[str, dict[str, tuple[str, str, str]]] = {}
 
 
@@ -231,7 +232,7 @@ _row(
 )
 _row("spacing", "float", "__builtin_fabs$F(a) == LZ_INF ? ($T)LZ_NAN : lz_nextafter_$S(a, a < 0 ? -($T)LZ_INF : ($T)LZ_INF) - a", "$T a")
 _row("modf_fraction", "float", "$T r = a - __builtin_trunc$F(a); return __builtin_copysign$F(lz_isinf_$S(a) ? 0 : r, a);", "$T a")
-_row("modf_integral", "float", "__builtin_trunc$F(a)", "$T a")
+_row("modf_integer", "float", "__builtin_trunc$F(a)", "$T a")
 _row("frexp_mantissa", "float", "int e; return frexp$F(a, &e);", "$T a")
 _row("frexp_exponent", "float", "int e = 0; frexp$F(a, &e); return lz_isfinite_$S(a) ? e : 0;", "$T a", "int32_t")
 _row("ldexp", "float", "ldexp$F(a, b > 2147483647 ? 2147483647 : b < -2147483648LL ? -2147483648LL : b)", "$T a, int64_t b")
@@ -259,6 +260,7 @@ _row(
 )
 _rows1("complex", {"negative": "($T){-a.re, -a.im}", "positive": "a", "conjugate": "($T){a.re, -a.im}"})
 _rows1("complex", {"square": _PRODUCT.replace("b.", "a.")})
+_row("complex", "float", "(lz_c$C){a, b}", result="lz_c$C")
 _rows1("complex", {"rint": "($T){__builtin_rint$F(a.re), __builtin_rint$F(a.im)}"})
 _rows1("complex", {"absolute": "hypot$F(a.re, a.im)", "real": "a.re", "imag": "a.im", "angle": "atan2$F(a.im, a.re)"}, "$R")
 for _op in ("isnan", "isinf"):
@@ -460,7 +462,8 @@ def _fill(text: str, tail: str) -> str:
     real = f"f{bits}"
     values = {"T": CTYPES[tail], "S": tail, "F": "f" if real == "f32" else "", "B": str(bits), "U": f"uint{bits}_t", "I": f"int{bits}_t"}
     values |= {"R": CTYPES.get(real, ""), "Q": real}
-    return re.sub(r"\$([TSFBUIRQ])", lambda match: values[match[1]], text)
+    values["C"] = str(2 * bits)
+    return re.sub(r"\$([TSFBUIRQC])", lambda match: values[match[1]], text)
 
 
 def _through_float(name: str, op: str) -> str:

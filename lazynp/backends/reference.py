@@ -28,6 +28,9 @@ def compute(node: Node, args: list[Any], known: dict[Node, Any]) -> Any:
             return tuple(evaluate(attrs["body"], args))
         value = node.op.numpy(*args, **attrs)
     except (ValueError, IndexError, TypeError, ArithmeticError, np.linalg.LinAlgError) as error:
+        if isinstance(node.where, int):  # a canonical graph: the runtime knows the user's line
+            error.lazynp_origin = node.where  # type: ignore[attr-defined]
+            raise
         raise with_origin(error, node.where) from None
     return value if isinstance(value, tuple) else np.asarray(value)
 

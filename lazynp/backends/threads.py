@@ -48,7 +48,7 @@ _forked = False
 
 def thread_count() -> int:
     """Threads for the next program: settings.threads, else the least of affinity, cgroup quota, OMP_NUM_THREADS, OMP_THREAD_LIMIT and the
-    limit that threadpoolctl or omp_set_num_threads set. 1 in a forked child whose parent ran a parallel kernel: libgomp would hang there."""
+    limit that threadpoolctl or omp_set_num_threads set. 1 in a forked child whose parent ran a parallel kernel: libgomp hangs there."""
     global _went_parallel
     count = 1 if _forked else settings.threads or _automatic()
     if count > 1:

@@ -44,8 +44,8 @@ declaration at run time would import pycparser, which costs more than loading th
 counters: dict[str, float] = {"compiles": 0, "compile_seconds": 0.0, "disk_hits": 0}
 
 _COMMON = (
-    "-O3 -fPIC -shared -pipe -std=gnu11 -w -g0 -fwrapv -fno-strict-aliasing -fno-math-errno -fno-trapping-math -ffp-contract=off "
-    "-fno-asynchronous-unwind-tables"
+    "-O3 -fPIC -shared -pipe -std=gnu11 -g0 -Werror=implicit-function-declaration -fwrapv -fno-strict-aliasing -fno-math-errno "
+    "-fno-trapping-math -ffp-contract=off -fno-asynchronous-unwind-tables"
 ).split()
 """Not -ffast-math: NaN, infinities and signed zeros are NumPy's. -fno-trapping-math only gives up the floating point *flags*, without it no
 comparison is vectorised. -fwrapv: integers wrap as in NumPy. -fno-strict-aliasing: a slot of the memory plan changes its type."""
@@ -111,7 +111,8 @@ def _known(command: tuple[str, ...]) -> Compiler | None:
     key = f"compiler-{zlib.crc32(identity.encode()):08x}"
     stored = json.loads(diskcache.get(key, ".json") or b"{}")
     if stored.pop("identity", None) == identity:
-        return Compiler(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+        fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
+        return Compiler(**fields)
     compiler = _probe(command)
     if compiler is not None:
         diskcache.put(key, ".json", json.dumps({"identity": identity, **asdict(compiler)}).encode())
@@ -122,7 +123,7 @@ def _cpu_identity() -> str:
     """What -march=native depends on: model and feature flags."""
     if sys.platform == "linux":
         with open("/proc/cpuinfo") as file:
-            first = file.read().partition("\n\n")[0]
+            first = file.read(8192).partition("\n\n")[0]  # the rest repeats it per core, and the kernel makes it as it is read
         return "".join(re.findall(r"(?m)^(?:cpu family|model|stepping|flags|Features|CPU part)\s*:.*$", first))
     return platform.processor() + platform.machine()
 
@@ -156,7 +157,7 @@ def _describe(command: tuple[str, ...], arch: list[str], macros: str) -> Compile
         libraries=tuple(libraries),
         simd=simd,
         openmp=openmp,
-        fingerprint=f"{version}-{zlib.crc32(text.encode()):08x}",
+        fingerprint=f"{zlib.crc32(text.encode()):08x}",
     )
 
 
@@ -200,38 +201,43 @@ def build(source: str, key: str) -> Any:
     there (callers ask find_compiler first)."""
     lib = load(key)
     if lib is None:
-        _compile(source, key)
-        lib = load(key, fresh=True)
-        if lib is None:
-            raise CompileError(f"the compiled program {key} vanished from {diskcache.directory()}")
+        lib = _loaded[key] = _fresh(source, key)
     return lib
 
 
-def load(key: str, *, fresh: bool = False) -> Any:
-    """The program of this key from this process or the disk cache; None if it is absent, damaged, or cannot be loaded here."""
+def load(key: str) -> Any:
+    """The program of this key from this process or the disk cache; None if it is absent, damaged, or cannot be loaded here (a cache that
+    was moved to a machine without a library it needs)."""
     lib = _loaded.get(key)
-    if lib is None:
-        found = diskcache.find(key, ".so")
-        if found is None:
+    found = diskcache.find(key, ".so") if lib is None else None
+    if found is not None:
+        try:
+            lib = _open(*found)
+        except (OSError, AttributeError):
             return None
-        lib = _open(*found)
-        if lib is None:
-            return None
-        counters["disk_hits"] += not fresh
+        counters["disk_hits"] += 1
         _loaded[key] = lib
     return lib
 
 
-def _open(path: str, image: bytes) -> Any:
-    """dlopen a program; None if this machine lacks a library it needs (a cache that was moved)."""
-    runtime = re.search(rb"\x00(lib(?:gomp|omp)\.so[.\d]*)\x00", image)
+def _fresh(source: str, key: str) -> Any:
+    _compile(source, key)
+    found = diskcache.find(key, ".so")
+    if found is None:
+        raise CompileError(f"the program {key} vanished from {diskcache.directory()} as soon as it was compiled")
     try:
-        if runtime is not None:
-            threads.load_openmp(runtime[1].decode())
-        lib = ffi.dlopen(path, os.RTLD_NOW)
-        lib.lazynp_run  # noqa: B018  resolves the symbol: a file without it raises here
-    except (OSError, AttributeError):
-        return None
+        return _open(*found)
+    except (OSError, AttributeError) as error:
+        raise CompileError(f"the program {key} compiles but does not load: {error}") from error
+
+
+def _open(path: str, image: bytes) -> Any:
+    """dlopen a program, after the OpenMP runtime it names. Raises OSError (a missing library or symbol), AttributeError (no entry)."""
+    runtime = re.search(rb"\x00(lib(?:gomp|omp)\.so[.\d]*)\x00", image)
+    if runtime is not None:
+        threads.load_openmp(runtime[1].decode())
+    lib = ffi.dlopen(path, os.RTLD_NOW)
+    lib.lazynp_run  # noqa: B018  resolves the symbol: a file without it raises here
     return lib
 
 

@@ -13,7 +13,9 @@ The pattern is the formula, the function's name is the rule's name, its docstrin
 
 import inspect
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -96,9 +98,9 @@ def boolean(node: Node) -> bool:
 def _same_number(node: Node, number: Any) -> bool:
     """A number in a pattern matches a constant of any dtype and the same value; zeros of different sign differ."""
     value = scalar_value(node)
-    if value is None or value.dtype.kind not in "fiu" or value != number:
+    if value is None or value.dtype.kind not in ("b" if isinstance(number, bool) else "fiu") or value != number:
         return False
-    return value != 0 or np.signbit(value) == np.signbit(number)
+    return isinstance(number, bool) or value != 0 or np.signbit(value) == np.signbit(number)
 
 
 def matches(pattern: Any, node: Any, bound: Bound) -> Iterator[Bound]:
@@ -197,9 +199,9 @@ class Rule:
         assert heads is not None
         if len(heads) != len(args):
             return False
-        if all([head is None or a.op is head for head, a in zip(heads, args, strict=True)]):
+        if all(head is None or a.op is head for head, a in zip(heads, args, strict=True)):
             return True
-        return node.op.commutative and all([head is None or a.op is head for head, a in zip(heads, args[::-1], strict=True)])
+        return node.op.commutative and all(head is None or a.op is head for head, a in zip(heads, args[::-1], strict=True))
 
     def __repr__(self) -> str:
         return f"{self.set}.{self.name}"
@@ -221,6 +223,7 @@ class Rules:
         self.all: list[Rule] = []
         self._by_op: dict[Op, list[Rule]] = {}
         self._targets: dict[Rule, tuple[Op | Kind, ...]] = {}
+        self._levels: dict[str, Rules] = {}
 
     def __call__(
         self, pattern: Pattern, when: Callable[..., bool] | None = None, level: str = ""
@@ -240,6 +243,7 @@ class Rules:
         self.all.append(rule)
         self._targets[rule] = targets
         self._by_op.clear()
+        self._levels.clear()
         return rule
 
     def __add__(self, other: "Rules") -> "Rules":
@@ -247,7 +251,10 @@ class Rules:
 
     def upto(self, level: str) -> "Rules":
         """The rules of this level and of those below it."""
-        return self._selected(self.name, (self,), LEVELS[: LEVELS.index(level) + 1])
+        found = self._levels.get(level)
+        if found is None:
+            found = self._levels[level] = self._selected(self.name, (self,), LEVELS[: LEVELS.index(level) + 1])
+        return found
 
     @staticmethod
     def _selected(name: str, sets: "tuple[Rules, ...]", levels: tuple[str, ...]) -> "Rules":
@@ -271,6 +278,21 @@ class Rules:
 
     def __len__(self) -> int:
         return len(self.all)
+
+
+# --- who hears of rewrites --------------------------------------------------------------------------------------------
+
+_listeners: list[Listener] = []
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """with listening(f): f(rule, before, after) hears of every rewrite in the block, also of those before differentiation."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 # --- the walk --------------------------------------------------------------------------------------------------------
@@ -301,7 +323,7 @@ class _Walk:
         self.fuel = fuel
         self.done: dict[Node, Node] = {}
         self.waiting: dict[Node, Node] = {}
-        self.last: list[Rule] = []
+        self.last: deque[Rule] = deque(maxlen=16)
 
     def normalise(self, output: Node) -> None:
         done = self.done
@@ -348,11 +370,12 @@ class _Walk:
         if after.type != before.type:
             raise VerifyError(f"rule {rule} changed {before} of type {before.type} into {after} of type {after.type}")
         self.fuel -= 1
-        if self.fuel < 16:
-            self.last.append(rule)
+        self.last.append(rule)
         self._inherit(before, after)
         if self.listener is not None:
             self.listener(rule, before, after)
+        for hear in _listeners:
+            hear(rule, before, after)
 
     def _inherit(self, before: Node, after: Node) -> None:
         """New nodes belong to the user's line of the node that they replace."""
@@ -362,5 +385,3 @@ class _Walk:
             if node.where is None and node.args and node not in self.done:
                 node.where = before.where
                 stack.extend(node.args)
-
-

@@ -1,7 +1,10 @@
 """A graph as text: one numbered line per value; or as Graphviz dot."""
 
+import os
+from collections.abc import Sequence
 from typing import Any
 
+from lazynp.errors import Where
 from lazynp.ir.node import Graph, Literal, Node, const, dim, input_, toposort
 from lazynp.ir.op import Kind, Op
 
@@ -13,10 +16,12 @@ _DETAILED = 64
 """Arrays with more elements are shown by their shape only."""
 
 
-def show_graph(graph: Graph) -> str:
-    """`%2 = add(%0, %1)  float64[3, 4]  # program.py:12` for every value, then the line of outputs."""
+def show_graph(graph: Graph, origins: Sequence[Node] = ()) -> str:
+    """`%2 = add(%0, %1)  float64[3, 4]  # program.py:12` for every value, then the line of outputs.
+
+    origins: the nodes whose positions a canonical graph's `where` numbers."""
     names = _names(graph)
-    lines = [_line(node, names) for node in names if node.op is not const or node.type.shape]
+    lines = [_line(node, names, origins) for node in names if node.op is not const or node.type.shape]
     lines.append(f"return {', '.join([names[o] for o in graph.outputs])}")
     lines += [f"output {o} is written into {names[graph.inputs[i]]}" for o, i in graph.aliases]
     return "\n".join(lines)
@@ -64,9 +69,9 @@ def _names(graph: Graph) -> dict[Node, str]:
     return names
 
 
-def _line(node: Node, names: dict[Node, str]) -> str:
+def _line(node: Node, names: dict[Node, str], origins: Sequence[Node]) -> str:
     text = f"{names[node]:<5} = {_call_text(node, names)}"
-    return f"{text:<64} {_type_text(node)}{_where_text(node)}".rstrip()
+    return f"{text:<64} {_type_text(node)}{_comment(node, origins)}".rstrip()
 
 
 def _call_text(node: Node, names: dict[Node, str]) -> str:
@@ -122,7 +127,14 @@ def _type_text(node: Node) -> str:
     return ", ".join([f"{t.dtype.name}[{', '.join([size_text(n) for n in t.shape])}]" for t in types])  # type: ignore[attr-defined]
 
 
-def _where_text(node: Node) -> str:
-    if node.where is None:
-        return ""
-    return f"  # {getattr(node.where, 'filename', 'node')}:{getattr(node.where, 'line', node.where)}"
+def _comment(node: Node, origins: Sequence[Node]) -> str:
+    text = where_text(node, origins)
+    return f"  # {text}" if text else ""
+
+
+def where_text(node: Node, origins: Sequence[Node] = ()) -> str:
+    """The user's `file:line` of a node, "" where unknown. origins: as in `show_graph`."""
+    where: Any = node.where
+    if isinstance(where, int) and where < len(origins):
+        where = origins[where].where
+    return f"{os.path.basename(where.filename)}:{where.line}" if isinstance(where, Where) else ""

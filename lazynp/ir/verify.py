@@ -26,7 +26,7 @@ def _fail(node: Node, problem: str) -> None:
 
 def _check_node(node: Node) -> None:
     if len(node.attrs) != len(node.op.attrs):
-        _fail(node, f"has {len(node.attrs)} attributes, its op {len(node.op.attrs)}")
+        raise VerifyError(f"a node of op {node.op.name} has {len(node.attrs)} attributes, its op {len(node.op.attrs)}")
     for value in node.attrs:
         _check_attribute(node, value)
     for argument in node.args:

@@ -294,7 +294,9 @@ def _power_base(z: Node, x: Node, y: Node) -> Any:
     exponent = constant_value(y)
     if exponent is not None:
         exponent = exponent.item()
-        return exponent * power(x, exponent - 1) if exponent != 0 else 0.0
+        if exponent == 0:
+            return 0.0
+        return exponent * (x if exponent == 2 else power(x, exponent - 1))
     return where(equal(y, 0), 0, y) * power(x, where(equal(y, 0), 1, y) - 1)
 
 
@@ -374,9 +376,21 @@ arcsinh = unary("arcsinh", lambda y, x: 1.0 / sqrt(x * x + 1.0), cost=18)
 arccosh = unary("arccosh", lambda y, x: 1.0 / sqrt(x * x - 1.0), cost=18, draw=_above_one)
 arctanh = unary("arctanh", lambda y, x: 1.0 / (1.0 - x * x), cost=18, draw=_inside)
 arctan2 = binary("arctan2", lambda z, y, x: x / (x * x + y * y), lambda z, y, x: -y / (x * x + y * y), cost=20, draw=_positive)
-hypot = binary("hypot", lambda z, x, y: x / where(equal(z, 0), 1, z), lambda z, x, y: y / where(equal(z, 0), 1, z), cost=10, draw=_positive, commutative=True, associative=True)
-logaddexp = binary("logaddexp", lambda z, x, y: exp(below(x, z)), lambda z, x, y: exp(below(y, z)), cost=24, commutative=True, associative=True)
-logaddexp2 = binary("logaddexp2", lambda z, x, y: exp2(below(x, z)), lambda z, x, y: exp2(below(y, z)), cost=24, commutative=True, associative=True)
+hypot = binary(
+    "hypot",
+    lambda z, x, y: x / where(equal(z, 0), 1, z),
+    lambda z, x, y: y / where(equal(z, 0), 1, z),
+    cost=10,
+    draw=_positive,
+    commutative=True,
+    associative=True,
+)
+logaddexp = binary(
+    "logaddexp", lambda z, x, y: exp(below(x, z)), lambda z, x, y: exp(below(y, z)), cost=24, commutative=True, associative=True
+)
+logaddexp2 = binary(
+    "logaddexp2", lambda z, x, y: exp2(below(x, z)), lambda z, x, y: exp2(below(y, z)), cost=24, commutative=True, associative=True
+)
 deg2rad = unary("deg2rad", lambda y, x: math.pi / 180.0)
 rad2deg = unary("rad2deg", lambda y, x: 180.0 / math.pi)
 degrees = unary("degrees", lambda y, x: 180.0 / math.pi)

@@ -186,8 +186,9 @@ def cholesky_jvp(tangents: Tangents, node: Node) -> Node:
 # --- eigh, eigvalsh --------------------------------------------------------------------------------------------------
 
 
-def _eigh_vjp(values_ct: Node | None, vectors_ct: Node | None, values: Node, vectors: Node) -> Node | None:
+def _eigh_vjp(cts: Tangents, values: Node, vectors: Node) -> Node | None:
     """V (diag(w_ct) + F * (V^H V_ct)) V^H (Giles 2008, section 3.1)."""
+    values_ct, vectors_ct = cts
     back = adjoint(vectors)
     inner = None if values_ct is None else ew.recast(_embed(values_ct), vectors.dtype)
     if vectors_ct is not None:
@@ -196,7 +197,7 @@ def _eigh_vjp(values_ct: Node | None, vectors_ct: Node | None, values: Node, vec
 
 
 def eigh_vjp(cts: Tangents, node: Node, index: int) -> Node | None:
-    return _eigh_vjp(*cts, item(node, 0), item(node, 1))
+    return _eigh_vjp(cts, item(node, 0), item(node, 1))
 
 
 def eigh_jvp(tangents: Tangents, node: Node) -> Tangents:
@@ -211,7 +212,7 @@ def _decomposed(node: Node) -> tuple[Node, Node]:
 
 
 def eigvalsh_vjp(ct: Node, node: Node, index: int) -> Node | None:
-    return _eigh_vjp(ct, None, *_decomposed(node))
+    return _eigh_vjp((ct, None), *_decomposed(node))
 
 
 def eigvalsh_jvp(tangents: Tangents, node: Node) -> Node:
@@ -291,29 +292,31 @@ def svd_vjp(cts: Tangents, node: Node, index: int) -> Node:
     """
     u_ct, s_ct, vh_ct = cts
     u, s, vh = [item(node, k) for k in range(3)]
-    m, n = node.args[0].shape[-2:]
-    v, dtype = adjoint(vh), u.dtype
-    inner = None if s_ct is None else ew.recast(_embed(s_ct), dtype)
-    gaps = None if u_ct is None and vh_ct is None else _inverse_gaps(s, square=True)
-    inverse = _reciprocal(s)
-    outside: list[Node | None] = []
+    inner = None if s_ct is None else ew.recast(_embed(s_ct), u.dtype)
+    left = right = None
     if u_ct is not None:
-        turn = matmul(adjoint(u), u_ct)
-        spread = gaps * turn
-        inner = _sum(inner, _scale_columns(spread + adjoint(spread), s), _phase(turn, inverse, 0.5))
-        if m > n:
-            outside.append(matmul(_scale_columns(u_ct - matmul(u, turn), inverse), vh))
+        spread, phase, outside = _vectors_cotangent(u, u_ct, s)
+        inner = _sum(inner, _scale_columns(spread, s), phase)
+        left = None if outside is None else matmul(outside, vh)
     if vh_ct is not None:
-        v_ct = adjoint(vh_ct)
-        turn = matmul(vh, v_ct)
-        spread = gaps * turn
-        inner = _sum(inner, _scale_rows(s, spread + adjoint(spread)), _phase(turn, inverse, -0.5))
-        if n > m:
-            outside.append(matmul(u, adjoint(_scale_columns(v_ct - matmul(v, turn), inverse))))
+        spread, phase, outside = _vectors_cotangent(adjoint(vh), adjoint(vh_ct), s)
+        inner = _sum(inner, _scale_rows(s, spread), None if phase is None else -phase)
+        right = None if outside is None else matmul(u, adjoint(outside))
     assert inner is not None
-    total = _sum(matmul(matmul(u, inner), vh), *outside)
+    total = _sum(matmul(matmul(u, inner), vh), left, right)
     assert total is not None
     return total
+
+
+def _vectors_cotangent(vectors: Node, ct: Node, s: Node) -> tuple[Node, Node | None, Node | None]:
+    """For U or V: its turns within its own space (Hermitian), the phase, and what leads out of that space (None for a square one)."""
+    turn = matmul(adjoint(vectors), ct)
+    spread = _inverse_gaps(s, square=True) * turn
+    inverse = _reciprocal(s)
+    outside = None
+    if vectors.shape[-2] > vectors.shape[-1]:
+        outside = _scale_columns(ct - matmul(vectors, turn), inverse)
+    return spread + adjoint(spread), _phase(turn, inverse, 0.5), outside
 
 
 def _phase(turn: Node, inverse: Node, share: float) -> Node | None:

@@ -11,7 +11,7 @@ from lazynp.ir.types import ArrayType
 from lazynp.ops import elementwise as ew
 from lazynp.ops import factors
 from lazynp.ops.indexing import add_along, take_along
-from lazynp.ops.movement import join, slice_
+from lazynp.ops.movement import broadcast, join, slice_
 from lazynp.ops.structured import item
 
 
@@ -227,8 +227,8 @@ def _fourier(name: str, length: Callable[[Any], Any], complex_out: bool, transpo
     )
 
 
-fft = _fourier("fft", lambda n: n, True, lambda ct, node, index: _adjoint(ifft)(ct, node, index))
-ifft = _fourier("ifft", lambda n: n, True, _adjoint(fft))
+fft: Op = _fourier("fft", lambda n: n, True, lambda ct, node, index: _adjoint(ifft)(ct, node, index))
+ifft: Op = _fourier("ifft", lambda n: n, True, _adjoint(fft))
 rfft = _fourier("rfft", lambda n: n // 2 + 1, True, _rfft_transpose)
 irfft = _fourier("irfft", lambda n: n, False, _irfft_transpose)
 """n: the length of irfft's output; for the others that of the input, cropped or padded with zeros. size: the length of the output."""
@@ -283,10 +283,62 @@ def _draw(state: Any, *parameters: Any, method: str, generator: str, size: Any, 
 
 _DTYPED = ("random", "standard_normal", "standard_exponential", "standard_gamma", "integers")
 
+
+def _by_location_and_scale(drawn: Node, location: Node, scale: Node) -> tuple[Any, ...]:
+    return 1.0, (drawn - location) / scale
+
+
+def _by_scale(drawn: Node, scale: Node) -> tuple[Any, ...]:
+    return (drawn / scale,)
+
+
+def _by_ends(drawn: Node, low: Node, high: Node) -> tuple[Any, ...]:
+    share = (drawn - low) / (high - low)
+    return 1.0 - share, share
+
+
+_PATHWISE = {
+    **dict.fromkeys(("normal", "laplace", "logistic", "gumbel"), _by_location_and_scale),
+    **dict.fromkeys(("exponential", "rayleigh"), _by_scale),
+    "uniform": _by_ends,
+}
+"""Families that move with their parameters: the derivative of the draw while the underlying random numbers stay."""
+
+
+def _pathwise(node: Node) -> tuple[list[Node], tuple[Any, ...]]:
+    """(the parameters in the shape of the draw, the draw's derivative by each). Raises TypeError for other families."""
+    if node.method not in _PATHWISE:
+        raise TypeError(f"lazynp: random_draw of {node.method!r} has no derivative by its parameters")
+    drawn = item(node, 1)
+    parameters = [broadcast(parameter, drawn.shape) for parameter in node.args[1:]]
+    return parameters, _PATHWISE[node.method](drawn, *parameters)
+
+
+def _draw_vjp(cts: tuple[Any, ...], node: Node, index: int) -> Node | None:
+    ct = cts[1]
+    if ct is None or index == 0:
+        return None
+    parameters, partials = _pathwise(node)
+    part, spread = ct * partials[index - 1], parameters[index - 1]
+    return part if spread is node.args[index] else broadcast.transpose(part, spread, 0)  # type: ignore[misc]
+
+
+def _draw_jvp(tangents: tuple[Any, ...], node: Node) -> tuple[Any, ...]:
+    parameters, partials = _pathwise(node)
+    total = None
+    for tangent, partial, parameter in zip(tangents[1:], partials, parameters, strict=True):
+        if tangent is not None:
+            part = ew.recast(broadcast(tangent, parameter.shape) * partial, node.out_dtype)
+            total = part if total is None else total + part
+    return None, total
+
+
 random_draw = routine(
     "random_draw",
     _draw,
     lambda state, *parameters, method, generator, size, out_dtype: (state, ArrayType(size, out_dtype)),
+    vjp=_draw_vjp,
+    jvp=_draw_jvp,
     attrs=("method", "generator", "size", "out_dtype"),
     dims=frozenset({"size"}),
 )

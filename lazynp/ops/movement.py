@@ -145,7 +145,7 @@ slice_ = move(
     infer=lambda x, starts, steps, sizes: ArrayType(sizes, x.dtype),
     numpy=lambda x, starts, steps, sizes: x[_slices(starts, steps, sizes)],
     door=_slice_door,
-    transpose=lambda ct, node, index: pad(ct, node.starts, node.steps, node.args[0].shape),
+    transpose=lambda ct, node, index: pad(ct, starts=node.starts, steps=node.steps, out_shape=node.args[0].shape),
 )
 """Element i of the output is element starts + steps * i of the input; one start, step (static, not 0) and size per axis."""
 

@@ -30,11 +30,18 @@ def _reduce_door(op: Op, x: Node, axes: tuple[int, ...] | None = None) -> Node:
     axes = tuple(range(x.ndim)) if axes is None else tuple(sorted(a % x.ndim for a in axes))
     scalar = op.scalar
     assert scalar is not None
-    if not axes and ew.loop_dtypes(scalar.ufunc, (x.dtype, x.dtype))[2] == x.dtype:  # type: ignore[arg-type]
+    x = _in_loop_dtype(scalar, x)
+    if not axes and (scalar.name not in _LOGICAL or x.dtype == bool):
         return x
     if scalar.identity is None and any(type(x.shape[a]) is int and x.shape[a] == 0 for a in axes):
         raise ValueError(f"zero-size array to reduction operation {scalar.name} which has no identity")
     return op.make((x,), axes=axes)
+
+
+def _in_loop_dtype(scalar: Op, x: Node) -> Node:
+    """x in the dtype of the scalar's loop: logaddexp folds integers as floats. Raises UFuncTypeError. Logical loops take any dtype."""
+    result = ew.loop_dtypes(scalar.ufunc, (x.dtype, x.dtype))[2]  # type: ignore[arg-type]
+    return x if scalar.name in _LOGICAL else ew.as_node(x, result)
 
 
 def _repeat(ct: Node, node: Node) -> Node:
@@ -185,7 +192,8 @@ REDUCTIONS: dict[np.ufunc, Op] = {
 
 
 def _accumulate_door(op: Op, x: Node, axis: int) -> Node:
-    return op.make((x,), axis=axis % x.ndim)
+    assert op.scalar is not None
+    return op.make((_in_loop_dtype(op.scalar, x),), axis=axis % x.ndim)
 
 
 def accumulator(scalar: Op, **facts: Any) -> Op:

@@ -1,21 +1,55 @@
-"""The ordered list of passes. Nothing else: each pass is a rule set or a function of another file."""
+"""The ordered list of passes, and nothing else: each pass is a rule set or a function of another file."""
+
+from collections.abc import Callable, Iterable
 
 from lazynp.config import settings
-from lazynp.ir.node import Graph
+from lazynp.ir.node import Graph, Node
 from lazynp.ir.rewrite import Listener, Rules, rewrite
 from lazynp.ir.verify import verify
+from lazynp.optimize.contract import contraction
+from lazynp.optimize.dims import simplify_sizes
+from lazynp.optimize.fast import fast
+from lazynp.optimize.fold import fold
+from lazynp.optimize.moves import moves
 from lazynp.optimize.simplify import simplify
+from lazynp.optimize.stabilize import logsumexp, softmax, stabilize
 
-PASSES = [simplify]
+Pass = Rules | Callable[[Graph, str, Listener | None], Graph]
+
+algebra = simplify + moves + fold + stabilize + contraction + fast
+
+PASSES: tuple[Pass, ...] = (
+    simplify_sizes,
+    algebra,
+    softmax,  # before log-sum-exp, whose results it reads
+    logsumexp,
+)
 
 
 def optimize(graph: Graph, level: str | None = None, listener: Listener | None = None) -> Graph:
     """The graph rewritten up to a level (None: config.level). Inputs, aliases and the types of outputs stay as they are.
 
-    listener(rule, before, after) hears of every rewrite."""
+    listener(rule, before, after) hears of every rewrite. Raises VerifyError (with config.verify, also between passes)."""
     level = level or settings.level
-    for rules in PASSES:
-        graph = graph._replace(outputs=tuple(rewrite(graph.outputs, rules.upto(level), listener)))
+    for step in PASSES:
+        graph = _applied(step, graph, level, listener)
         if settings.verify:
             verify(graph)
     return graph
+
+
+def _applied(step: Pass, graph: Graph, level: str, listener: Listener | None) -> Graph:
+    if not isinstance(step, Rules):
+        return step(graph, level, listener)
+    return graph._replace(outputs=tuple(rewrite(graph.outputs, step.upto(level), listener)))
+
+
+def stabilize_graph(outputs: Iterable[Node], listener: Listener | None = None) -> list[Node]:
+    """The outputs in stable form, to be differentiated: then derivatives of log(1-p), softmax and the like are finite by construction.
+    At level "exact" they come back as they are."""
+    if settings.level == "exact":
+        return list(outputs)
+    return rewrite(outputs, _before_derivatives, listener)
+
+
+_before_derivatives = (simplify + moves + fold + stabilize).upto("stable")

@@ -1,16 +1,40 @@
 """Exact identities: arithmetic with neutral elements, casts, selections. Each holds bit for bit (NaN's payload aside), -0.0 included."""
 
-from typing import Any
-
 import numpy as np
 
 from lazynp.ir.node import Node
 from lazynp.ir.rewrite import Rules, Var, boolean, integer, real, real_float, scalar_value
 from lazynp.ops import elementwise as ew
 from lazynp.ops.elementwise import (
-    absolute, add, bitwise_and, bitwise_or, cast, conjugate, divide, equal, fabs, filled, imag, logical_and, logical_not, logical_or,
-    make_complex, maximum, minimum, multiply, negative, not_equal, positive, power, reciprocal, sqrt, square, subtract, where,
-)  # fmt: skip
+    absolute,
+    add,
+    bitwise_and,
+    bitwise_or,
+    cast,
+    conjugate,
+    divide,
+    equal,
+    exp,
+    fabs,
+    filled,
+    imag,
+    logical_and,
+    logical_not,
+    logical_or,
+    make_complex,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    not_equal,
+    positive,
+    power,
+    reciprocal,
+    sqrt,
+    square,
+    subtract,
+    where,
+)
 
 simplify = Rules("simplify", level="exact")
 
@@ -25,6 +49,17 @@ other = Var("other")
 signed = Var("signed", lambda n: n.type.dtype.kind in "fi")
 number = Var("number", lambda n: n.type.dtype.kind in "fiuc")
 uncomplex = Var("uncomplex", lambda n: n.type.dtype.kind != "c")
+
+
+def _is_power_of_two(node: Node) -> bool:
+    value = scalar_value(node) if real_float(node) else None
+    if value is None or not np.isfinite(value) or np.frexp(value)[0] not in (0.5, -0.5):
+        return False
+    limits = np.finfo(node.dtype)
+    return bool(1 / float(limits.max) < abs(value) <= 1 / float(limits.tiny))
+
+
+power_of_two = Var("power_of_two", _is_power_of_two)
 
 # --- neutral elements ------------------------------------------------------------------------------------------------
 
@@ -122,6 +157,18 @@ def quotient_of_negatives(x, y):
     return x / y
 
 
+@simplify(x * negative(y))
+def negated_product(x, y):
+    """x*(-y) is -(x*y): the sign goes where a sum can take it."""
+    return negative(x * y)
+
+
+@simplify(negative(x) / y, when=lambda x: x.dtype.kind == "f")
+def negated_dividend(x, y):
+    """(-x)/y is -(x/y)."""
+    return negative(x / y)
+
+
 @simplify(absolute(negative(signed)))
 def absolute_of_negative(signed):
     """|-x| is |x|."""
@@ -203,15 +250,11 @@ def reciprocal_of(f):
     return reciprocal(f)
 
 
-@simplify(divide(f, other))
-def times_inverse(f, other):
+@simplify(divide(f, power_of_two))
+def times_inverse(f, power_of_two):
     """x/c is x*(1/c), bit for bit, when c is a power of two whose inverse is normal."""
-    value = scalar_value(other)
-    if value is None or not np.isfinite(value) or value == 0:
-        return None
-    inverse = other.dtype.type(1) / value
-    exact = np.frexp(value)[0] in (0.5, -0.5) and np.finfo(other.dtype).tiny <= abs(inverse) <= np.finfo(other.dtype).max
-    return f * filled(f.shape, inverse, f.dtype) if exact else None
+    inverse = power_of_two.dtype.type(1) / scalar_value(power_of_two)
+    return f * filled(f.shape, inverse, f.dtype)
 
 
 # --- copies, conversions ---------------------------------------------------------------------------------------------
@@ -311,18 +354,17 @@ def same_condition_second(b, any_, other, number):
     return where(b, any_, number)
 
 
-def _twice(*ops: Any) -> None:
-    for op in ops:
-        simplify.on(op)(_same_operands)
-
-
-def _same_operands(node: Node) -> Node | None:
+@simplify.on(maximum, minimum, ew.fmax, ew.fmin, bitwise_and, bitwise_or, logical_and, logical_or)
+def same_operands(node: Node) -> Node | None:
     """maximum(x, x), x & x, ... are x."""
     first, second = node.args
     return first if first is second and first.type == node.type else None
 
 
-_twice(maximum, minimum, ew.fmax, ew.fmin, bitwise_and, bitwise_or, logical_and, logical_or)
+@simplify(exp(where(b, 0, f)))
+def exponential_of_choice(b, f):
+    """exp(0) is 1: the exponential meets what is chosen (derivatives of log-sum-exp guard their infinities so)."""
+    return where(b, 1, exp(f))
 
 
 @simplify(logical_not(logical_not(b)))

@@ -61,7 +61,7 @@ class Storage:
         """The input that stands for the clean buffer's present contents; a private copy of them if others may write there."""
         assert self.buffer is not None
         if self.exported:
-            if sys.getrefcount(self.buffer) > 2:
+            if not _alone(self):
                 return captured(self.buffer)
             self.exported = False
         leaf = self._leaf() if self._leaf is not None else None
@@ -106,6 +106,32 @@ class Storage:
         self.buffer = buffer
         self.node = None
         self._leaf = None
+
+
+def _references(holder: Any) -> tuple[int, int]:
+    """How many references there are to a holder's buffer and, if it is a view, to the array whose memory it shows."""
+    buffer = holder.buffer
+    base = buffer.base
+    if base is None:
+        return sys.getrefcount(buffer), 0
+    foreign = type(base) is not np.ndarray or base.base is not None
+    return sys.getrefcount(buffer), 1 << 30 if foreign else sys.getrefcount(base)
+
+
+class _Sample:
+    """A holder like a storage, to measure what `_references` says when nobody else knows the buffer."""
+
+    def __init__(self, buffer: np.ndarray) -> None:
+        self.buffer = buffer
+
+
+_ALONE_OWNER = _references(_Sample(np.empty(2)))
+_ALONE_VIEW = _references(_Sample(np.empty(2).reshape(1, 2)))
+
+
+def _alone(storage: Storage) -> bool:
+    """Whether nobody outside can reach the storage's memory any more."""
+    return _references(storage) in (_ALONE_OWNER, _ALONE_VIEW)
 
 
 def captured(array: np.ndarray) -> Node:
@@ -312,11 +338,11 @@ def tracing() -> bool:
 
 
 @contextmanager
-def trace_scope() -> Iterator[TraceQueue]:
-    """Inside, everything is lazy, and what is recorded waits in the trace's own queue."""
+def trace_scope(scope: TraceQueue | None = None) -> Iterator[TraceQueue]:
+    """Inside, everything is lazy, and what is recorded waits in the trace's own queue: a new one, or the given one."""
     if not hasattr(_local, "stack"):
         _local.stack = []
-    scope = TraceQueue()
+    scope = TraceQueue() if scope is None else scope
     _local.stack.append(scope)
     tracing_count.depth += 1
     try:

@@ -25,6 +25,16 @@ _UNCOMPILED = object()
 """The entry of a signature that runs in lazy mode because it could not be captured."""
 
 
+def form_of(traced: Traced) -> canonical.Form:
+    """The graph of a trace: its values, then what it leaves in arguments, then in storages from outside."""
+    outer = list(traced.written_outside.values())
+    outputs = (*traced.values, *traced.written.values(), *[node for _, node in outer])
+    first = len(traced.values)
+    aliases = {first + k: traced.inputs[argument] for k, argument in enumerate(traced.written)}
+    aliases |= {first + len(traced.written) + k: leaf for k, (leaf, _) in enumerate(outer)}
+    return canonical.take_apart(outputs, aliases)  # type: ignore[arg-type]
+
+
 class Compiled:
     """One signature of a jitted function: the program, where its inputs come from and what its result is made of."""
 
@@ -35,11 +45,7 @@ class Compiled:
         self.guards = guards
         writes = list(traced.written.items())
         outer = list(traced.written_outside.values())
-        outputs = (*traced.values, *[node for _, node in writes], *[node for _, node in outer])
-        first = len(traced.values)
-        aliases = {first + k: traced.inputs[argument] for k, (argument, _) in enumerate(writes)}
-        aliases |= {first + len(writes) + k: leaf for k, (leaf, _) in enumerate(outer)}
-        self.form = canonical.take_apart(outputs, aliases)  # type: ignore[arg-type]
+        self.form = form_of(traced)
         self.ready: Ready = prepare(self.form)
         argument_of = {leaf: i for i, leaf in enumerate(traced.inputs) if leaf is not None}
         self.places = [argument_of.get(leaf, -1) for leaf in self.form.leaves]
@@ -312,6 +318,15 @@ _WATCHED = (bool, int, float, complex, str, np.generic, np.ndarray, ndarray, tup
 
 
 def _variables_read(function: Callable[..., Any]) -> list[Guard]:
+    """Guards for the variables read by a function and by those it wraps: jit(grad(f)) bakes in what f reads."""
+    guards = []
+    while function is not None:
+        guards += _own_variables_read(function)
+        function = getattr(function, "__wrapped__", None)  # type: ignore[assignment]
+    return guards
+
+
+def _own_variables_read(function: Callable[..., Any]) -> list[Guard]:
     """Guards for the global and closure variables of a function whose values a trace has baked in."""
     code = getattr(function, "__code__", None)
     if code is None:

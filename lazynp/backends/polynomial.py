@@ -1,0 +1,327 @@
+"""Index arithmetic: polynomials with integer coefficients over atoms (loop variables, sizes known at run time, quotients).
+
+Sizes, strides, loop bounds and positions inside arrays are all of this one class. Text of a polynomial is valid C and valid Python.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lazynp.ir.node import Node, const, dim
+from lazynp.ops import elementwise as ew
+
+Monomial = tuple["Atom", ...]
+
+
+class Atom:
+    """An integer with a name. kind: "var" (loop variable), "dim" (size known at run time), "div", "mod" (args: two Poly), "value" (args: one
+    int64 node of the loop dialect). Interned: equal atoms are one object."""
+
+    __slots__ = ("args", "kind", "name", "serial", "variables")
+
+    def __init__(self, kind: str, args: tuple[Any, ...], name: str, variables: frozenset[Atom] | None) -> None:
+        self.kind = kind
+        self.args = args
+        self.name = name
+        self.serial = next(_serial)
+        self.variables: frozenset[Atom] = frozenset((self,)) if variables is None else variables
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __lt__(self, other: Atom) -> bool:
+        return self.serial < other.serial
+
+
+_serial = itertools.count()
+_named: dict[tuple[str, str], Atom] = {}
+
+
+def variable(name: str) -> Poly:
+    """A loop variable."""
+    return Poly({(_atom("var", name, None),): 1})
+
+
+def size_atom(position: int) -> Poly:
+    """The size at a position of a program's dims; never negative."""
+    return Poly({(_atom("dim", f"n{position}", frozenset()),): 1})
+
+
+def _atom(kind: str, name: str, variables: frozenset[Atom] | None) -> Atom:
+    known = _named.get((kind, name))
+    if known is None:
+        known = _named[kind, name] = Atom(kind, (), name, variables)
+    return known
+
+
+class Poly:
+    """Immutable; `terms`: products of atoms (sorted; () is the constant) -> nonzero coefficient."""
+
+    __slots__ = ("_hash", "_variables", "terms")
+
+    def __init__(self, terms: dict[Monomial, int]) -> None:
+        self.terms = terms
+        self._hash = 0
+        self._variables: frozenset[Atom] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Poly) and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        if not self._hash:
+            self._hash = hash(frozenset(self.terms.items())) or 1
+        return self._hash
+
+    def __add__(self, other: Poly | int) -> Poly:
+        terms = dict(self.terms)
+        for monomial, n in poly(other).terms.items():
+            total = terms.get(monomial, 0) + n
+            if total:
+                terms[monomial] = total
+            else:
+                del terms[monomial]
+        return Poly(terms)
+
+    def __sub__(self, other: Poly | int) -> Poly:
+        return self + poly(other) * -1
+
+    def __mul__(self, other: Poly | int) -> Poly:
+        if type(other) is int:
+            return self if other == 1 else Poly({m: n * other for m, n in self.terms.items()}) if other else ZERO
+        terms: dict[Monomial, int] = {}
+        for left, a in self.terms.items():
+            for right, b in other.terms.items():  # type: ignore[union-attr]
+                monomial = tuple(sorted(left + right)) if left and right else left or right
+                terms[monomial] = terms.get(monomial, 0) + a * b
+        return Poly({m: n for m, n in terms.items() if n})
+
+    @property
+    def constant(self) -> int | None:
+        """The value of a polynomial without atoms, else None."""
+        if not self.terms:
+            return 0
+        return self.terms.get(()) if len(self.terms) == 1 else None
+
+    @property
+    def variables(self) -> frozenset[Atom]:
+        """The loop variables that it depends on, also through quotients."""
+        if self._variables is None:
+            self._variables = frozenset([v for monomial in self.terms for atom in monomial for v in atom.variables])
+        return self._variables
+
+    def atoms(self) -> set[Atom]:
+        """Every atom of every term."""
+        return {atom for monomial in self.terms for atom in monomial}
+
+    def coefficient(self, atom: Atom) -> Poly | None:
+        """c of self = c * atom + rest with c and rest free of the atom; None if it is not linear in it."""
+        terms: dict[Monomial, int] = {}
+        for monomial, n in self.terms.items():
+            count = monomial.count(atom)
+            if count > 1 or any(a is not atom and atom in a.variables for a in monomial):
+                return None
+            if count:
+                terms[tuple([a for a in monomial if a is not atom])] = n
+        return Poly(terms)
+
+    def replaced(self, values: Mapping[Atom, Poly]) -> Poly:
+        """With atoms (also inside quotients) replaced."""
+        if not any(v in values for v in self.variables):
+            return self
+        total = ZERO
+        for monomial, n in self.terms.items():
+            product = Poly({(): n})
+            for atom in monomial:
+                product = product * _replaced_atom(atom, values)
+            total = total + product
+        return total
+
+    def text(self) -> str:
+        """C and Python text, parenthesised where it has several terms."""
+        if not self.terms:
+            return "0"
+        parts = [_monomial_text(monomial, n) for monomial, n in sorted(self.terms.items(), key=_order)]
+        joined = " + ".join(parts).replace("+ -", "- ")
+        return joined if len(parts) == 1 else f"({joined})"
+
+    __repr__ = text
+
+
+def _order(item: tuple[Monomial, int]) -> tuple[int, list[int]]:
+    return -len(item[0]), [atom.serial for atom in item[0]]
+
+
+def _monomial_text(monomial: Monomial, n: int) -> str:
+    names = [atom.name for atom in monomial]
+    if not names:
+        return str(n)
+    return "*".join([*([] if abs(n) == 1 else [str(n)]), *names]) if n != -1 else f"-{'*'.join(names)}"
+
+
+def _replaced_atom(atom: Atom, values: Mapping[Atom, Poly]) -> Poly:
+    if atom in values:
+        return values[atom]
+    if atom.kind in ("div", "mod") and any(v in values for v in atom.variables):
+        return _quotient_atom(atom.kind, atom.args[0].replaced(values), atom.args[1].replaced(values))
+    return Poly({(atom,): 1})
+
+
+def poly(value: Any) -> Poly:
+    """An int or Poly as a Poly."""
+    if isinstance(value, Poly):
+        return value
+    return Poly({(): int(value)}) if value else ZERO
+
+
+ZERO = Poly({})
+ONE = Poly({(): 1})
+
+
+def product(factors: Iterable[Any]) -> Poly:
+    total = ONE
+    for factor in factors:
+        total = total * poly(factor)
+    return total
+
+
+Bounds = Mapping[Atom, tuple[Poly, Poly]]
+"""For loop variables the least and the greatest value."""
+
+
+def lower_bound(p: Poly, bounds: Bounds) -> Poly | None:
+    """A polynomial over sizes that p never falls below; None if none is found."""
+    return _bound(p, bounds, 0)
+
+
+def upper_bound(p: Poly, bounds: Bounds) -> Poly | None:
+    """A polynomial over sizes that p never exceeds; None if none is found."""
+    return _bound(p, bounds, 1)
+
+
+def _bound(p: Poly, bounds: Bounds, side: int) -> Poly | None:
+    """Variables at the end of their range that is extreme. Sizes in a coefficient count as not negative."""
+    total = ZERO
+    for monomial, n in p.terms.items():
+        inner = [a for a in monomial if a.variables]
+        factor = Poly({tuple([a for a in monomial if not a.variables]): n})
+        if not inner:
+            total = total + factor
+            continue
+        if len(inner) > 1:
+            return None
+        limits = _limits(inner[0], bounds)
+        if limits is None:
+            return None
+        total = total + factor * limits[side if n > 0 else 1 - side]
+    return total
+
+
+def _limits(atom: Atom, bounds: Bounds) -> tuple[Poly, Poly] | None:
+    if atom in bounds:
+        return bounds[atom]
+    if atom.kind == "mod":
+        return ZERO, atom.args[1] - 1
+    if atom.kind == "div":
+        top = upper_bound(atom.args[0], bounds)
+        by = atom.args[1].constant
+        if top is not None and top.constant is not None and by:
+            return ZERO, poly(max(top.constant // by, 0))
+    return None
+
+
+def never_negative(p: Poly) -> bool:
+    """Whether a polynomial over sizes is certainly >= 0; sizes are."""
+    return all(n >= 0 for n in p.terms.values()) and all(a.kind == "dim" for a in p.atoms())
+
+
+def quotient(p: Poly, by: Poly, bounds: Bounds) -> tuple[Poly, Poly]:
+    """(p // by, p % by) for p >= 0 and by > 0, without a division where terms allow it."""
+    if by.constant == 1:
+        return p, ZERO
+    whole, rest = _split(p, by)
+    low = lower_bound(rest, bounds)
+    high = upper_bound(rest, bounds)
+    if low is not None and high is not None and never_negative(low) and never_negative(by - high - 1):
+        return whole, rest
+    if low is not None and never_negative(low):
+        return whole + _quotient_atom("div", rest, by), _quotient_atom("mod", rest, by)
+    return _quotient_atom("div", p, by), _quotient_atom("mod", p, by)
+
+
+def _split(p: Poly, by: Poly) -> tuple[Poly, Poly]:
+    """p = whole * by + rest, where by is one product."""
+    if len(by.terms) != 1:
+        return ZERO, p
+    (divisor, k), *_ = by.terms.items()
+    whole: dict[Monomial, int] = {}
+    rest: dict[Monomial, int] = {}
+    for monomial, n in p.terms.items():
+        left = _without(monomial, divisor)
+        if left is None or n % k:
+            if left is not None and n // k:
+                whole[left] = whole.get(left, 0) + n // k
+                n -= n // k * k
+            rest[monomial] = n
+        else:
+            whole[left] = whole.get(left, 0) + n // k
+    return Poly(whole), Poly(rest)
+
+
+def _without(monomial: Monomial, divisor: Monomial) -> Monomial | None:
+    left = list(monomial)
+    for atom in divisor:
+        if atom not in left:
+            return None
+        left.remove(atom)
+    return tuple(left)
+
+
+def _quotient_atom(kind: str, p: Poly, by: Poly) -> Poly:
+    a, b = p.constant, by.constant
+    if a is not None and b:
+        return poly(a // b if kind == "div" else a % b)
+    name = f"({p.text()} {'/' if kind == 'div' else '%'} {by.text()})"
+    known = _named.get((kind, name))
+    if known is None:
+        known = _named[kind, name] = Atom(kind, (p, by), name, p.variables | by.variables)
+    return Poly({(known,): 1})
+
+
+def value_atom(node: Node, variables: frozenset[Atom]) -> Poly:
+    """An index that is a value of the loop dialect: its name is set when it is printed."""
+    known = _named.get(("value", str(id(node))))
+    if known is None or known.args[0] is not node:
+        known = _named["value", str(id(node))] = Atom("value", (node,), f"v{next(_serial)}", variables)
+    return Poly({(known,): 1})
+
+
+class Sizes:
+    """Turns `Dim`s into polynomials. What is no polynomial over dims (a quotient, a maximum) becomes a further dim that Python computes."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.extra: list[Node] = []
+        self._known: dict[Node, Poly] = {}
+
+    def __call__(self, size: Any) -> Poly:
+        if type(size) is int:
+            return poly(size)
+        known = self._known.get(size)
+        if known is None:
+            known = self._known[size] = self._convert(size)
+        return known
+
+    def _convert(self, node: Node) -> Poly:
+        if node.op is const:
+            return poly(int(node.value.array))
+        if node.op is dim:
+            return size_atom(node.key)
+        if node.op is ew.negative:
+            return self(node.args[0]) * -1
+        if node.op in (ew.add, ew.subtract, ew.multiply):
+            left, right = self(node.args[0]), self(node.args[1])
+            return left + right if node.op is ew.add else left - right if node.op is ew.subtract else left * right
+        self.extra.append(node)
+        return size_atom(self.count + len(self.extra) - 1)

@@ -1,0 +1,1 @@
+"""Tools that look at programs: the run command, DebugMode, explanations."""

@@ -1,0 +1,121 @@
+"""What lazynp makes of a function: `explain(f)(*args)` tells which rules fired where and what runs; `show(f, *args)` prints a stage."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from lazynp.backends import base
+from lazynp.errors import CaptureError
+from lazynp.ir.canonical import Form, specific
+from lazynp.ir.node import Node
+from lazynp.ir.rewrite import Rule, listening
+from lazynp.ir.show import show_graph, show_node, where_text
+from lazynp.optimize.passes import optimize
+from lazynp.runtime.evaluate import build
+from lazynp.runtime.stats import counters
+from lazynp.trace import trees
+from lazynp.trace.capture import trace
+from lazynp.trace.jit import form_of, jit
+
+STAGES = ("graph", "optimized", "loops", "c")
+
+
+class Rewrite(NamedTuple):
+    """A rule that fired: its name and reason, the user's `file:line`, the formula before and after, how often."""
+
+    rule: str
+    reason: str
+    where: str
+    before: str
+    after: str
+    count: int
+
+
+class Explanation(NamedTuple):
+    """rewrites: in order of first firing; kernels: loop nests and library calls of the program; library_steps: nodes that run through
+    NumPy inside it; fallbacks: {(filename, line, numpy name): count}; uncaptured: why the function is not one program, or ""."""
+
+    rewrites: tuple[Rewrite, ...]
+    kernels: int
+    library_steps: int
+    fallbacks: dict[tuple[str, int, str], int]
+    uncaptured: str
+
+    def __str__(self) -> str:
+        lines = [f"not one program, runs in lazy mode: {self.uncaptured}"] if self.uncaptured else []
+        lines.append(f"{sum(r.count for r in self.rewrites)} rewrites by {len({r.rule for r in self.rewrites})} rules")
+        for r in self.rewrites:
+            times = f"  ({r.count} times)" if r.count > 1 else ""
+            lines += [f"  {r.rule}  {r.where}{times}", f"      {r.before}  ->  {r.after}", f"      {r.reason.splitlines()[0]}"]
+        if not self.uncaptured:
+            lines.append(f"{self.kernels} kernels, {self.library_steps} steps through NumPy")
+        lines += [f"numpy.{name} ran through NumPy: {file}:{line}  ({n} times)" for (file, line, name), n in self.fallbacks.items()]
+        return "\n".join(lines)
+
+
+class _Record:
+    """Hears of rewrites; origins: the nodes that positions of a canonical graph refer to, once there is one."""
+
+    def __init__(self) -> None:
+        self.origins: list[Node] = []
+        self.fired: Counter[tuple[str, str, str, str, str]] = Counter()
+
+    def hear(self, rule: Rule, before: Node, after: Node) -> None:
+        where = where_text(before, self.origins)
+        self.fired[(repr(rule), rule.reason, where, show_node(before), show_node(after))] += 1
+
+    def rewrites(self) -> tuple[Rewrite, ...]:
+        return tuple([Rewrite(*what, count) for what, count in self.fired.items()])
+
+
+def explain(f: Callable[..., Any]) -> Callable[..., Explanation]:
+    """explain(f)(*args, **kwargs): what lazynp does for these arguments. f is traced, not run on their values; a function that
+    cannot be captured is run."""
+
+    def explained(*args: Any, **kwargs: Any) -> Explanation:
+        record = _Record()
+        before = Counter(counters.fallbacks)
+        reason, kernels, steps = "", 0, 0
+        with listening(record.hear):
+            try:
+                form = _form(f, args, kwargs)
+            except CaptureError as error:
+                reason = str(error)
+                f(*args, **kwargs)
+            else:
+                record.origins = form.order
+                optimize(specific(form).graph)
+        rewrites = record.rewrites()
+        if not reason:
+            program = _program(form)
+            kernels, steps = program.kernels, program.library_steps
+        return Explanation(rewrites, kernels, steps, dict(counters.fallbacks - before), reason)
+
+    return explained
+
+
+def show(f: Callable[..., Any], *args: Any, stage: str = "optimized", **kwargs: Any) -> str:
+    """One stage of what f becomes for these arguments: the traced "graph", the "optimized" one, the "loops", the "c" text.
+
+    Raises CaptureError for a function that is not one program, ValueError for another stage."""
+    if stage not in STAGES:
+        raise ValueError(f"lazynp.show: stage must be one of {STAGES}, got {stage!r}")
+    form = _form(f, args, kwargs)
+    graph = specific(form).graph
+    if stage == "graph":
+        return show_graph(graph, form.order)
+    if stage == "optimized":
+        return show_graph(optimize(graph), form.order)
+    program = _program(form)
+    return program.loops if stage == "loops" else program.source
+
+
+def _form(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Form:
+    """The graph of a call. Raises CaptureError."""
+    function = f._function if isinstance(f, jit) else f
+    leaves, structure = trees.flatten((args, kwargs))
+    return form_of(trace(function, leaves, lambda new: trees.unflatten(structure, new)))
+
+
+def _program(form: Form) -> base.Program:
+    return build(specific(form).graph)

@@ -1,0 +1,25 @@
+"""Every test runs with graph verification on and a compile cache of its own session."""
+
+import os
+import tempfile
+
+import pytest
+
+_cache = os.environ.setdefault("LAZYNP_CACHE_DIR", os.path.join(tempfile.gettempdir(), f"lazynp-tests-{os.getuid()}"))
+os.environ.setdefault("LAZYNP_VERIFY", "1")
+
+import lazynp as lnp  # noqa: E402  (the environment comes first)
+
+
+@pytest.fixture(params=[0, 16384], ids=["all-lazy", "default"])
+def threshold(request):
+    """Run a test with everything lazy and at the default size."""
+    with lnp.config(lazy_threshold=request.param):
+        yield request.param
+
+
+@pytest.fixture
+def all_lazy():
+    """Everything is lazy, whatever its size."""
+    with lnp.config(lazy_threshold=0):
+        yield

@@ -1,0 +1,94 @@
+"""Canonical graphs: what shares a skeleton, and the one program that serves every size."""
+
+import numpy as np
+
+from lazynp.backends.reference import evaluate
+from lazynp.ir import canonical
+from lazynp.ir.node import constant, new_input, numbered_dim
+from lazynp.ir.types import ArrayType
+from lazynp.ir.verify import verify
+from lazynp.ops.contraction import matmul
+from lazynp.ops.elementwise import exp
+from lazynp.ops.movement import join, slice_
+from lazynp.ops.reduction import reduce_add
+
+F8 = np.dtype(np.float64)
+
+
+def leaf(*shape):
+    return new_input(ArrayType(shape, F8))
+
+
+def form(*outputs):
+    return canonical.take_apart(outputs, {})
+
+
+def test_sizes_are_facts_but_zero_and_one_are_structure():
+    assert form(exp(leaf(3, 4))).skeleton == form(exp(leaf(5, 6))).skeleton
+    assert form(exp(leaf(3, 1))).skeleton != form(exp(leaf(3, 4))).skeleton
+    assert form(exp(leaf(3, 4))).facts == (3, 4)
+
+
+def test_constants_keep_their_exact_identity():
+    assert constant(0.0) is not constant(-0.0)
+    assert constant(1) is not constant(1.0)
+    assert constant(1) is not constant(True)
+    assert constant(np.nan) is constant(np.nan)
+
+
+def generic(first, second):
+    variant = canonical.general(second, [first.facts])
+    verify(variant.graph)
+    return variant
+
+
+def test_one_dim_for_sizes_that_must_agree():
+    def program(n, m):
+        x, y = leaf(n, m), leaf(n, m)
+        return form(x * 2.5 + y)
+
+    first, second = program(3, 7), program(4, 4)
+    variant = generic(first, second)
+    assert len(variant.parameters) == 2, "n and m may differ, although they are equal here"
+    third = program(5, 6)
+    assert variant.fits(third.facts)
+
+
+def test_generic_program_computes_other_sizes():
+    def program(n):
+        x = leaf(n)
+        inner = slice_(x, (1,), (1,), (n - 2,))
+        return form(reduce_add(join(inner, x, axis=0) * (0.1 * n), (0,)))
+
+    variant = generic(program(5), program(6))
+    assert variant.fits(program(9).facts)
+    facts = program(9).facts
+    dims = {numbered_dim(k): facts[p] for k, p in enumerate(variant.parameters)}
+    x = np.arange(9.0)
+    scalars = [facts[p].array for p in variant.scalars]
+    (value,) = evaluate(variant.graph, [x, *scalars], dims)
+    np.testing.assert_allclose(value, (x[1:-1].sum() + x.sum()) * 0.9)
+
+
+def test_contraction_labels_unify():
+    def program(n, k, m):
+        return form(matmul(leaf(n, k), leaf(k, m)))
+
+    variant = generic(program(2, 3, 4), program(5, 6, 7))
+    assert len(variant.parameters) == 3
+
+
+def test_digest_is_stable_and_sees_constants():
+    a = canonical.specific(form(leaf(3) * 2.5)).graph
+    b = canonical.specific(form(leaf(3) * 2.5)).graph
+    c = canonical.specific(form(leaf(3) * -2.5)).graph
+    assert canonical.digest(a) == canonical.digest(b) != canonical.digest(c)
+
+
+def test_long_chains_are_linear_and_not_recursive():
+    x = leaf(4)
+    for _ in range(20_000):
+        x = x + 1.0
+    apart = form(x)
+    assert len(apart.order) == 20_003
+    assert len(generic(apart, apart).parameters) == 1

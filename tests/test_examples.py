@@ -1,0 +1,95 @@
+"""The three examples: known results, the same with lazynp, without it, and on `python -m lazynp run`."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lazynp
+
+ROOT = Path(lazynp.__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+NEEDS = {"logistic_regression": "sklearn", "heat": "numpy", "scipy_fit": "scipy"}
+
+
+def variables(name, tmp_path, with_lazynp):
+    """The module's variables after a run in a fresh process: {name: list}."""
+    keep = "\nimport json, numpy\nkept = {k: numpy.asarray(v).tolist() for k, v in space.items() if isinstance(v, (float, numpy.generic, numpy.ndarray))}"
+    hide = "" if with_lazynp else "sys.modules['lazynp'] = None"
+    program = f"import sys, runpy\n{hide}\nspace = runpy.run_path(sys.argv[1], run_name='__main__'){keep}\njson.dump(kept, open(sys.argv[2], 'w'))"
+    target = tmp_path / f"{name}-{with_lazynp}.json"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, EXAMPLES / f"{name}.py", target], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return {key: np.asarray(value) for key, value in json.loads(target.read_text()).items()}
+
+
+def check_logistic_regression(found):
+    """The first predictions are so certain that the formula as written has no value."""
+    assert not np.isfinite(naive_cost(found["x"], found["y"]))
+    np.testing.assert_allclose(found["first_cost"], 4.728861003, rtol=1e-7)
+    assert found["last_cost"] < 0.15 and found["accuracy"] > 0.975
+    # the cost no longer falls along its gradient, computed here by the stable formula
+    z = found["x"] @ found["w"] + found["b"]
+    error = (1 / (1 + np.exp(-z)) - found["y"]) / len(z)
+    assert np.abs(error @ found["x"] + 0.02 * found["w"]).max() < 0.02
+
+
+def naive_cost(x, y):
+    w = 3 * np.random.default_rng(0).normal(size=x.shape[1])
+    with np.errstate(all="ignore"):
+        p = 1 / (1 + np.exp(-(x @ w)))
+        return np.mean(-y * np.log(p) - (1 - y) * np.log(1 - p))
+
+
+def check_heat(found):
+    """Every step multiplies a sine wave by 1 - 8 r sin(h/2)^2 (for equal wave numbers)."""
+    s = np.linspace(0, np.pi, 512)
+    h = np.pi / 511
+
+    def left(i, j):
+        return (1 - 4 * 0.2 * (np.sin(i * h / 2) ** 2 + np.sin(j * h / 2) ** 2)) ** 500 * np.outer(np.sin(i * s), np.sin(j * s))
+
+    np.testing.assert_allclose(found["u"], 60 * left(1, 1) + 40 * left(20, 31), atol=1e-10)
+
+
+def check_scipy_fit(found):
+    """Both fits end where the gradient is zero, near the parameters that made the data (20,000 machines: errors of 0.01)."""
+    np.testing.assert_allclose(found["theta"], [1.5, -0.8, 0.4], atol=0.04)
+    np.testing.assert_allclose(found["theta_again"], found["theta"], rtol=1e-7)
+    z = np.log(found["observed"]) - found["theta"][0] - found["theta"][1] * found["load"]
+    k = np.exp(found["theta"][2])
+    slope = k * (np.exp(k * z) - found["failed"])
+    gradient = [np.mean(slope), np.mean(slope * found["load"]), np.mean(slope * z - found["failed"])]
+    np.testing.assert_allclose(gradient, 0, atol=1e-7)
+
+
+CHECKS = {"logistic_regression": check_logistic_regression, "heat": check_heat, "scipy_fit": check_scipy_fit}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_results_are_right_with_and_without_lazynp(name, tmp_path):
+    pytest.importorskip(NEEDS[name], reason=f"the example {name}.py needs it: pip install 'lazynp[examples]'")
+    alone, helped = variables(name, tmp_path, False), variables(name, tmp_path, True)
+    CHECKS[name](alone)
+    CHECKS[name](helped)
+    for key, value in alone.items():
+        np.testing.assert_allclose(helped[key], value, rtol=0, atol=1e-7 * np.abs(value).max(), err_msg=key)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_the_same_on_run_compare(name, tmp_path):
+    pytest.importorskip(NEEDS[name], reason=f"the example {name}.py needs it: pip install 'lazynp[examples]'")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "lazynp", "run", "--compare", "--json", tmp_path / "report.json", EXAMPLES / f"{name}.py"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["same"] is True and report["kernels"] >= 1
+    assert not any(v["varies"] for v in report["variables"])

@@ -1,0 +1,248 @@
+"""jit: signatures, pytrees, arguments written in place, variables from outside, sizes, and programs that cannot be captured."""
+
+import dataclasses
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+import lazynp as np_
+from lazynp import PerformanceWarning, jit
+from lazynp.errors import CaptureError
+
+
+def equal(actual, expected):
+    assert type(actual) is type(expected), (type(actual), type(expected))
+    np.testing.assert_array_equal(actual, expected, strict=True)
+
+
+def test_numpy_in_numpy_out():
+    f = jit(lambda x, y: (x * 2 + y, {"sum": x.sum()}))
+    x = np.arange(6.0).reshape(2, 3)
+    value, extra = f(x, np.float64(1.5))
+    equal(value, x * 2 + 1.5)
+    equal(extra["sum"], x.sum())
+
+
+def test_lazy_in_lazy_out():
+    f = jit(lambda x: x + 1)
+    x = np_.lazy(np.arange(100.0))
+    out = f(x)
+    assert type(out) is np_.ndarray
+    equal(np.asarray(out), np.arange(100.0) + 1)
+
+
+def test_dtypes_stay_numpys():
+    f = jit(lambda x, s: x * s)
+    for dtype in (np.float32, np.int8, np.uint16, np.complex64, np.float16):
+        x = np.arange(5).astype(dtype)
+        equal(f(x, 3), x * 3)
+    equal(f(np.arange(5), 2.5), np.arange(5) * 2.5)
+
+
+def test_arguments_written_in_place():
+    @jit
+    def step(u, v):
+        u[1:-1] = 0.5 * (u[:-2] + u[2:])
+        v += u
+
+    u, v = np.arange(10.0) ** 2, np.ones(10)
+    eu, ev = u.copy(), v.copy()
+    eu[1:-1] = 0.5 * (eu[:-2] + eu[2:])
+    ev += eu
+    assert step(u, v) is None
+    equal(u, eu)
+    equal(v, ev)
+
+
+def test_written_argument_may_be_strided_or_shared():
+    @jit
+    def add(a, b):
+        a += b
+
+    a = np.zeros((4, 4))
+    add(a[::2].T, np.ones((4, 2)))
+    assert a.sum() == 8
+    x = np.arange(5.0)
+    expected = x.copy()
+    expected[1:] += expected[:-1]
+    add(x[1:], x[:-1])
+    equal(x, expected)
+
+
+def test_read_only_argument():
+    @jit
+    def write(a):
+        a[0] = 1
+
+    a = np.zeros(3)
+    a.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        write(a)
+
+
+def test_results_alias_as_in_numpy():
+    @jit
+    def f(x):
+        y = x + 1
+        return x, x[1:], y, y[2:]
+
+    x = np.arange(5.0)
+    same, view, y, tail = f(x)
+    assert same is x
+    assert np.shares_memory(view, x)
+    assert np.shares_memory(tail, y)
+
+
+def test_globals_closures_and_attributes_are_followed():
+    scale = 2.0
+    table = np.arange(3.0)
+
+    class Model:
+        def __init__(self):
+            self.w = np.ones(3)
+
+        @jit
+        def __call__(self, x):
+            return x * self.w
+
+    def make():
+        factor = 1.0
+
+        def set_factor(value):
+            nonlocal factor
+            factor = value
+
+        return jit(lambda x: x * factor + table * scale), set_factor
+
+    f, set_factor = make()
+    x = np.ones(3)
+    equal(f(x), x + table * 2)
+    table[0] = 9
+    equal(f(x), x + table * 2)
+    set_factor(5.0)
+    equal(f(x), 5 * x + table * 2)
+    scale = 3.0
+    equal(f(x), 5 * x + table * 3)
+    model = Model()
+    equal(model(x), x)
+    model.w = np.full(3, 4.0)
+    equal(model(x), x * 4)
+    model.w[1] = 7
+    equal(model(x), x * model.w)
+
+
+def test_at_most_two_compiles_for_all_sizes():
+    f = jit(lambda x, y: (x[1:] * y[:-1] + 3.25).sum() + np_.mean(x))
+    before = np_.stats()["programs"]
+    for n in (7, 7, 12, 30, 31, 200, 5000, 3):
+        x, y = np.random.default_rng(n).random((2, n))
+        np.testing.assert_allclose(f(x, y), (x[1:] * y[:-1] + 3.25).sum() + x.mean(), rtol=1e-13)
+    assert np_.stats()["programs"] - before <= 2
+
+
+def test_python_numbers_do_not_recompile_for_every_value():
+    f = jit(lambda x, rate: x - rate * x)
+    before = np_.stats()["programs"]
+    for k in range(1, 20):
+        equal(f(np.arange(4.0), 0.3 / k), np.arange(4.0) - 0.3 / k * np.arange(4.0))
+    assert np_.stats()["programs"] - before <= 2
+
+
+def test_signed_zero_and_type_of_static_arguments():
+    f = jit(lambda x, s: np_.copysign(x, s))
+    x = np.ones(2)
+    equal(f(x, 0.0), np.ones(2))
+    equal(f(x, -0.0), -np.ones(2))
+    g = jit(lambda x, s: x + s)
+    equal(g(np.arange(3), 1), np.arange(3) + 1)
+    equal(g(np.arange(3), 1.0), np.arange(3) + 1.0)
+    equal(g(np.arange(3), True), np.arange(3) + True)
+
+
+def test_static_argnums_and_keywords():
+    f = jit(lambda x, n, *, axis: np_.sum(x, axis=axis) * n, static_argnums=1, static_argnames="axis")
+    x = np.arange(6.0).reshape(2, 3)
+    equal(f(x, 2, axis=0), x.sum(axis=0) * 2)
+    equal(f(x, 3, axis=1), x.sum(axis=1) * 3)
+
+
+def test_pytrees():
+    @dataclasses.dataclass(frozen=True)
+    class Setting:
+        power: int
+
+    f = jit(lambda p, s: {"out": [p["w"] ** s.power, (p["b"], None)]})
+    p = {"w": np.arange(3.0), "b": np.float64(2)}
+    out = f(p, Setting(2))
+    equal(out["out"][0], p["w"] ** 2)
+    assert out["out"][1][1] is None
+
+
+def test_branches_on_values_run_lazily_with_one_warning():
+    @jit
+    def f(x):
+        if x.sum() > 0:
+            return x * 2
+        return -x
+
+    x = np.arange(3.0)
+    with pytest.warns(PerformanceWarning, match="test_jit.py"):
+        equal(f(x), x * 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        equal(f(-x), x)
+
+
+def test_strict_raises_instead():
+    f = jit(lambda x: float(x.sum()), strict=True)
+    with pytest.raises(CaptureError):
+        f(np.ones(3))
+
+
+def test_errors_are_numpys():
+    f = jit(lambda x, y: x + y)
+    with pytest.raises(ValueError, match="could not be broadcast together with shapes"):
+        f(np.ones(3), np.ones(4))
+    with pytest.raises(IndexError, match="out of bounds"):
+        jit(lambda x: x[5])(np.ones(3))
+
+
+def test_nested_jit_is_one_program():
+    inner = jit(lambda x: np_.exp(x))
+    outer = jit(lambda x: inner(x) + 1)
+    before = np_.stats()["programs"]
+    np.testing.assert_allclose(outer(np.zeros(3)), 2)
+    assert np_.stats()["programs"] - before == 1
+
+
+def test_storages_from_outside_are_read_and_written_again_at_every_call():
+    with np_.config(lazy_threshold=0):
+        state = np_.zeros(4)
+
+        @jit
+        def add(x):
+            state[1:] += x
+            return state * 1
+
+        add(np.ones(3))
+        add(np.ones(3))
+        equal(np.asarray(state), np.array([0.0, 2, 2, 2]))
+
+
+def test_threads_share_a_jitted_function():
+    f = jit(lambda x: (x * 2).sum())
+    wrong = []
+
+    def work(k):
+        for n in range(1, 40):
+            if f(np.full(n + k, 1.0)) != 2.0 * (n + k):
+                wrong.append((n, k))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong

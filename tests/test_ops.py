@@ -1,0 +1,280 @@
+"""Every op of the table against NumPy, against calculus and against its compiled form. A new op is tested by existing."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import LEAVES, Case, build, cases, desired, generator, leaves, outputs, sample
+
+from lazynp.backends import c, toolchain
+from lazynp.backends.reference import evaluate
+from lazynp.ir import canonical
+from lazynp.ir.node import Graph, Node, constant, toposort
+from lazynp.ir.op import Kind, Op, all_ops
+from lazynp.ir.verify import verify
+from lazynp.ops import elementwise as ew
+from lazynp.ops import factors
+from lazynp.ops.contraction import matmul
+from lazynp.ops.indexing import scatter
+from lazynp.ops.library import random_draw
+from lazynp.ops.reduction import reduce_add
+from lazynp.transform.derive import differentiable, pullback, pushforward
+
+TESTED = [op for op in all_ops() if op.name not in LEAVES]
+
+
+def assert_near(actual: Any, expected: Any, ulps: float, what: str = "", normwise: bool = False) -> None:
+    """Shape, dtype and values: NaN, infinities and signs of zero alike, the rest within so many units in the last place.
+    normwise: units of the largest element, for sums; the sign of a zero is then open."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape, f"{what}: shape {actual.shape}, expected {expected.shape}"
+    assert actual.dtype == expected.dtype, f"{what}: dtype {actual.dtype}, expected {expected.dtype}"
+    if expected.dtype.kind not in "fc" or ulps == 0:
+        np.testing.assert_array_equal(actual, expected, what)
+        return
+    with np.errstate(all="ignore"):
+        finite = np.isfinite(expected)
+        np.testing.assert_array_equal(np.isfinite(actual), finite, what)
+        size = np.abs(expected[finite])
+        gap = np.abs(actual[finite] - expected[finite])
+        unit = np.spacing(np.maximum(size.max(initial=0) if normwise else size, np.finfo(size.dtype).tiny))
+    assert np.all(gap <= ulps * unit), f"{what}: off by {np.max(gap / unit)} ulp: {actual[finite]} for {expected[finite]}"
+    if expected.dtype.kind == "f":
+        np.testing.assert_array_equal(actual[~finite], expected[~finite], what)
+        zero = (expected == 0) & (not normwise)
+        np.testing.assert_array_equal(np.signbit(actual[zero]), np.signbit(expected[zero]), what)
+
+
+def describe(op: Op, case: Case) -> str:
+    inner = ", ".join([f"{a.dtype}{a.shape}" for a in case.args] + [f"{k}={v}" for k, v in case.attrs.items()])
+    return f"{op.name}({inner})"
+
+
+def outcome(compute: Any) -> Any:
+    """The values, or the class of the exception."""
+    try:
+        return compute()
+    except (TypeError, ValueError, IndexError, OverflowError, np.linalg.LinAlgError) as error:
+        return type(error)
+
+
+def same_error(found: Any, wanted: Any) -> bool:
+    """NumPy's class or a subclass; NumPy's private subclasses of TypeError count as TypeError."""
+    if not (isinstance(found, type) and isinstance(wanted, type)):
+        return False
+    return issubclass(found, TypeError if issubclass(wanted, TypeError) else wanted)
+
+
+def tolerance(op: Op) -> dict[str, Any]:
+    """How closely two computations of an op agree: moved values exactly, functions elementwise, sums and factorisations normwise."""
+    if op.kind in (Kind.MOVE, Kind.GATHER, Kind.UPDATE):
+        return {"ulps": 0}
+    return {"ulps": 4} if op.kind is Kind.ELEMENTWISE else {"ulps": 64, "normwise": True}
+
+
+# --- (1) the reference is NumPy --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("op", TESTED, ids=str)
+def test_reference_is_numpy(op: Op) -> None:
+    """Values, dtypes and exception classes, over dtypes, layouts and special values."""
+    computed = 0
+    for case in cases(op):
+        what = describe(op, case)
+        expected = outcome(lambda case=case: desired(case))
+        actual = outcome(lambda case=case: evaluate(build(op, case), list(case.args)))
+        if isinstance(expected, type) or isinstance(actual, type):
+            assert same_error(actual, expected), f"{what}: {actual}, NumPy: {expected}"
+            continue
+        computed += 1
+        for one, other in zip(actual, expected, strict=True):
+            assert_near(one, other, what=what, **tolerance(op))
+    assert computed
+
+
+# --- (4) C is the reference ------------------------------------------------------------------------------------------
+
+
+def compiled(graph: Graph, name: str) -> Any:
+    """A function of the inputs' arrays that runs the graph's program, as the runtime would build it."""
+    compiler = toolchain.find_compiler()
+    if compiler is None:
+        pytest.skip(f"no C compiler here: {toolchain.missing_reason()}")
+    form = canonical.take_apart(graph.outputs, {})
+    graph_ = canonical.specific(form).graph
+    program = c.compile(graph_, canonical.digest(graph_, name, compiler.fingerprint))
+    places = [graph.inputs.index(leaf) for leaf in form.leaves]
+    return lambda arrays: program.run([arrays[place] for place in places], ())
+
+
+def block(x: Any) -> np.ndarray:
+    """C-contiguous, as the runtime passes arrays to programs."""
+    return np.array(x, order="C")
+
+
+@pytest.mark.parametrize("op", TESTED, ids=str)
+def test_compiled_is_numpy(op: Op) -> None:
+    """Every case of an op as one program: values (special ones too), dtypes."""
+    inputs: list[Node] = []
+    values: list[np.ndarray] = []
+    outs: list[Node] = []
+    expected: list[tuple[str, np.ndarray]] = []
+    for case in cases(op):
+        found = outcome(lambda case=case: desired(case)) if case.compiled else None
+        if isinstance(found, list):
+            graph = build(op, case)
+            inputs += graph.inputs
+            values += map(block, case.args)
+            outs += graph.outputs
+            expected += [(describe(op, case), value) for value in found]
+    results = compiled(Graph(tuple(inputs), tuple(outs)), op.name)(values)
+    for result, (what, value) in zip(results, expected, strict=True):
+        assert_near(result, value, what=what, **tolerance(op))
+
+
+@pytest.mark.parametrize("op", [op for op in TESTED if op.kind is Kind.LIBRARY], ids=str)
+def test_compiled_raises_what_numpy_raises(op: Op) -> None:
+    """Errors found when the program runs: a singular matrix."""
+    failing = [case for case in cases(op) if isinstance(outcome(lambda case=case: desired(case)), type)]
+    if not failing:
+        pytest.skip(f"no case of {op.name} raises in NumPy")
+    for case in failing:
+        run = compiled(build(op, case), op.name)
+        with pytest.raises(outcome(lambda case=case: desired(case))):
+            run(list(map(block, case.args)))
+
+
+# --- (2) derivatives -------------------------------------------------------------------------------------------------
+
+STEP = 1e-6
+HERMITIAN = {"cholesky", "eigh", "eigvalsh"}
+
+
+def smooth_cases(op: Op) -> list[Case]:
+    """Cases in double precision, away from jumps, at which every value is finite."""
+    rng = generator(op)
+    if op.kind is Kind.ELEMENTWISE and op.ufunc is not None:
+        return [case for dtype in "dD" if (case := drawn_case(op, rng, np.dtype(dtype))) is not None]
+    found = [case for case in cases(op) if any(a.dtype.char in "dD" for a in case.args)]
+    found = [case for case in found if all(a.size and double(a) and np.all(np.isfinite(a)) for a in case.args)]
+    found = [case for case in found if not refused(case)]
+    return [case for case in found if isinstance(values := outcome(lambda case=case: desired(case)), list) and all(map(double, values))]
+
+
+def refused(case: Case) -> bool:
+    """numpy.maximum.at and draws from families that do not move with their parameters have no derivative."""
+    return case.attrs.get("combine") is ew.maximum or case.attrs.get("method") == "gamma"
+
+
+def double(x: np.ndarray) -> bool:
+    """Of double precision, or without a derivative."""
+    return x.dtype.kind not in "fc" or x.dtype.char in "dD"
+
+
+def drawn_case(op: Op, rng: np.random.Generator, dtype: np.dtype) -> Case | None:
+    """One elementwise case from the op's own domain; None where NumPy has no loop for the dtype."""
+    assert op.draw is not None and op.ufunc is not None
+    args = []
+    for position in range(op.ufunc.nin):
+        x = op.draw(rng, (3, 4), position)
+        if dtype.kind == "c" and x.dtype.kind == "f":
+            x = x + 1j * op.draw(rng, (3, 4), position)
+        args.append(x)
+    return None if isinstance(outcome(lambda: op.ufunc(*args)), type) else Case(tuple(args), {}, None)
+
+
+def smooth_outputs(op: Op, inputs: list[Node], attrs: dict[str, Any]) -> list[Node]:
+    """The op's floating outputs as smooth functions of arbitrary inputs: Hermitian arguments, vectors freed of their phase."""
+    if op.name in HERMITIAN:
+        inputs = [(inputs[0] + factors.adjoint(inputs[0])) * 0.5]
+    outs = list(outputs(op(*inputs, **attrs)))
+    if op.name == "eigh":
+        weights = np.arange(1.0, outs[0].shape[-1] + 1)
+        outs[1] = matmul(outs[1] * constant(weights.astype(outs[1].dtype)), factors.adjoint(outs[1]))
+    if op.name == "svd":
+        u, s, vh = outs
+        outs = [s, matmul(u * constant(np.arange(1.0, s.shape[-1] + 1).astype(u.dtype)), vh)]
+    return [out for out in outs if differentiable(out.type)]
+
+
+def inner(pairs: Any) -> Node:
+    """Re(sum(conj(a) * b)) over all pairs; None counts as zero."""
+    total = constant(0.0)
+    for a, b in pairs:
+        if a is not None and b is not None:
+            product = (ew.conjugate(a) if a.dtype.kind == "c" else a) * b
+            total = total + reduce_add(ew.real(product) if product.dtype.kind == "c" else product)
+    return total
+
+
+def types_agree(nodes: Any, primals: Any) -> bool:
+    return all(node is None or node.type == primal.type for node, primal in zip(nodes, primals, strict=True))
+
+
+@pytest.mark.parametrize("op", TESTED, ids=str)
+def test_derivatives(op: Op) -> None:
+    """<ct, J t> == <vjp ct, t>; J t against central differences; both ways to the second derivative, and its differences."""
+    rng = generator(op)
+    tested = 0
+    for case in smooth_cases(op):
+        what = describe(op, case)
+        inputs = leaves(case.args)
+        outs = smooth_outputs(op, inputs, case.attrs)
+        places = [k for k, leaf in enumerate(inputs) if differentiable(leaf.type)]
+        wrt = [inputs[k] for k in places]
+        if not outs:
+            continue
+        tested += 1
+        t, u, ct = (leaves([sample(rng, n.shape, n.dtype) for n in nodes]) for nodes in (wrt, wrt, outs))
+        forward, backward = pushforward(outs, wrt, t), pullback(outs, ct, wrt)
+        assert types_agree(forward, outs), what
+        assert types_agree(backward, wrt), what
+        first, first_back = inner(zip(ct, forward, strict=True)), inner(zip(backward, t, strict=True))
+        second = inner(zip(pullback([first], [constant(1.0)], wrt), u, strict=True))
+        second_forward = pushforward([first_back], wrt, u)[0] or constant(0.0)
+        values = [sample(rng, n.shape, n.dtype) for n in (*t, *u, *ct)]
+        graph = Graph((*inputs, *t, *u, *ct), (inner(zip(ct, outs, strict=True)), first, first_back, second, second_forward))
+        verify(graph)
+
+        def at(step: float, along: int, case: Case = case, graph: Graph = graph, values: Any = values, places: Any = places) -> Any:
+            args = list(case.args)
+            for number, place in enumerate(places):
+                args[place] = args[place] + step * values[along * len(places) + number]
+            return [float(v) for v in evaluate(graph, [*args, *values])]
+
+        _, one, back, two, two_forward = at(0.0, 0)
+        assert one == pytest.approx(back, rel=1e-9, abs=1e-9), f"{what}: jvp and vjp disagree"
+        assert one == pytest.approx((at(STEP, 0)[0] - at(-STEP, 0)[0]) / (2 * STEP), rel=1e-5, abs=1e-5), f"{what}: wrong derivative"
+        assert two == pytest.approx(two_forward, rel=1e-8, abs=1e-8), f"{what}: second derivatives disagree"
+        assert two == pytest.approx((at(STEP, 1)[1] - at(-STEP, 1)[1]) / (2 * STEP), rel=1e-4, abs=1e-4), f"{what}: wrong second derivative"
+
+    if not tested:
+        pytest.skip(f"{op.name} has no floating-point result of floating-point arguments: nothing to derive")
+
+
+@pytest.mark.parametrize("op", [random_draw, scatter], ids=str)
+def test_no_derivative_is_an_error(op: Op) -> None:
+    """An op without a derivative says so, instead of giving zero."""
+    for case in [case for case in cases(op) if refused(case)]:
+        inputs = leaves(case.args)
+        wrt = [leaf for leaf in inputs if differentiable(leaf.type)]
+        if wrt:
+            outs = [o for o in outputs(op(*inputs, **case.attrs)) if differentiable(o.type)]
+            with pytest.raises(TypeError, match="has no derivative"):
+                pullback(outs, outs, wrt)
+            with pytest.raises(TypeError, match="has no derivative"):
+                pushforward(outs, wrt, wrt)
+
+
+@pytest.mark.parametrize("op", [op for op in TESTED if op.kind in (Kind.ELEMENTWISE, Kind.REDUCE, Kind.ACCUMULATE)], ids=str)
+@pytest.mark.parametrize("dtype", ["e", "f"])
+def test_derivatives_keep_the_dtype(op: Op, dtype: str) -> None:
+    """Half and single precision stay what they are, in tangents and cotangents, and so does every node between."""
+    for case in [one for one in cases(op) if one.args and all(a.dtype.char == dtype or a.dtype.kind in "biu" for a in one.args)]:
+        inputs = leaves(case.args)
+        wrt = [leaf for leaf in inputs if differentiable(leaf.type)]
+        outs = [] if isinstance(outcome(lambda case=case, inputs=inputs: op(*inputs, **case.attrs)), type) else [op(*inputs, **case.attrs)]
+        outs = [o for o in outs if wrt and o.dtype.char == dtype]
+        results = [*pullback(outs, outs, wrt), *pushforward(outs, wrt, wrt)]
+        wider = [n for n in toposort([r for r in results if r is not None]) if n.dtype.kind == "f" and n.dtype.char != dtype]
+        assert not wider, f"{describe(op, case)}: {wider}"

@@ -1,0 +1,258 @@
+"""Random programs of views, writes, aliases and reductions, run on NumPy and on lazynp side by side: every live array must be equal.
+
+Values are small integers in floating point, so that every operation is exact and equality is bit for bit. When a step raises in NumPy, the
+same exception class must come out of lazynp.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import lazynp as lnp
+
+SHAPES = [(), (1,), (6,), (3, 4), (4, 1), (2, 3, 2), (0, 3), (5, 5)]
+BINARY = ["add", "subtract", "multiply", "maximum", "minimum", "less", "equal"]
+UNARY = ["negative", "absolute", "sign", "square", "floor"]
+REDUCTIONS = ["sum", "max", "min", "argmax", "cumsum", "mean"]
+DTYPES = [np.float64, np.float64, np.float32, np.int64, np.int32, np.bool_, np.complex128]
+
+
+class Pair:
+    """The same array twice: NumPy's and ours."""
+
+    def __init__(self, expected, actual):
+        self.expected = expected
+        self.actual = actual
+
+
+class Machine:
+    """Applies each step to both sides; the pool holds the live arrays."""
+
+    def __init__(self, data):
+        self.data = data
+        self.pool = []
+        self.log = []
+
+    def draw(self, strategy):
+        return self.data.draw(strategy)
+
+    def pick(self):
+        return self.pool[self.draw(st.integers(0, len(self.pool) - 1))]
+
+    def new(self):
+        shape = self.draw(st.sampled_from(SHAPES))
+        dtype = self.draw(st.sampled_from(DTYPES))
+        seed = self.draw(st.integers(0, 50))
+        values = np.random.default_rng(seed).integers(-3, 4, shape).astype(dtype)
+        self.log.append(f"new {shape} {np.dtype(dtype)} seed {seed}")
+        self.pool.append(Pair(values.copy(), lnp.array(values)))
+
+    def both(self, text, function, keep=True):
+        """function(namespace, side): run for NumPy, then for lazynp; equal exceptions, results join the pool."""
+        self.log.append(text)
+        with np.errstate(all="ignore"):
+            try:
+                expected, failure = function(np, "expected"), None
+            except Exception as error:
+                expected, failure = None, error
+        if failure is None:
+            actual = function(lnp, "actual")
+            if keep:
+                self.pool.append(Pair(expected, actual))
+        else:
+            with pytest.raises(type(failure)):
+                function(lnp, "actual")
+                check(lnp.zeros(0), np.zeros(0), "nothing raised")
+
+    def index(self, shape):
+        """A random basic index, now and then one that is wrong."""
+        items = []
+        for n in shape:
+            kind = self.draw(st.integers(0, 5))
+            if kind == 0:
+                items.append(self.draw(st.integers(-n - 1, n)) if n else 0)
+            elif kind <= 3:
+                start = self.draw(st.one_of(st.none(), st.integers(-n - 1, n + 1)))
+                stop = self.draw(st.one_of(st.none(), st.integers(-n - 1, n + 1)))
+                items.append(slice(start, stop, self.draw(st.sampled_from([None, 1, 2, -1, -2]))))
+            elif kind == 4:
+                items.append(slice(None))
+            else:
+                items.append(None)
+                items.append(slice(None))
+        return tuple(items[: self.draw(st.integers(0, len(items)))])
+
+    def fancy(self, shape):
+        n = shape[0] if shape else 0
+        if n and self.draw(st.booleans()):
+            return np.array(self.draw(st.lists(st.integers(-n, n - 1), min_size=1, max_size=5)))
+        return np.random.default_rng(self.draw(st.integers(0, 9))).integers(0, 2, shape).astype(bool)
+
+    # --- steps ---
+
+    def step_binary(self):
+        a, b = self.pick(), self.pick()
+        name = self.draw(st.sampled_from(BINARY))
+        self.both(f"{name}", lambda xp, s: getattr(xp, name)(getattr(a, s), getattr(b, s)))
+
+    def step_scalar(self):
+        a, value = self.pick(), self.draw(st.sampled_from([2, -1, 0.5, True, 3.0]))
+        self.both(f"{value} + 2 * x", lambda xp, s: value + getattr(a, s) * 2)
+
+    def step_unary(self):
+        a, name = self.pick(), self.draw(st.sampled_from(UNARY))
+        self.both(name, lambda xp, s: getattr(xp, name)(getattr(a, s)))
+
+    def step_view(self):
+        a = self.pick()
+        index = self.index(np.shape(a.expected))
+        self.both(f"view {index}", lambda xp, s: getattr(a, s)[index])
+
+    def step_transpose(self):
+        a = self.pick()
+        self.both("T", lambda xp, s: getattr(a, s).T)
+
+    def step_reshape(self):
+        a = self.pick()
+        shape = self.draw(st.sampled_from([(-1,), (1, -1), (-1, 2), (3, -1)]))
+        self.both(f"reshape {shape}", lambda xp, s: getattr(a, s).reshape(shape))
+
+    def step_write(self):
+        a, b = self.pick(), self.pick()
+        index = self.index(np.shape(a.expected))
+
+        def write(xp, s):
+            getattr(a, s)[index] = getattr(b, s)
+
+        self.both(f"write {index}", write, keep=False)
+
+    def step_write_scalar(self):
+        a = self.pick()
+        index = self.index(np.shape(a.expected))
+
+        def write(xp, s):
+            getattr(a, s)[index] = 5
+
+        self.both(f"write {index} = 5", write, keep=False)
+
+    def step_inplace(self):
+        a, b = self.pick(), self.pick()
+        name = self.draw(st.sampled_from(["add", "multiply", "subtract"]))
+
+        def write(xp, s):
+            target = getattr(a, s)
+            getattr(xp, name)(target, getattr(b, s), out=target)
+
+        if isinstance(a.expected, np.ndarray):
+            self.both(f"{name} out=", write, keep=False)
+
+    def step_read_fancy(self):
+        a = self.pick()
+        index = self.fancy(np.shape(a.expected))
+        self.both(f"x[{index.tolist()}]", lambda xp, s: getattr(a, s)[index])
+
+    def step_write_fancy(self):
+        a = self.pick()
+        index = self.fancy(np.shape(a.expected))
+
+        def write(xp, s):
+            getattr(a, s)[index] = 7
+
+        self.both(f"x[{index.tolist()}] = 7", write, keep=False)
+
+    def step_where_mask(self):
+        a = self.pick()
+
+        def write(xp, s):
+            x = getattr(a, s)
+            x[x > 1] = -2
+
+        if isinstance(a.expected, np.ndarray):
+            self.both("x[x > 1] = -2", write, keep=False)
+
+    def step_reduce(self):
+        a, name = self.pick(), self.draw(st.sampled_from(REDUCTIONS))
+        axis = self.draw(st.sampled_from([None, 0, -1]))
+        self.both(f"{name} axis={axis}", lambda xp, s: getattr(xp, name)(getattr(a, s), axis=axis))
+
+    def step_copy(self):
+        a = self.pick()
+        self.both("copy", lambda xp, s: xp.array(getattr(a, s), copy=True))
+
+    def step_join(self):
+        a, b = self.pick(), self.pick()
+        self.both("concatenate", lambda xp, s: xp.concatenate([getattr(a, s), getattr(b, s)]))
+
+    def step_export(self):
+        """A NumPy view of an array, kept and written to."""
+        a = self.pick()
+        if not isinstance(a.expected, np.ndarray) or a.expected.ndim == 0:
+            return
+
+        def write(xp, s):
+            view = np.asarray(getattr(a, s))
+            view[...] = view + 1
+
+        self.both("asarray(x)[...] += 1", write, keep=False)
+
+    def step_check(self):
+        a = self.pick()
+        check(a.actual, a.expected, self.log)
+
+
+STEPS = [getattr(Machine, name) for name in dir(Machine) if name.startswith("step_")]
+
+
+def check(actual, expected, log):
+    actual = np.asarray(actual)
+    expected = np.asarray(expected)
+    assert actual.dtype == expected.dtype, log
+    assert actual.shape == expected.shape, log
+    assert np.array_equal(actual, expected, equal_nan=True), (log, actual, expected)
+
+
+def run(data, length):
+    machine = Machine(data)
+    machine.new()
+    machine.new()
+    for _ in range(length):
+        if len(machine.pool) > 12:
+            del machine.pool[0:4]
+        data.draw(st.sampled_from([Machine.new, *STEPS]))(machine)
+    for pair in machine.pool:
+        check(pair.actual, pair.expected, machine.log)
+
+
+COMMON = dict(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+@settings(max_examples=250, **COMMON)
+@given(st.data())
+def test_interpreted_programs(data):
+    """Storages, views, aliases and the queue, through the NumPy interpreter."""
+    with lnp.config(lazy_threshold=0, backend="reference"):
+        run(data, 14)
+
+
+@settings(max_examples=60, **COMMON)
+@given(st.data())
+def test_compiled_programs(data):
+    """The same through the C backend."""
+    with lnp.config(lazy_threshold=0):
+        run(data, 10)
+
+
+@settings(max_examples=40, **COMMON)
+@given(st.data())
+def test_programs_at_the_default_threshold(data):
+    """Small arrays: computed at once, through NumPy."""
+    run(data, 14)
+
+
+@pytest.mark.slow
+@settings(max_examples=3000, **{**COMMON, "derandomize": False})
+@given(st.data())
+def test_many_programs(data):
+    with lnp.config(lazy_threshold=0):
+        run(data, 30)
