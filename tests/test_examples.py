@@ -16,16 +16,23 @@ EXAMPLES = ROOT / "examples"
 NEEDS = {"logistic_regression": "sklearn", "heat": "numpy", "scipy_fit": "scipy"}
 
 
+PROGRAM = """
+import json, runpy, sys
+import numpy as np
+if not int(sys.argv[3]):
+    sys.modules["lazynp"] = None
+space = runpy.run_path(sys.argv[1], run_name="__main__")
+kept = {name: np.asarray(value).tolist() for name, value in space.items() if isinstance(value, (float, np.generic, np.ndarray))}
+with open(sys.argv[2], "w") as file:
+    json.dump(kept, file)
+"""
+
+
 def variables(name, tmp_path, with_lazynp):
-    """The module's variables after a run in a fresh process: {name: list}."""
-    keep = "\nimport json, numpy\nkept = {k: numpy.asarray(v).tolist() for k, v in space.items() if isinstance(v, (float, numpy.generic, numpy.ndarray))}"
-    hide = "" if with_lazynp else "sys.modules['lazynp'] = None"
-    program = f"import sys, runpy\n{hide}\nspace = runpy.run_path(sys.argv[1], run_name='__main__'){keep}\njson.dump(kept, open(sys.argv[2], 'w'))"
+    """The module's variables after a run in a fresh process, every warning an error: {name: array}."""
     target = tmp_path / f"{name}-{with_lazynp}.json"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program, EXAMPLES / f"{name}.py", target], env=environment, capture_output=True, text=True
-    )
+    command = [sys.executable, "-W", "error", "-c", PROGRAM, EXAMPLES / f"{name}.py", target, str(int(with_lazynp))]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return {key: np.asarray(value) for key, value in json.loads(target.read_text()).items()}
 

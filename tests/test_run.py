@@ -99,7 +99,8 @@ def test_compiled_files_of_python_and_of_run_do_not_mix(program, tmp_path):
 
 
 def test_rewriting_keeps_every_position():
-    source = b'"""doc"""\nfrom __future__ import annotations\nimport os, numpy as np\nif os:\n    from numpy.linalg import (\n        norm,\n    )\n'
+    text = '"""doc"""\nfrom __future__ import annotations\nimport os, numpy as np\nif os:\n    from numpy.linalg import (\n        norm,\n    )\n'
+    source = text.encode()
     rewritten = run_source._Imports().visit(ast.parse(source))
     kept = [(n.lineno, n.col_offset, n.end_lineno, n.end_col_offset) for n in ast.walk(rewritten) if isinstance(n, ast.stmt)]
     assert kept == [

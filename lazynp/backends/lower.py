@@ -1,368 +1,502 @@
-"""Lowering: push an index to the leaves. `at(tanh(x), i) = tanh(at(x, i))`, `at(permute(x, p), i) = at(x, p(i))`; views vanish.
+"""Lowering: an index is pushed through the graph down to the memory it reads. What comes out are scalar nodes of the loop dialect.
 
-A `Body` collects the scalar statements of one loop nest, each at the depth of the innermost loop it depends on.
+`Lowering.at(node, index)` is the value of one element. Elementwise ops become the same ops on 0-d nodes; views vanish into the index; values
+that have a place in memory become `load`s. pad and join ask which part an index falls into: where the loop's range does not decide it,
+the range is split (`Split`), or, if it cannot be, the loads are guarded and the parts selected.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from lazynp.backends import prelude
-from lazynp.ir.node import Node, const, dim, toposort
-from lazynp.ir.op import Kind
-from lazynp.ir.types import Dim, Shape
+from lazynp.backends import polynomial
+from lazynp.backends.polynomial import ZERO, Atom, Poly, Sizes, lower_bound, never_negative, poly, quotient, upper_bound, variable
+from lazynp.ir.node import Node, const, constant
+from lazynp.ir.op import Kind, Op
+from lazynp.ir.types import ArrayType
 from lazynp.ops import elementwise as ew
-from lazynp.ops.indexing import gather, iota
-from lazynp.ops.movement import Path, broadcast, diagonal, embed_diagonal, pad, permute, reshape, slice_, window
+from lazynp.ops import indexing, movement
+
+# --- the loop dialect ------------------------------------------------------------------------------------------------
 
 
-class Index(NamedTuple):
-    """An integer in C: `text` + `offset`. depth: the innermost loop it depends on (0: none). text "" is zero."""
-
-    text: str
-    offset: int = 0
-    depth: int = 0
-
-    def __str__(self) -> str:
-        if not self.text:
-            return str(self.offset)
-        return self.text if not self.offset else f"({self.text} {'+' if self.offset > 0 else '-'} {abs(self.offset)})"
+def _never(*args: Any, **attrs: Any) -> Any:
+    raise LookupError("ops of the loop dialect are printed as C, not interpreted")
 
 
-ZERO = Index("")
+def _loop_op(name: str, attrs: tuple[str, ...], infer: Any) -> Op:
+    return Op(name=name, kind=Kind.LOOP, attrs=attrs, infer=infer, numpy=_never)
 
 
-def size_text(n: Dim) -> str:
-    """A size as C: a number, or an expression over the program's dims n0, n1, ..."""
-    if type(n) is int:
-        return str(n)
-    text: dict[Node, str] = {}
-    for node in toposort([n]):  # type: ignore[list-item]
-        if node.op is dim:
-            text[node] = f"n{node.key}"
-        elif node.op is const:
-            text[node] = str(int(node.value.array))
+load = _loop_op("load", ("buffer", "address", "guards", "to"), lambda buffer, address, guards, to: ArrayType((), to))
+"""The element at `address` of a buffer; where a guard fails nothing is read and the value is arbitrary."""
+position = _loop_op("position", ("expression",), lambda expression: ArrayType((), np.dtype(np.int64)))
+"""A polynomial as an int64 value."""
+select = _loop_op("select", ("conditions",), lambda a, b, conditions: a)
+"""a where all conditions hold, else b."""
+checked = _loop_op("checked", ("size", "axis", "origin", "guards"), lambda x, size, axis, origin, guards: x)
+"""An index made non-negative; out of range it becomes 0 and the program fails."""
+
+
+class Condition(NamedTuple):
+    """expression >= 0, or expression == 0 if `zero`."""
+
+    expression: Poly
+    zero: bool = False
+
+
+Guards = tuple[Condition, ...]
+
+
+class Memory:
+    """A block of memory. kind: "input", "output", "const", "temp" (arena) or "array" (a NumPy array: what Python steps read or write)."""
+
+    __slots__ = ("dtype", "kind", "name", "number", "size", "slot")
+
+    def __init__(self, kind: str, size: Poly, dtype: np.dtype, number: int = -1) -> None:
+        self.kind = kind
+        self.size = size
+        self.dtype = dtype
+        self.number = number
+        self.slot = -1
+        self.name = ""
+
+    def __repr__(self) -> str:
+        return self.name or f"{self.kind}{self.number}"
+
+
+class Buffer:
+    """One version of the contents of a memory: a value of the graph in C order. writers: the steps that make it."""
+
+    __slots__ = ("memory", "node", "shape", "writers")
+
+    def __init__(self, node: Node, shape: tuple[Poly, ...], memory: Memory) -> None:
+        self.node = node
+        self.shape = shape
+        self.memory = memory
+        self.writers: list[Any] = []
+
+    def __repr__(self) -> str:
+        return f"{self.memory}"
+
+
+Index = "tuple[Poly, ...] | Poly"
+"""One polynomial per axis, or a single one: the element's number in C order."""
+
+
+class Axis(NamedTuple):
+    """A loop: begin <= variable < end."""
+
+    variable: Atom
+    begin: Poly
+    end: Poly
+
+    @property
+    def size(self) -> Poly:
+        return self.end - self.begin
+
+
+class Split(Exception):
+    """A loop's range must be cut at a point, so that a condition is constant on either side."""
+
+    def __init__(self, variable: Atom, at: Poly) -> None:
+        super().__init__(variable, at)
+        self.variable = variable
+        self.at = at
+
+
+def linear(index: Any, shape: tuple[Poly, ...]) -> Poly:
+    """The element's number in C order."""
+    if isinstance(index, Poly):
+        return index
+    total = ZERO
+    for i, n in zip(index, shape, strict=True):
+        total = total * n + i
+    return total
+
+
+class Box:
+    """What is known about the loop variables while lowering: their range, and cuts that were made in it."""
+
+    __slots__ = ("axes", "bounds", "facts", "may_split")
+
+    def __init__(self, axes: tuple[Axis, ...], facts: tuple[Poly, ...] = (), may_split: int = 0) -> None:
+        self.axes = axes
+        self.facts = facts
+        """Polynomials known to be >= 0 in this box."""
+        self.may_split = may_split
+        self.bounds = {a.variable: (a.begin, a.end - 1) for a in axes}
+
+    def cut(self, split: Split) -> tuple[Box, Box]:
+        """The boxes below and from split.at on; bounds of unknown sizes are clamped when the loops are printed."""
+        low, high = [], []
+        for axis in self.axes:
+            if axis.variable is split.variable:
+                low.append(axis._replace(end=split.at))
+                high.append(axis._replace(begin=split.at))
+            else:
+                low.append(axis)
+                high.append(axis)
+        return Box(tuple(low), self.facts, self.may_split - 1), Box(tuple(high), self.facts, self.may_split - 1)
+
+
+Task = "Generator[tuple[Node, Any, Guards], Node, Node]"
+
+
+class Lowering:
+    """The values of one step. places: nodes that are in memory; box: the ranges of the loops."""
+
+    def __init__(self, places: Mapping[Node, Buffer], sizes: Sizes, box: Box) -> None:
+        self.places = places
+        self.sizes = sizes
+        self.box = box
+        self._memo: dict[Any, Node] = {}
+        self._values: dict[Node, Poly] = {}
+
+    def shape(self, node: Node) -> tuple[Poly, ...]:
+        return tuple([self.sizes(n) for n in node.shape])
+
+    def at(self, node: Node, index: Any, guards: Guards = ()) -> Node:
+        """The element of a node at an index, as a scalar node. Raises Split. No recursion: tasks wait on a stack."""
+        key = (node, index, guards)
+        if key in self._memo:
+            return self._memo[key]
+        stack = [(key, self._task(*key))]
+        answer: Any = None
+        while stack:
+            key, task = stack[-1]
+            try:
+                wanted = task.send(answer)
+            except StopIteration as done:
+                answer = self._memo[key] = done.value
+                stack.pop()
+                continue
+            answer = self._memo.get(wanted)
+            if answer is None:
+                stack.append((wanted, self._task(*wanted)))
+        return answer
+
+    def _task(self, node: Node, index: Any, guards: Guards) -> Any:
+        buffer = self.places.get(node)
+        if buffer is not None:
+            return self._load(node, buffer, index, guards)
+        if node.op.kind is Kind.ELEMENTWISE:
+            return self._elementwise(node, index, guards)
+        if node.op is const:
+            return self._immediate(node)
+        if node.op is indexing.iota:
+            return self._immediate(position.make((), expression=linear(index, self.shape(node))))
+        if node.op is indexing.gather:
+            return self._gather(node, self._tuple(node, index), guards)
+        if node.op in (movement.pad, movement.embed_diagonal):
+            return self._placed(node, self._tuple(node, index), guards)
+        if node.op is movement.join:
+            return self._join(node, self._tuple(node, index), guards)
+        return self._view(node, index, guards)
+
+    def _tuple(self, node: Node, index: Any) -> tuple[Poly, ...]:
+        return unflatten(index, self.shape(node), self.box.bounds) if isinstance(index, Poly) else index
+
+    # each task is a generator: it yields what it needs and returns the scalar
+
+    def _immediate(self, value: Node) -> Any:
+        yield from ()
+        return value
+
+    def _load(self, node: Node, buffer: Buffer, index: Any, guards: Guards) -> Any:
+        yield from ()
+        return load.make((), buffer=buffer, address=linear(index, self.shape(node)), guards=guards, to=node.dtype)
+
+    def _elementwise(self, node: Node, index: Any, guards: Guards) -> Any:
+        args = []
+        for a in node.args:
+            args.append((yield a, index, guards))
+        return node.op.make(tuple(args), **node.attributes)
+
+    def _view(self, node: Node, index: Any, guards: Guards) -> Any:
+        x = node.args[0]
+        if node.op is movement.broadcast and not x.shape:
+            return (yield x, (), guards)
+        if node.op is not movement.reshape:
+            index = self._tuple(node, index)
+        return (yield x, view_index(node.op, node.attrs, self.shape(x), self.shape(node), index, self), guards)
+
+    def _gather(self, node: Node, index: tuple[Poly, ...], guards: Guards) -> Any:
+        x, *indices = node.args
+        rank = indices[0].ndim
+        inner, outer = index[node.position : node.position + rank], index[: node.position] + index[node.position + rank :]
+        full: list[Poly] = []
+        rest = iter(outer)
+        sizes = self.shape(x)
+        for axis in range(x.ndim):
+            if axis not in node.axes:
+                full.append(next(rest))
+                continue
+            raw = yield indices[node.axes.index(axis)], inner, guards
+            full.append(self.checked(raw, sizes[axis], axis, node.where, guards))
+            if not sizes[axis].constant:
+                guards = (*guards, Condition(sizes[axis] - 1))
+        return (yield x, tuple(full), guards)
+
+    def checked(self, raw: Node, size: Poly, axis: int, origin: Any, guards: Guards) -> Poly:
+        """A computed index as a polynomial, after the test that it is in range."""
+        if raw.op is const and size.constant is not None and -size.constant <= int(raw.value.array) < size.constant:
+            value = int(raw.value.array)
+            return poly(value + size.constant if value < 0 else value)
+        if raw.op is position and self._in_range(raw.expression, size):
+            return raw.expression
+        node = checked.make((raw,), size=size, axis=axis, origin=origin, guards=guards)
+        if node not in self._values:
+            self._values[node] = polynomial.value_atom(node, variables_of(node))
+        return self._values[node]
+
+    def _in_range(self, p: Poly, size: Poly) -> bool:
+        low, high = lower_bound(p, self.box.bounds), upper_bound(p, self.box.bounds)
+        return low is not None and high is not None and never_negative(low) and never_negative(size - 1 - high)
+
+    def _placed(self, node: Node, index: tuple[Poly, ...], guards: Guards) -> Any:
+        """pad and embed_diagonal: x where the index falls on an element of it, else zero."""
+        x = node.args[0]
+        inner, conditions = _placement(node, index, self)
+        held = self.decide(conditions)
+        zero = constant(0, node.dtype)
+        if held is None:
+            return zero
+        inside = yield x, inner, (*guards, *held)
+        return select.make((inside, zero), conditions=held) if held else inside
+
+    def _join(self, node: Node, index: tuple[Poly, ...], guards: Guards) -> Any:
+        """The parts one after the other: the last one is what is left."""
+        axis, offset = node.axis, ZERO
+        chosen: list[tuple[Guards, Node]] = []
+        taken: Guards = ()
+        for number, part in enumerate(node.args):
+            size = self.sizes(part.shape[axis])
+            here = index[axis] - offset
+            held = self.decide((Condition(size - 1 - here),)) if number < len(node.args) - 1 else ()
+            offset = offset + size
+            if held is None:
+                continue
+            place = (*index[:axis], here, *index[axis + 1 :])
+            chosen.append((held, (yield part, place, (*guards, *taken, *held))))
+            if not held:
+                break
+            taken = (*taken, Condition(here - size))
+        value = chosen.pop()[1]
+        for held, other in reversed(chosen):
+            value = select.make((other, value), conditions=held)
+        return value
+
+    def decide(self, conditions: Guards) -> Guards | None:
+        """The conditions that remain to be tested in this box; None: one of them fails everywhere. Raises Split where cutting decides it."""
+        open_: list[Condition] = []
+        for condition in conditions:
+            p = condition.expression
+            truth = self._truth(condition)
+            if truth is False:
+                return None
+            if truth is None:
+                if not condition.zero and self.box.may_split > 0:
+                    self._try_split(p)
+                open_.append(condition)
+        return tuple(open_)
+
+    def _truth(self, condition: Condition) -> bool | None:
+        p = condition.expression
+        if condition.zero:
+            return None if p.constant is None else p.constant == 0
+        low, high = lower_bound(p, self.box.bounds), upper_bound(p, self.box.bounds)
+        if low is not None and never_negative(low):
+            return True
+        if high is not None and never_negative(high * -1 - 1):
+            return False
+        return None
+
+    def _try_split(self, p: Poly) -> None:
+        """p = v + rest >= 0 from v = -rest on; p = rest - v >= 0 up to v = rest."""
+        if len(p.variables) != 1:
+            return
+        (variable,) = p.variables
+        slope = p.coefficient(variable)
+        if slope is None or slope.constant not in (1, -1) or variable not in self.box.bounds:
+            return
+        rest = p - Poly({(variable,): slope.constant})
+        begin, last = self.box.bounds[variable]
+        at = rest * -1 if slope.constant == 1 else rest + 1
+        if never_negative(at - begin - 1) and never_negative(last - at):
+            raise Split(variable, at)
+
+
+def variables_of(node: Node) -> frozenset[Atom]:
+    """The loop variables that a scalar node depends on."""
+    found: set[Atom] = set()
+    stack, seen = [node], {node}
+    while stack:
+        current = stack.pop()
+        found |= own_variables(current)
+        for a in current.args:
+            if a not in seen:
+                seen.add(a)
+                stack.append(a)
+    return frozenset(found)
+
+
+def own_variables(node: Node) -> frozenset[Atom]:
+    """The loop variables in the attributes of a scalar node."""
+    if node.op is load:
+        return node.address.variables.union(*[c.expression.variables for c in node.guards])
+    if node.op is position:
+        return node.expression.variables
+    if node.op is select:
+        return frozenset().union(*[c.expression.variables for c in node.conditions])
+    if node.op is checked:
+        return frozenset().union(*[c.expression.variables for c in node.guards])
+    return frozenset()
+
+
+# --- views as maps of indices ----------------------------------------------------------------------------------------
+
+
+def view_index(op: Op, attrs: tuple[Any, ...], inner: tuple[Poly, ...], outer: tuple[Poly, ...], index: Any, low: Lowering) -> Any:
+    """Where the element `index` of a view lies in the array viewed; inner, outer: the shapes of the array and of the view."""
+    named = dict(zip(op.attrs, attrs, strict=True))
+    if op is movement.permute:
+        return tuple([index[named["axes"].index(axis)] for axis in range(len(index))])
+    if op is movement.broadcast:
+        tail = index[len(outer) - len(inner) :]
+        return tuple([ZERO if n.constant == 1 else i for i, n in zip(tail, inner, strict=True)])
+    if op is movement.slice_:
+        return tuple([i * step + low.sizes(start) for i, step, start in zip(index, named["steps"], named["starts"], strict=True)])
+    if op is movement.diagonal:
+        return _insert(index[:-1], {named["axis1"]: index[-1], named["axis2"]: index[-1]})
+    if op is movement.window:
+        return tuple([i + index[-1] if axis == named["axis"] else i for axis, i in enumerate(index[:-1])])
+    assert op is movement.reshape, op
+    return _reshaped(index, inner, outer, low)
+
+
+def _insert(rest: tuple[Poly, ...], placed: dict[int, Poly]) -> tuple[Poly, ...]:
+    left = iter(rest)
+    return tuple([placed[axis] if axis in placed else next(left) for axis in range(len(rest) + len(placed))])
+
+
+def _reshaped(index: Any, inner: tuple[Poly, ...], outer: tuple[Poly, ...], low: Lowering) -> Any:
+    """Axis by axis where sizes meet; the element's number where that would need a division."""
+    number = linear(index, outer)
+    if isinstance(index, Poly):
+        return number
+    found: list[Poly] = []
+    for ours, theirs in _groups(inner, outer):
+        part = linear(tuple([index[a] for a in theirs]), tuple([outer[a] for a in theirs]))
+        places = unflatten(part, tuple([inner[a] for a in ours]), low.box.bounds)
+        if any(atom.kind in ("div", "mod") for place in places for atom in place.atoms()):
+            return number
+        found.extend(places)
+    return tuple(found)
+
+
+def _groups(inner: tuple[Poly, ...], outer: tuple[Poly, ...]) -> list[tuple[list[int], list[int]]]:
+    """Axes of both shapes, cut wherever the products of the sizes so far agree."""
+    groups: list[tuple[list[int], list[int]]] = []
+    ours: list[int] = []
+    theirs: list[int] = []
+    a = b = 0
+    left = right = polynomial.ONE
+    while a < len(inner) or b < len(outer):
+        if b == len(outer) or (a < len(inner) and (not ours or _smaller(left, right))):
+            left = left * inner[a]
+            ours.append(a)
+            a += 1
         else:
-            text[node] = _SIZE_OPS[node.op.name].format(*[text[a] for a in node.args])
-    return text[n]  # type: ignore[index]
+            right = right * outer[b]
+            theirs.append(b)
+            b += 1
+        if ours and theirs and left == right:
+            groups.append((ours, theirs))
+            ours, theirs = [], []
+            left = right = polynomial.ONE
+    if ours or theirs:
+        groups.append((ours, theirs))
+    return groups
 
 
-_SIZE_OPS = {
-    "add": "({0} + {1})", "subtract": "({0} - {1})", "multiply": "({0} * {1})", "floor_divide": "({0} / {1})", "negative": "(-{0})",
-    "minimum": "({0} < {1} ? {0} : {1})", "maximum": "({0} > {1} ? {0} : {1})", "cast": "{0}",
-}  # fmt: skip
+def _smaller(left: Poly, right: Poly) -> bool:
+    """Which product to let grow: the smaller one, of unknown ones that of fewer factors."""
+    if left.constant is not None and right.constant is not None:
+        return left.constant < right.constant
+    return sum(map(len, left.terms)) <= sum(map(len, right.terms)) and left != right
 
 
-def plus(a: Index, b: Index) -> Index:
-    text = f"({a.text} + {b.text})" if a.text and b.text else a.text or b.text
-    return Index(text, a.offset + b.offset, max(a.depth, b.depth))
+def unflatten(number: Poly, shape: tuple[Poly, ...], bounds: Any) -> tuple[Poly, ...]:
+    """The index per axis of an element's number in C order."""
+    places: list[Poly] = []
+    for n in reversed(shape[1:]):
+        number, place = quotient(number, n, bounds)
+        places.append(place)
+    if shape:
+        places.append(number)
+    return tuple(reversed(places))
 
 
-def times(a: Index, n: Dim) -> Index:
-    if type(n) is int:
-        if n == 0:
-            return ZERO
-        return Index(a.text if n == 1 or not a.text else f"({n} * {a.text})", a.offset * n, a.depth)
-    text = f"({size_text(n)} * {a})" if a.text or a.offset else ""
-    return Index(text, 0, a.depth)
+def _placement(node: Node, index: tuple[Poly, ...], low: Lowering) -> tuple[tuple[Poly, ...], Guards]:
+    """For pad and embed_diagonal: the index in x, and the conditions under which there is one."""
+    x = node.args[0]
+    if node.op is movement.embed_diagonal:
+        first, second = index[node.axis1], index[node.axis2]
+        rest = [i for axis, i in enumerate(index) if axis not in (node.axis1, node.axis2)]
+        return (*rest, first), (Condition(first - second, zero=True),)
+    places: list[Poly] = []
+    conditions: list[Condition] = []
+    for i, start, step, n in zip(index, node.starts, node.steps, low.shape(x), strict=True):
+        away = (i - low.sizes(start)) * (1 if step > 0 else -1)
+        if abs(step) == 1:
+            place = away
+        else:
+            place, rest = quotient(away, poly(abs(step)), low.box.bounds)
+            conditions.append(Condition(away))
+            conditions.append(Condition(rest, zero=True))
+        conditions.append(Condition(place))
+        conditions.append(Condition(n - 1 - place))
+        places.append(place)
+    return tuple(places), tuple(conditions)
 
 
-def of_size(n: Dim) -> Index:
-    return Index("", n) if type(n) is int else Index(size_text(n))
+# --- loops -----------------------------------------------------------------------------------------------------------
 
 
-def ravel(index: tuple[Index, ...], shape: Shape) -> Index:
-    """The position in C order."""
-    flat, stride = ZERO, 1
-    known: str | None = None  # text of the stride once it is not a number
-    for i, n in zip(reversed(index), reversed(shape), strict=True):
-        if i.text or i.offset:
-            part = times(i, stride) if known is None else Index(f"({known} * {i})", 0, i.depth)
-            flat = plus(part, flat)
-        if type(n) is int and known is None:
-            stride *= n
-        elif not (type(n) is int and n == 1):
-            known = size_text(n) if known is None and stride == 1 else f"({known or stride} * {size_text(n)})"
-    return flat
+def loops(shape: tuple[Poly, ...], letter: str = "i") -> tuple[tuple[Axis, ...], tuple[Poly, ...]]:
+    """One loop per axis that has more than one element, and the index they form."""
+    axes: list[Axis] = []
+    index: list[Poly] = []
+    for number, n in enumerate(shape):
+        if n.constant == 1:
+            index.append(ZERO)
+            continue
+        v = variable(f"{letter}{number}")
+        (atom,) = v.variables
+        axes.append(Axis(atom, ZERO, n))
+        index.append(v)
+    return tuple(axes), tuple(index)
 
 
-def through(path: Path, shapes: list[Shape], index: tuple[Index, ...]) -> tuple[Index, ...]:
-    """Where in the base the element of a view is: the path's steps undone from the last. shapes: of the base and after each step."""
-    for step, shape in zip(reversed(path), reversed(shapes[:-1]), strict=True):
-        index = step_back(step.op, dict(zip(step.op.attrs, step.attrs, strict=True)), shape, index)
+def follow_index(path: Any, base: tuple[Any, ...], index: Any, low: Lowering) -> Any:
+    """The index in the base of the element `index` of the view that a path leads to. base: the base's Dim shape."""
+    shapes = [base]
+    dtype = np.dtype(np.int8)
+    for op, attrs in path:
+        shapes.append(op.infer(ArrayType(shapes[-1], dtype), **dict(zip(op.attrs, attrs, strict=True))).shape)
+    for number in range(len(path) - 1, -1, -1):
+        op, attrs = path[number]
+        inner, outer = [tuple([low.sizes(n) for n in shape]) for shape in (shapes[number], shapes[number + 1])]
+        if isinstance(index, Poly) and op is not movement.reshape:
+            index = unflatten(index, outer, low.box.bounds)
+        index = view_index(op, attrs, inner, outer, index, low)
     return index
 
 
-def step_back(op: Any, attrs: dict[str, Any], shape: Shape, index: tuple[Index, ...]) -> tuple[Index, ...]:
-    """at(op(x), index) = at(x, step_back(index)), x of the given shape."""
-    if op is permute:
-        out = [ZERO] * len(shape)
-        for position, axis in enumerate(attrs["axes"]):
-            out[axis] = index[position]
-        return tuple(out)
-    if op is broadcast:
-        tail = index[len(index) - len(shape) :]
-        return tuple([ZERO if type(n) is int and n == 1 else i for n, i in zip(shape, tail, strict=True)])
-    if op is slice_:
-        return tuple([plus(of_size(s), times(i, k)) for s, k, i in zip(attrs["starts"], attrs["steps"], index, strict=True)])
-    if op is reshape:
-        return unravel(index, attrs["out_shape"], shape)
-    if op is diagonal:
-        *rest, last = index
-        places = iter(rest)
-        return tuple([last if axis in (attrs["axis1"], attrs["axis2"]) else next(places) for axis in range(len(shape))])
-    assert op is window, op
-    axis = attrs["axis"]
-    return tuple([plus(i, index[-1]) if a == axis else i for a, i in enumerate(index[:-1])])
-
-
-def unravel(index: tuple[Index, ...], out_shape: Shape, shape: Shape) -> tuple[Index, ...]:
-    """The index into `shape` of the same element of a C-order reshape. Axes of size 1 and equal leading and trailing axes need no division."""
-    ins = [n for n in shape if not _one(n)]
-    pairs = [(i, n) for i, n in zip(index, out_shape, strict=True) if not _one(n)]
-    front: list[Index] = []
-    while ins and pairs and ins[0] == pairs[0][1]:
-        front.append(pairs.pop(0)[0])
-        ins.pop(0)
-    back: list[Index] = []
-    while ins and pairs and ins[-1] == pairs[-1][1]:
-        back.append(pairs.pop()[0])
-        ins.pop()
-    middle: list[Index] = []
-    if ins:
-        flat = ravel(tuple([i for i, _ in pairs]), tuple([n for _, n in pairs]))
-        for n in reversed(ins[1:]):
-            middle.append(Index(f"({flat} % {size_text(n)})", 0, flat.depth) if flat.text or flat.offset else ZERO)
-            flat = Index(f"({flat} / {size_text(n)})", 0, flat.depth) if flat.text or flat.offset else ZERO
-        middle.append(flat)
-    places = iter([*front, *reversed(middle), *reversed(back)])
-    return tuple([ZERO if _one(n) else next(places) for n in shape])
-
-
-def _one(n: Dim) -> bool:
-    return type(n) is int and n == 1
-
-
-class Value(NamedTuple):
-    """A scalar in C and the depth of the loop in which it is known."""
-
-    text: str
-    depth: int
-
-
-class Guard(NamedTuple):
-    """A condition on the index under which loads are allowed."""
-
-    text: str
-    depth: int
-
-
-NO_GUARD = Guard("", 0)
-
-
-class Body:
-    """The statements of one loop nest. buffer(node) names the array that holds a node, or None for values that are fused."""
-
-    def __init__(self, buffer: Callable[[Node], str | None], flat: bool = False) -> None:
-        self.buffer = buffer
-        self.flat = flat
-        self.statements: list[tuple[int, str]] = []
-        self.helpers: set[str] = set()
-        self.loads: list[tuple[str, str]] = []
-        self.checks: list[int] = []
-        self.prefix = "v"
-        self._known: dict[Any, Value] = {}
-        self._count = 0
-
-    def lines(self, depth: int) -> list[str]:
-        return [text for d, text in self.statements if d == depth]
-
-    def define(self, text: str, dtype: np.dtype, depth: int) -> Value:
-        name = f"{self.prefix}{self._count}"
-        self._count += 1
-        self.statements.append((depth, f"const {prelude.ctype(dtype)} {name} = {text};"))
-        return Value(name, depth)
-
-    def at(self, node: Node, index: tuple[Index, ...], guard: Guard = NO_GUARD) -> Value:
-        """The element of a node at an index. An explicit stack: graphs are deep."""
-        root = (node, index, guard)
-        stack = [root]
-        known = self._known
-        while stack:
-            key = stack[-1]
-            if key in known:
-                stack.pop()
-                continue
-            wanted = [k for k in self._demands(*key) if k not in known]
-            if wanted:
-                stack.extend(wanted)
-            else:
-                known[key] = self._emit(*key)
-                stack.pop()
-        return known[root]
-
-    def _fused_index(self, node: Node, index: tuple[Index, ...]) -> tuple[Index, ...]:
-        argument = node.args[0]
-        if self.flat:  # one loop over everything in C order: reshape keeps the position, a broadcast repeats one element
-            return index if node.op is reshape else ()
-        return step_back(node.op, node.attributes, argument.shape, index)
-
-    def _demands(self, node: Node, index: tuple[Index, ...], guard: Guard) -> list[Any]:
-        if self.buffer(node) is not None or node.op.kind is Kind.LEAF:
-            return []
-        if node.op.kind is Kind.ELEMENTWISE:
-            return [(a, index, guard) for a in node.args]
-        if node.op is gather:
-            return [(a, self._gather_parts(node, index)[0], guard) for a in node.args[1:]]
-        if node.op is pad:
-            inner, condition = self._pad_parts(node, index)
-            return [(node.args[0], inner, _both(guard, condition))]
-        if node.op is embed_diagonal:
-            inner, condition = self._embed_parts(node, index)
-            return [(node.args[0], inner, _both(guard, condition))]
-        return [(node.args[0], self._fused_index(node, index), guard)]
-
-    def _emit(self, node: Node, index: tuple[Index, ...], guard: Guard) -> Value:
-        known = self._known
-        name = self.buffer(node)
-        if name is not None:
-            return self._load(node, name, index, guard)
-        op = node.op
-        if op is const:
-            return Value(literal(node), 0)
-        if op is iota:
-            return Value(f"(int64_t){index[0]}", index[0].depth)
-        if op.kind is Kind.ELEMENTWISE:
-            values = [known[a, index, guard] for a in node.args]
-            return self.define(self.scalar(node, [v.text for v in values]), node.dtype, max([v.depth for v in values]))
-        if op is gather:
-            return self._gather(node, index, guard)
-        if op is pad or op is embed_diagonal:
-            inner, condition = (self._pad_parts if op is pad else self._embed_parts)(node, index)
-            value = known[node.args[0], inner, _both(guard, condition)]
-            if not condition.text:
-                return value
-            return self.define(f"({condition.text}) ? {value.text} : {zero(node.dtype)}", node.dtype, max(value.depth, condition.depth))
-        return known[node.args[0], self._fused_index(node, index), guard]
-
-    def _load(self, node: Node, name: str, index: tuple[Index, ...], guard: Guard) -> Value:
-        position = index[0] if self.flat and index else ZERO if self.flat else ravel(index, node.shape)
-        self.loads.append((name, str(position)))
-        text = f"{name}[{position}]"
-        if guard.text:
-            text = f"({guard.text}) ? {text} : {zero(node.dtype)}"
-        return self.define(text, node.dtype, max(position.depth, guard.depth))
-
-    # --- reads whose position depends on values or conditions ---
-
-    def _gather_parts(self, node: Node, index: tuple[Index, ...]) -> tuple[tuple[Index, ...], tuple[Index, ...]]:
-        inner = node.args[1].ndim
-        return index[node.position : node.position + inner], index[: node.position] + index[node.position + inner :]
-
-    def _gather(self, node: Node, index: tuple[Index, ...], guard: Guard) -> Value:
-        where, rest = self._gather_parts(node, index)
-        source = node.args[0]
-        places = iter(rest)
-        full = []
-        for axis in range(source.ndim):
-            if axis in node.axes:
-                value = self._known[node.args[1 + node.axes.index(axis)], where, guard]
-                full.append(self.checked(value, source.shape[axis], axis, node, guard))
-            else:
-                full.append(next(places))
-        return self._load(source, self.buffer(source) or "", tuple(full), guard)
-
-    def checked(self, value: Value, n: Dim, axis: int, node: Node, guard: Guard = NO_GUARD) -> Index:
-        """An index value made non-negative; out of range it is reported and replaced by 0."""
-        origin = node.where if isinstance(node.where, int) else -1
-        self.checks.append(origin)
-        place = self.define(f"{value.text} < 0 ? {value.text} + {size_text(n)} : {value.text}", np.dtype(np.int64), value.depth)
-        bad = f"(uint64_t){place.text} >= (uint64_t){size_text(n)}" + (f" && ({guard.text})" if guard.text else "")
-        depth = max(place.depth, guard.depth)
-        self.statements.append((depth, f"if ({bad}) lz_fail(error, {origin}, {value.text}, {axis}, {size_text(n)});"))
-        safe = self.define(f"{bad} ? 0 : {place.text}", np.dtype(np.int64), depth)
-        return Index(safe.text, 0, safe.depth)
-
-    def _pad_parts(self, node: Node, index: tuple[Index, ...]) -> tuple[tuple[Index, ...], Guard]:
-        inner, tests, depth = [], [], 0
-        shape = node.args[0].shape
-        for i, start, step, n, full in zip(index, node.starts, node.steps, shape, node.out_shape, strict=True):
-            if type(start) is int and start == 0 and step == 1 and n == full:
-                inner.append(i)
-                continue
-            moved = plus(i, times(of_size(start), -1))
-            depth = max(depth, moved.depth)
-            if step == 1:
-                tests.append(f"(uint64_t){moved} < (uint64_t){size_text(n)}")
-                inner.append(moved)
-            else:
-                quotient = f"({moved} / {step})"
-                tests.append(f"{moved} % {step} == 0 && (uint64_t){quotient} < (uint64_t){size_text(n)}")
-                inner.append(Index(quotient, 0, moved.depth))
-        return tuple(inner), Guard(" && ".join(tests), depth)
-
-    def _embed_parts(self, node: Node, index: tuple[Index, ...]) -> tuple[tuple[Index, ...], Guard]:
-        one, other = index[node.axis1], index[node.axis2]
-        rest = [i for axis, i in enumerate(index) if axis not in (node.axis1, node.axis2)]
-        return (*rest, one), Guard(f"{one} == {other}", max(one.depth, other.depth))
-
-    # --- arithmetic ---
-
-    def scalar(self, node: Node, args: list[str]) -> str:
-        """The C expression of an elementwise node."""
-        op = node.op
-        if op is ew.where:
-            return f"{args[0]} ? {args[1]} : {args[2]}"
-        dtype = node.args[0].dtype
-        if op is ew.cast:
-            return self.call(prelude.cast(node.dtype, dtype), args) if node.dtype != dtype else args[0]
-        if op is ew.make_complex:
-            return f"({prelude.ctype(node.dtype)}){{{args[0]}, {args[1]}}}"
-        if (op is ew.real or op is ew.imag) and dtype.kind != "c":
-            return args[0] if op is ew.real else zero(dtype)
-        if op in _INFIX and dtype.char in "fdilq":
-            return f"{args[0]} {_INFIX[op]} {args[1]}"
-        return self.call(prelude.helper(op.name, dtype), args)
-
-    def call(self, name: str, args: list[str]) -> str:
-        self.helpers.add(name)
-        return f"{name}({', '.join(args)})"
-
-
-_INFIX = {ew.add: "+", ew.subtract: "-", ew.multiply: "*"}
-
-
-def _both(a: Guard, b: Guard) -> Guard:
-    if not a.text or not b.text:
-        return a if a.text else b
-    return Guard(f"{a.text} && {b.text}", max(a.depth, b.depth))
-
-
-def zero(dtype: np.dtype) -> str:
-    return f"({prelude.ctype(dtype)}){{0}}" if dtype.kind == "c" or dtype == np.float16 else "0"
-
-
-def literal(node: Node) -> str:
-    """A 0-d constant as C, exact."""
-    value = node.value.array[()]
-    dtype = node.dtype
-    if dtype.kind == "c":
-        return f"(({prelude.ctype(dtype)}){{{_real(value.real)}, {_real(value.imag)}}})"
-    if dtype == np.float16:
-        return f"((lz_f16){{{int(value.view(np.uint16))}}})"
-    if dtype.kind == "f":
-        return f"({_real(value)})" if dtype == np.float64 else f"((float){_real(value)})"
-    if dtype.kind == "b":
-        return str(int(value))
-    if dtype == np.int64 and value == np.iinfo(np.int64).min:
-        return "(-9223372036854775807LL - 1)"
-    return f"(({prelude.ctype(dtype)}){int(value)}{'ULL' if dtype.kind == 'u' else 'LL'})"
-
-
-def _real(value: Any) -> str:
-    if np.isnan(value):
-        return "-LZ_NAN" if np.signbit(value) else "LZ_NAN"
-    if np.isinf(value):
-        return "LZ_INF" if value > 0 else "-LZ_INF"
-    return float(value).hex()
+def as_bool(value: Node) -> Node:
+    """A scalar's truth value."""
+    return value if value.dtype == bool else ew.cast.make((value,), to=np.dtype(bool))

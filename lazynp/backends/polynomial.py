@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 from lazynp.ir.node import Node, const, dim
 from lazynp.ops import elementwise as ew
@@ -19,7 +20,7 @@ class Atom:
     """An integer with a name. kind: "var" (loop variable), "dim" (size known at run time), "div", "mod" (args: two Poly), "value" (args: one
     int64 node of the loop dialect). Interned: equal atoms are one object."""
 
-    __slots__ = ("args", "kind", "name", "serial", "variables")
+    __slots__ = ("__weakref__", "args", "kind", "name", "serial", "variables")
 
     def __init__(self, kind: str, args: tuple[Any, ...], name: str, variables: frozenset[Atom] | None) -> None:
         self.kind = kind
@@ -36,7 +37,7 @@ class Atom:
 
 
 _serial = itertools.count()
-_named: dict[tuple[str, str], Atom] = {}
+_named: WeakValueDictionary[tuple[str, str], Atom] = WeakValueDictionary()
 
 
 def variable(name: str) -> Poly:
@@ -290,11 +291,9 @@ def _quotient_atom(kind: str, p: Poly, by: Poly) -> Poly:
 
 
 def value_atom(node: Node, variables: frozenset[Atom]) -> Poly:
-    """An index that is a value of the loop dialect: its name is set when it is printed."""
-    known = _named.get(("value", str(id(node))))
-    if known is None or known.args[0] is not node:
-        known = _named["value", str(id(node))] = Atom("value", (node,), f"v{next(_serial)}", variables)
-    return Poly({(known,): 1})
+    """An index that is a value of the loop dialect; a new atom each time."""
+    serial = next(_serial)
+    return Poly({(Atom("value", (node,), f"v{serial}", variables),): 1})
 
 
 class Sizes:

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lazynp.backends import blas, diskcache, lower, memory, prelude, render, threads, toolchain
-from lazynp.backends.partition import gemm_form, has_c, is_leaf, partition, prepare
+from lazynp.backends import blas, diskcache, prelude, threads, toolchain
+from lazynp.backends.first import lower, memory, render
+from lazynp.backends.first.partition import gemm_form, has_c, is_leaf, partition, prepare
 from lazynp.ir.node import Graph, Node, const, dim, toposort
 from lazynp.ir.op import Kind, Op
 from lazynp.ir.types import ArrayType

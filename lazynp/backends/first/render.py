@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lazynp.backends import prelude
-from lazynp.backends.lower import NO_GUARD, Body, Index, Value, ravel, size_text, through, zero
+from lazynp.backends.first.lower import NO_GUARD, Body, Index, Value, ravel, size_text, through, zero
 from lazynp.ir.node import Node, const
 from lazynp.ir.op import Kind, Op
 from lazynp.ir.types import Dim, Shape
