@@ -1,0 +1,45 @@
+"""lazynp: NumPy programs, unchanged, made lazy, fused, differentiated and compiled to C.
+
+    import lazynp as np          # instead of: import numpy as np
+    @lazynp.jit                  # traced once, compiled, cached
+    lazynp.grad(loss)(params)    # symbolic derivatives
+"""
+
+import sys
+from typing import Any
+
+import numpy as _numpy
+
+from lazynp import fft, linalg, random
+from lazynp.api import table as _table
+from lazynp.array import hooks as _hooks
+from lazynp.array import lazy, ndarray
+from lazynp.config import config
+from lazynp.debug.explain import explain, show
+from lazynp.errors import CaptureError, FallbackWarning, LazynpError, PerformanceWarning
+from lazynp.grad import grad, jvp, value_and_grad, vjp
+from lazynp.runtime.evaluate import VERSION as __version__
+from lazynp.runtime.stats import fallbacks, stats
+from lazynp.trace.jit import jit
+
+_OWN = [
+    "CaptureError", "FallbackWarning", "LazynpError", "PerformanceWarning", "config", "explain", "fallbacks", "fft", "grad", "jit", "jvp", "lazy",
+    "linalg", "ndarray", "random", "show", "stats", "value_and_grad", "vjp", "__version__",
+]  # fmt: skip
+__all__ = sorted({*_OWN, *_table.names_of(_numpy)})
+
+
+def __getattr__(name: str) -> Any:
+    """NumPy's names, made when first asked for."""
+    if name.startswith("__") or not hasattr(_numpy, name):
+        raise AttributeError(f"module 'lazynp' has no attribute {name!r}")
+    value = _table.value_of("numpy", name)[1]
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+_hooks.namespace = sys.modules[__name__]

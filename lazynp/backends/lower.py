@@ -164,7 +164,14 @@ class Lowering:
         key = (node, index, guards)
         if key in self._memo:
             return self._memo[key]
-        stack = [(key, self._task(*key))]
+        return self._run(key, self._task(*key))
+
+    def compute(self, node: Node, index: Any) -> Node:
+        """The same for a node that has a place, from its arguments."""
+        return self._run((node, index, ()), self._fresh(node, index, ()))
+
+    def _run(self, key: Any, task: Any) -> Node:
+        stack = [(key, task)]
         answer: Any = None
         while stack:
             key, task = stack[-1]
@@ -183,6 +190,9 @@ class Lowering:
         buffer = self.places.get(node)
         if buffer is not None:
             return self._load(node, buffer, index, guards)
+        return self._fresh(node, index, guards)
+
+    def _fresh(self, node: Node, index: Any, guards: Guards) -> Any:
         if node.op.kind is Kind.ELEMENTWISE:
             return self._elementwise(node, index, guards)
         if node.op is const:

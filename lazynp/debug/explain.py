@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from lazynp.backends import base
 from lazynp.errors import CaptureError
 from lazynp.ir.canonical import Form, specific
 from lazynp.ir.node import Node
@@ -87,7 +86,7 @@ def explain(f: Callable[..., Any]) -> Callable[..., Explanation]:
                 optimize(specific(form).graph)
         rewrites = record.rewrites()
         if not reason:
-            program = _program(form)
+            program = build(specific(form).graph)
             kernels, steps = program.kernels, program.library_steps
         return Explanation(rewrites, kernels, steps, dict(counters.fallbacks - before), reason)
 
@@ -106,7 +105,7 @@ def show(f: Callable[..., Any], *args: Any, stage: str = "optimized", **kwargs: 
         return show_graph(graph, form.order)
     if stage == "optimized":
         return show_graph(optimize(graph), form.order)
-    program = _program(form)
+    program = build(graph)
     return program.loops if stage == "loops" else program.source
 
 
@@ -115,7 +114,3 @@ def _form(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) 
     function = f._function if isinstance(f, jit) else f
     leaves, structure = trees.flatten((args, kwargs))
     return form_of(trace(function, leaves, lambda new: trees.unflatten(structure, new)))
-
-
-def _program(form: Form) -> base.Program:
-    return build(specific(form).graph)

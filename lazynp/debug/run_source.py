@@ -44,7 +44,7 @@ class _Imports(ast.NodeTransformer):
 
 def compile_source(source: bytes, path: str, on_lazynp: bool = True, watch_main: bool = False) -> CodeType:
     """The code of a program's file. watch_main: `main()` reports its frame when it ends. Raises SyntaxError as Python does."""
-    tree = compile(source, path, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    tree: Any = compile(source, path, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
     if on_lazynp:
         tree = _Imports().visit(tree)
     if watch_main:

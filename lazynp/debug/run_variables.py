@@ -83,11 +83,11 @@ def _leaves_of_sequence(path: str, value: Any, inside: frozenset[int]) -> Iterat
         return
     leaves = [leaf for i, item in enumerate(value) for leaf in _leaves(f"{path}[{i}]", item, inside)]
     values = [leaf for _, leaf in leaves]
-    if len(values) == len(value) and all(isinstance(v, np.ndarray) and v.ndim == 0 for v in values):
-        if len({v.dtype for v in values}) == 1:  # type: ignore[union-attr]
-            yield path, np.array(values)
-            return
-    yield from leaves
+    numbers = [isinstance(leaf, np.ndarray) and leaf.ndim == 0 and name == f"{path}[{i}]" for i, (name, leaf) in enumerate(leaves)]
+    if len(leaves) == len(value) and all(numbers) and len({leaf.dtype for leaf in values}) == 1:  # type: ignore[union-attr]
+        yield path, np.array(values)
+    else:
+        yield from leaves
 
 
 def _read(value: Any) -> "np.ndarray | Unreadable | None":

@@ -256,6 +256,12 @@ class Rules:
             found = self._levels[level] = self._selected(self.name, (self,), LEVELS[: LEVELS.index(level) + 1])
         return found
 
+    def only(self, rule: Rule) -> "Rules":
+        """That rule alone."""
+        alone = Rules(rule.name)
+        alone._add(rule, self._targets[rule])
+        return alone
+
     @staticmethod
     def _selected(name: str, sets: "tuple[Rules, ...]", levels: tuple[str, ...]) -> "Rules":
         joined = Rules(name)

@@ -112,9 +112,7 @@ def _is_last(node: Node) -> Node:
     """For each written element whether its write is the one that stayed: write numbers, read them back, compare."""
     base, new, *indices = node.args
     order = ew.filled(new.shape, 0, np.dtype(np.int64)) + _numbering(new)
-    written = scatter(
-        ew.filled(base.shape, -1, np.dtype(np.int64)), order, *indices, axes=node.axes, position=node.position, combine=None
-    )
+    written = scatter(ew.filled(base.shape, -1, np.dtype(np.int64)), order, *indices, axes=node.axes, position=node.position, combine=None)
     return ew.equal(gather(written, *indices, axes=node.axes, position=node.position), order)
 
 
@@ -147,6 +145,7 @@ scatter = register(
 )
 """scatter(base, new, *indices, axes, position, combine): base with new written where gather would read. combine None: the last write
 wins; an elementwise op: `numpy.<op>.at`, repeated indices accumulate. new has gather's result type."""
+
 
 def positions(shape: Shape, axis: int) -> Node:
     """An int64 node of that shape whose elements are their own position along the axis."""

@@ -86,19 +86,18 @@ def _quotient(first: Polynomial, second: Polynomial) -> Polynomial | None:
 
 def _size(terms: Polynomial) -> Dim:
     """The node of a polynomial: higher degrees first, the constant last."""
-    total: Any = None
-    for monomial in sorted(terms, key=lambda m: (-len(m), [size_text(a) for a in m])):
-        term = _term(monomial, terms[monomial], total is None)
-        if total is None:
-            total = term
-        else:
-            total = total - term if terms[monomial] < 0 else total + term
-    return 0 if total is None else total
+    if not terms:
+        return 0
+    first, *rest = sorted(terms, key=lambda m: (-len(m), [size_text(a) for a in m]))
+    total = _term(first, terms[first])
+    for monomial in rest:
+        term = _term(monomial, abs(terms[monomial]))
+        total = total - term if terms[monomial] < 0 else total + term
+    return total
 
 
-def _term(monomial: Monomial, coefficient: int, signed: bool) -> Any:
-    """coefficient * product, without the sign where it goes into a subtraction."""
-    factor = coefficient if signed else abs(coefficient)
+def _term(monomial: Monomial, factor: int) -> Any:
+    """factor * product: an int where the product is empty."""
     if not monomial:
         return factor
     product = monomial[0]

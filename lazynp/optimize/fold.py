@@ -38,7 +38,7 @@ def folded(node: Node) -> Node | None:
 def uniform_constant(node: Node) -> Node | None:
     """An array constant of one repeated value is that scalar, broadcast: rules and kernels see the number."""
     array = node.value.array
-    return _constant(array) if array.ndim and _is_uniform(array) else None
+    return _constant(array) if array.ndim and array.size <= settings.fold_limit and _is_uniform(array) else None
 
 
 def _small(node: Node) -> bool:

@@ -1,0 +1,208 @@
+"""New arrays. Large ones are storages over fresh memory; inside a trace they are constants of the graph that can be written to."""
+
+from typing import Any
+
+import numpy as np
+
+from lazynp import array as arrays
+from lazynp.api.dispatch import Unsupported, implements, through_numpy, unwrapped
+from lazynp.api.shaping import stack
+from lazynp.array import from_numpy, ndarray, node_of, wrap
+from lazynp.ir.types import LAZY_DTYPES
+from lazynp.ops import elementwise as ew
+from lazynp.ops.indexing import iota
+from lazynp.ops.movement import broadcast
+from lazynp.runtime.storage import tracing
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple([int(n) for n in shape])
+
+
+def _filled(shape: Any, value: Any, dtype: Any) -> Any:
+    dtype = np.dtype(dtype)
+    if dtype not in LAZY_DTYPES:
+        raise Unsupported
+    return wrap(ew.filled(_shape(shape), value, dtype))
+
+
+@implements(np.zeros)
+def zeros(shape: Any, dtype: Any = float, order: str = "C", **options: Any) -> Any:
+    return _filled(shape, 0, dtype)
+
+
+@implements(np.ones)
+def ones(shape: Any, dtype: Any = None, order: str = "C", **options: Any) -> Any:
+    return _filled(shape, 1, float if dtype is None else dtype)
+
+
+@implements(np.empty)
+def empty(shape: Any, dtype: Any = float, order: str = "C", **options: Any) -> Any:
+    return _filled(shape, 0, dtype)
+
+
+@implements(np.full)
+def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", **options: Any) -> Any:
+    node = node_of(fill_value)
+    node = node if dtype is None else ew.cast(node, to=np.dtype(dtype))
+    return wrap(broadcast(node, _shape(shape)))
+
+
+def _like(a: Any, value: Any, dtype: Any, shape: Any) -> Any:
+    a = a if isinstance(a, ndarray) else np.asarray(unwrapped(a))
+    return _filled(a.shape if shape is None else shape, value, a.dtype if dtype is None else dtype)
+
+
+@implements(np.zeros_like)
+def zeros_like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **options: Any) -> Any:
+    return _like(a, 0, dtype, shape)
+
+
+@implements(np.ones_like)
+def ones_like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **options: Any) -> Any:
+    return _like(a, 1, dtype, shape)
+
+
+@implements(np.empty_like)
+def empty_like(prototype: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **options: Any) -> Any:
+    return _like(prototype, 0, dtype, shape)
+
+
+@implements(np.full_like)
+def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **options: Any) -> Any:
+    a = a if isinstance(a, ndarray) else np.asarray(unwrapped(a))
+    dtype = a.dtype if dtype is None else np.dtype(dtype)
+    return wrap(broadcast(ew.cast(node_of(fill_value), to=dtype), a.shape if shape is None else _shape(shape)))
+
+
+@implements(np.arange)
+def arange(*args: Any, dtype: Any = None, **options: Any) -> Any:
+    values = np.arange(*unwrapped(list(args)), dtype=dtype, **options)
+    if dtype is None and values.dtype == np.int64 and len(args) == 1 and values.size:
+        return wrap(iota(len(values)))
+    return from_numpy(values)
+
+
+@implements(np.array)
+def array(object: Any, dtype: Any = None, *, copy: bool = True, order: str = "K", subok: bool = False, ndmin: int = 0, **options: Any) -> Any:  # noqa: A002
+    if type(object) in (list, tuple) and _holds_arrays(object):
+        from_list = _stacked(object)
+        return from_list if dtype is None else astype(from_list, dtype)
+    if type(object) is not ndarray:
+        return from_numpy(np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin))
+    if ndmin > object.ndim:
+        object = arrays.reshaped(object, (1,) * (ndmin - object.ndim) + object.shape)
+    if dtype is not None and np.dtype(dtype) != object.dtype:
+        if np.dtype(dtype) not in LAZY_DTYPES:
+            raise Unsupported
+        return wrap(ew.cast(node_of(object), to=np.dtype(dtype)))
+    return arrays.copy_of(object) if copy else object
+
+
+def _holds_arrays(items: Any) -> bool:
+    return any(type(i) is ndarray or (type(i) in (list, tuple) and _holds_arrays(i)) for i in items)
+
+
+def _stacked(items: Any) -> Any:
+    """np.array of a nested list that holds lazy arrays."""
+    return stack([_stacked(i) if type(i) in (list, tuple) else i for i in items])
+
+
+def astype(x: Any, dtype: Any) -> Any:
+    return wrap(ew.cast(node_of(x), to=np.dtype(dtype)))
+
+
+@implements(np.asarray)
+def asarray(a: Any, dtype: Any = None, order: Any = None, **options: Any) -> Any:
+    if type(a) is ndarray and (dtype is None or np.dtype(dtype) == a.dtype):
+        return a
+    if type(a) is np.ndarray and not tracing():
+        return np.asarray(a, dtype, order)
+    return array(a, dtype, copy=True)
+
+
+@implements(np.asanyarray)
+def asanyarray(a: Any, dtype: Any = None, order: Any = None, **options: Any) -> Any:
+    return asarray(a, dtype, order)
+
+
+@implements(np.ascontiguousarray)
+def ascontiguousarray(a: Any, dtype: Any = None, **options: Any) -> Any:
+    x = asarray(a, dtype)
+    if type(x) is not ndarray:
+        return x
+    x = x if x.ndim else arrays.reshaped(x, (1,))
+    return x if arrays.geometry(x).flags.c_contiguous else arrays.copy_of(x)
+
+
+@implements(np.copy)
+def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
+    return wrap(node_of(a))
+
+
+@implements(np.eye)
+def eye(N: int, M: Any = None, k: int = 0, dtype: Any = float, order: str = "C", **options: Any) -> Any:  # noqa: N803
+    return from_numpy(np.eye(N, M, k, dtype))
+
+
+@implements(np.identity)
+def identity(n: int, dtype: Any = None, **options: Any) -> Any:
+    return from_numpy(np.identity(n, dtype))
+
+
+@implements(np.linspace)
+def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0, **options: Any) -> Any:  # fmt: skip
+    if type(start) is ndarray or type(stop) is ndarray:
+        if axis != 0 or retstep or num < 2:
+            raise Unsupported
+        divisions = num - 1 if endpoint else num
+        a, b = wrap(node_of(start) * 1.0), wrap(node_of(stop) * 1.0)
+        steps = arrays.reshaped(from_numpy_lazy(np.arange(num, dtype=float)), (num,) + (1,) * max(a.ndim, b.ndim))
+        out = steps * ((b - a) / divisions) + a
+        return out if dtype is None else astype(out, dtype)
+    return through_numpy(np.linspace, (start, stop, num, endpoint, retstep, dtype, axis), {})
+
+
+def from_numpy_lazy(values: np.ndarray) -> Any:
+    """A NumPy array as a lazy one whatever its size."""
+    return wrap(node_of(values))
+
+
+def _triangle(x: Any, k: int, lower: bool) -> Any:
+    node = node_of(x)
+    if node.ndim < 1:
+        raise Unsupported
+    if node.ndim == 1:
+        node = broadcast(node, (node.shape[0], node.shape[0]))
+    rows, columns = node.shape[-2:]
+    mask = np.tri(rows, columns, k=k, dtype=bool) if lower else ~np.tri(rows, columns, k=k - 1, dtype=bool)
+    return wrap(ew.where(broadcast(node_of(mask), node.shape), node, ew.as_node(0, node.dtype)))
+
+
+@implements(np.tril)
+def tril(m: Any, k: int = 0) -> Any:
+    return _triangle(m, k, True)
+
+
+@implements(np.triu)
+def triu(m: Any, k: int = 0) -> Any:
+    return _triangle(m, k, False)
+
+
+@implements(np.meshgrid)
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
+    if indexing not in ("xy", "ij"):
+        raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
+    n = len(xi)
+    order = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
+    axes = [_axis(x, order[k], n) for k, x in enumerate(xi)]
+    if sparse:
+        return tuple(axes)
+    shape = np.broadcast_shapes(*[a.shape for a in axes])
+    return tuple([wrap(broadcast(node_of(a), shape)) for a in axes])
+
+
+def _axis(x: Any, position: int, n: int) -> Any:
+    node = node_of(x)
+    count = int(np.prod(node.shape))
+    return arrays.reshaped(wrap(node), (1,) * position + (count,) + (1,) * (n - 1 - position))

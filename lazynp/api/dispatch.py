@@ -1,0 +1,135 @@
+"""From a NumPy function to ours: `implements` registers what runs when an operand is lazy; everything else goes to NumPy itself.
+
+A public function has NumPy's name, signature and docstring. If no operand is lazy it calls NumPy on the plain arrays and wraps the result; if one
+is, it records the lazy implementation; what an implementation cannot express (`Unsupported`) goes through NumPy too, counted.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lazynp import array as arrays
+from lazynp.array import NotLazy, ndarray
+from lazynp.runtime.stats import record_fallback
+from lazynp.runtime.storage import tracing, tracing_count
+
+HANDLERS: dict[Any, Callable[..., Any]] = {}
+"""NumPy function -> our public function: what `__array_function__` looks up."""
+
+LAZY: dict[Any, Callable[..., Any]] = {}
+"""NumPy function -> its lazy implementation: what the table of names calls LAZY or COMPOSED."""
+
+
+class Unsupported(Exception):
+    """Raised by a lazy implementation for arguments that it leaves to NumPy."""
+
+
+def _mentions(value: Any, test: Callable[[Any], bool]) -> bool:
+    """Whether an argument, or a member of a list or tuple (two levels deep), passes the test."""
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return any(test(v) or (type(v) in (list, tuple) and any(map(test, v))) for v in value)
+    return test(value)
+
+
+def any_lazy(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether some argument is pending or large."""
+    return any(_mentions(a, arrays.is_lazy) for a in args) or any(_mentions(a, arrays.is_lazy) for a in kwargs.values())
+
+
+def unwrapped(value: Any) -> Any:
+    """An argument for NumPy: our arrays, also inside lists, tuples and dicts, as NumPy's over the same memory."""
+    kind = type(value)
+    if kind is ndarray:
+        return arrays.exported(value)
+    if kind is list or kind is tuple:
+        return kind([unwrapped(v) for v in value])
+    if kind is dict:
+        return {k: unwrapped(v) for k, v in value.items()}
+    if kind is UfuncBase or isinstance(value, UfuncBase):
+        return value.numpy
+    return value
+
+
+class UfuncBase:
+    """Base of our ufunc objects, so that NumPy functions that take a ufunc get NumPy's."""
+
+    numpy: np.ufunc
+
+
+def wrapped(result: Any) -> Any:
+    """A NumPy result as lazynp hands it out; tuples, named tuples and lists element by element."""
+    if type(result) is np.ndarray:
+        return arrays.from_numpy(result)
+    if isinstance(result, tuple):
+        parts = [wrapped(r) for r in result]
+        return type(result)(*parts) if hasattr(result, "_fields") or type(result).__module__.startswith("numpy") else tuple(parts)
+    if type(result) is list:
+        return [wrapped(r) for r in result]
+    return result
+
+
+def through_numpy(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """NumPy's function on the plain arrays."""
+    return wrapped(function(*[unwrapped(a) for a in args], **{k: unwrapped(v) for k, v in kwargs.items()}))
+
+
+def sync(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The same, counted as a fallback of the user's line when something lazy was forced for it."""
+    if any_lazy(args, kwargs):
+        record_fallback(function.__name__)
+    return through_numpy(function, args, kwargs)
+
+
+def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the lazy implementation of NumPy functions (aliases of one); returns the public function."""
+
+    def register(lazy: Callable[..., Any]) -> Callable[..., Any]:
+        public = _public(functions[0], lazy)
+        for function in functions:
+            LAZY[function] = lazy
+            HANDLERS[function] = public
+        return public
+
+    return register
+
+
+def _public(function: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if (tracing_count.depth and tracing()) or any_lazy(args, kwargs):
+            try:
+                return arrays.recorded(lazy, *args, **kwargs)
+            except (NotLazy, Unsupported):
+                return sync(function, *args, **kwargs)
+        return through_numpy(function, args, kwargs)
+
+    return _named_like(function, call)
+
+
+def synced(function: Any) -> Callable[..., Any]:
+    """The public function of a NumPy function that always goes through NumPy."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return sync(function, *args, **kwargs)
+
+    public = HANDLERS.get(function)
+    if public is None:
+        public = HANDLERS[function] = _named_like(function, call)
+    return public
+
+
+def _named_like(function: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+    functools.update_wrapper(call, function, assigned=("__name__", "__qualname__", "__doc__"), updated=())
+    call.__module__ = "lazynp"
+    return call
+
+
+def array_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`__array_function__`: NumPy was called with one of our arrays."""
+    public = HANDLERS.get(function)
+    return public(*args, **kwargs) if public is not None else sync(function, *args, **kwargs)
+
+
+arrays.hooks.function = array_function

@@ -1,0 +1,62 @@
+"""numpy.fft: one-dimensional transforms are library ops; several axes are done one after the other."""
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from lazynp.api.dispatch import Unsupported, implements
+from lazynp.api.shaping import lifted, roll
+from lazynp.array import node_of, wrap
+from lazynp.ops import library
+
+
+def _one(function: Any, op: Any, default: Any) -> Any:
+    def lazy(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Any:
+        if out is not None:
+            raise Unsupported
+        x = node_of(a)
+        axis = normalize_axis_index(axis, x.ndim)
+        n = default(x.shape[axis]) if n is None else int(n)
+        if n < 1:
+            raise ValueError(f"Invalid number of FFT data points ({n}) specified.")
+        return wrap(op(x, n, axis, norm))
+
+    return implements(function)(lazy)
+
+
+fft = _one(np.fft.fft, library.fft, lambda n: n)
+ifft = _one(np.fft.ifft, library.ifft, lambda n: n)
+rfft = _one(np.fft.rfft, library.rfft, lambda n: n)
+irfft = _one(np.fft.irfft, library.irfft, lambda n: 2 * (n - 1))
+
+
+def _several(function: Any, one: Any, default: Any) -> Any:
+    def lazy(a: Any, s: Any = None, axes: Any = default, norm: Any = None, out: Any = None) -> Any:
+        if s is not None or out is not None:
+            raise Unsupported
+        x = lifted(a)
+        for axis in range(x.ndim) if axes is None else axes:
+            x = one(x, None, axis, norm)
+        return x
+
+    return implements(function)(lazy)
+
+
+fftn = _several(np.fft.fftn, fft, None)
+ifftn = _several(np.fft.ifftn, ifft, None)
+fft2 = _several(np.fft.fft2, fft, (-2, -1))
+ifft2 = _several(np.fft.ifft2, ifft, (-2, -1))
+
+
+def _shift(function: Any, amount: Any) -> Any:
+    def lazy(x: Any, axes: Any = None) -> Any:
+        x = lifted(x)
+        wanted = range(x.ndim) if axes is None else (axes,) if np.ndim(axes) == 0 else axes
+        return roll(x, tuple([amount(x.shape[axis]) for axis in wanted]), tuple(wanted))
+
+    return implements(function)(lazy)
+
+
+fftshift = _shift(np.fft.fftshift, lambda n: n // 2)
+ifftshift = _shift(np.fft.ifftshift, lambda n: -(n // 2))

@@ -1,0 +1,311 @@
+"""Products: dot, matmul, einsum and their relatives, all of them contractions; and numpy.linalg."""
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from lazynp import array as arrays
+from lazynp.api.dispatch import Unsupported, implements
+from lazynp.api.reductions import max as max_
+from lazynp.api.reductions import sum as sum_
+from lazynp.api.shaping import lifted, moveaxis, ravel
+from lazynp.api.ufuncs import OBJECTS, _promoted
+from lazynp.array import node_of, operand, wrap
+from lazynp.ir.node import Node
+from lazynp.ops import contraction, library
+from lazynp.ops import elementwise as ew
+from lazynp.ops import reduction as red
+from lazynp.ops.movement import broadcast, diagonal, join, permute, reshape
+from lazynp.ops.structured import item
+
+
+def _pair(a: Any, b: Any) -> tuple[Node, Node]:
+    """Both as nodes of the promoted dtype."""
+    x, y = _promoted([operand(a), operand(b)])
+    return x, y
+
+
+def _into(node: Node, out: Any) -> Any:
+    result = wrap(node)
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
+@implements(np.dot)
+def dot(a: Any, b: Any, out: Any = None) -> Any:
+    x, y = _pair(a, b)
+    if x.ndim == 0 or y.ndim == 0:
+        return _into(x * y, out)
+    axis = y.ndim - 2 if y.ndim > 1 else 0
+    if x.shape[-1] != y.shape[axis]:
+        raise ValueError(f"shapes {_text(x)} and {_text(y)} not aligned: {x.shape[-1]} (dim {x.ndim - 1}) != {y.shape[axis]} (dim {axis})")
+    return _into(_tensordot(x, y, (x.ndim - 1,), (axis,)), out)
+
+
+def _text(x: Node) -> str:
+    return str(tuple(x.shape)).replace(" ", "")
+
+
+def _tensordot(x: Node, y: Node, x_axes: tuple[int, ...], y_axes: tuple[int, ...]) -> Node:
+    xs = tuple(range(x.ndim))
+    ys = tuple([x_axes[y_axes.index(a)] if a in y_axes else x.ndim + a for a in range(y.ndim)])
+    out = tuple([a for a in xs if a not in x_axes]) + tuple([s for a, s in enumerate(ys) if a not in y_axes])
+    return contraction.contract(x, y, xs, ys, out)
+
+
+@implements(np.tensordot)
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    x, y = _pair(a, b)
+    if isinstance(axes, (int, np.integer)):
+        x_axes, y_axes = tuple(range(x.ndim - axes, x.ndim)), tuple(range(axes))
+    else:
+        x_axes, y_axes = (normalize_axis_tuple(s, n, allow_duplicate=True) for s, n in zip(axes, (x.ndim, y.ndim), strict=True))
+    if len(x_axes) != len(y_axes) or any(x.shape[i] != y.shape[j] for i, j in zip(x_axes, y_axes, strict=True)):
+        raise ValueError("shape-mismatch for sum")
+    return wrap(_tensordot(x, y, tuple(x_axes), tuple(y_axes)))
+
+
+@implements(np.inner)
+def inner(a: Any, b: Any, /) -> Any:
+    x, y = _pair(a, b)
+    if x.ndim == 0 or y.ndim == 0:
+        return wrap(x * y)
+    if x.shape[-1] != y.shape[-1]:
+        raise ValueError(f"shapes {_text(x)} and {_text(y)} not aligned: {x.shape[-1]} (dim {x.ndim - 1}) != {y.shape[-1]} (dim {y.ndim - 1})")
+    return wrap(_tensordot(x, y, (x.ndim - 1,), (y.ndim - 1,)))
+
+
+@implements(np.vdot)
+def vdot(a: Any, b: Any, /) -> Any:
+    x, y = _pair(ravel(a), ravel(b))
+    return wrap(_tensordot(ew.conjugate(x) if x.dtype.kind == "c" else x, y, (0,), (0,)))
+
+
+@implements(np.outer)
+def outer(a: Any, b: Any, out: Any = None) -> Any:
+    x, y = lifted(ravel(a)), lifted(ravel(b))
+    return _into(node_of(arrays.reshaped(x, (x.size, 1)) * arrays.reshaped(y, (1, y.size))), out)
+
+
+@implements(np.kron)
+def kron(a: Any, b: Any) -> Any:
+    x, y = _pair(a, b)
+    rank = max(x.ndim, y.ndim)
+    xs, ys = (1,) * (rank - x.ndim) + x.shape, (1,) * (rank - y.ndim) + y.shape
+    left = reshape(x, tuple([n for m in xs for n in (m, 1)]))
+    right = reshape(y, tuple([n for m in ys for n in (1, m)]))
+    return wrap(reshape(left * right, tuple([m * n for m, n in zip(xs, ys, strict=True)])))
+
+
+@implements(np.cross)
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    x, y = moveaxis(lifted(a), axisa, 0), moveaxis(lifted(b), axisb, 0)
+    if x.shape[0] != 3 or y.shape[0] != 3:
+        raise Unsupported
+    parts = [x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0]]
+    nodes = [reshape(node_of(p), (1, *p.shape)) for p in parts]
+    return moveaxis(wrap(join(*nodes, axis=0)), 0, axisc)
+
+
+# --- einsum -----------------------------------------------------------------------------------------------------------------
+
+
+@implements(np.einsum)
+def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: Any) -> Any:
+    """Pairwise contractions, in the order that numpy.einsum_path finds for three and more operands."""
+    if options or not isinstance(operands[0], str):
+        raise Unsupported
+    subscripts, nodes = operands[0].replace(" ", ""), _promoted([operand(x) for x in operands[1:]])
+    inputs, _, output = subscripts.partition("->")
+    terms = inputs.split(",")
+    if "." in subscripts or len(terms) != len(nodes) or any(len(t) != n.ndim for t, n in zip(terms, nodes, strict=True)):
+        raise Unsupported
+    if "->" not in subscripts:
+        output = "".join(sorted(c for c in set(inputs) - {","} if inputs.count(c) == 1))
+    sizes: dict[str, int] = {}
+    for term, node in zip(terms, nodes, strict=True):
+        for c, n in zip(term, node.shape, strict=True):
+            if sizes.setdefault(c, n) not in (n, 1) and n != 1:
+                raise Unsupported
+            if sizes[c] != n:
+                raise Unsupported
+    if not set(output) <= set(inputs) or len(set(output)) != len(output):
+        raise Unsupported
+    pairs = [_without_repeats(term, node) for term, node in zip(terms, nodes, strict=True)]
+    for chosen in _order(subscripts, pairs, output):
+        picked = [pairs.pop(k) for k in sorted(chosen, reverse=True)]
+        left = set(output).union(*[set(t) for t, _ in pairs])
+        pairs.append(_contract_two(*picked, keep=left) if len(picked) == 2 else picked[0])
+    (term, node) = pairs[0]
+    gone = tuple([k for k, c in enumerate(term) if c not in output])
+    node = red.reduce_add(node, gone) if gone else node
+    term = "".join([c for c in term if c in output])
+    return _into(permute(node, tuple([term.index(c) for c in output])), out)
+
+
+def _order(subscripts: str, pairs: list[tuple[str, Node]], output: str) -> list[tuple[int, ...]]:
+    if len(pairs) == 1:
+        return []
+    if len(pairs) == 2:
+        return [(0, 1)]
+    shapes = [np.broadcast_to(np.zeros(()), n.shape) for _, n in pairs]
+    path = np.einsum_path(",".join([t for t, _ in pairs]) + "->" + output, *shapes, optimize="greedy")[0][1:]
+    return [tuple(step) for step in path for step in _in_twos(step)]
+
+
+def _in_twos(step: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """A path step on more than two operands as steps on two; the result of each stands last."""
+    if len(step) <= 2:
+        return [step]
+    raise Unsupported
+
+
+def _without_repeats(term: str, node: Node) -> tuple[str, Node]:
+    """Repeated labels of one operand are diagonals."""
+    for c in dict.fromkeys(term):
+        while term.count(c) > 1:
+            one = term.index(c)
+            two = term.index(c, one + 1)
+            node = diagonal(node, axis1=one, axis2=two)
+            term = term[:one] + term[one + 1 : two] + term[two + 1 :] + c
+    return term, node
+
+
+def _contract_two(one: tuple[str, Node], two: tuple[str, Node], keep: set[str]) -> tuple[str, Node]:
+    (s, x), (t, y) = two, one
+    number = {c: k for k, c in enumerate(dict.fromkeys(s + t))}
+    out = "".join([c for c in number if c in keep])
+    labels = [tuple([number[c] for c in term]) for term in (s, t, out)]
+    return out, contraction.contract(x, y, *labels)
+
+
+# --- numpy.linalg -----------------------------------------------------------------------------------------------------------
+
+
+def _square(a: Any) -> Node:
+    node = node_of(a)
+    if node.ndim < 2:
+        raise np.linalg.LinAlgError(f"{node.ndim}-dimensional array given. Array must be at least two-dimensional")
+    if node.shape[-1] != node.shape[-2]:
+        raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square")
+    return node
+
+
+def _outputs(node: Node, kind: type) -> Any:
+    return kind(*[wrap(item(node, k)) for k in range(len(node.type))])
+
+
+@implements(np.linalg.inv)
+def inv(a: Any) -> Any:
+    return wrap(library.inv(_square(a)))
+
+
+@implements(np.linalg.det)
+def det(a: Any) -> Any:
+    return wrap(library.det(_square(a)))
+
+
+@implements(np.linalg.slogdet)
+def slogdet(a: Any) -> Any:
+    return _outputs(library.slogdet(_square(a)), type(np.linalg.slogdet(np.eye(1))))
+
+
+@implements(np.linalg.cholesky)
+def cholesky(a: Any, /, *, upper: bool = False) -> Any:
+    node = _square(a)
+    if upper:
+        raise Unsupported
+    return wrap(library.cholesky(node))
+
+
+@implements(np.linalg.solve)
+def solve(a: Any, b: Any) -> Any:
+    x, y = _square(a), node_of(b)
+    vector = y.ndim == 1
+    y = reshape(y, (*y.shape, 1)) if vector else y
+    if x.shape[-1] != y.shape[-2]:
+        raise ValueError(
+            "solve: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature (m,m),(m,n)->(m,n) "
+            f"(size {y.shape[-2]} is different from {x.shape[-1]})"
+        )
+    batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    out = library.solve(broadcast(x, (*batch, *x.shape[-2:])), broadcast(y, (*batch, *y.shape[-2:])))
+    return wrap(reshape(out, out.shape[:-1]) if vector else out)
+
+
+@implements(np.linalg.eigh)
+def eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803
+    if UPLO.upper() != "L":
+        raise Unsupported
+    return _outputs(library.eigh(_square(a)), type(np.linalg.eigh(np.eye(1))))
+
+
+@implements(np.linalg.eigvalsh)
+def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803
+    if UPLO.upper() != "L":
+        raise Unsupported
+    return wrap(library.eigvalsh(_square(a)))
+
+
+@implements(np.linalg.qr)
+def qr(a: Any, mode: str = "reduced") -> Any:
+    if mode != "reduced":
+        raise Unsupported
+    return _outputs(library.qr(node_of(a)), type(np.linalg.qr(np.eye(1))))
+
+
+@implements(np.linalg.svd)
+def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    node = node_of(a)
+    if hermitian or (compute_uv and full_matrices and node.shape[-1] != node.shape[-2]):
+        raise Unsupported
+    if not compute_uv:
+        return wrap(item(library.svd(node), 1))
+    return _outputs(library.svd(node), type(np.linalg.svd(np.eye(1))))
+
+
+@implements(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002
+    x = lifted(x)
+    if x.dtype.kind in "bui":
+        x = wrap(ew.cast(node_of(x), to=np.dtype(np.float64)))
+    flat = axis is None and (ord is None or (ord in ("f", "fro") and x.ndim == 2) or (ord == 2 and x.ndim == 1))
+    vector = axis is not None and np.ndim(axis) == 0 or (axis is None and x.ndim == 1)
+    size = OBJECTS[np.absolute](x)
+    if flat or (ord in (None, 2) and vector):
+        squares = x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x
+        return OBJECTS[np.sqrt](sum_(squares, axis=axis, keepdims=keepdims))
+    if not vector:
+        if axis is not None and ord in (None, "fro", "f"):
+            return OBJECTS[np.sqrt](sum_(size * size, axis=tuple(axis), keepdims=keepdims))
+        raise Unsupported
+    if ord == np.inf:
+        return max_(size, axis=axis, keepdims=keepdims)
+    if ord == -np.inf:
+        return OBJECTS[np.minimum].reduce(size, axis, keepdims=keepdims)
+    if ord == 0:
+        return sum_(wrap(ew.cast(node_of(x != 0), to=size.dtype)), axis=axis, keepdims=keepdims)
+    if ord == 1:
+        return sum_(size, axis=axis, keepdims=keepdims)
+    if not isinstance(ord, (int, float)):
+        raise Unsupported
+    return OBJECTS[np.power](sum_(size**ord, axis=axis, keepdims=keepdims), 1.0 / ord)
+
+
+@implements(np.linalg.matrix_power)
+def matrix_power(a: Any, n: int) -> Any:
+    x = wrap(_square(a))
+    if n <= 0:
+        raise Unsupported
+    result = None
+    while n:
+        if n & 1:
+            result = x if result is None else result @ x
+        n >>= 1
+        x = x @ x if n else x
+    return result

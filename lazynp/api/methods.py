@@ -1,0 +1,158 @@
+"""Methods of our array type: each is the function of that name, or a few lines where NumPy has no function for it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lazynp import array as arrays
+from lazynp.api import linear, selecting
+from lazynp.api.dispatch import HANDLERS, sync, unwrapped, wrapped
+from lazynp.array import ndarray, node_of, wrap
+from lazynp.ir.types import LAZY_DTYPES
+from lazynp.ops import elementwise as ew
+from lazynp.runtime.stats import record_fallback
+
+assert linear.dot is HANDLERS[np.dot]  # the families are registered before their methods are attached
+
+METHODS: dict[str, str] = {}
+"""Method name -> status, for the table."""
+
+
+def _attach(name: str, method: Callable[..., Any], status: str) -> None:
+    method.__name__ = name
+    method.__qualname__ = f"ndarray.{name}"
+    method.__doc__ = getattr(np.ndarray, name).__doc__ if hasattr(np.ndarray, name) else method.__doc__
+    setattr(ndarray, name, method)
+    METHODS[name] = status
+
+
+def _same_as(function: Any) -> Callable[..., Any]:
+    public = HANDLERS[function]
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return public(self, *args, **kwargs)
+
+    return method
+
+
+for _function in (
+    np.all, np.any, np.argmax, np.argmin, np.argsort, np.clip, np.cumprod, np.cumsum, np.diagonal, np.dot, np.max, np.mean, np.min, np.prod,
+    np.ravel, np.repeat, np.round, np.searchsorted, np.squeeze, np.std, np.sum, np.swapaxes, np.take, np.trace, np.var,
+):  # fmt: skip
+    _attach(_function.__name__.removeprefix("a") if _function in (np.max, np.min) else _function.__name__, _same_as(_function), "COMPOSED")
+
+
+def _eager(self: Any) -> bool:
+    return not arrays.goes_lazy(self)
+
+
+def _reshape(self: Any, *shape: Any, order: str = "C", copy: Any = None) -> Any:
+    target = shape[0] if len(shape) == 1 else shape
+    return HANDLERS[np.reshape](self, target, order=order)
+
+
+def _transpose(self: Any, *axes: Any) -> Any:
+    wanted = None if not axes or axes == (None,) else axes[0] if len(axes) == 1 and np.ndim(axes[0]) else axes
+    return HANDLERS[np.transpose](self, wanted)
+
+
+def _astype(self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True) -> Any:
+    target = np.dtype(dtype)
+    if not np.can_cast(self.dtype, target, casting):
+        np.empty(0, self.dtype).astype(target, casting=casting)  # NumPy's error
+    if target == self.dtype and not copy:
+        return self
+    if _eager(self) or target not in LAZY_DTYPES:
+        return wrapped(arrays.to_numpy(self).astype(target, order, casting))
+    return arrays.recorded(lambda: wrap(ew.cast(node_of(self), to=target)))
+
+
+def _copy(self: Any, order: str = "C") -> Any:
+    return arrays.copy_of(self)
+
+
+def _fill(self: Any, value: Any) -> None:
+    self[...] = value
+
+
+def _flatten(self: Any, order: str = "C") -> Any:
+    return _copied(HANDLERS[np.ravel](self, order))
+
+
+def _copied(x: Any) -> Any:
+    return arrays.copy_of(x) if type(x) is ndarray else x.copy()
+
+
+def _conjugate(self: Any) -> Any:
+    return arrays.hooks.ufunc(np.conjugate, "__call__", (self,), {})
+
+
+def _nonzero(self: Any) -> Any:
+    return sync(np.nonzero, self)
+
+
+def _sort(self: Any, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
+    if _eager(self) or order is not None:
+        arrays.exported(self).sort(axis, kind, order, **({} if stable is None else {"stable": stable}))
+    else:
+        self[...] = selecting.sort(self, axis, kind, stable=stable)
+
+
+def _item(self: Any, *args: Any) -> Any:
+    return arrays.to_numpy(self).item(*args)
+
+
+def _view(self: Any, *args: Any, **kwargs: Any) -> Any:
+    if not args and not kwargs:
+        return self[...]
+    return wrapped(arrays.exported(self).view(*args, **kwargs))
+
+
+def _resize(self: Any, *shape: Any, refcheck: bool = True) -> None:
+    target = tuple(shape[0]) if len(shape) == 1 and np.ndim(shape[0]) else shape
+    resized = np.resize(arrays.to_numpy(self), target)
+    kept = resized.reshape(-1)
+    kept[self.size :] = 0
+    fresh = arrays._eager(kept.reshape(target)) if self._storage is None else arrays.adopt(kept.reshape(target))
+    self._np, self._storage, self._path = fresh._np, fresh._storage, fresh._path
+    if fresh._storage is not None:
+        self._type = fresh._type
+
+
+def _setflags(self: Any, write: Any = None, align: Any = None, uic: Any = None) -> None:
+    if self._storage is None:
+        self._np.setflags(write, align, uic)
+    elif write is not None:
+        self._readonly = not write
+
+
+def _put(self: Any, indices: Any, values: Any, mode: str = "raise") -> None:
+    if mode == "raise" and not _eager(self):
+        arrays.reshaped(self, (self.size,))[np.asarray(unwrapped(indices)).ravel()] = np.resize(unwrapped(values), np.size(unwrapped(indices)))
+    else:
+        arrays.exported(self).put(unwrapped(indices), unwrapped(values), mode)
+
+
+def _through_numpy(name: str) -> Callable[..., Any]:
+    """A method that is Python's business: forces, calls NumPy's, wraps."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if arrays.is_lazy(self):
+            record_fallback(f"ndarray.{name}")
+        values = arrays.exported(self)
+        return wrapped(getattr(values, name)(*[unwrapped(a) for a in args], **{k: unwrapped(v) for k, v in kwargs.items()}))
+
+    return method
+
+
+_OWN: dict[str, tuple[Callable[..., Any], str]] = {
+    "reshape": (_reshape, "LAZY"), "transpose": (_transpose, "LAZY"), "astype": (_astype, "LAZY"), "copy": (_copy, "LAZY"), "fill": (_fill, "LAZY"),
+    "flatten": (_flatten, "LAZY"), "conj": (_conjugate, "LAZY"), "conjugate": (_conjugate, "LAZY"), "nonzero": (_nonzero, "SYNC"),
+    "sort": (_sort, "LAZY"), "item": (_item, "SYNC"), "view": (_view, "LAZY"), "resize": (_resize, "SYNC"), "setflags": (_setflags, "LAZY"),
+    "put": (_put, "LAZY"),
+}  # fmt: skip
+for _name, (_method, _status) in _OWN.items():
+    _attach(_name, _method, _status)
+for _name in ("argpartition", "byteswap", "choose", "compress", "dump", "dumps", "getfield", "partition", "setfield", "tobytes", "tofile", "tolist"):
+    _attach(_name, _through_numpy(_name), "SYNC")

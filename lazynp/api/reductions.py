@@ -1,0 +1,337 @@
+"""Sums, extrema, means and running values, as NumPy defines them: formulas over ufunc reductions."""
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+from lazynp import array as arrays
+from lazynp.api.dispatch import Unsupported, implements, unwrapped
+from lazynp.api.shaping import concatenate, diagonal, lifted, moveaxis, ravel
+from lazynp.api.ufuncs import OBJECTS, axes_of
+from lazynp.array import node_of, wrap
+from lazynp.ops import elementwise as ew
+from lazynp.ops import reduction as red
+from lazynp.ops.library import sort
+from lazynp.ops.movement import broadcast
+from lazynp.ops.movement import reshape as reshape_node
+
+_NONE: Any = np._NoValue
+
+
+def _reduction(ufunc: np.ufunc, *names: str) -> None:
+    """A function such as numpy.sum: the reduction of a ufunc, over all axes by default."""
+
+    def reduce(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, initial: Any = _NONE, where: Any = _NONE) -> Any:  # fmt: skip
+        keep = False if keepdims is _NONE else bool(keepdims)
+        return OBJECTS[ufunc].reduce(a, axis, dtype, out, keep, initial, True if where is _NONE else where)
+
+    def without_dtype(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NONE, initial: Any = _NONE, where: Any = _NONE) -> Any:
+        return reduce(a, axis, None, out, keepdims, initial, where)
+
+    def logical(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NONE, *, where: Any = _NONE) -> Any:
+        return reduce(a, axis, None, out, keepdims, _NONE, where)
+
+    kinds = {np.add: reduce, np.multiply: reduce, np.logical_and: logical, np.logical_or: logical}
+    globals()[names[0]] = implements(*[getattr(np, name) for name in names])(kinds.get(ufunc, without_dtype))
+
+
+_reduction(np.add, "sum")
+_reduction(np.multiply, "prod")
+_reduction(np.maximum, "max", "amax")
+_reduction(np.minimum, "min", "amin")
+_reduction(np.logical_and, "all")
+_reduction(np.logical_or, "any")
+
+sum: Any
+prod: Any
+max: Any
+min: Any
+all: Any
+any: Any
+
+
+def _count(x: Any, axes: tuple[int, ...], where: Any) -> Any:
+    if where is not True:
+        mask = wrap(broadcast(node_of(where), x.shape))
+        return sum(mask, axis=axes, keepdims=True)
+    count = 1
+    for a in axes:
+        count *= x.shape[a]
+    return count
+
+
+@implements(np.mean)
+def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, *, where: Any = _NONE) -> Any:
+    x = lifted(a)
+    axes = axes_of(axis, x.ndim)
+    keep = keepdims is not _NONE and bool(keepdims)
+    working = _mean_dtype(x.dtype) if dtype is None else np.dtype(dtype)
+    if where is not _NONE and where is not True:
+        total = OBJECTS[np.add].reduce(x, axes, working, None, True, where=where)
+        result = total / _count(x, axes, where)
+        result = result if keep else arrays.reshaped(result, tuple([n for k, n in enumerate(result.shape) if k not in axes]))
+    else:
+        result = OBJECTS[np.add].reduce(x, axes, working, None, keep) / _count(x, axes, True)
+    if x.dtype == np.float16 and dtype is None:
+        result = wrap(ew.cast(node_of(result), to=np.dtype(np.float16)))
+    return _into(result, out)
+
+
+def _mean_dtype(dtype: np.dtype) -> np.dtype:
+    """Integers are averaged as float64, float16 in float32."""
+    return np.dtype(np.float64) if dtype.kind in "bui" else np.dtype(np.float32) if dtype == np.float16 else dtype
+
+
+def _into(result: Any, out: Any) -> Any:
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
+@implements(np.var)
+def var(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = _NONE, *, where: Any = _NONE, mean: Any = _NONE, correction: Any = _NONE) -> Any:  # fmt: skip
+    """mean(abs(x - mean(x))**2), two passes."""
+    if where is not _NONE or mean is not _NONE:
+        raise Unsupported
+    x = lifted(a)
+    axes = axes_of(axis, x.ndim)
+    ddof = ddof if correction is _NONE else correction
+    working = _mean_dtype(x.dtype) if dtype is None else np.dtype(dtype)
+    node = ew.as_node(node_of(x), working)
+    count = _count(x, axes, True)
+    center = red.keep_axes(node, red.reduce_add(node, axes), axes) / count
+    off = node - center
+    squares = ew.real(off * ew.conjugate(off)) if off.dtype.kind == "c" else off * off
+    total = red.reduce_add(squares, axes) / float(np.maximum(count - ddof, 0))
+    if keepdims is not _NONE and keepdims:
+        total = red.keep_axes(node, total, axes)
+    if x.dtype == np.float16 and dtype is None:
+        total = ew.cast(total, to=np.dtype(np.float16))
+    return _into(wrap(total), out)
+
+
+@implements(np.std)
+def std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = _NONE, *, where: Any = _NONE, mean: Any = _NONE, correction: Any = _NONE) -> Any:  # fmt: skip
+    return _into(OBJECTS[np.sqrt](var(lifted(a), axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)), out)
+
+
+@implements(np.ptp)
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NONE) -> Any:
+    return _into(max(lifted(a), axis, keepdims=keepdims) - min(lifted(a), axis, keepdims=keepdims), out)
+
+
+@implements(np.average)
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = _NONE) -> Any:
+    x = lifted(a)
+    if weights is None:
+        if returned:
+            raise Unsupported
+        return mean(x, axis, keepdims=keepdims)
+    w = lifted(weights)
+    if returned or w.shape != x.shape and not (w.ndim == 1 and isinstance(axis, (int, np.integer)) and w.size == x.shape[axis]):
+        raise Unsupported
+    if w.shape != x.shape:
+        w = arrays.reshaped(w, tuple([n if k == axis % x.ndim else 1 for k, n in enumerate(x.shape)]))
+        scale = sum(w)
+    else:
+        scale = sum(w, axis=axis, keepdims=keepdims)
+    return sum(x * w, axis=axis, keepdims=keepdims) / scale
+
+
+def _arg(function: Any, op: Any) -> Any:
+    def lazy(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = _NONE) -> Any:
+        x = node_of(a)
+        kept = x
+        if axis is None:
+            x, axis = reshape_node(x, (int(np.prod(x.shape)),)), 0
+            result = op(x, 0)
+            axes = tuple(range(kept.ndim))
+        else:
+            axes = axes_of(axis, x.ndim)
+            result = op(x, axes[0])
+        if keepdims is not _NONE and keepdims:
+            result = red.keep_axes(kept, result, axes)
+        return _into(wrap(result), out)
+
+    return implements(function)(lazy)
+
+
+argmax = _arg(np.argmax, red.argmax)
+argmin = _arg(np.argmin, red.argmin)
+
+
+def _running(function: Any, ufunc: np.ufunc) -> Any:
+    def lazy(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+        x = lifted(a)
+        if axis is None:
+            x, axis = ravel(x), 0
+        return OBJECTS[ufunc].accumulate(x, axis, dtype, out)
+
+    return implements(function)(lazy)
+
+
+cumsum = _running(np.cumsum, np.add)
+cumprod = _running(np.cumprod, np.multiply)
+
+
+@implements(np.count_nonzero)
+def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    node = node_of(a)
+    hit = ew.cast(ew.not_equal(node, ew.as_node(0, node.dtype)), to=np.dtype(np.intp))
+    axes = axes_of(axis, node.ndim)
+    total = red.reduce_add(hit, axes)
+    if axis is None and not keepdims:
+        return int(arrays.to_numpy(wrap(total)))
+    return wrap(red.keep_axes(node, total, axes) if keepdims else total)
+
+
+# --- ignoring NaN ---------------------------------------------------------------------------------------------------------
+
+
+def _without_nan(a: Any, fill: float) -> tuple[Any, Any]:
+    node = node_of(a)
+    if node.dtype.kind not in "fc":
+        raise Unsupported
+    missing = ew.isnan(node)
+    return wrap(ew.where(missing, ew.as_node(fill, node.dtype), node)), wrap(ew.logical_not(missing))
+
+
+@implements(np.nansum)
+def nansum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, initial: Any = _NONE, where: Any = _NONE) -> Any:  # fmt: skip
+    return sum(_without_nan(a, 0.0)[0], axis, dtype, out, keepdims, initial, where)
+
+
+@implements(np.nanprod)
+def nanprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, initial: Any = _NONE, where: Any = _NONE) -> Any:  # fmt: skip
+    return prod(_without_nan(a, 1.0)[0], axis, dtype, out, keepdims, initial, where)
+
+
+@implements(np.nanmean)
+def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, *, where: Any = _NONE) -> Any:
+    if where is not _NONE or dtype is not None or lifted(a).dtype == np.float16:
+        raise Unsupported
+    values, present = _without_nan(a, 0.0)
+    result = sum(values, axis, keepdims=keepdims) / sum(present, axis, keepdims=keepdims)
+    return _into(wrap(ew.cast(node_of(result), to=values.dtype)), out)
+
+
+# --- differences ------------------------------------------------------------------------------------------------------------
+
+
+@implements(np.diff)
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = _NONE, append: Any = _NONE) -> Any:
+    x = lifted(a)
+    if n < 0:
+        raise ValueError("order must be non-negative but got " + repr(n))
+    if x.ndim == 0:
+        raise ValueError("diff requires input that is at least one dimensional")
+    axis = axes_of(axis, x.ndim)[0]
+    ends = [e for e in (prepend, append) if e is not _NONE]
+    if ends:
+        shape = tuple([1 if k == axis else m for k, m in enumerate(x.shape)])
+        wide = [e if np.ndim(unwrapped(e)) else wrap(broadcast(ew.as_node(node_of(e), x.dtype), shape)) for e in ends]
+        parts = ([wide[0]] if prepend is not _NONE else []) + [x] + ([wide[-1]] if append is not _NONE else [])
+        x = concatenate(parts, axis)
+    for _ in range(n):
+        later = x[(slice(None),) * axis + (slice(1, None),)]
+        earlier = x[(slice(None),) * axis + (slice(None, -1),)]
+        x = later != earlier if x.dtype == bool else later - earlier
+    return x
+
+
+@implements(np.trapezoid)
+def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
+    y = lifted(y)
+    axis = axes_of(axis, y.ndim)[0]
+    step: Any = dx
+    if x is not None:
+        step = diff(x, axis=axis if np.ndim(unwrapped(x)) == y.ndim else -1)
+        if step.ndim == 1:
+            step = _along(step, axis, y.ndim)
+    head, tail = (slice(None),) * axis + (slice(1, None),), (slice(None),) * axis + (slice(None, -1),)
+    return sum(step * (y[head] + y[tail]) / 2.0, axis=axis)
+
+
+def _along(v: Any, axis: int, rank: int) -> Any:
+    return arrays.reshaped(lifted(v), tuple([v.shape[0] if k == axis else 1 for k in range(rank)]))
+
+
+@implements(np.gradient)
+def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    f = lifted(f)
+    axes = axes_of(axis, f.ndim)
+    if edge_order != 1 or len(varargs) > 1 and len(varargs) != len(axes) or builtins.any(np.ndim(unwrapped(v)) for v in varargs):
+        raise Unsupported
+    spacing = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
+    if f.dtype.kind in "bui":
+        f = wrap(ew.cast(node_of(f), to=np.dtype(np.float64)))
+    out = []
+    for k, h in zip(axes, spacing, strict=True):
+        if f.shape[k] < 2:
+            raise ValueError("Shape of array too small to calculate a numerical gradient, at least (edge_order + 1) elements are required.")
+        g = moveaxis(f, k, 0)
+        inner = (g[2:] - g[:-2]) / (2.0 * h)
+        out.append(moveaxis(concatenate([(g[1:2] - g[0:1]) / h, inner, (g[-1:] - g[-2:-1]) / h], 0), 0, k))
+    return out[0] if len(out) == 1 else tuple(out)
+
+
+@implements(np.cov)
+def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: Any = None, fweights: Any = None, aweights: Any = None, *, dtype: Any = None) -> Any:  # fmt: skip
+    if fweights is not None or aweights is not None or dtype is not None:
+        raise Unsupported
+    x = _rows(m, rowvar)
+    if y is not None:
+        x = concatenate([x, _rows(y, rowvar)], 0)
+    ddof = (0 if bias else 1) if ddof is None else ddof
+    x = wrap(node_of(x) * 1.0) if x.dtype.kind not in "fc" else x
+    centered = x - mean(x, axis=1, keepdims=True)
+    return squeezed((centered @ OBJECTS[np.conjugate](centered.T)) / float(builtins.max(x.shape[1] - ddof, 0)))
+
+
+def squeezed(x: Any) -> Any:
+    return arrays.reshaped(x, tuple([n for n in x.shape if n != 1]))
+
+
+def _rows(m: Any, rowvar: bool) -> Any:
+    x = lifted(m)
+    x = arrays.reshaped(x, (1, x.size)) if x.ndim < 2 else x
+    return x if rowvar or x.shape[0] == 1 else x.T
+
+
+@implements(np.corrcoef)
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+    c = cov(lifted(x), y, rowvar, dtype=dtype)
+    if c.ndim == 0:
+        return c / c
+    d = OBJECTS[np.sqrt](diagonal(c).real)
+    return clip_unit(c / d[:, None] / d[None, :])
+
+
+def clip_unit(c: Any) -> Any:
+    """Rounding must not leave [-1, 1]."""
+    return OBJECTS[np.minimum](OBJECTS[np.maximum](c, -1), 1) if c.dtype.kind != "c" else c
+
+
+@implements(np.median)
+def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+    """The middle of the sorted values; NaN where there is one."""
+    x = lifted(a)
+    if x.dtype.kind not in "fiu" or x.dtype == np.float16 or (axis is not None and np.ndim(axis)) or x.size == 0:
+        raise Unsupported
+    node = node_of(x)
+    axes = axes_of(axis, x.ndim)
+    if axis is None:
+        node = reshape_node(node, (x.size,))
+        line = 0
+    else:
+        line = axes[0]
+    n = node.shape[line]
+    ordered = wrap(sort(node, line))
+    place = (slice(None),) * line
+    middle = (ordered[(*place, (n - 1) // 2)] + ordered[(*place, n // 2)]) / 2.0 if n % 2 == 0 else ordered[(*place, n // 2)] * 1.0
+    if x.dtype.kind == "f":
+        last = ordered[(*place, n - 1)]
+        middle = wrap(ew.where(ew.isnan(node_of(last)), node_of(last), ew.cast(node_of(middle), to=x.dtype)))
+    return _into(wrap(red.keep_axes(node_of(x), node_of(middle), axes)) if keepdims else middle, out)

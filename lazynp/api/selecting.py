@@ -1,0 +1,273 @@
+"""Choosing elements: where, take, sort, search, clip, and functions that write through indices."""
+
+import functools
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from lazynp import array as arrays
+from lazynp.api.dispatch import Unsupported, implements, unwrapped
+from lazynp.api.shaping import concatenate, lifted, ravel
+from lazynp.api.ufuncs import OBJECTS
+from lazynp.array import ndarray, node_of, operand, wrap
+from lazynp.ops import elementwise as ew
+from lazynp.ops import library
+from lazynp.ops.indexing import gather, iota
+from lazynp.ops.movement import broadcast, reshape
+
+
+def _into(result: Any, out: Any) -> Any:
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
+@implements(np.where)
+def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
+    if x is None or y is None:
+        raise Unsupported
+    return wrap(ew.where(node_of(condition), operand(x), operand(y)))
+
+
+@implements(np.clip)
+def clip(a: Any, a_min: Any = np._NoValue, a_max: Any = np._NoValue, out: Any = None, *, min: Any = np._NoValue, max: Any = np._NoValue, **options: Any) -> Any:  # noqa: A002  # fmt: skip
+    low = min if a_min is np._NoValue else a_min
+    high = max if a_max is np._NoValue else a_max
+    if options:
+        raise Unsupported
+    result = lifted(a)
+    if low is not None and low is not np._NoValue:
+        result = OBJECTS[np.maximum](result, low)
+    if high is not None and high is not np._NoValue:
+        result = OBJECTS[np.minimum](result, high)
+    return _into(result if result is not a else arrays.copy_of(result), out)
+
+
+@implements(np.round, np.around)
+def round(a: Any, decimals: int = 0, out: Any = None) -> Any:  # noqa: A001
+    x = lifted(a)
+    if x.dtype.kind == "c" or (decimals != 0 and x.dtype.kind != "f"):
+        raise Unsupported
+    if x.dtype.kind in "bui":
+        return _into(arrays.copy_of(x) if x.dtype.kind != "b" else wrap(ew.cast(node_of(x), to=np.dtype(np.float16))), out)
+    rint = OBJECTS[np.rint]
+    scale = float(10 ** abs(decimals))
+    result = rint(x) if decimals == 0 else rint(x * scale) / scale if decimals > 0 else rint(x / scale) * scale
+    return _into(result, out)
+
+
+@implements(np.select)
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    if len(condlist) != len(choicelist):
+        raise ValueError("list of cases must be same length as list of conditions")
+    if not len(condlist):
+        raise ValueError("select with an empty condition list is not possible")
+    dtype = np.result_type(*[c.dtype if isinstance(c, ndarray) else c for c in map(_array_or_scalar, choicelist)], _array_or_scalar(default))
+    result: Any = ew.as_node(operand(default), dtype)
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        result = ew.where(node_of(condition), ew.as_node(operand(choice), dtype), result)
+    return wrap(result)
+
+
+def _array_or_scalar(x: Any) -> Any:
+    return x if isinstance(x, (ndarray, int, float, complex)) else np.asarray(x)
+
+
+@implements(np.take)
+def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
+    if mode != "raise":
+        raise Unsupported
+    x = lifted(a)
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis = normalize_axis_index(axis, x.ndim)
+    index = indices if isinstance(indices, ndarray) else np.asarray(indices)
+    if index.ndim == 0:
+        return _into(x[(slice(None),) * axis + (index if arrays.is_pending(index) else int(index),)], out)
+    return _into(x[(slice(None),) * axis + (index,)], out)
+
+
+@implements(np.take_along_axis)
+def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
+    if axis is None:
+        arr, axis = ravel(arr), 0
+    x, index = node_of(arr), ew.as_node(node_of(indices), np.dtype(np.int64))
+    axis = normalize_axis_index(axis, x.ndim)
+    if x.ndim != index.ndim:
+        raise ValueError("`indices` and `arr` must have the same number of dimensions")
+    shape = tuple([n if k == axis else max(n, m) for k, (n, m) in enumerate(zip(index.shape, x.shape, strict=True))])
+    return wrap(gather(x, *_along(shape, index, axis), axes=tuple(range(x.ndim)), position=0))
+
+
+def _along(shape: tuple[int, ...], index: Any, axis: int) -> list[Any]:
+    """Index arrays for all axes: the given one along `axis`, positions along the others."""
+    nodes = []
+    for k, n in enumerate(shape):
+        line = index if k == axis else reshape(iota(n), tuple([n if j == k else 1 for j in range(len(shape))]))
+        nodes.append(broadcast(line, shape))
+    return nodes
+
+
+@implements(np.put_along_axis)
+def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
+    if axis is None or type(arr) is not ndarray:
+        raise Unsupported
+    index = ew.as_node(node_of(indices), np.dtype(np.int64))
+    axis = normalize_axis_index(axis, arr.ndim)
+    shape = tuple([n if k == axis else m for k, (n, m) in enumerate(zip(index.shape, arr.shape, strict=True))])
+    arrays._write_scattered(arr, tuple([wrap(n) for n in _along(shape, index, axis)]), values)
+
+
+@implements(np.sort)
+def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+    if order is not None:
+        raise Unsupported
+    x = lifted(a)
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis = normalize_axis_index(axis, x.ndim)
+    return wrap(library.sort(node_of(x), axis, "stable" if stable else kind))
+
+
+@implements(np.argsort)
+def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+    if order is not None:
+        raise Unsupported
+    x = lifted(a)
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis = normalize_axis_index(axis, x.ndim)
+    return wrap(library.argsort(node_of(x), axis, "stable" if stable else kind))
+
+
+@implements(np.searchsorted)
+def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    if sorter is not None:
+        raise Unsupported
+    x, y = node_of(a), node_of(v)
+    if x.ndim != 1:
+        raise ValueError("object too deep for desired array" if x.ndim > 1 else "object of too small depth for desired array")
+    dtype = np.result_type(x.dtype, y.dtype)
+    return wrap(library.searchsorted(ew.as_node(x, dtype), ew.as_node(y, dtype), side=side))
+
+
+@implements(np.copyto)
+def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+    if type(dst) is not ndarray:
+        raise Unsupported
+    source = arrays.operand(src)
+    if hasattr(source, "dtype") and not np.can_cast(source.dtype, dst.dtype, casting):
+        raise TypeError(f"Cannot cast array data from {source.dtype!r} to {dst.dtype!r} according to the rule '{casting}'")
+    if where is True:
+        dst[...] = src
+    else:
+        dst[...] = wrap(ew.where(broadcast(node_of(where), dst.shape), ew.as_node(source, dst.dtype), node_of(dst)))
+
+
+@implements(np.putmask)
+def putmask(a: Any, /, mask: Any, values: Any) -> None:
+    if type(a) is not ndarray or np.ndim(unwrapped(values)) and np.shape(unwrapped(values)) != a.shape:
+        raise Unsupported
+    a[...] = wrap(ew.where(node_of(mask), ew.as_node(operand(values), a.dtype), node_of(a)))
+
+
+@implements(np.real)
+def real(val: Any) -> Any:
+    return lifted(val).real
+
+
+@implements(np.imag)
+def imag(val: Any) -> Any:
+    return lifted(val).imag
+
+
+@implements(np.angle)
+def angle(z: Any, deg: bool = False) -> Any:
+    node = node_of(z)
+    node = node if node.dtype.kind in "fc" else ew.cast(node, to=np.dtype(np.float64))
+    result = ew.arctan2(ew.imag(node), ew.real(node))
+    return wrap(result * (180.0 / np.pi) if deg else result)
+
+
+@implements(np.nan_to_num)
+def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    node = node_of(x)
+    if node.dtype.kind == "c" or not copy:
+        raise Unsupported
+    if node.dtype.kind != "f":
+        return wrap(node)
+    info = np.finfo(node.dtype)
+    high, low = info.max if posinf is None else posinf, info.min if neginf is None else neginf
+    fixed = ew.where(ew.isnan(node), ew.as_node(nan, node.dtype), node)
+    fixed = ew.where(ew.equal(node, ew.as_node(np.inf, node.dtype)), ew.as_node(high, node.dtype), fixed)
+    return wrap(ew.where(ew.equal(node, ew.as_node(-np.inf, node.dtype)), ew.as_node(low, node.dtype), fixed))
+
+
+@implements(np.sinc)
+def sinc(x: Any) -> Any:
+    node = node_of(x) * 1.0
+    at_zero = ew.equal(node, 0)
+    y = ew.where(at_zero, 1.0, node * np.pi)
+    return wrap(ew.where(at_zero, 1.0, ew.sin(y) / y))
+
+
+@implements(np.isclose)
+def isclose(a: Any, b: Any, rtol: Any = 1.0e-5, atol: Any = 1.0e-8, equal_nan: bool = False) -> Any:
+    x, y = wrap(node_of(a)), wrap(node_of(b))
+    finite = OBJECTS[np.isfinite](y)
+    close = (abs(x - y) <= atol + rtol * abs(y)) & finite | (x == y)
+    return close | (OBJECTS[np.isnan](x) & OBJECTS[np.isnan](y)) if equal_nan else close
+
+
+@implements(np.allclose)
+def allclose(a: Any, b: Any, rtol: Any = 1.0e-5, atol: Any = 1.0e-8, equal_nan: bool = False) -> bool:
+    return bool(OBJECTS[np.logical_and].reduce(isclose(lifted(a), lifted(b), rtol, atol, equal_nan), axis=None))
+
+
+@implements(np.array_equal)
+def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> bool:
+    if equal_nan:
+        raise Unsupported
+    x, y = lifted(a1), lifted(a2)
+    return x.shape == y.shape and bool(OBJECTS[np.logical_and].reduce(x == y, axis=None))
+
+
+@implements(np.convolve)
+def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+    """Full, same or valid, as a sum of shifted copies; long kernels go through NumPy."""
+    x, y = lifted(a), lifted(v)
+    x, y = (y, x) if y.size > x.size else (x, y)
+    if x.ndim != 1 or y.ndim != 1 or y.size > 64 or y.size == 0 or mode not in ("full", "same", "valid"):
+        raise Unsupported
+    n, m = x.size, y.size
+    wide = concatenate([wrap(ew.filled((m - 1,), 0, x.dtype)), x, wrap(ew.filled((m - 1,), 0, x.dtype))], 0) if m > 1 else x
+    full = functools.reduce(lambda s, t: s + t, [wide[m - 1 - k : m - 1 - k + n + m - 1] * y[k : k + 1] for k in range(m)])
+    if mode == "full":
+        return full
+    if mode == "valid":
+        return full[m - 1 : n]
+    start = (m - 1) // 2
+    return full[start : start + n]
+
+
+@implements(np.interp)
+def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
+    """Piecewise linear between (xp, fp), constant outside."""
+    if period is not None:
+        raise Unsupported
+    at, known, values = node_of(x) * 1.0, node_of(xp) * 1.0, node_of(fp) * 1.0
+    if known.ndim != 1 or known.shape != values.shape or known.shape[0] < 2 or values.dtype.kind == "c" or at.ndim == 0:
+        raise Unsupported
+    n = known.shape[0]
+    place = library.searchsorted(known, at, side="right") - 1
+    place = ew.minimum(ew.maximum(place, 0), n - 2)
+    low, high, f0, f1 = (gather(s, p, axes=(0,), position=0) for s in (known, values) for p in (place, place + 1))
+    inside = (f1 - f0) / (high - low) * (at - low) + f0
+    first, last = wrap(values)[0:1], wrap(values)[n - 1 : n]
+    below = node_of(first) if left is None else ew.as_node(operand(left), values.dtype)
+    above = node_of(last) if right is None else ew.as_node(operand(right), values.dtype)
+    start, stop = node_of(wrap(known)[0:1]), node_of(wrap(known)[n - 1 : n])
+    result = ew.where(ew.less(at, start), below, ew.where(ew.greater(at, stop), above, inside))
+    return wrap(ew.where(ew.equal(at, stop), node_of(last), result))

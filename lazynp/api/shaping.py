@@ -1,0 +1,387 @@
+"""Rearranging: views where NumPy gives views, joins and repeats where it copies."""
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from lazynp import array as arrays
+from lazynp.api.dispatch import Unsupported, implements, unwrapped
+from lazynp.array import ndarray, node_of, reshaped, view_of, wrap
+from lazynp.ir.types import itemcount
+from lazynp.ops import elementwise as ew
+from lazynp.ops.indexing import gather
+from lazynp.ops.movement import broadcast as broadcast_node
+from lazynp.ops.movement import diagonal as diagonal_step
+from lazynp.ops.movement import join, permute
+from lazynp.ops.movement import pad as pad_node
+from lazynp.ops.movement import reshape as reshape_node
+
+
+def lifted(a: Any) -> Any:
+    """The operand as one of our arrays, sharing memory if it is one already."""
+    return a if type(a) is ndarray and a._storage is not None else wrap(node_of(a))
+
+
+def full_shape(shape: Any, size: int) -> tuple[int, ...]:
+    """A shape with its -1 resolved. Raises NumPy's ValueError."""
+    asked = tuple([int(n) for n in shape]) if isinstance(shape, (tuple, list)) else (int(shape),)
+    return np.broadcast_to(np.zeros(()), (size,)).reshape(asked).shape if size else np.empty(0).reshape(asked).shape
+
+
+@implements(np.reshape)
+def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None) -> Any:
+    a = lifted(a)
+    target = full_shape(newshape if shape is None else shape, a.size)
+    if order == "F":
+        out = reshaped(view_of(a, permute, axes=tuple(reversed(range(a.ndim)))), tuple(reversed(target)))
+        return view_of(out, permute, axes=tuple(reversed(range(len(target)))))
+    return arrays.copy_of(reshaped(a, target)) if copy else reshaped(a, target)
+
+
+@implements(np.ravel)
+def ravel(a: Any, order: str = "C") -> Any:
+    return reshape(a, (-1,), order="F" if order == "F" else "C")
+
+
+@implements(np.transpose, np.permute_dims)
+def transpose(a: Any, axes: Any = None) -> Any:
+    a = lifted(a)
+    if axes is None:
+        return view_of(a, permute, axes=tuple(reversed(range(a.ndim))))
+    if len(axes) != a.ndim:
+        raise ValueError("axes don't match array")
+    return view_of(a, permute, axes=normalize_axis_tuple(axes, a.ndim))
+
+
+@implements(np.swapaxes)
+def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+    a = lifted(a)
+    order = list(range(a.ndim))
+    one, two = normalize_axis_index(axis1, a.ndim), normalize_axis_index(axis2, a.ndim)
+    order[one], order[two] = order[two], order[one]
+    return view_of(a, permute, axes=tuple(order))
+
+
+@implements(np.moveaxis)
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    a = lifted(a)
+    probe = np.moveaxis(np.broadcast_to(np.zeros(()), (1,) * a.ndim), source, destination)  # NumPy's errors
+    source, destination = normalize_axis_tuple(source, a.ndim), normalize_axis_tuple(destination, probe.ndim)
+    order = [axis for axis in range(a.ndim) if axis not in source]
+    for target, axis in sorted(zip(destination, source, strict=True)):
+        order.insert(target, axis)
+    return view_of(a, permute, axes=tuple(order))
+
+
+@implements(np.rollaxis)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    axis = normalize_axis_index(axis, a.ndim)
+    start = start + a.ndim if start < 0 else start
+    return moveaxis(a, axis, start - 1 if axis < start else start)
+
+
+@implements(np.squeeze)
+def squeeze(a: Any, axis: Any = None) -> Any:
+    a = lifted(a)
+    return reshaped(a, np.squeeze(np.broadcast_to(np.zeros(()), a.shape), axis).shape)
+
+
+@implements(np.expand_dims)
+def expand_dims(a: Any, axis: Any) -> Any:
+    a = lifted(a)
+    return reshaped(a, np.expand_dims(np.broadcast_to(np.zeros(()), a.shape), axis).shape)
+
+
+@implements(np.atleast_1d)
+def atleast_1d(*arys: Any) -> Any:
+    return _at_least(arys, lambda s: s if s else (1,))
+
+
+@implements(np.atleast_2d)
+def atleast_2d(*arys: Any) -> Any:
+    return _at_least(arys, lambda s: s if len(s) > 1 else (1, *(s or (1,))))
+
+
+@implements(np.atleast_3d)
+def atleast_3d(*arys: Any) -> Any:
+    return _at_least(arys, lambda s: np.atleast_3d(np.broadcast_to(np.zeros(()), s)).shape)
+
+
+def _at_least(arys: tuple[Any, ...], shape: Any) -> Any:
+    out = [reshaped(a, shape(a.shape)) for a in map(lifted, arys)]
+    return out[0] if len(out) == 1 else tuple(out)
+
+
+@implements(np.broadcast_to)
+def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
+    array = lifted(array)
+    shape = np.broadcast_to(np.broadcast_to(np.zeros(()), array.shape), shape).shape
+    return view_of(array, broadcast_node, out_shape=shape)
+
+
+@implements(np.broadcast_arrays)
+def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
+    args = tuple(map(lifted, args))
+    shape = np.broadcast_shapes(*[a.shape for a in args])
+    return tuple([broadcast_to(a, shape) for a in args])
+
+
+@implements(np.flip)
+def flip(m: Any, axis: Any = None) -> Any:
+    m = lifted(m)
+    axes = range(m.ndim) if axis is None else normalize_axis_tuple(axis, m.ndim)
+    return m[tuple([slice(None, None, -1) if a in axes else slice(None) for a in range(m.ndim)])]
+
+
+@implements(np.flipud)
+def flipud(m: Any) -> Any:
+    return flip(m, 0)
+
+
+@implements(np.fliplr)
+def fliplr(m: Any) -> Any:
+    return flip(m, 1)
+
+
+@implements(np.rot90)
+def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+    m = lifted(m)
+    one, two = normalize_axis_tuple(axes, m.ndim)
+    turned = [m, swapaxes(flip(m, two), one, two), flip(m, (one, two)), flip(swapaxes(m, one, two), two)]
+    return turned[k % 4]
+
+
+@implements(np.diagonal)
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    a = lifted(a)
+    probe = np.diagonal(np.broadcast_to(np.zeros(()), a.shape), offset, axis1, axis2)  # NumPy's errors, and the length
+    one, two = normalize_axis_index(axis1, a.ndim), normalize_axis_index(axis2, a.ndim)
+    n = probe.shape[-1]
+    index = [slice(None)] * a.ndim
+    index[one] = slice(max(-offset, 0), max(-offset, 0) + n)
+    index[two] = slice(max(offset, 0), max(offset, 0) + n)
+    view = view_of(a[tuple(index)], diagonal_step, axis1=one, axis2=two)
+    view._readonly = True
+    return view
+
+
+@implements(np.diag)
+def diag(v: Any, k: int = 0) -> Any:
+    v = lifted(v)
+    if v.ndim == 2:
+        return arrays.copy_of(diagonal(v, k))
+    if v.ndim != 1:
+        raise ValueError("Input must be 1- or 2-d.")
+    n = v.size + abs(k)
+    out = wrap(ew.filled((n, n), 0, v.dtype))
+    flat = reshaped(out, (n * n,))
+    first = k if k >= 0 else -k * n
+    if v.size:
+        flat[first : first + (v.size - 1) * (n + 1) + 1 : n + 1] = v
+    return out
+
+
+@implements(np.trace)
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
+    return diagonal(a, offset, axis1, axis2).sum(axis=-1, dtype=dtype, out=out)
+
+
+# --- joining and splitting ----------------------------------------------------------------------------------------------
+
+
+def _joined(parts: list[Any], axis: int, dtype: Any = None) -> Any:
+    nodes = [node_of(p) for p in parts]
+    target = np.result_type(*[n.dtype for n in nodes]) if dtype is None else np.dtype(dtype)
+    return wrap(join(*[ew.as_node(n, target) for n in nodes], axis=axis))
+
+
+@implements(np.concatenate, np.concat)
+def concatenate(arrays_: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    parts = [a if isinstance(a, ndarray) else np.asarray(unwrapped(a)) for a in arrays_]
+    if axis is None:
+        parts, axis = [ravel(p) for p in parts], 0
+    small = [np.broadcast_to(np.zeros((), p.dtype), p.shape) for p in parts]
+    if any(p.ndim == 0 or p.ndim != parts[0].ndim for p in parts) or not parts or not -parts[0].ndim <= axis < parts[0].ndim:
+        np.concatenate(small, axis)  # NumPy's error
+    axis = normalize_axis_index(axis, parts[0].ndim)
+    for position, p in enumerate(parts):
+        for a, (n, m) in enumerate(zip(p.shape, parts[0].shape, strict=True)):
+            if a != axis and n != m:
+                raise ValueError(
+                    "all the input array dimensions except for the concatenation axis must match exactly, but along dimension "
+                    f"{a}, the array at index 0 has size {m} and the array at index {position} has size {n}"
+                )
+    joined = _joined(parts, axis, dtype)
+    if out is None:
+        return joined
+    out[...] = joined
+    return out
+
+
+@implements(np.stack)
+def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    parts = list(arrays)
+    if not parts:
+        raise ValueError("need at least one array to stack")
+    nodes = [node_of(p) for p in parts]
+    if any(n.shape != nodes[0].shape for n in nodes):
+        raise ValueError("all input arrays must have the same shape")
+    axis = normalize_axis_index(axis, nodes[0].ndim + 1)
+    shape = (*nodes[0].shape[:axis], 1, *nodes[0].shape[axis:])
+    return concatenate([reshaped(wrap(n), shape) for n in nodes], axis, out, dtype=dtype)
+
+
+@implements(np.vstack)
+def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    return concatenate([atleast_2d(p) for p in tup], 0, dtype=dtype)
+
+
+@implements(np.hstack)
+def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    parts = [atleast_1d(p) for p in tup]
+    return concatenate(parts, 0 if parts and parts[0].ndim == 1 else 1, dtype=dtype)
+
+
+@implements(np.dstack)
+def dstack(tup: Any) -> Any:
+    return concatenate([atleast_3d(p) for p in tup], 2)
+
+
+@implements(np.column_stack)
+def column_stack(tup: Any) -> Any:
+    parts = [lifted(p) for p in tup]
+    return concatenate([reshaped(p, (p.size, 1)) if p.ndim < 2 else p for p in parts], 1)
+
+
+@implements(np.append)
+def append(arr: Any, values: Any, axis: Any = None) -> Any:
+    return concatenate([ravel(arr), ravel(values)], 0) if axis is None else concatenate([arr, values], axis)
+
+
+@implements(np.array_split)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+    ary = lifted(ary)
+    n = ary.shape[axis]
+    pieces = np.array_split(np.arange(n), unwrapped(indices_or_sections))
+    edges, at = [], 0
+    for piece in pieces:
+        start = int(piece[0]) if piece.size else at
+        edges.append((start, start + piece.size))
+        at = start + piece.size
+    return [swapaxes(swapaxes(ary, axis, 0)[a:b], axis, 0) for a, b in edges]
+
+
+@implements(np.split)
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+    if isinstance(indices_or_sections, (int, np.integer)) and lifted(ary).shape[axis] % indices_or_sections:
+        raise ValueError("array split does not result in an equal division")
+    return array_split(ary, indices_or_sections, axis)
+
+
+@implements(np.hsplit)
+def hsplit(ary: Any, indices_or_sections: Any) -> Any:
+    return split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
+
+
+@implements(np.vsplit)
+def vsplit(ary: Any, indices_or_sections: Any) -> Any:
+    return split(ary, indices_or_sections, 0)
+
+
+# --- repeating, rolling, padding ------------------------------------------------------------------------------------------
+
+
+@implements(np.tile)
+def tile(A: Any, reps: Any) -> Any:  # noqa: N803
+    counts = (int(reps),) if np.ndim(reps) == 0 else tuple([int(r) for r in reps])
+    node = node_of(A)
+    rank = max(node.ndim, len(counts))
+    counts = (1,) * (rank - len(counts)) + counts
+    shape = (1,) * (rank - node.ndim) + node.shape
+    spread = [n for pair in zip((1,) * rank, shape, strict=True) for n in pair]
+    wide = [n for pair in zip(counts, shape, strict=True) for n in pair]
+    out = broadcast_node(reshape_node(node, tuple(spread)), tuple(wide))
+    return wrap(reshape_node(out, tuple([c * n for c, n in zip(counts, shape, strict=True)])))
+
+
+@implements(np.repeat)
+def repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
+    a = lifted(a)
+    if axis is None:
+        a, axis = ravel(a), 0
+    axis = normalize_axis_index(axis, a.ndim)
+    if np.ndim(repeats) == 0:
+        count = int(repeats)
+        node = node_of(a)
+        before, n, after = node.shape[:axis], node.shape[axis], node.shape[axis + 1 :]
+        wide = broadcast_node(reshape_node(node, (*before, n, 1, *after)), (*before, n, count, *after))
+        return wrap(reshape_node(wide, (*before, n * count, *after)))
+    positions = np.repeat(np.arange(a.shape[axis]), unwrapped(repeats))
+    return wrap(gather(node_of(a), node_of(positions), axes=(axis,), position=axis))
+
+
+@implements(np.roll)
+def roll(a: Any, shift: Any, axis: Any = None) -> Any:
+    a = lifted(a)
+    if axis is None:
+        return reshaped(roll(ravel(a), shift, 0), a.shape)
+    for s, k in zip(*np.broadcast_arrays(shift, axis), strict=True) if np.ndim(shift) or np.ndim(axis) else [(shift, axis)]:
+        k = normalize_axis_index(int(k), a.ndim)
+        n = a.shape[k]
+        cut = -int(s) % n if n else 0
+        if cut:
+            index: list[Any] = [slice(None)] * a.ndim
+            head, tail = list(index), list(index)
+            head[k], tail[k] = slice(cut, None), slice(None, cut)
+            a = concatenate([a[tuple(head)], a[tuple(tail)]], k)
+    return arrays.copy_of(a)
+
+
+@implements(np.pad)
+def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
+    node = node_of(array)
+    if isinstance(pad_width, dict) or mode not in ("constant", "edge", "wrap", "reflect"):
+        raise Unsupported
+    widths = np.broadcast_to(np.asarray(unwrapped(pad_width)), (node.ndim, 2)).astype(int)
+    shape = tuple([int(n + b + c) for n, (b, c) in zip(node.shape, widths, strict=True)])
+    if mode != "constant":
+        if options:
+            raise Unsupported
+        for axis, (n, (before, after)) in enumerate(zip(node.shape, widths, strict=True)):
+            positions = np.pad(np.arange(n), (int(before), int(after)), mode)
+            node = gather(node, node_of(positions), axes=(axis,), position=axis)
+        return wrap(node)
+    value = options.get("constant_values", 0)
+    if np.ndim(value) or options.keys() - {"constant_values"}:
+        raise Unsupported
+    starts = tuple([int(b) for b in widths[:, 0]])
+    if not isinstance(value, ndarray) and value == 0:
+        return wrap(pad_node(node, starts=starts, steps=(1,) * node.ndim, out_shape=shape))
+    out = full_of(shape, value, node.dtype)
+    out[tuple([slice(s, s + n) for s, n in zip(starts, node.shape, strict=True)])] = wrap(node)
+    return out
+
+
+def full_of(shape: tuple[int, ...], value: Any, dtype: np.dtype) -> Any:
+    return wrap(broadcast_node(ew.as_node(arrays.operand(value), dtype), shape))
+
+
+@implements(np.delete)
+def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
+    arr = lifted(arr)
+    if axis is None:
+        arr, axis = ravel(arr), 0
+    axis = normalize_axis_index(axis, arr.ndim)
+    positions = np.delete(np.arange(arr.shape[axis]), unwrapped(obj))
+    return wrap(gather(node_of(arr), node_of(positions), axes=(axis,), position=axis))
+
+
+@implements(np.resize)
+def resize(a: Any, new_shape: Any) -> Any:
+    a = ravel(a)
+    shape = (new_shape,) if isinstance(new_shape, (int, np.integer)) else tuple(new_shape)
+    if a.size == 0:
+        raise Unsupported
+    count = -(-itemcount(shape) // a.size)
+    return reshaped(tile(a, count)[: itemcount(shape)], shape)

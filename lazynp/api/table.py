@@ -1,0 +1,103 @@
+"""The status of every NumPy name. LAZY and COMPOSED follow from the registrations; what is left is said here, with a reason.
+
+LAZY: an op records it. COMPOSED: a formula over ops. SYNC: forces, calls NumPy, wraps; counted for the user's line.
+SAME: NumPy's own object (types, constants, errors, functions on dtypes). ABSENT: raises, with a reason.
+"""
+
+import types
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lazynp.api import creation, fourier, linear, methods, randomness, reductions, selecting, shaping  # noqa: F401  (they register)
+from lazynp.api.dispatch import HANDLERS, LAZY, synced
+from lazynp.api.ufuncs import OBJECTS
+from lazynp.array import ndarray
+from lazynp.ops.elementwise import UFUNCS
+
+
+class Row(NamedTuple):
+    """One public name: its module, status, why it is SYNC or ABSENT, and the object that lazynp offers."""
+
+    module: str
+    name: str
+    status: str
+    reason: str
+    value: Any
+
+
+_SAME_FUNCTIONS = frozenset(
+    "array2string array_repr array_str base_repr binary_repr broadcast_shapes can_cast common_type dtype errstate finfo format_float_positional "
+    "format_float_scientific format_parser frombuffer geterr geterrcall get_include get_printoptions getbufsize iinfo info "
+    "is_busday isdtype issubdtype issubsctype iterable may_share_memory memmap min_scalar_type mintypecode ndenumerate ndindex ndim nditer "
+    "nested_iters printoptions promote_types result_type set_printoptions setbufsize seterr seterrcall shape shares_memory show_config "
+    "show_runtime size test typename vectorize einsum_path busdaycalendar iscomplexobj isrealobj isscalar isfortran".split()
+)
+"""Functions about dtypes, printing and settings, or that look at shapes only: NumPy's own, given our arrays."""
+
+_REASONS = {
+    "numpy": "no op yet: data-dependent result size, non-numeric data, input or output, or rarely used on large arrays",
+    "numpy.linalg": "no op yet: a LAPACK routine whose result type depends on the data, or rarely used on large arrays",
+    "numpy.fft": "no op yet: a variant of the transforms",
+    "numpy.random": "draws happen at once, in NumPy's own stream",
+}
+
+MODULES = {"numpy": np, "numpy.linalg": np.linalg, "numpy.fft": np.fft, "numpy.random": np.random}
+
+
+def names_of(module: types.ModuleType) -> list[str]:
+    """The public names of a NumPy module in this version."""
+    listed = getattr(module, "__all__", None) or [n for n in dir(module) if not n.startswith("_")]
+    return sorted({n for n in listed if hasattr(module, n)})
+
+
+def value_of(module: str, name: str) -> tuple[str, Any]:
+    """The status and lazynp's object of a NumPy name. Raises AttributeError for a name that NumPy does not have."""
+    original = getattr(MODULES[module], name)
+    if module == "numpy.random":
+        value = randomness.module_function(name)
+        return ("SAME" if value is original else "SYNC"), value
+    if original is np.ndarray:
+        return "LAZY", ndarray
+    if isinstance(original, np.ufunc):
+        known = original in UFUNCS or original.signature is not None and name in ("matmul", "vecdot", "matvec", "vecmat")
+        return ("LAZY" if known else "SYNC"), OBJECTS[original]
+    if not callable(original) or isinstance(original, type) or name in _SAME_FUNCTIONS:
+        return "SAME", original
+    if original in LAZY:
+        return "COMPOSED", HANDLERS[original]
+    return "SYNC", synced(original)
+
+
+def rows() -> list[Row]:
+    """The table, for the NumPy that is installed."""
+    table = []
+    for module, namespace in MODULES.items():
+        for name in names_of(namespace):
+            status, value = value_of(module, name)
+            table.append(Row(module, name, status, _REASONS[module] if status == "SYNC" else "", value))
+    for name in sorted(n for n in dir(np.ndarray) if not n.startswith("_")):
+        status = methods.METHODS.get(name, "LAZY" if hasattr(ndarray, name) else "ABSENT")
+        reason = {"SYNC": "the answer is Python's business", "ABSENT": "not an attribute of lazynp's arrays"}.get(status, "")
+        table.append(Row("numpy.ndarray", name, status, reason, getattr(ndarray, name, None)))
+    return table
+
+
+def coverage_counts() -> dict[str, dict[str, int]]:
+    """{module: {status: count}}."""
+    counts: dict[str, dict[str, int]] = {}
+    for row in rows():
+        module = counts.setdefault(row.module, {})
+        module[row.status] = module.get(row.status, 0) + 1
+    return counts
+
+
+def coverage_report() -> str:
+    """The table as text: counts per module and status, then every name."""
+    order = ("LAZY", "COMPOSED", "SYNC", "SAME", "ABSENT")
+    lines = [f"{'module':<16}" + "".join([f"{s:>10}" for s in order])]
+    for module, counts in coverage_counts().items():
+        lines.append(f"{module:<16}" + "".join([f"{counts.get(s, 0):>10}" for s in order]))
+    lines.append("")
+    lines += [f"{r.module + '.' + r.name:<44}{r.status:<10}{r.reason}".rstrip() for r in rows()]
+    return "\n".join(lines)

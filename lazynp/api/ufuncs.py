@@ -1,0 +1,315 @@
+"""Our ufunc objects: NumPy's, with a lazy road. Methods and keywords as NumPy's; what has no op goes through NumPy."""
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from lazynp import array as arrays
+from lazynp.api.dispatch import UfuncBase, Unsupported, any_lazy, sync, through_numpy, unwrapped
+from lazynp.array import NotLazy, assign, ndarray, node_of, operand, wrap
+from lazynp.config import settings
+from lazynp.ir.node import Node
+from lazynp.ops import elementwise as ew
+from lazynp.ops import reduction as red
+from lazynp.ops.contraction import matmul
+from lazynp.ops.movement import broadcast, broadcast_shape, permute, reshape
+from lazynp.runtime.storage import tracing, tracing_count
+
+_SCALARS = frozenset({int, float, complex, bool, np.float64, np.int64, np.float32, np.bool_, np.complex128})
+
+
+class ufunc(UfuncBase):  # noqa: N801  (NumPy's name)
+    """A NumPy ufunc whose operations on lazy arrays are recorded. `numpy` is the ufunc itself."""
+
+    def __init__(self, numpy: np.ufunc) -> None:
+        self.numpy = numpy
+        self.__name__ = numpy.__name__
+        self.__doc__ = numpy.__doc__
+        self._small = numpy.signature is None and numpy.nout == 1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.numpy, name)
+
+    def __repr__(self) -> str:
+        return f"<ufunc '{self.__name__}'>"
+
+    def __reduce__(self) -> Any:
+        return _named, (self.__name__,)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        if not options and self._small and not tracing_count.depth:
+            plain = []
+            for a in args:
+                kind = type(a)
+                if kind is ndarray and a._storage is None and a._np.size < settings.lazy_threshold:
+                    plain.append(a._np)
+                elif kind in _SCALARS:
+                    plain.append(a)
+                else:
+                    break
+            else:
+                if len(plain) < 2 or not arrays._grows(args[0], args[1]):
+                    return arrays.from_numpy(self.numpy(*plain))
+        return call_ufunc(self.numpy, args, options)
+
+    def reduce(self, array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False, initial: Any = np._NoValue, where: Any = True) -> Any:  # fmt: skip
+        """numpy.ufunc.reduce."""
+        options = {"axis": axis, "dtype": dtype, "keepdims": keepdims}
+        if out is not None:
+            options["out"] = out
+        if initial is not np._NoValue:
+            options["initial"] = initial
+        if where is not True:
+            options["where"] = where
+        return _method(self.numpy, "reduce", (array,), options, reduce)
+
+    def accumulate(self, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+        """numpy.ufunc.accumulate."""
+        options = {"axis": axis, "dtype": dtype}
+        if out is not None:
+            options["out"] = out
+        return _method(self.numpy, "accumulate", (array,), options, accumulate)
+
+    def outer(self, a: Any, b: Any, /, **options: Any) -> Any:
+        """numpy.ufunc.outer."""
+        if options or not arrays.goes_lazy(a, b) and not _grows_outer(a, b):
+            return through_numpy(self.numpy.outer, (a, b), options)
+        left, right = _as_array(a), _as_array(b)
+        return self(arrays.reshaped(left, left.shape + (1,) * right.ndim), right)
+
+    def at(self, a: Any, indices: Any, b: Any = None, /) -> None:
+        """numpy.ufunc.at: repeated indices accumulate."""
+        rest = () if b is None else (b,)
+        if type(a) is ndarray and b is not None and self.nin == 2 and arrays.goes_lazy(a, b) and self.numpy in ew.UFUNCS:
+            arrays.recorded(arrays._write_scattered, a, indices, b, ew.UFUNCS[self.numpy][0])
+        else:
+            through_numpy(self.numpy.at, (a, indices, *rest), {})
+
+    def reduceat(self, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+        """numpy.ufunc.reduceat, through NumPy."""
+        return sync(self.numpy.reduceat, array, indices, axis, dtype, *([] if out is None else [out]))
+
+
+def _named(name: str) -> ufunc:
+    return OBJECTS[getattr(np, name)]
+
+
+def _grows_outer(a: Any, b: Any) -> bool:
+    return np.size(unwrapped(a)) * np.size(unwrapped(b)) >= settings.lazy_threshold
+
+
+def _as_array(x: Any) -> Any:
+    return x if type(x) is ndarray else arrays._eager(np.asarray(x)) if not tracing() else wrap(node_of(x))
+
+
+def _outputs(options: dict[str, Any]) -> tuple[Any, ...]:
+    out = options.get("out")
+    return out if type(out) is tuple else (out,)
+
+
+def call_ufunc(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """function(*args, **options) with at least one operand that may be lazy."""
+    if len(args) > function.nin:  # positional outputs
+        options = {**options, "out": args[function.nin :]}
+        args = args[: function.nin]
+    targets = [o for o in _outputs(options) if o is not None]
+    if (tracing_count.depth and tracing()) or any_lazy((*args, *targets), {"where": options.get("where", True)}) or _broadcasts_large(args):
+        try:
+            return arrays.recorded(_record, function, args, options)
+        except (NotLazy, Unsupported, KeyError, OverflowError):
+            return _with_outputs(sync, function, args, options)
+    return _with_outputs(lambda f, *a, **k: through_numpy(f, a, k), function, args, options)
+
+
+def _with_outputs(run: Any, function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Through NumPy; what comes back for a given `out` is that very object."""
+    result = run(function, *args, **options)
+    out = options.get("out")
+    if out is None:
+        return result
+    if type(out) is tuple:
+        return out[0] if len(out) == 1 else tuple([r if o is None else o for o, r in zip(out, result, strict=True)])
+    return out
+
+
+def _broadcasts_large(args: tuple[Any, ...]) -> bool:
+    return len(args) == 2 and arrays._grows(args[0], args[1])
+
+
+def _record(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    unknown = options.keys() - {"out", "where", "dtype", "casting", "order", "subok", "axis", "axes", "keepdims"}
+    if unknown or (function.signature is not None and options.keys() - {"out", "casting", "order", "subok"}):
+        raise Unsupported
+    results = _compute(function, args, options)
+    mask = options.get("where", True)
+    outs = options.get("out")
+    outs = outs if type(outs) is tuple else (outs,) * len(results) if outs is None else (outs,)
+    finished = [_deliver(function, node, out, mask, options.get("casting", "same_kind"), args) for node, out in zip(results, outs, strict=True)]
+    return finished[0] if len(finished) == 1 else tuple(finished)
+
+
+def _compute(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) -> list[Node]:
+    if function is np.matmul or function is np.vecdot or function in _GUFUNCS:
+        return [_GUFUNCS[function](*_promoted([operand(a) for a in args]))]
+    operands = [operand(a) for a in args]
+    dtype = options.get("dtype")
+    if dtype is not None:
+        types = [ew.operand_type(x) for x in operands]
+        signature = (*[None] * function.nin, *[np.dtype(dtype)] * function.nout)
+        loop = function.resolve_dtypes((*types, *[None] * function.nout), signature=signature, casting=options.get("casting", "same_kind"))
+        operands = [ew.as_node(x, d) for x, d in zip(operands, loop, strict=False)]
+    return [op(*operands) for op in ew.UFUNCS[function]]
+
+
+def _promoted(operands: list[Any]) -> list[Node]:
+    dtype = ew.loop_dtypes(np.multiply, tuple([ew.operand_type(x) for x in operands]))[0]
+    return [ew.as_node(x, dtype) for x in operands]
+
+
+def _vecdot(x: Node, y: Node) -> Node:
+    product = (ew.conjugate(x) if x.dtype.kind == "c" else x) * y
+    return red.reduce_add(product, (product.ndim - 1,))
+
+
+def _matvec(a: Node, x: Node) -> Node:
+    product = matmul(a, reshape(x, (*x.shape, 1)))
+    return reshape(product, product.shape[:-1])
+
+
+def _vecmat(x: Node, a: Node) -> Node:
+    x = ew.conjugate(x) if x.dtype.kind == "c" else x
+    product = matmul(reshape(x, (*x.shape[:-1], 1, x.shape[-1])), a)
+    return reshape(product, (*product.shape[:-2], product.shape[-1]))
+
+
+_GUFUNCS: dict[Any, Any] = {
+    getattr(np, name): function
+    for name, function in {"matmul": matmul, "vecdot": _vecdot, "matvec": _matvec, "vecmat": _vecmat}.items()
+    if hasattr(np, name)
+}
+
+
+def _deliver(function: np.ufunc, node: Node, out: Any, mask: Any, casting: str, args: tuple[Any, ...]) -> Any:
+    """The result: a new array, or written into `out` where the mask allows."""
+    if out is None:
+        return wrap(node)
+    if not isinstance(out, ndarray):
+        raise TypeError("return arrays must be of ArrayType")
+    if not np.can_cast(node.dtype, out.dtype, casting):
+        function(*[np.empty((1,) * np.ndim(unwrapped(a)), ew.operand_type(operand(a))) if isinstance(operand(a), Node) else a for a in args],
+                 out=np.empty((1,) * out.ndim, out.dtype), casting=casting)  # fmt: skip  # NumPy's own UFuncTypeError
+    shape = node.shape if mask is True else broadcast_shape(node.shape, node_of(mask).shape)
+    if broadcast_shape(shape, out.shape) != out.shape:
+        raise ValueError(
+            f"non-broadcastable output operand with shape {_text(out.shape)} doesn't match the broadcast shape {_text(shape)}"
+        )
+    value = broadcast(ew.as_node(node, out.dtype), out.shape)
+    if mask is not True:
+        value = ew.where(broadcast(node_of(mask), out.shape), value, node_of(out))
+    if type(out) is ndarray:
+        assign(out, value)
+    else:
+        out[...] = arrays.to_numpy(wrap(value))
+    return out
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return str(tuple(shape)).replace(" ", "")
+
+
+def _method(function: np.ufunc, name: str, args: tuple[Any, ...], options: dict[str, Any], lazy: Any) -> Any:
+    numpy = getattr(function, name)
+    if (tracing_count.depth and tracing()) or any_lazy(args, options):
+        try:
+            result = arrays.recorded(lazy, function, *args, **{k: v for k, v in options.items() if k != "out"})
+            out = options.get("out")
+            if out is None:
+                return result
+            out = out[0] if type(out) is tuple else out
+            return arrays.recorded(_deliver, function, node_of(result), out, True, "same_kind", args)
+        except (NotLazy, Unsupported):
+            return _with_outputs(sync, numpy, args, options)
+    return _with_outputs(lambda f, *a, **k: through_numpy(f, a, k), numpy, args, options)
+
+
+# --- reduce and accumulate ------------------------------------------------------------------------------------------------
+
+
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes a reduction runs over, as NumPy reads `axis`. Raises AxisError."""
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(sorted(normalize_axis_tuple(axis, ndim)))
+
+
+def fold_dtype(function: np.ufunc, dtype: Any, source: np.dtype) -> np.dtype:
+    """The dtype a reduction computes in: small integers and bool are summed and multiplied as int64 or uint64."""
+    if dtype is not None:
+        return np.dtype(dtype)
+    if function in (np.add, np.multiply) and source.kind in "bui" and source.itemsize < 8:
+        return np.dtype(np.uint64 if source.kind == "u" else np.int64)
+    return source
+
+
+def reduce(function: np.ufunc, array: Any, axis: Any = 0, dtype: Any = None, keepdims: bool = False, initial: Any = np._NoValue, where: Any = True) -> Any:  # fmt: skip
+    """The lazy reduction."""
+    op = red.REDUCTIONS.get(function)
+    x = node_of(array)
+    if op is None or (function.identity is None and axis is not None and not np.isscalar(axis) and len(axis) != 1 and x.ndim > 1 and function in (np.logaddexp,)):
+        raise Unsupported
+    scalar = op.scalar
+    assert scalar is not None
+    axes = axes_of(axis, x.ndim)
+    if function.identity is None and function in (np.logaddexp, np.logaddexp2, np.hypot) and len(axes) > 1:
+        raise Unsupported
+    x = ew.as_node(x, fold_dtype(function, dtype, x.dtype)) if not scalar.name.startswith("logical") else x
+    if where is not True:
+        fill = initial if initial is not np._NoValue and initial is not None else function.identity
+        if fill is None:
+            raise ValueError(f"reduction operation '{function.__name__}' does not have an identity, so to use a where mask one has to specify 'initial'")
+        x = ew.where(broadcast(node_of(where), x.shape), x, ew.as_node(fill, x.dtype) if not isinstance(fill, Node) else fill)
+    if initial is not np._NoValue and initial is not None and any(n == 0 for n in (x.shape[a] for a in axes)):
+        out = ew.filled(tuple([n for a, n in enumerate(x.shape) if a not in axes]), initial, x.dtype)
+    else:
+        out = op(x, axes)
+        if initial is not np._NoValue and initial is not None:
+            out = scalar(out, ew.as_node(initial, x.dtype))
+    return wrap(red.keep_axes(x, out, axes) if keepdims else out)
+
+
+def accumulate(function: np.ufunc, array: Any, axis: int = 0, dtype: Any = None) -> Any:
+    """The lazy accumulation."""
+    op = red.ACCUMULATIONS.get(function)
+    if op is None:
+        raise Unsupported
+    x = node_of(array)
+    if x.ndim == 0:
+        raise TypeError("cannot accumulate on a scalar")
+    axis = normalize_axis_index(axis, x.ndim)
+    return wrap(op(ew.as_node(x, fold_dtype(function, dtype, x.dtype)), axis))
+
+
+# --- the protocol ---------------------------------------------------------------------------------------------------------
+
+OBJECTS: dict[np.ufunc, ufunc] = {
+    value: ufunc(value) for value in (getattr(np, name) for name in dir(np)) if isinstance(value, np.ufunc)
+}
+"""NumPy ufunc -> ours."""
+
+
+def array_ufunc(function: np.ufunc, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """`__array_ufunc__`: a ufunc was called with one of our arrays. A type with its own `__array_ufunc__` among the others decides."""
+    for x in (*inputs, *_outputs(options)):
+        override = getattr(type(x), "__array_ufunc__", None)
+        if type(x) is not ndarray and override is not np.ndarray.__array_ufunc__ and hasattr(type(x), "__array_ufunc__") and not isinstance(x, np.generic):
+            return NotImplemented
+    ours = OBJECTS.get(function)
+    if ours is None:  # a ufunc that is not NumPy's, scipy.special for one
+        return _with_outputs(sync, getattr(function, method), inputs, options)
+    return call_ufunc(function, inputs, options) if method == "__call__" else getattr(ours, method)(*inputs, **options)
+
+
+arrays.hooks.ufunc = array_ufunc
+
+__all__ = ["OBJECTS", "accumulate", "axes_of", "fold_dtype", "permute", "reduce", "ufunc"]

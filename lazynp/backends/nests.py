@@ -1,0 +1,584 @@
+"""Loop nests: every step of a plan becomes nests of loops over scalar nodes; neighbours with the same loops become one nest."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lazynp.backends import polynomial
+from lazynp.backends.lower import Axis, Box, Buffer, Lowering, Memory, Split, as_bool, follow_index, linear, load, loops, position
+from lazynp.backends.partition import Plan, Step, strip
+from lazynp.backends.polynomial import Atom, Poly, product
+from lazynp.ir.node import Node, transform
+from lazynp.ir.op import Op
+from lazynp.ops import elementwise as ew
+from lazynp.ops import movement, reduction
+
+_CUTS = 6
+"""How often the range of one step may be cut into regions before conditions are tested inside the loops."""
+
+
+class Store(NamedTuple):
+    """memory[address] = value, at every point of the nest."""
+
+    buffer: Buffer
+    address: Poly
+    value: Node
+
+
+class Fold(NamedTuple):
+    """memory[address] = the fold of value over the variables that are reduced. position: the index that argmax and argmin return."""
+
+    buffer: Buffer
+    address: Poly
+    op: Op
+    value: Node
+    position: Poly | None = None
+
+
+@dataclass
+class Nest:
+    """kind: "loops" (stores, and folds over `reduced`), "scan", "scatter" or "gemm"."""
+
+    kind: str
+    axes: tuple[Axis, ...]
+    stores: list[Store] = field(default_factory=list)
+    folds: list[Fold] = field(default_factory=list)
+    reduced: frozenset[Atom] = frozenset()
+    op: Op | None = None
+    """scan: what accumulates along `reduced`; scatter: how a new value is combined with the old one (None: it replaces it)."""
+    gemm: Gemm | None = None
+
+    def roots(self) -> list[Node]:
+        """The scalar nodes that the nest computes: values, and what its addresses are made of."""
+        values = [s.value for s in self.stores] + [f.value for f in self.folds]
+        return values + [n for s in self.stores for n in values_in(s.address)]
+
+
+class Gemm(NamedTuple):
+    """out (batch, m, n) = op(x) (m, k) op(y) (k, n)."""
+
+    x: Buffer
+    y: Buffer
+    out: Buffer
+    turned: tuple[bool, bool]
+    batch: Poly
+    sizes: tuple[Poly, Poly, Poly]
+    dtype: np.dtype
+
+
+def nests_of(plan: Plan, step: Step) -> list[Nest]:
+    """The loops of one step."""
+    if step.kind == "gemm":
+        return _gemm(plan, step)
+    return _MAKERS[step.kind](plan, step)
+
+
+def _boxes(plan: Plan, step: Step, axes: tuple[Axis, ...], cuts: int, build: Callable[[Lowering], Nest]) -> list[Nest]:
+    """build(lowering) for the whole range, or for the regions into which conditions cut it."""
+    places = ChainMap(step.redirect, plan.places) if step.redirect else plan.places
+    found: list[Nest] = []
+    waiting = [Box(axes, (), cuts)]
+    while waiting:
+        box = waiting.pop()
+        try:
+            found.append(build(Lowering(places, plan.sizes, box)))
+        except Split as split:
+            low, high = box.cut(split)
+            waiting += [high, low]
+    return found
+
+
+def _shape(plan: Plan, node: Node) -> tuple[Poly, ...]:
+    return tuple([plan.sizes(n) for n in node.shape])
+
+
+def _map(plan: Plan, step: Step) -> list[Nest]:
+    """One store per element of the node."""
+    if step.node.op is movement.join and step.kind == "map":
+        return _join(plan, step)
+    axes, index = loops(_shape(plan, step.node))
+    address = linear(index, _shape(plan, step.node))
+
+    def build(lowering: Lowering) -> Nest:
+        value = lowering.compute(step.node, index) if step.kind == "map" else lowering.at(step.node, index)
+        return Nest("loops", lowering.box.axes, [Store(step.target, address, value)])
+
+    return _safely(plan, step, axes, index, _boxes(plan, step, axes, _CUTS, build))
+
+
+def _join(plan: Plan, step: Step) -> list[Nest]:
+    """A nest per part, each into its region."""
+    node, found, offset = step.node, [], polynomial.ZERO
+    whole = _shape(plan, node)
+    for part in node.args:
+        axes, index = loops(_shape(plan, part))
+        placed = (*index[: node.axis], index[node.axis] + offset, *index[node.axis + 1 :])
+        address = linear(placed, whole)
+
+        def build(lowering: Lowering, part: Node = part, index: Any = index, address: Poly = address) -> Nest:
+            return Nest("loops", lowering.box.axes, [Store(step.target, address, lowering.at(part, index))])
+
+        found += _boxes(plan, step, axes, _CUTS, build)
+        offset = offset + plan.sizes(part.shape[node.axis])
+    return found if not _reads_memory(found, step.target.memory) else _through_temporary(plan, step, found)
+
+
+def _update(plan: Plan, step: Step) -> list[Nest]:
+    """Stores into the region only."""
+    node = step.node
+    new = node.args[1]
+    axes, index = loops(_shape(plan, new))
+
+    def build(lowering: Lowering) -> Nest:
+        place = follow_index(node.path, node.shape, index, lowering)
+        address = linear(place, _shape(plan, node))
+        return Nest("loops", lowering.box.axes, [Store(step.target, address, lowering.at(new, index))])
+
+    return _safely(plan, step, axes, index, _boxes(plan, step, axes, _CUTS, build))
+
+
+def _safely(plan: Plan, step: Step, axes: tuple[Axis, ...], index: Any, nests: list[Nest]) -> list[Nest]:
+    """The nests; with a detour through a temporary if they read, at another index, what they overwrite."""
+    memory = step.target.memory
+    if not any(_reads_elsewhere(nest, memory) for nest in nests):
+        return nests
+    return _detour(plan, step, axes, index, nests)
+
+
+def _detour(plan: Plan, step: Step, axes: tuple[Axis, ...], index: Any, nests: list[Nest]) -> list[Nest]:
+    """All new values first into a temporary of the region's size, then from there to their places."""
+    shape = tuple([a.size for a in axes])
+    values = plan.buffer(step.node, Memory("temp", product(shape), step.node.dtype))
+    number = linear(tuple([Poly({(a.variable,): 1}) for a in axes]), shape)
+    before = [Nest("loops", n.axes, [Store(values, number, s.value) for s in n.stores]) for n in nests]
+    back = load.make((), buffer=values, address=number, guards=(), to=step.node.dtype)
+    after = Nest("loops", axes, [nests[0].stores[0]._replace(value=back)])
+    return [*before, after]
+
+
+def _through_temporary(plan: Plan, step: Step, nests: list[Nest]) -> list[Nest]:
+    """The whole result into a temporary, then a copy: for steps that read the memory they write."""
+    target = step.target
+    values = plan.buffer(step.node)
+    before = []
+    for nest in nests:
+        stores = [s._replace(buffer=values) for s in nest.stores]
+        folds = [f._replace(buffer=values) for f in nest.folds]
+        gemm = nest.gemm and nest.gemm._replace(out=values)
+        before.append(Nest(nest.kind, nest.axes, stores, folds, nest.reduced, nest.op, gemm))
+    axes, index = loops(_shape(plan, step.node))
+    number = linear(index, _shape(plan, step.node))
+    back = load.make((), buffer=values, address=number, guards=(), to=step.node.dtype)
+    return [*before, Nest("loops", axes, [Store(target, number, back)])]
+
+
+def _reads_memory(nests: Iterable[Nest], memory: Memory) -> bool:
+    return any(item.buffer.memory is memory for nest in nests for item in loads(nest.roots()))
+
+
+def _reads_elsewhere(nest: Nest, memory: Memory) -> bool:
+    own = {s.address for s in nest.stores if s.buffer.memory is memory}
+    return any(item.buffer.memory is memory and item.address not in own for item in loads(nest.roots()))
+
+
+# --- reductions ------------------------------------------------------------------------------------------------------
+
+
+def _reduce(plan: Plan, step: Step) -> list[Nest]:
+    node = step.node
+    x = node.args[0]
+    is_arg = node.op in (reduction.argmax, reduction.argmin)
+    dropped = (node.axis,) if is_arg else node.axes
+    axes, index = loops(_shape(plan, x))
+    kept = tuple([i for axis, i in enumerate(index) if axis not in dropped])
+    address = linear(kept, _shape(plan, node))
+    reduced = frozenset([a for axis in dropped for a in index[axis].variables])
+    scalar = node.op.scalar
+    assert scalar is not None
+
+    def build(lowering: Lowering) -> Nest:
+        value = folded(lowering.at(x, index), node)
+        fold = Fold(step.target, address, scalar, value, index[node.axis] if is_arg else None)
+        return Nest("loops", lowering.box.axes, [], [fold], reduced)
+
+    return _apart(plan, step, _boxes(plan, step, axes, 0, build))
+
+
+def _apart(plan: Plan, step: Step, nests: list[Nest]) -> list[Nest]:
+    return _through_temporary(plan, step, nests) if _reads_memory(nests, step.target.memory) else nests
+
+
+def folded(value: Node, node: Node) -> Node:
+    """A value in the dtype in which it is folded: bool for logical ops, float32 for float16."""
+    assert node.op.scalar is not None
+    if node.op.scalar.name.startswith("logical"):
+        return as_bool(value)
+    return ew.cast(value, to=np.float32) if value.dtype == np.float16 else value
+
+
+def _scan(plan: Plan, step: Step) -> list[Nest]:
+    node = step.node
+    axes, index = loops(_shape(plan, node))
+    address = linear(index, _shape(plan, node))
+
+    def build(lowering: Lowering) -> Nest:
+        value = lowering.at(node.args[0], index)
+        value = as_bool(value) if node.op.scalar.name.startswith("logical") else value  # type: ignore[union-attr]
+        return Nest("scan", lowering.box.axes, [Store(step.target, address, value)], [], index[node.axis].variables, node.op.scalar)
+
+    return _apart(plan, step, _boxes(plan, step, axes, 0, build))
+
+
+def _scatter(plan: Plan, step: Step) -> list[Nest]:
+    """One element of `new` after the other, in C order."""
+    node = step.node
+    base, new, *indices = node.args
+    axes, index = loops(_shape(plan, new))
+    rank = indices[0].ndim
+    inner, outer = index[node.position : node.position + rank], index[: node.position] + index[node.position + rank :]
+    shape = _shape(plan, base)
+
+    def build(lowering: Lowering) -> Nest:
+        rest = iter(outer)
+        places = []
+        for axis in range(base.ndim):
+            if axis in node.axes:
+                raw = lowering.at(indices[node.axes.index(axis)], inner)
+                places.append(lowering.checked(raw, shape[axis], axis, node.where, ()))
+            else:
+                places.append(next(rest))
+        return Nest(
+            "scatter", lowering.box.axes, [Store(step.target, linear(tuple(places), shape), lowering.at(new, index))], op=node.combine
+        )
+
+    nests = _boxes(plan, step, axes, 0, build)
+    return _stage(plan, step, nests, axes) if _reads_memory(nests, step.target.memory) else nests
+
+
+def _stage(plan: Plan, step: Step, nests: list[Nest], axes: tuple[Axis, ...]) -> list[Nest]:
+    """Scatter whose new values or indices are read from the memory that it changes: values and target addresses are computed first."""
+    (nest,) = nests
+    (store,) = nest.stores
+    shape = tuple([a.size for a in axes])
+    number = linear(tuple([Poly({(a.variable,): 1}) for a in axes]), shape)
+    values = plan.buffer(step.node, Memory("temp", product(shape), store.value.dtype))
+    where = plan.buffer(step.node, Memory("temp", product(shape), np.dtype(np.int64)))
+    address = position.make((), expression=store.address)
+    before = Nest("loops", axes, [Store(values, number, store.value), Store(where, number, address)])
+    back = load.make((), buffer=values, address=number, guards=(), to=store.value.dtype)
+    place = load.make((), buffer=where, address=number, guards=(), to=np.dtype(np.int64))
+    target = polynomial.value_atom(place, frozenset([a.variable for a in axes]))
+    return [before, Nest("scatter", axes, [Store(store.buffer, target, back)], op=nest.op)]
+
+
+def _gemm(plan: Plan, step: Step) -> list[Nest]:
+    node = step.node
+    x, y = [step.redirect.get(strip(a)) or plan.places[strip(a)] for a in node.args]
+    batch = plan.sizes(node.args[0].shape[0]) if 3 in node.out else polynomial.ONE
+    sizes = dict(zip((*node.xs, *node.ys), (*_shape(plan, node.args[0]), *_shape(plan, node.args[1])), strict=True))
+    turned = (node.xs[-2:] == (1, 0), node.ys[-2:] == (2, 1))
+    gemm = Gemm(x, y, step.target, turned, batch, (sizes[0], sizes[2], sizes[1]), node.dtype)
+    nest = Nest("gemm", (), gemm=gemm)
+    if step.target.memory in (x.memory, y.memory):
+        return _through_temporary(plan, step, [nest])
+    return [nest]
+
+
+_MAKERS[step.kind](plan, step)
+
+
+def _boxes(plan: Plan, step: Step, axes: tuple[Axis, ...], cuts: int, build: Callable[[Lowering], Nest]) -> list[Nest]:
+    """build(lowering) for the whole range, or for the regions into which conditions cut it."""
+    places = ChainMap(step.redirect, plan.places) if step.redirect else plan.places
+    found: list[Nest] = []
+    waiting = [Box(axes, (), cuts)]
+    while waiting:
+        box = waiting.pop()
+        try:
+            found.append(build(Lowering(places, plan.sizes, box)))
+        except Split as split:
+            low, high = box.cut(split)
+            waiting += [high, low]
+    return found
+
+
+def _shape(plan: Plan, node: Node) -> tuple[Poly, ...]:
+    return tuple([plan.sizes(n) for n in node.shape])
+
+
+def _map(plan: Plan, step: Step) -> list[Nest]:
+    """One store per element of the node."""
+    if step.node.op is movement.join and step.kind == "map":
+        return _join(plan, step)
+    axes, index = loops(_shape(plan, step.node))
+    address = linear(index, _shape(plan, step.node))
+
+    def build(lowering: Lowering) -> Nest:
+        value = lowering.compute(step.node, index) if step.kind == "map" else lowering.at(step.node, index)
+        return Nest("loops", lowering.box.axes, [Store(step.target, address, value)])
+
+    return _safely(plan, step, axes, index, _boxes(plan, step, axes, _CUTS, build))
+
+
+def _join(plan: Plan, step: Step) -> list[Nest]:
+    """A nest per part, each into its region."""
+    node, found, offset = step.node, [], polynomial.ZERO
+    whole = _shape(plan, node)
+    for part in node.args:
+        axes, index = loops(_shape(plan, part))
+        placed = (*index[: node.axis], index[node.axis] + offset, *index[node.axis + 1 :])
+        address = linear(placed, whole)
+
+        def build(lowering: Lowering, part: Node = part, index: Any = index, address: Poly = address) -> Nest:
+            return Nest("loops", lowering.box.axes, [Store(step.target, address, lowering.at(part, index))])
+
+        found += _boxes(plan, step, axes, _CUTS, build)
+        offset = offset + plan.sizes(part.shape[node.axis])
+    return found if not _reads_memory(found, step.target.memory) else _through_temporary(plan, step, found)
+
+
+def _update(plan: Plan, step: Step) -> list[Nest]:
+    """Stores into the region only."""
+    node = step.node
+    new = node.args[1]
+    axes, index = loops(_shape(plan, new))
+
+    def build(lowering: Lowering) -> Nest:
+        place = follow_index(node.path, node.shape, index, lowering)
+        address = linear(place, _shape(plan, node))
+        return Nest("loops", lowering.box.axes, [Store(step.target, address, lowering.at(new, index))])
+
+    return _safely(plan, step, axes, index, _boxes(plan, step, axes, _CUTS, build))
+
+
+def _safely(plan: Plan, step: Step, axes: tuple[Axis, ...], index: Any, nests: list[Nest]) -> list[Nest]:
+    """The nests; with a detour through a temporary if they read, at another index, what they overwrite."""
+    memory = step.target.memory
+    if not any(_reads_elsewhere(nest, memory) for nest in nests):
+        return nests
+    return _detour(plan, step, axes, index, nests)
+
+
+def _detour(plan: Plan, step: Step, axes: tuple[Axis, ...], index: Any, nests: list[Nest]) -> list[Nest]:
+    """All new values first into a temporary of the region's size, then from there to their places."""
+    shape = tuple([a.size for a in axes])
+    values = plan.buffer(step.node, Memory("temp", product(shape), step.node.dtype))
+    number = linear(tuple([Poly({(a.variable,): 1}) for a in axes]), shape)
+    before = [Nest("loops", n.axes, [Store(values, number, s.value) for s in n.stores]) for n in nests]
+    back = load.make((), buffer=values, address=number, guards=(), to=step.node.dtype)
+    after = Nest("loops", axes, [nests[0].stores[0]._replace(value=back)])
+    return [*before, after]
+
+
+def _through_temporary(plan: Plan, step: Step, nests: list[Nest]) -> list[Nest]:
+    """The whole result into a temporary, then a copy: for steps that read the memory they write."""
+    target = step.target
+    values = plan.buffer(step.node)
+    before = []
+    for nest in nests:
+        stores = [s._replace(buffer=values) for s in nest.stores]
+        folds = [f._replace(buffer=values) for f in nest.folds]
+        gemm = nest.gemm and nest.gemm._replace(out=values)
+        before.append(Nest(nest.kind, nest.axes, stores, folds, nest.reduced, nest.op, gemm))
+    axes, index = loops(_shape(plan, step.node))
+    number = linear(index, _shape(plan, step.node))
+    back = load.make((), buffer=values, address=number, guards=(), to=step.node.dtype)
+    return [*before, Nest("loops", axes, [Store(target, number, back)])]
+
+
+def _reads_memory(nests: Iterable[Nest], memory: Memory) -> bool:
+    return any(item.buffer.memory is memory for nest in nests for item in loads(nest.roots()))
+
+
+def _reads_elsewhere(nest: Nest, memory: Memory) -> bool:
+    own = {s.address for s in nest.stores if s.buffer.memory is memory}
+    return any(item.buffer.memory is memory and item.address not in own for item in loads(nest.roots()))
+
+
+# --- reductions ------------------------------------------------------------------------------------------------------
+
+
+def _reduce(plan: Plan, step: Step) -> list[Nest]:
+    node = step.node
+    x = node.args[0]
+    is_arg = node.op in (reduction.argmax, reduction.argmin)
+    dropped = (node.axis,) if is_arg else node.axes
+    axes, index = loops(_shape(plan, x))
+    kept = tuple([i for axis, i in enumerate(index) if axis not in dropped])
+    address = linear(kept, _shape(plan, node))
+    reduced = frozenset([a for axis in dropped for a in index[axis].variables])
+    scalar = node.op.scalar
+    assert scalar is not None
+
+    def build(lowering: Lowering) -> Nest:
+        value = folded(lowering.at(x, index), node)
+        fold = Fold(step.target, address, scalar, value, index[node.axis] if is_arg else None)
+        return Nest("loops", lowering.box.axes, [], [fold], reduced)
+
+    return _apart(plan, step, _boxes(plan, step, axes, 0, build))
+
+
+def _apart(plan: Plan, step: Step, nests: list[Nest]) -> list[Nest]:
+    return _through_temporary(plan, step, nests) if _reads_memory(nests, step.target.memory) else nests
+
+
+def folded(value: Node, node: Node) -> Node:
+    """A value in the dtype in which it is folded: bool for logical ops, float32 for float16."""
+    assert node.op.scalar is not None
+    if node.op.scalar.name.startswith("logical"):
+        return as_bool(value)
+    return ew.cast(value, to=np.float32) if value.dtype == np.float16 else value
+
+
+def _scan(plan: Plan, step: Step) -> list[Nest]:
+    node = step.node
+    axes, index = loops(_shape(plan, node))
+    address = linear(index, _shape(plan, node))
+
+    def build(lowering: Lowering) -> Nest:
+        value = lowering.at(node.args[0], index)
+        value = as_bool(value) if node.op.scalar.name.startswith("logical") else value  # type: ignore[union-attr]
+        return Nest("scan", lowering.box.axes, [Store(step.target, address, value)], [], index[node.axis].variables, node.op.scalar)
+
+    return _apart(plan, step, _boxes(plan, step, axes, 0, build))
+
+
+def _scatter(plan: Plan, step: Step) -> list[Nest]:
+    """One element of `new` after the other, in C order."""
+    node = step.node
+    base, new, *indices = node.args
+    axes, index = loops(_shape(plan, new))
+    rank = indices[0].ndim
+    inner, outer = index[node.position : node.position + rank], index[: node.position] + index[node.position + rank :]
+    shape = _shape(plan, base)
+
+    def build(lowering: Lowering) -> Nest:
+        rest = iter(outer)
+        places = []
+        for axis in range(base.ndim):
+            if axis in node.axes:
+                raw = lowering.at(indices[node.axes.index(axis)], inner)
+                places.append(lowering.checked(raw, shape[axis], axis, node.where, ()))
+            else:
+                places.append(next(rest))
+        return Nest(
+            "scatter", lowering.box.axes, [Store(step.target, linear(tuple(places), shape), lowering.at(new, index))], op=node.combine
+        )
+
+    nests = _boxes(plan, step, axes, 0, build)
+    return _stage(plan, step, nests, axes) if _reads_memory(nests, step.target.memory) else nests
+
+
+def _stage(plan: Plan, step: Step, nests: list[Nest], axes: tuple[Axis, ...]) -> list[Nest]:
+    """Scatter whose new values or indices are read from the memory that it changes: values and target addresses are computed first."""
+    (nest,) = nests
+    (store,) = nest.stores
+    shape = tuple([a.size for a in axes])
+    number = linear(tuple([Poly({(a.variable,): 1}) for a in axes]), shape)
+    values = plan.buffer(step.node, Memory("temp", product(shape), store.value.dtype))
+    where = plan.buffer(step.node, Memory("temp", product(shape), np.dtype(np.int64)))
+    address = position.make((), expression=store.address)
+    before = Nest("loops", axes, [Store(values, number, store.value), Store(where, number, address)])
+    back = load.make((), buffer=values, address=number, guards=(), to=store.value.dtype)
+    place = load.make((), buffer=where, address=number, guards=(), to=np.dtype(np.int64))
+    target = polynomial.value_atom(place, frozenset([a.variable for a in axes]))
+    return [before, Nest("scatter", axes, [Store(store.buffer, target, back)], op=nest.op)]
+
+
+def _gemm(plan: Plan, step: Step) -> list[Nest]:
+    node = step.node
+    x, y = [step.redirect.get(strip(a)) or plan.places[strip(a)] for a in node.args]
+    batch = plan.sizes(node.args[0].shape[0]) if 3 in node.out else polynomial.ONE
+    sizes = dict(zip((*node.xs, *node.ys), (*_shape(plan, node.args[0]), *_shape(plan, node.args[1])), strict=True))
+    turned = (node.xs[-2:] == (1, 0), node.ys[-2:] == (2, 1))
+    gemm = Gemm(x, y, step.target, turned, batch, (sizes[0], sizes[2], sizes[1]), node.dtype)
+    nest = Nest("gemm", (), gemm=gemm)
+    if step.target.memory in (x.memory, y.memory):
+        return _through_temporary(plan, step, [nest])
+    return [nest]
+
+
+def _home(node: Node) -> Node:
+    while node.op is movement.reshape:
+        node = node.args[0]
+    return node
+
+
+_MAKERS: dict[str, Callable[[Plan, Step], list[Nest]]] = {
+    "map": _map, "copy": _map, "update": _update, "reduce": _reduce, "scan": _scan, "scatter": _scatter,
+}  # fmt: skip
+
+
+# --- what a nest touches ---------------------------------------------------------------------------------------------
+
+
+def scalars(roots: Iterable[Node]) -> list[Node]:
+    """Every scalar node below the roots, also those inside indices; arguments before users."""
+    order: list[Node] = []
+    seen: set[Node] = set()
+    stack = [(r, False) for r in reversed(list(roots))]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend([(n, False) for n in (*node.args, *index_values(node)) if n not in seen])
+    return order
+
+
+def index_values(node: Node) -> list[Node]:
+    """The scalar nodes inside the polynomials of a node's attributes."""
+    return [n for p in polynomials(node) for n in values_in(p)]
+
+
+def values_in(p: Poly) -> Iterator[Node]:
+    """The scalar nodes that stand in a polynomial as atoms, also inside quotients."""
+    for atom in p.atoms():
+        if atom.kind == "value":
+            yield atom.args[0]
+        elif atom.kind in ("div", "mod"):
+            yield from values_in(atom.args[0])
+            yield from values_in(atom.args[1])
+
+
+def polynomials(node: Node) -> list[Poly]:
+    """The polynomials in the attributes of a scalar node."""
+    found: list[Poly] = []
+    for name, value in node.attributes.items():
+        if isinstance(value, Poly):
+            found.append(value)
+        elif name in ("guards", "conditions"):
+            found += [c.expression for c in value]
+    return found
+
+
+def loads(roots: Iterable[Node]) -> list[Node]:
+    return [n for n in scalars(roots) if n.op is load]
+
+
+def rebuild(roots: list[Node], change: Callable[[Poly], Poly]) -> list[Node]:
+    """The scalar nodes with every polynomial changed."""
+
+    def visit(node: Node, args: tuple[Node, ...]) -> Node:
+        attrs = {name: _changed(value, change) for name, value in node.attributes.items()}
+        return node.op.make(args, **attrs) if node.args or attrs else node
+
+    return transform(roots, visit)
+
+
+def _changed(value: Any, change: Callable[[Poly], Poly]) -> Any:
+    if isinstance(value, Poly):
+        return change(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return value._replace(expression=change(value.expression)) if hasattr(value, "expression") else value
+    if isinstance(value, tuple):
+        return tuple([_changed(v, change) for v in value])
+    return value
+

@@ -1,0 +1,431 @@
+"""Partition: which values get a place in memory, who shares which memory, and in which order the steps that make them run.
+
+Everything starts fused. A value is materialised when it is an output, what an opaque routine or a matrix product reads or returns, a
+reduction, a target of `update`, or when recomputing it for another reader costs more than loading it. Each materialised value is a version of
+the contents of one memory. An `update` takes over the memory of its base; who reads the older version must run before it. Where that order
+is impossible, those readers get a copy of the older version instead.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from typing import Any
+
+from lazynp.backends import prelude
+from lazynp.backends.expand import expand
+from lazynp.backends.lower import Buffer, Memory
+from lazynp.backends.polynomial import Sizes, product
+from lazynp.ir.node import Graph, Node, const, input_, toposort
+from lazynp.ir.op import Kind
+from lazynp.ops import elementwise as ew
+from lazynp.ops import indexing, movement
+from lazynp.ops.structured import item
+
+_CHEAP = 2.0
+"""Recomputing costs less than a load up to so many additions."""
+_MOST_OPS = 250
+"""Operations in one kernel: compile time stays linear in the length of a chain."""
+
+
+class Step:
+    """One value being made. kind: "map" (the node is computed from its arguments), "copy" (read from where it lives, or recomputed), "update"
+    (the region of node.path is stored into base's memory), "scatter", "reduce", "scan", "gemm" or "library".
+    reads: the nodes in memory that it reads; redirect: those of them that it reads from a copy."""
+
+    __slots__ = ("base", "kind", "node", "number", "reads", "redirect", "targets")
+
+    def __init__(self, kind: str, node: Node, targets: list[Buffer], base: Buffer | None = None) -> None:
+        self.kind = kind
+        self.node = node
+        self.targets = targets
+        self.base = base
+        self.number = 0
+        self.redirect: dict[Node, Buffer] = {}
+        self.reads: dict[Node, Buffer] = {}
+
+    @property
+    def target(self) -> Buffer:
+        return self.targets[0]
+
+    def __repr__(self) -> str:
+        return f"{self.kind} {self.targets}"
+
+
+class Plan:
+    """places: node -> buffer; steps in order; outputs: per output its memory; inputs: per input its memory."""
+
+    def __init__(self, graph: Graph, sizes: Sizes) -> None:
+        self.graph = graph
+        self.sizes = sizes
+        self.places: dict[Node, Buffer] = {}
+        self.steps: list[Step] = []
+        self.inputs: list[Memory] = []
+        self.outputs: list[Memory] = []
+        self.consts: list[Node] = []
+        self.follows: list[tuple[Buffer, Step]] = []
+        """(older version, first writer of the next version of the same memory)."""
+
+    def buffer(self, node: Node, memory: Memory | None = None) -> Buffer:
+        """A new version holding a node's value, by default in a memory of its own."""
+        shape = tuple([self.sizes(n) for n in node.shape])
+        return Buffer(node, shape, memory or Memory("temp", product(shape), node.dtype))
+
+
+def strip(node: Node) -> Node:
+    """The node of which this one is only another shape: they can share memory."""
+    while node.op is movement.reshape:
+        node = node.args[0]
+    return node
+
+
+def partition(graph: Graph, sizes: Sizes) -> Plan:
+    """The steps that compute a graph, in an order that respects every hazard."""
+    graph = expand(graph)
+    plan = Plan(graph, sizes)
+    order = toposort((*graph.inputs, *graph.outputs))
+    chosen = _materialised(graph, order)
+    _place_leaves(plan, order)
+    _place_outputs(plan, chosen)
+    _make_steps(plan, order, chosen)
+    _copy_remaining_outputs(plan)
+    _find_reads(plan)
+    plan.steps = _Order(plan).run()
+    return plan
+
+
+# --- what to materialise ---------------------------------------------------------------------------------------------
+
+_OWN_STEP = (Kind.REDUCE, Kind.ACCUMULATE, Kind.CONTRACT, Kind.UPDATE, Kind.LIBRARY)
+
+
+def is_library(node: Node) -> bool:
+    """Whether Python runs this op: opaque routines, and elementwise ops that the C prelude does not have."""
+    return node.op.kind is Kind.LIBRARY or (node.op.kind is Kind.ELEMENTWISE and not has_c(node))
+
+
+def has_c(node: Node) -> bool:
+    """Whether an elementwise node can be printed as C."""
+    dtypes = [a.dtype for a in node.args]
+    if node.op is ew.cast or node.op.c is not None:
+        return True
+    return prelude.has(prelude.helper(node.op.name, dtypes[0]))
+
+
+def _materialised(graph: Graph, order: list[Node]) -> set[Node]:
+    """The nodes that get memory. Linear: each node knows how much a reader would have to recompute."""
+    chosen = _forced(graph, order)
+    users = _user_counts(order)
+    cost: dict[Node, tuple[float, int]] = {}
+    for node in order:
+        if type(node.type) is tuple:
+            continue
+        effort, length = _effort(node, chosen, cost)
+        if node not in chosen and node.args and _worth_storing(node, effort, length, users):
+            chosen.add(strip(node))
+        cost[node] = (0.0, 0) if node in chosen or strip(node) in chosen else (effort, length)
+    return chosen
+
+
+def _effort(node: Node, chosen: set[Node], cost: dict[Node, tuple[float, int]]) -> tuple[float, int]:
+    """(additions, operations) that a reader of one element does if the node is not stored."""
+    effort = node.op.cost if node.op.kind is Kind.ELEMENTWISE else 0.0
+    length = 1
+    for a in node.args:
+        if a not in chosen and a in cost:
+            effort += cost[a][0]
+            length += cost[a][1]
+    if node.op in (movement.pad, movement.join, movement.embed_diagonal, indexing.gather):
+        effort += 2.0
+    return effort, length
+
+
+def _worth_storing(node: Node, effort: float, length: int, users: dict[Node, tuple[int, int]]) -> bool:
+    if length > _MOST_OPS:
+        return True
+    count, repeated = users[node]
+    return effort > _CHEAP and (count > 1 or repeated > 0)
+
+
+def _user_counts(order: list[Node]) -> dict[Node, tuple[int, int]]:
+    """For each node how many nodes read it, and how many of them read an element many times."""
+    counts: dict[Node, tuple[int, int]] = {}
+    for node in order:
+        for a in dict.fromkeys(node.args):
+            count, repeated = counts.get(a, (0, 0))
+            counts[a] = (count + 1, repeated + _repeats(node, a))
+        counts.setdefault(node, (0, 0))
+    return counts
+
+
+def _repeats(node: Node, argument: Node) -> bool:
+    """Whether the node reads one element of the argument for several of its own, in such a way that it cannot be kept in a register."""
+    if node.op is movement.window:
+        return True
+    if node.op is indexing.gather:
+        return True
+    if node.op is not movement.broadcast:
+        return False
+    lead = len(node.out_shape) - argument.ndim
+    stretched = set(movement.broadcast_axes(argument.shape, node.out_shape))
+    kept = [a for a in range(lead, len(node.out_shape)) if a not in stretched and not _one(node.out_shape[a])]
+    return any(s < k for s in stretched for k in kept)
+
+
+def _one(n: Any) -> bool:
+    return type(n) is int and n == 1
+
+
+def _forced(graph: Graph, order: list[Node]) -> set[Node]:
+    chosen: set[Node] = set(graph.inputs)
+    chosen.update([strip(o) for o in graph.outputs])
+    for node in order:
+        if node.op is item or node.op.kind in _OWN_STEP or is_library(node) or (node.op is const and node.shape):
+            chosen.add(node)
+        if is_library(node) or node.op.kind is Kind.CONTRACT:
+            chosen.update([strip(a) for a in node.args])
+    return chosen
+
+
+# --- places ----------------------------------------------------------------------------------------------------------
+
+
+def _place_leaves(plan: Plan, order: list[Node]) -> None:
+    for number, node in enumerate(plan.graph.inputs):
+        plan.places[node] = plan.buffer(node, Memory("input", product(map(plan.sizes, node.shape)), node.dtype, number))
+        plan.inputs.append(plan.places[node].memory)
+    for node in order:
+        if node.op is const and node.shape:
+            memory = Memory("const", product(map(plan.sizes, node.shape)), node.dtype, len(plan.consts))
+            plan.places[node] = plan.buffer(node, memory)
+            plan.consts.append(node)
+
+
+def _place_outputs(plan: Plan, chosen: set[Node]) -> None:
+    """Outputs are written where the caller wants them; an aliased one into its input's memory. The first to ask for a node gets it."""
+    aliases = dict(plan.graph.aliases)
+    taken: set[Node] = set()
+    for number, output in enumerate(plan.graph.outputs):
+        size = product(map(plan.sizes, output.shape))
+        memory = plan.inputs[aliases[number]] if number in aliases else Memory("output", size, output.dtype, number)
+        plan.outputs.append(memory)
+        node = strip(output)
+        if node not in taken and node.op not in (input_, const, item) and not is_library(node):
+            taken.add(node)
+            plan.places[node] = plan.buffer(node, memory)
+    _share_with_bases(plan, chosen)
+
+
+def _share_with_bases(plan: Plan, chosen: set[Node]) -> None:
+    """Let each update take the memory of its base: from outputs down the chains, then the others, latest first."""
+    pinned = {strip(o) for o in plan.graph.outputs}
+    owner: dict[Node, Node] = {}
+    updates = [n for n in toposort(plan.graph.outputs) if n.op.kind is Kind.UPDATE]
+    aliased = [strip(plan.graph.outputs[o]) for o, _ in plan.graph.aliases]
+    for last in (*aliased, *reversed(updates)):
+        node = last
+        while node.op.kind is Kind.UPDATE:
+            memory = _memory_of(plan, node)
+            base = strip(node.args[0])
+            place = plan.places.get(base)
+            if base in owner or (place is not None and place.memory is not memory) or base in pinned and place is None:
+                break
+            if place is None:
+                if base not in chosen or base.op.kind is Kind.LIBRARY or base.op is item:
+                    break
+                plan.places[base] = plan.buffer(base, memory)
+            owner[base] = node
+            node = base
+
+
+def _memory_of(plan: Plan, node: Node) -> Memory:
+    if node not in plan.places:
+        plan.places[node] = plan.buffer(node)
+    return plan.places[node].memory
+
+
+# --- steps -----------------------------------------------------------------------------------------------------------
+
+_KINDS = {Kind.REDUCE: "reduce", Kind.ACCUMULATE: "scan", Kind.CONTRACT: "gemm"}
+
+
+def _make_steps(plan: Plan, order: list[Node], chosen: set[Node]) -> None:
+    items: dict[Node, list[Node]] = {}
+    for node in order:
+        if node.op is item:
+            items.setdefault(node.args[0], []).append(node)
+    for node in order:
+        if node.op is input_ or node.op is item or node.op is const and node.shape or node not in chosen:
+            continue
+        if is_library(node):
+            _library_step(plan, node, items.get(node, [node]))
+        elif node.op.kind is Kind.UPDATE:
+            _update_step(plan, node)
+        else:
+            _memory_of(plan, node)
+            _add(plan, Step(_KINDS.get(node.op.kind, "map"), node, [plan.places[node]]))
+    _order_overwrites(plan)
+
+
+def _add(plan: Plan, step: Step) -> Step:
+    step.number = len(plan.steps)
+    plan.steps.append(step)
+    for target in step.targets:
+        target.writers.append(step)
+    return step
+
+
+def _library_step(plan: Plan, node: Node, results: list[Node]) -> None:
+    for result in results:
+        plan.places[result] = plan.buffer(result, Memory("array", product(map(plan.sizes, result.shape)), result.dtype))
+    for a in node.args:
+        place = plan.places[strip(a)]
+        if place.memory.kind == "temp":
+            place.memory.kind = "array"
+    _add(plan, Step("library", node, [plan.places[r] for r in results]))
+
+
+def _update_step(plan: Plan, node: Node) -> None:
+    """The store into the region; before it, where the base lives elsewhere, the base is copied (or computed) into this memory."""
+    memory = _memory_of(plan, node)
+    base = strip(node.args[0])
+    older = plan.places.get(base)
+    if older is None or older.memory is not memory:
+        older = plan.buffer(node.args[0], memory)
+        _add(plan, Step("copy", node.args[0], [older]))
+    step = Step("update" if node.op is indexing.update else "scatter", node, [plan.places[node]], older)
+    _add(plan, step)
+    plan.follows.append((older, step))
+
+
+def _order_overwrites(plan: Plan) -> None:
+    """The first step that writes into an aliased input's memory follows all that read what the caller passed."""
+    for _, number in plan.graph.aliases:
+        memory = plan.inputs[number]
+        given = plan.places[plan.graph.inputs[number]]
+        if any(older is given for older, _ in plan.follows):
+            continue
+        first = next((s for s in plan.steps if any(t.memory is memory for t in s.targets)), None)
+        if first is not None:
+            plan.follows.append((given, first))
+
+
+def _copy_remaining_outputs(plan: Plan) -> None:
+    """Outputs whose node lives elsewhere: inputs, constants, one value returned twice."""
+    for number, output in enumerate(plan.graph.outputs):
+        memory = plan.outputs[number]
+        place = plan.places[strip(output)]
+        if place.memory is memory:
+            continue
+        step = _add(plan, Step("copy", output, [plan.buffer(output, memory)]))
+        for alias, source in plan.graph.aliases:
+            if alias == number:
+                plan.follows.append((plan.places[plan.graph.inputs[source]], step))
+
+
+# --- order -----------------------------------------------------------------------------------------------------------
+
+
+def _find_reads(plan: Plan) -> None:
+    for step in plan.steps:
+        step.reads = {n: plan.places[n] for n in _leaves(operands(step), plan.places)}
+
+
+def operands(step: Step) -> tuple[Node, ...]:
+    """The nodes whose elements a step reads."""
+    if step.kind == "copy":
+        return (step.node,)
+    return step.node.args[1:] if step.kind in ("update", "scatter") else step.node.args
+
+
+def _leaves(roots: Iterable[Node], places: dict[Node, Buffer]) -> list[Node]:
+    """The nodes in memory that are reached from roots through nodes that are not."""
+    found: dict[Node, None] = {}
+    stack = list(roots)
+    seen: set[Node] = set(stack)
+    while stack:
+        node = stack.pop()
+        if node in places:
+            found[node] = None
+            continue
+        for a in node.args:
+            if a not in seen:
+                seen.add(a)
+                stack.append(a)
+    return list(found)
+
+
+class _Order:
+    """Kahn's algorithm. needs: steps that must run before, because this one reads their result; waits: readers of what this one overwrites."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.done: set[Step] = set()
+        self.order: list[Step] = []
+        readers: dict[Buffer, list[Step]] = {}
+        for step in plan.steps:
+            for buffer in step.reads.values():
+                readers.setdefault(buffer, []).append(step)
+        self.needs = {step: self._needs(step) for step in plan.steps}
+        self.waits: dict[Step, set[Step]] = {step: set() for step in plan.steps}
+        self.older: dict[tuple[Step, Step], Buffer] = {}
+        for older, writer in plan.follows:
+            for reader in readers.get(older, ()):
+                if reader is not writer:
+                    self.waits[writer].add(reader)
+                    self.older[reader, writer] = older
+        self.after: dict[Step, list[Step]] = {}
+        for step in plan.steps:
+            for before in (*self.needs[step], *self.waits[step]):
+                self.after.setdefault(before, []).append(step)
+
+    def _needs(self, step: Step) -> set[Step]:
+        buffers = [*step.reads.values(), *([step.base] if step.base is not None else [])]
+        return {writer for buffer in buffers for writer in buffer.writers if writer is not step}
+
+    def run(self) -> list[Step]:
+        ready = [_rank(s) for s in self.plan.steps if not self.needs[s] and not self.waits[s]]
+        heapq.heapify(ready)
+        steps = self.plan.steps
+        while len(self.done) < len(steps):
+            if not ready:
+                self._break(ready)
+            step = steps[heapq.heappop(ready)[1]]
+            self.order.append(step)
+            self.done.add(step)
+            for later in self.after.get(step, ()):
+                self.needs[later].discard(step)
+                self.waits[later].discard(step)
+                self._offer(later, ready)
+        return self.order
+
+    def _offer(self, step: Step, ready: list[tuple[bool, int]]) -> None:
+        if step not in self.done and not self.needs[step] and not self.waits[step] and _rank(step) not in ready:
+            heapq.heappush(ready, _rank(step))
+
+    def _break(self, ready: list[tuple[bool, int]]) -> None:
+        """No step can run: the first that only waits for readers goes ahead, and they will read a copy."""
+        writer = next(s for s in self.plan.steps if s not in self.done and not self.needs[s])
+        copies: dict[Buffer, Buffer] = {}
+        for reader in self.waits[writer]:
+            older = self.older[reader, writer]
+            if older not in copies:
+                copies[older] = self._copy(older)
+            for node, buffer in reader.reads.items():
+                if buffer is older:
+                    reader.redirect[node] = reader.reads[node] = copies[older]
+        self.waits[writer].clear()
+        self._offer(writer, ready)
+
+    def _copy(self, older: Buffer) -> Buffer:
+        node = older.node
+        step = Step("copy", node, [self.plan.buffer(node)])
+        step.redirect[node] = older
+        step.reads[node] = older
+        self.order.append(step)
+        return step.target
+
+
+def _rank(step: Step) -> tuple[bool, int]:
+    """Python steps wait until nothing else can run: fewer calls into C."""
+    return step.kind == "library", step.number

@@ -1,0 +1,729 @@
+"""Render: scheduled nests as C text. Each scalar is placed in the innermost loop that it depends on, and no deeper."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from lazynp.backends import prelude
+from lazynp.backends.lower import Axis, Condition, Memory, checked, load, position, select
+from lazynp.backends.nests import Fold, Gemm, Nest, polynomials, scalars, values_in
+from lazynp.backends.polynomial import Atom, Poly
+from lazynp.backends.schedule import Scheduled
+from lazynp.ir.node import Node, const
+from lazynp.ir.op import Op
+from lazynp.ops import elementwise as ew
+
+_PLAIN = frozenset(map(np.dtype, "fdilqILQ"))
+"""Dtypes on which C's operators are NumPy's: no promotion to int, no struct."""
+_INLINE = 120
+"""A value that is used once is written into its user's expression up to this length."""
+_BLOCK = 512
+"""Elements whose sum is folded in independent lanes; sums of blocks are added pairwise."""
+_TILE = 256
+"""Columns whose running results stay in the first-level cache while rows are folded."""
+CHUNK = 16384
+"""Elements of one chunk of a parallel loop."""
+_PARTS = 64
+"""A full reduction has at most so many partial results, whatever the number of threads."""
+
+
+# --- expressions -----------------------------------------------------------------------------------------------------
+
+
+def expression(op: Op, node: Node, dtypes: list[np.dtype], texts: list[str]) -> str:
+    """The C expression of an elementwise op on scalars."""
+    if op is ew.cast:
+        return _cast(node.to, dtypes[0], texts[0])
+    template = op.c(*dtypes) if callable(op.c) else op.c
+    if template is not None and (op is ew.where or callable(op.c) or all(d in _PLAIN for d in dtypes)):
+        return template.format(*texts)
+    return f"{prelude.helper(op.name, dtypes[0])}({', '.join(map(_unwrapped, texts))})"
+
+
+def _unwrapped(text: str) -> str:
+    """Without the outermost parentheses, where nothing follows them."""
+    if not text.startswith("("):
+        return text
+    depth = 0
+    for place, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0:
+            return text[1:-1] if place == len(text) - 1 else text
+    return text
+
+
+def _cast(to: np.dtype, frm: np.dtype, text: str) -> str:
+    if to == frm:
+        return text
+    if to in _PLAIN and frm in _PLAIN and not (frm.kind == "f" and to.kind in "iu"):
+        return f"(({prelude.ctype(to)}){text})"
+    return f"{prelude.cast(to, frm)}({_unwrapped(text)})"
+
+
+def fold_text(op: Op, dtype: np.dtype, a: str, b: str) -> str:
+    """a folded with b."""
+    return _unwrapped(expression(op, None, [dtype, dtype], [a, b]))  # type: ignore[arg-type]
+
+
+def literal(value: Any, dtype: np.dtype) -> str:
+    """A constant as C."""
+    kind = dtype.kind
+    if kind == "b":
+        return "1" if value else "0"
+    if kind in "iu":
+        return _integer(int(value), dtype)
+    if kind == "c":
+        part = np.empty(0, dtype).real.dtype
+        return f"(({prelude.ctype(dtype)}){{{literal(value.real, part)}, {literal(value.imag, part)}}})"
+    if dtype.itemsize == 2:
+        return f"((lz_f16){{{int(np.float16(value).view(np.uint16))}}})"
+    return _real(float(value), dtype)
+
+
+def _integer(value: int, dtype: np.dtype) -> str:
+    text = "(-9223372036854775807LL - 1)" if value == -(1 << 63) else f"{value}{'ULL' if value >= 1 << 63 else 'LL' if abs(value) >= 1 << 31 else ''}"
+    if value < 0 or dtype.itemsize != 4 or dtype.kind == "u":
+        return f"(({prelude.ctype(dtype)}){text})" if dtype.itemsize < 8 or value < 0 or dtype.kind == "u" else f"{text}{'' if text.endswith('L') else 'LL'}"
+    return text
+
+
+def _real(value: float, dtype: np.dtype) -> str:
+    tail = "f" if dtype.itemsize == 4 else ""
+    if value != value:
+        return f"(({prelude.ctype(dtype)})LZ_NAN)"
+    if value in (np.inf, -np.inf):
+        return f"(({prelude.ctype(dtype)}){'-' if value < 0 else ''}LZ_INF)"
+    text = repr(np.float32(value).item()) if tail else repr(value)
+    text = f"{text}{tail}" if "." in text or "e" in text else f"{text}.0{tail}"
+    return f"({text})" if text.startswith("-") else text
+
+
+_EXTREME = {"maximum": False, "fmax": False, "minimum": True, "fmin": True}
+_IDENTITY = {"add": 0, "multiply": 1, "logaddexp": -np.inf, "logaddexp2": -np.inf, "hypot": 0, "logical_and": 1, "logical_or": 0,
+             "logical_xor": 0, "bitwise_and": -1, "bitwise_or": 0, "bitwise_xor": 0, "gcd": 0, "lcm": 1}  # fmt: skip
+
+
+def identity(op: Op, dtype: np.dtype) -> str:
+    """The value that changes nothing when it is folded, as C."""
+    if op.name in _EXTREME:
+        return literal(_extreme(op.name, dtype), dtype)
+    value = _IDENTITY[op.name]
+    if dtype.kind == "u" and value == -1:
+        value = np.iinfo(dtype).max
+    return literal(np.array(value).astype(dtype)[()] if dtype.kind == "c" else value, dtype)
+
+
+def _extreme(name: str, dtype: np.dtype) -> Any:
+    largest = _EXTREME[name]
+    if dtype.kind == "b":
+        return largest
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).max if largest else np.iinfo(dtype).min
+    value = np.nan if name in ("fmax", "fmin") else np.inf if largest else -np.inf
+    return complex(value, value) if dtype.kind == "c" else value
+
+
+# --- the values of a nest --------------------------------------------------------------------------------------------
+
+
+class Values:
+    """The scalars of a nest as C statements. levels: loop variable -> depth (1 is the outermost loop); statements[d]: what depth d computes."""
+
+    def __init__(self, roots: list[Node], levels: dict[Atom, int], writer: Writer) -> None:
+        self.writer = writer
+        self.levels = levels
+        self.statements: list[list[str]] = [[] for _ in range(max(levels.values(), default=0) + 1)]
+        self.depth: dict[Node, int] = {}
+        self.text: dict[Node, str] = {}
+        order = scalars(roots)
+        uses = _uses(order, roots)
+        self.impure = any(node.op is checked for node in order)
+        self.cost = 1.0
+        for node in order:
+            self._add(node, uses[node])
+
+    def _add(self, node: Node, uses: int) -> None:
+        self.cost += node.op.cost
+        depth = max([self._own_depth(node), *[self.depth[a] for a in node.args], *[self.depth[n] for p in polynomials(node) for n in values_in(p)]])
+        self.depth[node] = depth
+        if node.op is const:
+            self.text[node] = literal(node.value.array[()], node.dtype)
+            return
+        text = self._expression(node)
+        if node.op is checked or uses > 1 or len(text) > _INLINE or self._hoisted(node, depth):
+            name = self.writer.names.get(node) or self.writer.fresh("v")
+            self.statements[depth].append(f"const {prelude.ctype(node.dtype)} {name} = {_unwrapped(text)};")
+            text = name
+        self.text[node] = text
+
+    def _hoisted(self, node: Node, depth: int) -> bool:
+        """Whether the value must not be recomputed in deeper loops: anything but a plain constant."""
+        return depth < len(self.statements) - 1
+
+    def _own_depth(self, node: Node) -> int:
+        found = [self.levels[v] for p in polynomials(node) for v in p.variables]
+        return max(found, default=0)
+
+    def _expression(self, node: Node) -> str:
+        if node.op is load:
+            return self._load(node)
+        if node.op is position:
+            return f"((int64_t){self.poly(node.expression)})"
+        if node.op is select:
+            return f"({self._test(node.conditions)} ? {self.text[node.args[0]]} : {self.text[node.args[1]]})"
+        if node.op is checked:
+            return self._checked(node)
+        return expression(node.op, node, [a.dtype for a in node.args], [self.text[a] for a in node.args])
+
+    def _load(self, node: Node) -> str:
+        text = f"{self.writer.pointer(node.buffer.memory)}[{_unwrapped(self.poly(node.address))}]"
+        if not node.guards:
+            return text
+        return f"({self._test(node.guards)} ? {text} : {literal(np.zeros((), node.dtype)[()], node.dtype)})"
+
+    def _test(self, conditions: tuple[Condition, ...]) -> str:
+        return " && ".join([f"{self.poly(c.expression)} {'==' if c.zero else '>='} 0" for c in conditions])
+
+    def _checked(self, node: Node) -> str:
+        raw, size = self.text[node.args[0]], self.poly(node.size)
+        code = self.writer.failure(node)
+        call = f"lz_index((int64_t){raw}, {size}, slots, {code})"
+        return f"({self._test(node.guards)} ? {call} : 0)" if node.guards else call
+
+    def poly(self, p: Poly) -> str:
+        """Text of a polynomial; the values in it are statements by now."""
+        return self.writer.poly(p)
+
+
+def _uses(order: list[Node], roots: list[Node]) -> dict[Node, int]:
+    uses = dict.fromkeys(order, 0)
+    for node in order:
+        for a in node.args:
+            uses[a] += 1
+        for p in polynomials(node):
+            for n in values_in(p):
+                uses[n] += 2  # it needs a name
+    for root in roots:
+        uses[root] += 1
+    return uses
+
+
+# --- functions -------------------------------------------------------------------------------------------------------
+
+
+class Writer:
+    """Collects the text of one C function: pointers and sizes that it uses, names, failures."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.names: dict[Node, str] = {}
+        self.used: dict[Memory, None] = {}
+        self.written: set[Memory] = set()
+        self.sizes: set[Atom] = set()
+        self._serial = 0
+
+    def fresh(self, letter: str) -> str:
+        self._serial += 1
+        return f"{letter}{self._serial}"
+
+    def pointer(self, memory: Memory) -> str:
+        self.used[memory] = None
+        return self.program.name(memory)
+
+    def poly(self, p: Poly) -> str:
+        for atom in _all_atoms(p):
+            if atom.kind == "dim":
+                self.sizes.add(atom)
+        return p.text()
+
+    def failure(self, node: Node) -> int:
+        return self.program.failure(node)
+
+    def prologue(self) -> list[str]:
+        """Declarations of what the function uses."""
+        lines = [f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in sorted(self.sizes)]
+        for memory in self.used:
+            constant = "" if memory in self.written else "const "
+            lines.append(f"{constant}{prelude.ctype(memory.dtype)} *restrict {self.program.name(memory)} = {self.program.address(memory)};")
+        return lines
+
+
+def _all_atoms(p: Poly) -> Iterable[Atom]:
+    for atom in p.atoms():
+        yield atom
+        for inner in atom.args:
+            if isinstance(inner, Poly):
+                yield from _all_atoms(inner)
+
+
+FIRST_DIM = 3
+"""dims: [threads, segment, work threshold, sizes...]."""
+ERRORS, ARENA, FIRST_SLOT = 0, 1, 2
+
+_INDEX = """\
+static __attribute__((noinline, cold)) int64_t lz_fail(void **slots, int64_t code, int64_t index, int64_t size) {
+    int64_t *error = slots[0];
+    if (!error[0]) { error[1] = index; error[2] = size; error[0] = code; }
+    return 0;
+}
+static inline int64_t lz_index(int64_t i, int64_t n, void **slots, int64_t code) {
+    const int64_t k = i < 0 ? i + n : i;
+    return __builtin_expect((uint64_t)k < (uint64_t)n, 1) ? k : lz_fail(slots, code, i, n);
+}
+"""
+
+
+class Program:
+    """The text of a whole program. slots: errors, arena, then memories and BLAS routines in order of first use."""
+
+    def __init__(self, offsets: dict[Memory, str]) -> None:
+        self.offsets = offsets
+        self.memories: list[Memory] = []
+        self.routines: list[str] = []
+        self.failures: list[tuple[Any, int]] = []
+        self.functions: list[str] = []
+        self.helpers: set[str] = set()
+        self._names: dict[Memory, str] = {}
+        self._codes: dict[tuple[Any, int], int] = {}
+
+    def name(self, memory: Memory) -> str:
+        known = self._names.get(memory)
+        if known is None:
+            letter = {"input": "in", "output": "out", "const": "c", "temp": "t", "array": "a"}[memory.kind]
+            known = self._names[memory] = memory.name = f"{letter}{memory.number if memory.number >= 0 else len(self._names)}"
+            if memory.kind != "temp":
+                self.slot(memory)
+        return known
+
+    def slot(self, memory: Memory) -> int:
+        if memory.slot < 0:
+            memory.slot = len(self.memories)
+            self.memories.append(memory)
+        return memory.slot
+
+    def address(self, memory: Memory) -> str:
+        if memory.kind == "temp":
+            return f"(void *)((char *)slots[{ARENA}] + ({self.offsets[memory]}))"
+        return f"slots[{FIRST_SLOT} + {memory.slot}]"
+
+    def routine(self, name: str) -> str:
+        """The slot of a BLAS routine: after all memories, so it is printed as a macro."""
+        if name not in self.routines:
+            self.routines.append(name)
+        return f"slots[LZ_ROUTINES + {self.routines.index(name)}]"
+
+    def failure(self, node: Node) -> int:
+        key = (node.origin, node.axis)
+        if key not in self._codes:
+            self.failures.append(key)
+            self._codes[key] = len(self.failures)
+        return self._codes[key]
+
+
+# --- loops -----------------------------------------------------------------------------------------------------------
+
+
+def _open(axis: Axis, writer: Writer, begin: str = "", end: str = "") -> str:
+    v = axis.variable.name
+    return f"for (int64_t {v} = {begin or writer.poly(axis.begin)}; {v} < {end or _unwrapped(writer.poly(axis.end))}; {v}++) {{"
+
+
+class Kernel:
+    """The C function of one nest, and the statement that calls it."""
+
+    def __init__(self, program: Program, number: int, scheduled: Scheduled) -> None:
+        self.program = program
+        self.name = f"k{number}"
+        self.nest = scheduled.nest
+        self.rows = scheduled.rows
+        self.writer = Writer(program)
+        self.lines: list[str] = []
+        self.chunked: Axis | None = None
+        self.folds: list[str] = []
+        """C types of partial results, if the function folds a chunk of everything."""
+
+    def print(self) -> tuple[str, str]:
+        """(definition, call)."""
+        nest = self.nest
+        if nest.gemm is not None:
+            return "", _gemm_call(nest.gemm, self.program)
+        self._name_index_values()
+        levels = {axis.variable: depth for depth, axis in enumerate(nest.axes, 1)}
+        self.values = Values(nest.roots(), levels, self.writer)
+        for store in nest.stores:
+            self.writer.written.add(store.buffer.memory)
+        for fold in nest.folds:
+            self.writer.written.add(fold.buffer.memory)
+        body = self._body()
+        return self._wrapped(body)
+
+    def _name_index_values(self) -> None:
+        for node in scalars(self.nest.roots()):
+            for p in polynomials(node):
+                self._name_values(p)
+        for store in self.nest.stores:
+            self._name_values(store.address)
+
+    def _name_values(self, p: Poly) -> None:
+        for atom in _all_atoms(p):
+            if atom.kind == "value":
+                self.writer.names[atom.args[0]] = atom.name
+
+    def _body(self) -> list[str]:
+        if self.nest.kind == "scan":
+            return self._scan()
+        if self.nest.kind == "scatter":
+            return self._scatter()
+        if not self.nest.folds:
+            return self._map()
+        return self._fold_rows() if self.rows else self._fold()
+
+    # -- stores only
+
+    def _map(self) -> list[str]:
+        axes = self.nest.axes
+        lines = list(self.values.statements[0])
+        if axes:
+            self.chunked = axes[0]
+        for depth, axis in enumerate(axes, 1):
+            if depth == len(axes) and not self.values.impure:
+                lines.append("#pragma omp simd")
+            lines.append(self._outermost(axis) if depth == 1 else _open(axis, self.writer))
+            lines += self.values.statements[depth]
+        lines += self._stores()
+        return lines + ["}"] * len(axes)
+
+    def _outermost(self, axis: Axis) -> str:
+        return _open(axis, self.writer, "begin", "end") if self.chunked is axis else _open(axis, self.writer)
+
+    def _stores(self) -> list[str]:
+        return [
+            f"{self.writer.pointer(s.buffer.memory)}[{_unwrapped(self.writer.poly(s.address))}] = {_unwrapped(self.values.text[s.value])};"
+            for s in self.nest.stores
+        ]
+
+    def _scatter(self) -> list[str]:
+        axes = self.nest.axes
+        lines = list(self.values.statements[0])
+        for depth, axis in enumerate(axes, 1):
+            lines.append(_open(axis, self.writer))
+            lines += self.values.statements[depth]
+        (store,) = self.nest.stores
+        place = f"{self.writer.pointer(store.buffer.memory)}[{_unwrapped(self.writer.poly(store.address))}]"
+        value = self.values.text[store.value]
+        if self.nest.op is not None:
+            value = _fold_into(self.nest.op, store.buffer.memory.dtype, store.value.dtype, place, value)
+        return [*lines, f"{place} = {_unwrapped(value)};", *["}"] * len(axes)]
+
+    # -- folds
+
+    def _split_axes(self) -> tuple[list[Axis], list[Axis]]:
+        kept = [a for a in self.nest.axes if a.variable not in self.nest.reduced]
+        return kept, [a for a in self.nest.axes if a.variable in self.nest.reduced]
+
+    def _fold(self) -> list[str]:
+        """Kept loops outside; the innermost loop folds in lanes, blocks are folded pairwise."""
+        kept, reduced = self._split_axes()
+        folds = self.nest.folds
+        args = [f for f in folds if f.position is not None]
+        lines = list(self.values.statements[0])
+        if kept:
+            self.chunked = kept[0]
+        elif reduced and not args:
+            self.chunked = reduced[0]
+            self.folds = [prelude.ctype(f.value.dtype) for f in folds]
+        for depth, axis in enumerate(kept, 1):
+            lines.append(self._outermost(axis))
+            lines += self.values.statements[depth]
+        lines += self._fold_block(reduced, len(kept))
+        lines += self._fold_results()
+        return lines + ["}"] * len(kept)
+
+    def _fold_block(self, reduced: list[Axis], depth: int) -> list[str]:
+        folds = self.nest.folds
+        lines: list[str] = []
+        if not reduced:
+            return [f"{self._type(f)} r{k} = {self.values.text[f.value]};" if f.position is None else f"int64_t p{k} = 0;" for k, f in enumerate(folds)] + self._stores()
+        if any(f.position is not None for f in folds):
+            return self._fold_arg(reduced, depth)
+        inner = reduced[-1]
+        size = inner.size.constant
+        blocks = len(reduced) > 1 or size is None or size > _BLOCK or bool(self.folds)
+        for k, f in enumerate(folds):
+            lines.append(f"{self._type(f)} r{k} = {identity(f.op, f.value.dtype)}" + (f", s{k}[64];" if blocks else ";"))
+        if blocks:
+            lines.append("int64_t blocks = 0; int top = 0;")
+        for axis in reduced[:-1]:
+            depth += 1
+            lines.append(self._outermost(axis))
+            lines += self.values.statements[depth]
+        lines += self._lanes(inner, depth + 1, blocks)
+        lines += ["}"] * (len(reduced) - 1)
+        if blocks:
+            lines.append("while (top) { top--; " + " ".join([f"r{k} = {self._folded(f, f's{k}[top]', f'r{k}')};" for k, f in enumerate(folds)]) + " }")
+        return lines
+
+    def _lanes(self, inner: Axis, depth: int, blocks: bool) -> list[str]:
+        """The innermost loop: independent lanes that the compiler turns into vectors, then a fixed tree over the lanes."""
+        folds, v = self.nest.folds, inner.variable.name
+        begin, end = self.writer.poly(inner.begin), self.writer.poly(inner.end)
+        if self.chunked is inner:
+            begin, end = "begin", "end"
+        size = inner.size.constant
+        body = [*self.values.statements[depth], *self._stores()]
+        if size is not None and size < 16 and not blocks:
+            steps = [f"r{k} = {self._folded(f, f'r{k}', self.values.text[f.value])};" for k, f in enumerate(folds)]
+            return [_open(inner, self.writer, begin, end), *body, *steps, "}"]
+        lanes = self._lane_count()
+        steps = [f"a{k}[l] = {self._folded(f, f'a{k}[l]', self.values.text[f.value])};" for k, f in enumerate(folds)]
+        lines = [f"for (int64_t b = {begin}; b < {end}; b += {_BLOCK}) {{"]
+        lines.append(f"const int64_t stop = {end} - b < {_BLOCK} ? {end} - b : {_BLOCK};")
+        for k, f in enumerate(folds):
+            lines.append(f"{self._type(f)} a{k}[{lanes}];")
+        lines.append(f"for (int64_t l = 0; l < {lanes}; l++) {{ " + " ".join([f"a{k}[l] = {identity(f.op, f.value.dtype)};" for k, f in enumerate(folds)]) + " }")
+        lines += ["int64_t j = 0;", f"for (; j + {lanes} <= stop; j += {lanes}) {{"]
+        pragma = [] if self.values.impure else ["#pragma omp simd"]
+        lines += [*pragma, f"for (int64_t l = 0; l < {lanes}; l++) {{", f"const int64_t {v} = b + j + l;", *body, *steps, "}", "}"]
+        lines += [*pragma, "for (int64_t l = 0; l < stop - j; l++) {", f"const int64_t {v} = b + j + l;", *body, *steps, "}"]
+        tree = " ".join([f"a{k}[l] = {self._folded(f, f'a{k}[l]', f'a{k}[l + h]')};" for k, f in enumerate(folds)])
+        lines.append(f"for (int64_t h = {lanes // 2}; h; h /= 2) for (int64_t l = 0; l < h; l++) {{ {tree} }}")
+        if blocks:
+            push = " ".join([f"a{k}[0] = {self._folded(f, f's{k}[top]', f'a{k}[0]')};" for k, f in enumerate(folds)])
+            lines.append(f"for (int64_t c = blocks++; c & 1; c >>= 1) {{ top--; {push} }}")
+            lines.append(" ".join([f"s{k}[top] = a{k}[0];" for k in range(len(folds))]) + " top++;")
+        else:
+            lines.append(" ".join([f"r{k} = {self._folded(f, f'r{k}', f'a{k}[0]')};" for k, f in enumerate(folds)]))
+        return [*lines, "}"]
+
+    def _lane_count(self) -> int:
+        width = max(f.value.dtype.itemsize for f in self.nest.folds)
+        return max(8, (256 if self.values.cost < 30 else 128) // width)
+
+    def _fold_arg(self, reduced: list[Axis], depth: int) -> list[str]:
+        """argmax, argmin: the first extreme element, or the first NaN."""
+        lines: list[str] = []
+        for k, f in enumerate(self.nest.folds):
+            lines.append(f"{self._type(f)} r{k} = {identity(f.op, f.value.dtype)}; int64_t p{k} = -1;")
+        for axis in reduced:
+            depth += 1
+            lines.append(self._outermost(axis))
+            lines += self.values.statements[depth]
+        lines += self._stores()
+        for k, f in enumerate(self.nest.folds):
+            value, dtype = self.values.text[f.value], f.value.dtype
+            if f.position is None:
+                lines.append(f"r{k} = {self._folded(f, f'r{k}', value)};")
+                continue
+            better = expression(ew.greater if f.op is ew.maximum else ew.less, f.value, [dtype, dtype], [f"x{k}", f"r{k}"])
+            nan = [expression(ew.isnan, f.value, [dtype], [x]) if dtype.kind in "fc" else "0" for x in (f"x{k}", f"r{k}")]
+            lines.append(f"const {self._type(f)} x{k} = {_unwrapped(value)};")
+            lines.append(f"if (p{k} < 0 || (!{nan[1]} && ({better} || {nan[0]}))) {{ r{k} = x{k}; p{k} = {self.writer.poly(f.position)}; }}")
+        return lines + ["}"] * len(reduced)
+
+    def _fold_results(self) -> list[str]:
+        if self.folds:
+            return [f"part{k}[chunk] = r{k};" for k in range(len(self.folds))]
+        return [self._result(f, f"r{k}" if f.position is None else f"p{k}") for k, f in enumerate(self.nest.folds)]
+
+    def _result(self, f: Fold, text: str) -> str:
+        dtype = f.value.dtype if f.position is None else np.dtype(np.int64)
+        return f"{self.writer.pointer(f.buffer.memory)}[{_unwrapped(self.writer.poly(f.address))}] = {_unwrapped(_cast(f.buffer.memory.dtype, dtype, text))};"
+
+    def _fold_rows(self) -> list[str]:
+        """The innermost loop runs along a kept axis: running results of a tile of columns, so that memory is read row by row."""
+        kept, reduced = self._split_axes()
+        column = kept[-1]
+        folds = self.nest.folds
+        v = column.variable.name
+        lines = self._open_tiles(kept)
+        for k, f in enumerate(folds):
+            lines.append(f"{self._type(f)} a{k}[{_TILE}];")
+        start = " ".join([f"a{k}[l] = {identity(f.op, f.value.dtype)};" for k, f in enumerate(folds)])
+        lines.append(f"for (int64_t l = 0; l < {_TILE}; l++) {{ {start} }}")
+        depth = len(kept) - 1
+        for axis in reduced:
+            depth += 1
+            lines.append(_open(axis, self.writer))
+            lines += self.values.statements[depth]
+        steps = [f"a{k}[{v} - tile] = {self._folded(f, f'a{k}[{v} - tile]', self.values.text[f.value])};" for k, f in enumerate(folds)]
+        simd = [] if self.values.impure else ["#pragma omp simd"]
+        walk = f"for (int64_t {v} = tile; {v} < stop; {v}++) {{"
+        lines += [*simd, walk, *self.values.statements[depth + 1], *self._stores(), *steps, "}", *["}"] * len(reduced)]
+        results = [self._result(f, f"a{k}[{v} - tile]") for k, f in enumerate(folds)]
+        return [*lines, walk, *results, "}", "}", *["}"] * (len(kept) - 1)]
+
+    def _open_tiles(self, kept: list[Axis]) -> list[str]:
+        column = kept[-1]
+        self.chunked = kept[0]
+        lines = list(self.values.statements[0])
+        for depth, axis in enumerate(kept[:-1], 1):
+            lines.append(self._outermost(axis))
+            lines += self.values.statements[depth]
+        begin, end = self.writer.poly(column.begin), self.writer.poly(column.end)
+        if self.chunked is column:
+            begin, end = "begin", "end"
+        lines.append(f"for (int64_t tile = {begin}; tile < {end}; tile += {_TILE}) {{")
+        lines.append(f"const int64_t stop = {end} - tile < {_TILE} ? {end} : tile + {_TILE};")
+        return lines
+
+    def _scan(self) -> list[str]:
+        kept, (along,) = self._split_axes()
+        (store,) = self.nest.stores
+        v = along.variable.name
+        ctype = prelude.ctype(store.value.dtype)
+        value = self.values.text[store.value]
+        assert self.nest.op is not None
+        if self.rows:
+            column = kept[-1].variable.name
+            state = f"a[{column} - tile]"
+            lines = [*self._open_tiles(kept), f"{ctype} a[{_TILE}];", _open(along, self.writer), *self.values.statements[len(kept)]]
+            lines += [] if self.values.impure else ["#pragma omp simd"]
+            lines += [f"for (int64_t {column} = tile; {column} < stop; {column}++) {{", *self.values.statements[len(kept) + 1]]
+            closing = 3 + len(kept) - 1
+        else:
+            state = "a"
+            lines = list(self.values.statements[0])
+            self.chunked = kept[0] if kept else None
+            for depth, axis in enumerate(kept, 1):
+                lines.append(self._outermost(axis))
+                lines += self.values.statements[depth]
+            lines += [f"{ctype} a = {literal(np.zeros((), store.value.dtype)[()], store.value.dtype)};", _open(along, self.writer), *self.values.statements[-1]]
+            closing = 1 + len(kept)
+        x = self.writer.fresh("x")
+        lines.append(f"const {ctype} {x} = {_unwrapped(value)};")
+        lines.append(f"{state} = {v} == {self.writer.poly(along.begin)} ? {x} : {fold_text(self.nest.op, store.value.dtype, state, x)};")
+        lines.append(f"{self.writer.pointer(store.buffer.memory)}[{_unwrapped(self.writer.poly(store.address))}] = {state};")
+        return lines + ["}"] * closing
+
+    def _type(self, fold: Fold) -> str:
+        return prelude.ctype(fold.value.dtype)
+
+    def _folded(self, fold: Fold, a: str, b: str) -> str:
+        return fold_text(fold.op, fold.value.dtype, a, b)
+
+    # -- the function around the loops
+
+    def _wrapped(self, body: list[str]) -> tuple[str, str]:
+        prologue = self.writer.prologue()
+        if self.chunked is None:
+            text = [f"static void {self.name}(void **slots, const int64_t *dims) {{", *prologue, *body, "}"]
+            return _indented(text), f"{self.name}(slots, dims);"
+        extra = "".join([f", {ctype} *restrict part{k}" for k, ctype in enumerate(self.folds)])
+        head = f"static void {self.name}_chunk(void **slots, const int64_t *dims, int64_t begin, int64_t end{', int64_t chunk' if self.folds else ''}{extra}) {{"
+        return _indented([head, *prologue, *body, "}", "", *self._driver()]), f"{self.name}(slots, dims);"
+
+    def _driver(self) -> list[str]:
+        """Cuts the outermost loop into chunks, the same ones for any number of threads."""
+        axis = self.chunked
+        assert axis is not None
+        writer = Writer(self.program)
+        begin, end = writer.poly(axis.begin), writer.poly(axis.end)
+        inner = [writer.poly(a.size) for a in self.nest.axes if a is not axis]
+        per = " * ".join(inner) or "1"
+        lines = [f"static void {self.name}(void **slots, const int64_t *dims) {{"]
+        lines += [f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in sorted(writer.sizes)]
+        lines.append(f"const int64_t first = {begin}, last = {end}, count = last - first, per = {per};")
+        if self.folds:
+            return lines + self._partial_results()
+        chunk = f"per < {CHUNK} ? {CHUNK} / (per > 0 ? per : 1) : 1"
+        if len(self.nest.axes) == 1 or self.rows and len(self._split_axes()[0]) == 1:
+            chunk = str(CHUNK if len(self.nest.axes) == 1 else _TILE)
+        lines.append(f"const int64_t chunk = {chunk}, chunks = (count + chunk - 1) / chunk;")
+        call = f"{self.name}_chunk(slots, dims, first + c * chunk, first + ((c + 1) * chunk < count ? (c + 1) * chunk : count));"
+        return [*lines, *self._both_ways(call), "}"]
+
+    def _both_ways(self, call: str) -> list[str]:
+        """One loop over the chunks for one thread, one for many."""
+        loop = "for (int64_t c = 0; c < chunks; c++)"
+        work = f"count * per > dims[2] / {max(1, round(self.values.cost / 4))}"
+        return [
+            f"if (dims[0] > 1 && chunks > 1 && {work}) {{",
+            "#pragma omp parallel for schedule(dynamic, 1) num_threads((int)dims[0])",
+            loop,
+            f"    {call}",
+            "} else {",
+            loop,
+            f"    {call}",
+            "}",
+        ]
+
+    def _partial_results(self) -> list[str]:
+        """A full reduction: partial results of at most 64 chunks, then pairwise in their order."""
+        folds = self.nest.folds
+        lines = [f"int64_t chunk = {CHUNK} / (per > 0 ? per < {CHUNK} ? per : {CHUNK} : 1), least = (count + {_PARTS - 1}) / {_PARTS};"]
+        lines.append(f"chunk = chunk > least ? chunk : {f'(least + {_BLOCK - 1}) / {_BLOCK} * {_BLOCK}' if len(self.nest.axes) == 1 else 'least'};")
+        lines.append("const int64_t chunks = (count + chunk - 1) / chunk;")
+        for k, f in enumerate(folds):
+            lines.append(f"{self._type(f)} part{k}[{_PARTS + 1}]; part{k}[0] = {identity(f.op, f.value.dtype)};")
+        parts = "".join([f", part{k}" for k in range(len(folds))])
+        call = f"{self.name}_chunk(slots, dims, first + c * chunk, first + ((c + 1) * chunk < count ? (c + 1) * chunk : count), c{parts});"
+        lines += self._both_ways(call)
+        tree = " ".join([f"part{k}[c] = {self._folded(f, f'part{k}[c]', f'part{k}[c + h]')};" for k, f in enumerate(folds)])
+        lines.append(f"for (int64_t h = 1; h < chunks; h *= 2) for (int64_t c = 0; c + h < chunks; c += 2 * h) {{ {tree} }}")
+        for k, f in enumerate(folds):
+            place = f"(({prelude.ctype(f.buffer.memory.dtype)} *){self.program.address(f.buffer.memory)})"
+            lines.append(f"{place}[0] = {_unwrapped(_cast(f.buffer.memory.dtype, f.value.dtype, f'part{k}[0]'))};")
+        return [*lines, "}"]
+
+
+def _fold_into(op: Op, dtype: np.dtype, new: np.dtype, old: str, value: str) -> str:
+    """`ufunc.at`: the old element combined with a new one, in the loop that NumPy picks for them."""
+    loop = ew.loop_dtypes(op.ufunc, (dtype, new))  # type: ignore[arg-type]
+    text = expression(op, None, list(loop[:2]), [_cast(loop[0], dtype, old), _cast(loop[1], new, value)])  # type: ignore[arg-type]
+    return _cast(dtype, loop[2], text)
+
+
+def _gemm_call(gemm: Gemm, program: Program) -> str:
+    writer = Writer(program)
+    suffix = prelude.suffix(gemm.dtype)
+    letter = {"f32": "s", "f64": "d", "c64": "c", "c128": "z"}[suffix]
+    m, n, k = [writer.poly(p) for p in gemm.sizes]
+    ctype = prelude.ctype(gemm.dtype)
+    places = []
+    for buffer, size in ((gemm.x, f"{m} * {k}"), (gemm.y, f"{k} * {n}"), (gemm.out, f"{m} * {n}")):
+        program.name(buffer.memory)
+        places.append(f"({ctype} *){program.address(buffer.memory)} + b * {size}")
+    one, zero = [literal(np.array(x, gemm.dtype)[()], gemm.dtype) for x in (1, 0)]
+    turned = ["'T'" if t else "'N'" for t in gemm.turned]
+    ld = [m if gemm.turned[0] else k, k if gemm.turned[1] else n]
+    batch = writer.poly(gemm.batch)
+    sizes = " ".join([f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in sorted(writer.sizes)])
+    call = f"lz_gemm_{suffix}({program.routine(letter + 'gemm')}, {turned[0]}, {turned[1]}, {m}, {n}, {k}, {one}, {places[0]}, {ld[0]}, {places[1]}, {ld[1]}, {zero}, {places[2]}, {n});"
+    return f"{{ {sizes} for (int64_t b = 0; b < {batch}; b++) {call} }}"
+
+
+def _indented(lines: Iterable[str]) -> str:
+    depth, out = 0, []
+    for line in lines:
+        if line.startswith("}"):
+            depth -= 1
+        out.append(line if line.startswith("#") else "    " * depth + line)
+        depth += line.count("{") - line.count("}") + line.startswith("}")
+    return "\n".join(out)
+
+
+def source(program: Program, segments: list[list[str]], blas_calls: str) -> str:
+    """The whole C file. segments: the calls of each stretch between two Python steps."""
+    body = "\n".join(program.functions)
+    names = {name for name in re.findall(r"\blz_\w+(?=\()", body) if prelude.has(name)}
+    parts = [prelude.emit(names)]
+    if program.failures:
+        parts.append(_INDEX)
+    if program.routines:
+        parts += [f"#define LZ_ROUTINES {FIRST_SLOT + len(program.memories)}", blas_calls]
+    entry = ["int64_t lazynp_run(void **slots, const int64_t *dims) {"]
+    if program.failures:
+        entry.append("*(int64_t *)slots[0] = 0;")
+    if len(segments) == 1:
+        entry += segments[0]
+    else:
+        entry.append("switch (dims[1]) {")
+        for number, calls in enumerate(segments):
+            entry += [f"case {number}: {{", *calls, "break;", "}"]
+        entry.append("}")
+    entry += ["return *(int64_t *)slots[0];" if program.failures else "return 0;", "}"]
+    return "\n".join([*parts, body, _indented(entry), ""])

@@ -1,0 +1,21 @@
+"""numpy.fft, with lazynp's functions."""
+
+from typing import Any
+
+import numpy as _numpy
+
+from lazynp.api import table as _table
+
+__all__ = _table.names_of(_numpy.fft)
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__") or not hasattr(_numpy.fft, name):
+        raise AttributeError(f"module 'lazynp.fft' has no attribute {name!r}")
+    value = _table.value_of("numpy.fft", name)[1]
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
