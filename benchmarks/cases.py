@@ -222,7 +222,7 @@ def vectors(count: int) -> Callable[[np.random.Generator, int], tuple[Any, ...]]
 
 
 def rows(rng: np.random.Generator, n: int) -> tuple[Any, ...]:
-    return (rng.standard_normal((max(n // COLUMNS, 1), min(n, COLUMNS))),)
+    return (rng.standard_normal((max(n // COLUMNS, 2), min(n, COLUMNS))),)
 
 
 def plate(rng: np.random.Generator, n: int) -> tuple[Any, ...]:
@@ -258,9 +258,7 @@ def _plain_cells(n: int) -> int:
 
 
 CASES = [
-    Case(
-        "polynomial", "2*a + 3*b**2 + exp(-c)", polynomial, vectors(3), bytes=lambda n: 32 * n, forms={"numexpr": polynomial_numexpr}
-    ),
+    Case("polynomial", "2*a + 3*b**2 + exp(-c)", polynomial, vectors(3), bytes=lambda n: 32 * n, forms={"numexpr": polynomial_numexpr}),
     Case("softplus", "log1p(exp(x))", softplus, vectors(1), bytes=lambda n: 16 * n, forms={"numexpr": softplus_numexpr}),
     Case(
         "softmax",

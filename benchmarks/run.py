@@ -1,8 +1,8 @@
 """The benchmark runner: checks every result against NumPy, then times all competitors side by side.
 
-    python benchmarks/run.py                          all cases, 1e3, 1e5 and 1e7 elements, one pinned thread
-    python benchmarks/run.py --cases heat --threads 2 --json results/heat.json --chart results/heat.svg
-    python benchmarks/run.py --compile                first call of a jitted function, cold and warm, and import times
+python benchmarks/run.py                          all cases, 1e3, 1e5 and 1e7 elements, one pinned thread
+python benchmarks/run.py --cases heat --threads 2 --json results/heat.json --chart results/heat.svg
+python benchmarks/run.py --compile                first call of a jitted function, cold and warm, and import times
 """
 
 import argparse
@@ -33,7 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser().parse_args(arguments)
     restart_pinned(options.threads, arguments)
-    report: dict[str, Any] = {"machine": machine(), "versions": versions(), "threads": options.threads, "time": time.strftime("%FT%TZ", time.gmtime())}
+    report: dict[str, Any] = {
+        "machine": machine(),
+        "versions": versions(),
+        "threads": options.threads,
+        "time": time.strftime("%FT%TZ", time.gmtime()),
+    }
     report["settings"] = {"repeat": options.repeat, "budget": options.budget}
     report["results"] = [] if options.compile else run_cases(options)
     report["compile"] = first_calls(options.repeat) if options.compile else None
@@ -98,7 +103,7 @@ def run_cases(options: argparse.Namespace) -> list[dict[str, Any]]:
 def header(names: list[str]) -> str:
     """What the columns mean."""
     columns = "".join(f"{name:>24}" for name in names[1:])
-    return f"{'case':18}{'n':>8}{'numpy':>11}{columns}\n{'':37}{'  time  ratio  copy  first' * 0}{'   (time, times faster than NumPy, share of copy bandwidth)'}"
+    return f"Median time, times faster than NumPy, share of copy bandwidth.\n{'case':18}{'n':>8}{'numpy':>11}{columns}"
 
 
 def line(result: dict[str, Any], names: list[str]) -> str:
@@ -128,9 +133,11 @@ def first_calls(repeat: int) -> dict[str, Any]:
         in_fresh_process(cache)
         warm = [in_fresh_process(cache) for _ in range(repeat)]
     report = {"cold": medians(cold), "warm": medians(warm)}
-    print(f"import lazynp, beyond NumPy's own   {duration(report['warm']['import_lazynp'])} (NumPy {duration(report['warm']['import_numpy'])})")
+    imports = report["warm"]
+    print(f"import lazynp, beyond NumPy's own: {duration(imports['import_lazynp'])} (NumPy {duration(imports['import_numpy'])})")
     for name, row in report.items():
-        print(f"first call of a 10-op function, {name}: {duration(row['first_call'])} ({row['compiles']:g} compiles), then {duration(row['second_call'])}")
+        print(f"first call of a 10-op function, {name}: {duration(row['first_call'])} ({row['compiles']:g} compiles)")
+        print(f"second call: {duration(row['second_call'])}")
     return report
 
 

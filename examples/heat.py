@@ -34,8 +34,9 @@ before = u.max()
 diffuse(u, STEPS)
 after = u.max()
 mean = u.mean()
+lost = 60 * wave(1, 1) + 40 * wave(20, 31) - u
 
 exact = 60 * decay(1, 1) * wave(1, 1) + 40 * decay(20, 31) * wave(20, 31)
 print(f"hottest point  {float(before):.4f} -> {float(after):.4f} after {STEPS} steps on {N} x {N} cells")
-print(f"mean           {float(mean):.4f}")
+print(f"mean           {float(mean):.4f}, {float(lost.mean()):.4f} lost through the edges")
 print(f"off the exact solution by at most {float(np.abs(u - exact).max()):.1e}")

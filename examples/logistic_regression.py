@@ -13,7 +13,7 @@ try:
 except ImportError:
     lazynp = None
 
-RATE = 0.1
+RATE = 0.5
 STEPS = 1000
 
 
@@ -52,7 +52,7 @@ data = load_breast_cancer()
 x = (data.data - data.data.mean(axis=0)) / data.data.std(axis=0)
 y = data.target.astype(float)
 
-w = 3 * np.random.default_rng(0).normal(size=x.shape[1])
+w = 10 * np.random.default_rng(0).normal(size=x.shape[1])
 b = np.zeros(1)
 first_cost = stable_cost(w, b, x, y)
 for _ in range(STEPS):

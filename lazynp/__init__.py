@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as _numpy
 
-from lazynp import fft, linalg, random
+from lazynp import fft, linalg, random, scan
 from lazynp.api import table as _table
 from lazynp.array import hooks as _hooks
 from lazynp.array import lazy, ndarray
@@ -24,9 +24,12 @@ from lazynp.trace.jit import jit
 
 _OWN = [
     "CaptureError", "FallbackWarning", "LazynpError", "PerformanceWarning", "config", "explain", "fallbacks", "fft", "grad", "jit", "jvp", "lazy",
-    "linalg", "ndarray", "random", "show", "stats", "value_and_grad", "vjp", "__version__",
+    "linalg", "ndarray", "random", "scan", "show", "stats", "value_and_grad", "vjp", "__version__",
 ]  # fmt: skip
 __all__ = sorted({*_OWN, *_table.names_of(_numpy)})
+
+array = _table.value_of("numpy", "array")[1]
+"""numpy.array. It hides the submodule of that name: inside the package write `from lazynp.array import ...`."""
 
 
 def __getattr__(name: str) -> Any:

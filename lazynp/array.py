@@ -6,6 +6,7 @@ handles, and the operators; functions and methods are attached from the table in
 """
 
 import operator
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -39,13 +40,15 @@ class _ArrayMeta(type):
 class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
     """A lazy array; `lazynp.ndarray` is the type of NumPy's arrays and of lazynp's. Create one with lazynp.array, zeros, lazy, ..."""
 
-    __slots__ = ("__weakref__", "_np", "_parent", "_path", "_readonly", "_storage", "_type")
+    __slots__ = ("__weakref__", "_np", "_parent", "_path", "_readonly", "_scalar", "_storage", "_type")
     _np: np.ndarray | None
     _storage: Storage | None
     _path: Path
     _type: ArrayType
     _parent: Any
     _readonly: bool
+    _scalar: bool
+    """Whether NumPy would have handed out a scalar here: immutable and hashable."""
     __module__ = "lazynp"
 
     def __new__(cls, shape: Any, dtype: Any = float, buffer: Any = None, offset: int = 0, strides: Any = None, order: Any = None) -> Any:
@@ -116,10 +119,6 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         return "cpu"
 
     @property
-    def __array_interface__(self) -> dict[str, Any]:
-        return exported(self).__array_interface__
-
-    @property
     def ctypes(self) -> Any:
         return exported(self).ctypes
 
@@ -167,6 +166,8 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
 
     # --- values for Python ---
 
+    # No __array_interface__: NumPy would prefer it, and its result would hold this handle instead of the memory, so that
+    # `Storage.leaf` could not see who else can write there, and the copy that stands for a scalar would be gone.
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy:
             return np.array(to_numpy(self), dtype)
@@ -227,7 +228,10 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         values = to_numpy(self)
         return format(values[()] if values.ndim == 0 else values, spec)
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        if not self._scalar:
+            raise TypeError("unhashable type: 'numpy.ndarray'")
+        return hash(to_numpy(self)[()])
 
     def __reduce__(self) -> Any:
         return _restore, (np.array(to_numpy(self)),)
@@ -254,6 +258,8 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         return _read(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        if self._scalar:
+            raise TypeError(f"'numpy.{self.dtype.name}' object does not support item assignment")
         if self._storage is None and not tracing():
             self._np[_plain_index(index)] = to_numpy(value) if type(value) is ndarray else value  # type: ignore[index]
         else:
@@ -286,6 +292,7 @@ def _eager(array: np.ndarray, parent: Any = None) -> Any:
     handle._path = ()
     handle._parent = parent
     handle._readonly = False
+    handle._scalar = False
     return handle
 
 
@@ -297,13 +304,23 @@ def _handle(storage: Storage, path: Path, type_: ArrayType, parent: Any) -> Any:
     handle._type = type_
     handle._parent = parent
     handle._readonly = False
+    handle._scalar = False
     return handle
 
 
 def wrap(node: Node) -> Any:
-    """A new array whose pending value is the node."""
+    """A new array whose pending value is the node. Without axes it is what NumPy returns as a scalar."""
     type_ = node.type
-    return _handle(Storage(type_.shape, type_.dtype, node, None), (), type_, None)
+    handle = _handle(Storage(type_.shape, type_.dtype, node, None), (), type_, None)
+    handle._scalar = not type_.shape
+    return handle
+
+
+def as_array(x: Any) -> Any:
+    """The result of a function that returns arrays also where they have no axes."""
+    if type(x) is ndarray:
+        x._scalar = False
+    return x
 
 
 def from_numpy(array: Any) -> Any:
@@ -346,7 +363,9 @@ def copy_of(x: Any) -> Any:
     if x._storage is None:
         return _eager(x._np.copy(order="K"))
     if is_lazy(x):
-        return wrap(node_of(x))
+        copy = wrap(node_of(x))
+        copy._scalar = x._scalar
+        return copy
     return from_numpy(np.array(to_numpy(x)))
 
 
@@ -374,6 +393,8 @@ def to_numpy(x: Any) -> Any:
 def exported(x: Any) -> Any:
     """The values as a NumPy array that may be kept and written to: NumPy's aliasing holds between it and the array."""
     values = to_numpy(x)
+    if type(x) is ndarray and x._scalar:
+        return values.copy()
     if type(x) is ndarray and x._storage is not None:
         x._storage.settle_readers()
         x._storage.exported = True
@@ -490,11 +511,17 @@ def view_of(x: Any, op: Op, **attrs: Any) -> Any:
         if not tracing():
             return from_view(follow_numpy(x._np, (Step(op, tuple([attrs[n] for n in op.attrs])),)), x)
         return view_of(wrap(node_of(x)), op, **attrs)
+    x = _unshared(x)
     type_ = op.infer(x._type, **attrs)
     path = _extended(x._path, Step(op, tuple([attrs[name] for name in op.attrs])))
     view = _handle(x._storage, path, type_, x._parent if x._parent is not None else x)
     view._readonly = x._readonly
     return view
+
+
+def _unshared(x: Any) -> Any:
+    """A scalar as an array of its own: nobody can write to a scalar through a view."""
+    return as_array(wrap(node_of(x))) if x._scalar else x
 
 
 def from_view(view: np.ndarray, parent: Any) -> Any:
@@ -521,13 +548,12 @@ def reshaped(x: Any, shape: tuple[int, ...]) -> Any:
     """x.reshape(shape) in C order, -1 resolved: a view where NumPy gives one, else a copy."""
     if x._storage is None and not tracing():
         return from_view(x._np.reshape(shape), x)
-    if x._storage is None:
-        x = wrap(node_of(x))
+    x = wrap(node_of(x)) if x._storage is None else _unshared(x)
     probe = geometry(x).view()
     try:
         probe.shape = shape
     except AttributeError:
-        return wrap(reshape(node_of(x), shape))
+        return as_array(wrap(reshape(node_of(x), shape)))
     return view_of(x, reshape, out_shape=shape)
 
 
@@ -674,7 +700,15 @@ def _indices(index: Any) -> Any:
     return index
 
 
+def _scalar_mask(index: Any) -> bool:
+    """Whether an index has a 0-d boolean in it: it adds an axis of size 0 or 1, which only the value tells."""
+    items = index if type(index) is tuple else (index,)
+    return any(np.ndim(i) == 0 and (isinstance(i, (bool, np.bool_)) or (isinstance(i, ndarray) and i.dtype.kind == "b")) for i in items)
+
+
 def _read_advanced(x: Any, index: Any) -> Any:
+    if _scalar_mask(index):
+        return from_numpy(to_numpy(x)[_plain_index(index)])
     if not (is_lazy(x) or tracing() or _mentions_lazy(index)):
         return from_numpy(to_numpy(x)[_plain_index(index)])
     return recorded(_read_gathered, x, index)
@@ -778,6 +812,8 @@ def _write(x: Any, index: Any, value: Any) -> None:
     if found is None:
         _write_advanced(x, index, value)
         return
+    if found[1] and np.ndim(value) and x.ndim:
+        np.zeros(1, x.dtype)[0] = np.zeros(np.shape(value), value.dtype) if isinstance(value, ndarray) else value  # NumPy's error
     target = x
     for step in found[0]:
         target = view_of(target, step.op, **dict(zip(step.op.attrs, step.attrs, strict=True)))
@@ -819,6 +855,7 @@ def _fitted(value: Any, type_: ArrayType) -> Node:
         node = operand(np.asarray(value).astype(type_.dtype))
     if not isinstance(node, Node):
         node = constant(np.asarray(node).astype(type_.dtype) if type(node) is complex else np.asarray(node, type_.dtype))
+    warn_of_lost_imaginary(node.dtype, type_.dtype)
     shape = node.shape
     while len(shape) > type_.ndim and shape[0] == 1:
         shape = shape[1:]
@@ -832,6 +869,12 @@ def _fitted(value: Any, type_: ArrayType) -> Node:
             f"could not broadcast input array from shape {_shape_text(node.shape)} into shape {_shape_text(type_.shape)}"
         )
     return broadcast(node, type_.shape)
+
+
+def warn_of_lost_imaginary(source: np.dtype, target: np.dtype) -> None:
+    """NumPy's ComplexWarning, at the user's line."""
+    if source.kind == "c" and target.kind not in "cb":
+        warnings.warn("Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=6)
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:
@@ -859,12 +902,14 @@ def _write_advanced(x: Any, index: Any, value: Any) -> None:
         geometry(x)[_plain_index(index)] = to_numpy(value)
     elif _is_full_mask(x, index) and _broadcasts_to_mask(x, index, value):
         recorded(_write_masked, x, index, value)
+    elif _scalar_mask(index):
+        exported(x)[_plain_index(index)] = to_numpy(value)
     else:
         recorded(_write_scattered, x, index, value)
 
 
 def _is_full_mask(x: Any, index: Any) -> bool:
-    return isinstance(index, ndarray) and index.dtype.kind == "b" and index.shape == x.shape[: index.ndim] and index.ndim > 0
+    return isinstance(index, ndarray) and index.dtype.kind == "b" and index.shape == x.shape[: index.ndim]
 
 
 def _broadcasts_to_mask(x: Any, mask: Any, value: Any) -> bool:
@@ -967,6 +1012,8 @@ def _inplace(ufunc: np.ufunc) -> Callable[..., Any]:
         if self._storage is None and not tracing():
             ufunc(self._np, to_numpy(other), out=self._np)
             return self
+        if self._scalar:
+            return hooks.ufunc(ufunc, "__call__", (self, other), {})
         hooks.ufunc(ufunc, "__call__", (self, other), {"out": (self,)})
         return self
 

@@ -18,7 +18,7 @@ import numpy as np
 from lazynp import array as arrays
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
-from lazynp.ir.node import Node, constant, new_input, substitute
+from lazynp.ir.node import Node, constant, new_input, substitute, toposort
 from lazynp.ir.types import LAZY_DTYPES
 from lazynp.ops import elementwise as ew
 from lazynp.optimize.passes import stabilize_graph
@@ -139,6 +139,9 @@ class _Scope(TraceQueue):
 
     def add(self, storage: Storage) -> None:
         Queue.add(self, storage)
+
+    def differentiates(self, node: Node) -> bool:
+        return any(n in self.stands_for for n in toposort([node])) or self.parent.differentiates(node)
 
     def run(self, wanted: Storage | None) -> None:
         """Compute what is alive; every storage keeps its node, so that it stays differentiable."""

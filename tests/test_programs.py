@@ -10,6 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import lazynp as lnp
+from lazynp.runtime import storage
+
+pytestmark = pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
 
 SHAPES = [(), (1,), (6,), (3, 4), (4, 1), (2, 3, 2), (0, 3), (5, 5)]
 BINARY = ["add", "subtract", "multiply", "maximum", "minimum", "less", "equal"]
@@ -213,6 +216,7 @@ def check(actual, expected, log):
 
 
 def run(data, length):
+    storage._main_queue._reset()  # an example that failed may have left work behind
     machine = Machine(data)
     machine.new()
     machine.new()

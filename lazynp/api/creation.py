@@ -7,7 +7,7 @@ import numpy as np
 from lazynp import array as arrays
 from lazynp.api.dispatch import Unsupported, implements, through_numpy, unwrapped
 from lazynp.api.shaping import stack
-from lazynp.array import from_numpy, ndarray, node_of, wrap
+from lazynp.array import as_array, from_numpy, ndarray, node_of, wrap
 from lazynp.ir.types import LAZY_DTYPES
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import iota
@@ -23,7 +23,7 @@ def _filled(shape: Any, value: Any, dtype: Any) -> Any:
     dtype = np.dtype(dtype)
     if dtype not in LAZY_DTYPES:
         raise Unsupported
-    return wrap(ew.filled(_shape(shape), value, dtype))
+    return as_array(wrap(ew.filled(_shape(shape), value, dtype)))
 
 
 @implements(np.zeros)
@@ -45,7 +45,7 @@ def empty(shape: Any, dtype: Any = float, order: str = "C", **options: Any) -> A
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", **options: Any) -> Any:
     node = node_of(fill_value)
     node = node if dtype is None else ew.cast(node, to=np.dtype(dtype))
-    return wrap(broadcast(node, _shape(shape)))
+    return as_array(wrap(broadcast(node, _shape(shape))))
 
 
 def _like(a: Any, value: Any, dtype: Any, shape: Any) -> Any:
@@ -95,8 +95,8 @@ def array(object: Any, dtype: Any = None, *, copy: bool = True, order: str = "K"
     if dtype is not None and np.dtype(dtype) != object.dtype:
         if np.dtype(dtype) not in LAZY_DTYPES:
             raise Unsupported
-        return wrap(ew.cast(node_of(object), to=np.dtype(dtype)))
-    return arrays.copy_of(object) if copy else object
+        return as_array(wrap(ew.cast(node_of(object), to=np.dtype(dtype))))
+    return as_array(arrays.copy_of(object)) if copy or object._scalar else object
 
 
 def _holds_arrays(items: Any) -> bool:
@@ -115,7 +115,7 @@ def astype(x: Any, dtype: Any) -> Any:
 @implements(np.asarray)
 def asarray(a: Any, dtype: Any = None, order: Any = None, **options: Any) -> Any:
     if type(a) is ndarray and (dtype is None or np.dtype(dtype) == a.dtype):
-        return a
+        return as_array(arrays.copy_of(a)) if a._scalar else a
     if type(a) is np.ndarray and not tracing():
         return np.asarray(a, dtype, order)
     return array(a, dtype, copy=True)
@@ -137,7 +137,7 @@ def ascontiguousarray(a: Any, dtype: Any = None, **options: Any) -> Any:
 
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    return wrap(node_of(a))
+    return as_array(wrap(node_of(a)))
 
 
 @implements(np.eye)

@@ -12,8 +12,9 @@ import numpy as np
 
 from lazynp import array as arrays
 from lazynp.array import NotLazy, ndarray
+from lazynp.errors import user_position, with_origin
 from lazynp.runtime.stats import record_fallback
-from lazynp.runtime.storage import tracing, tracing_count
+from lazynp.runtime.storage import queue, tracing, tracing_count
 
 HANDLERS: dict[Any, Callable[..., Any]] = {}
 """NumPy function -> our public function: what `__array_function__` looks up."""
@@ -80,7 +81,22 @@ def sync(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """The same, counted as a fallback of the user's line when something lazy was forced for it."""
     if any_lazy(args, kwargs):
         record_fallback(function.__name__)
-    return through_numpy(function, args, kwargs)
+    result = through_numpy(function, args, kwargs)
+    if tracing_count.depth and tracing():
+        _refuse_lost_derivative(function, (*args, *kwargs.values()), result)
+    return result
+
+
+def _refuse_lost_derivative(function: Callable[..., Any], args: tuple[Any, ...], result: Any) -> None:
+    """What NumPy computed is a constant; where a derivative is asked for, that would be a silent zero."""
+    here = queue()
+
+    def depends(x: Any) -> bool:
+        return type(x) is ndarray and x._storage is not None and x._storage.node is not None and here.differentiates(x._storage.node)
+
+    parts = result if isinstance(result, (tuple, list)) else (result,)
+    if any(_mentions(a, depends) for a in args) and any(getattr(p, "dtype", np.dtype(bool)).kind in "fc" for p in parts):
+        raise with_origin(TypeError(f"lazynp.grad: numpy.{function.__name__} has no derivative"), user_position())
 
 
 def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

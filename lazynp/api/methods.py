@@ -65,6 +65,7 @@ def _astype(self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", su
         return self
     if _eager(self) or target not in LAZY_DTYPES:
         return wrapped(arrays.to_numpy(self).astype(target, order, casting))
+    arrays.warn_of_lost_imaginary(self.dtype, target)
     return arrays.recorded(lambda: wrap(ew.cast(node_of(self), to=target)))
 
 

@@ -4,6 +4,7 @@ import builtins
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from lazynp import array as arrays
 from lazynp.api.dispatch import Unsupported, implements, unwrapped
@@ -51,6 +52,13 @@ all: Any
 any: Any
 
 
+def _strict_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes of a mean: unlike a sum, it has no axis 0 of a scalar."""
+    if ndim == 0 and axis is not None and axis != ():
+        normalize_axis_tuple(axis, ndim)
+    return axes_of(axis, ndim)
+
+
 def _count(x: Any, axes: tuple[int, ...], where: Any) -> Any:
     if where is not True:
         mask = wrap(broadcast(node_of(where), x.shape))
@@ -64,7 +72,7 @@ def _count(x: Any, axes: tuple[int, ...], where: Any) -> Any:
 @implements(np.mean)
 def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, *, where: Any = _NONE) -> Any:
     x = lifted(a)
-    axes = axes_of(axis, x.ndim)
+    axes = _strict_axes(axis, x.ndim)
     keep = keepdims is not _NONE and bool(keepdims)
     working = _mean_dtype(x.dtype) if dtype is None else np.dtype(dtype)
     if where is not _NONE and where is not True:
@@ -96,7 +104,7 @@ def var(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: floa
     if where is not _NONE or mean is not _NONE:
         raise Unsupported
     x = lifted(a)
-    axes = axes_of(axis, x.ndim)
+    axes = _strict_axes(axis, x.ndim)
     ddof = ddof if correction is _NONE else correction
     working = _mean_dtype(x.dtype) if dtype is None else np.dtype(dtype)
     node = ew.as_node(node_of(x), working)
@@ -144,7 +152,8 @@ def _arg(function: Any, op: Any) -> Any:
     def lazy(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = _NONE) -> Any:
         x = node_of(a)
         kept = x
-        if axis is None:
+        if axis is None or x.ndim == 0:
+            axes_of(axis, x.ndim)
             x, axis = reshape_node(x, (int(np.prod(x.shape)),)), 0
             result = op(x, 0)
             axes = tuple(range(kept.ndim))
@@ -165,7 +174,8 @@ argmin = _arg(np.argmin, red.argmin)
 def _running(function: Any, ufunc: np.ufunc) -> Any:
     def lazy(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
         x = lifted(a)
-        if axis is None:
+        if axis is None or x.ndim == 0:
+            axes_of(axis, x.ndim)
             x, axis = ravel(x), 0
         return OBJECTS[ufunc].accumulate(x, axis, dtype, out)
 

@@ -141,11 +141,12 @@ def _record(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) 
     unknown = options.keys() - {"out", "where", "dtype", "casting", "order", "subok", "axis", "axes", "keepdims"}
     if unknown or (function.signature is not None and options.keys() - {"out", "casting", "order", "subok"}):
         raise Unsupported
-    results = _compute(function, args, options)
     mask = options.get("where", True)
     outs = options.get("out")
-    outs = outs if type(outs) is tuple else (outs,) * len(results) if outs is None else (outs,)
-    finished = [_deliver(function, node, out, mask, options.get("casting", "same_kind"), args) for node, out in zip(results, outs, strict=True)]
+    outs = outs if type(outs) is tuple else (outs,) * function.nout if outs is None else (outs,)
+    _check_targets(function, args, outs, options.get("casting", "same_kind"))
+    results = _compute(function, args, options)
+    finished = [_deliver(node, out, mask) for node, out in zip(results, outs, strict=True)]
     return finished[0] if len(finished) == 1 else tuple(finished)
 
 
@@ -190,15 +191,21 @@ _GUFUNCS: dict[Any, Any] = {
 }
 
 
-def _deliver(function: np.ufunc, node: Node, out: Any, mask: Any, casting: str, args: tuple[Any, ...]) -> Any:
+def _check_targets(function: np.ufunc, args: tuple[Any, ...], outs: tuple[Any, ...], casting: str) -> None:
+    """What NumPy refuses as `out`, before it looks at any shape: NumPy itself is asked, with empty arrays of these dtypes."""
+    if all(out is None for out in outs):
+        return
+    if any(out is not None and (not isinstance(out, ndarray) or (type(out) is ndarray and out._scalar)) for out in outs):
+        raise TypeError("return arrays must be of ArrayType")
+    probes = [np.empty(0, x.dtype) if isinstance(x, Node) else x for x in map(operand, args)]
+    if function.signature is None:
+        function(*probes, out=tuple([None if o is None else np.empty(0, o.dtype) for o in outs]), casting=casting)
+
+
+def _deliver(node: Node, out: Any, mask: Any) -> Any:
     """The result: a new array, or written into `out` where the mask allows."""
     if out is None:
         return wrap(node)
-    if not isinstance(out, ndarray):
-        raise TypeError("return arrays must be of ArrayType")
-    if not np.can_cast(node.dtype, out.dtype, casting):
-        function(*[np.empty((1,) * np.ndim(unwrapped(a)), ew.operand_type(operand(a))) if isinstance(operand(a), Node) else a for a in args],
-                 out=np.empty((1,) * out.ndim, out.dtype), casting=casting)  # fmt: skip  # NumPy's own UFuncTypeError
     shape = node.shape if mask is True else broadcast_shape(node.shape, node_of(mask).shape)
     if broadcast_shape(shape, out.shape) != out.shape:
         raise ValueError(
@@ -227,7 +234,7 @@ def _method(function: np.ufunc, name: str, args: tuple[Any, ...], options: dict[
             if out is None:
                 return result
             out = out[0] if type(out) is tuple else out
-            return arrays.recorded(_deliver, function, node_of(result), out, True, "same_kind", args)
+            return arrays.recorded(_deliver, node_of(result), out, True)
         except (NotLazy, Unsupported):
             return _with_outputs(sync, numpy, args, options)
     return _with_outputs(lambda f, *a, **k: through_numpy(f, a, k), numpy, args, options)
@@ -238,7 +245,7 @@ def _method(function: np.ufunc, name: str, args: tuple[Any, ...], options: dict[
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes a reduction runs over, as NumPy reads `axis`. Raises AxisError."""
-    if axis is None:
+    if axis is None or (ndim == 0 and not isinstance(axis, tuple) and axis in (0, -1)):  # NumPy lets a scalar have axis 0
         return tuple(range(ndim))
     return tuple(sorted(normalize_axis_tuple(axis, ndim)))
 

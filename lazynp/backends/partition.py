@@ -231,7 +231,7 @@ def _share_with_bases(plan: Plan, chosen: set[Node]) -> None:
             if base in owner or (place is not None and place.memory is not memory) or base in pinned and place is None:
                 break
             if place is None:
-                if base not in chosen or base.op.kind is Kind.LIBRARY or base.op is item:
+                if base not in chosen or is_library(base) or base.op is item:
                     break
                 plan.places[base] = plan.buffer(base, memory)
             owner[base] = node

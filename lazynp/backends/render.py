@@ -11,7 +11,7 @@ import numpy as np
 from lazynp.backends import prelude
 from lazynp.backends.lower import Axis, Condition, Memory, checked, load, position, select
 from lazynp.backends.nests import Fold, Gemm, Nest, polynomials, scalars, values_in
-from lazynp.backends.polynomial import Atom, Poly
+from lazynp.backends.polynomial import Atom, Poly, product
 from lazynp.backends.schedule import Scheduled
 from lazynp.ir.node import Node, const
 from lazynp.ir.op import Op
@@ -154,7 +154,7 @@ class Values:
             self.text[node] = literal(node.value.array[()], node.dtype)
             return
         text = self._expression(node)
-        if node.op is checked or uses > 1 or len(text) > _INLINE or self._hoisted(node, depth):
+        if node.op is checked or node in self.writer.names or uses > 1 or len(text) > _INLINE or self._hoisted(node, depth):
             name = self.writer.names.get(node) or self.writer.fresh("v")
             self.statements[depth].append(f"const {prelude.ctype(node.dtype)} {name} = {_unwrapped(text)};")
             text = name
@@ -308,7 +308,7 @@ class Program:
     def address(self, memory: Memory) -> str:
         if memory.kind == "temp":
             return f"(void *)((char *)slots[{ARENA}] + ({self.offsets[memory]}))"
-        return f"slots[{FIRST_SLOT} + {memory.slot}]"
+        return f"slots[{FIRST_SLOT + self.slot(memory)}]"
 
     def routine(self, name: str) -> str:
         """The slot of a BLAS routine: after all memories, so it is printed as a macro."""
@@ -335,12 +335,12 @@ def _open(axis: Axis, writer: Writer, begin: str = "", end: str = "") -> str:
 class Kernel:
     """The C function of one nest, and the statement that calls it."""
 
-    def __init__(self, program: Program, number: int, scheduled: Scheduled) -> None:
+    def __init__(self, program: Program, number: int, scheduled: Scheduled, writer: Writer | None = None) -> None:
         self.program = program
         self.name = f"k{number}"
         self.nest = scheduled.nest
         self.rows = scheduled.rows
-        self.writer = Writer(program)
+        self.writer = writer or Writer(program)
         self.lines: list[str] = []
         self.chunked: Axis | None = None
         self.folds: list[str] = []
@@ -351,6 +351,11 @@ class Kernel:
         nest = self.nest
         if nest.gemm is not None:
             return "", _gemm_call(nest.gemm, self.program)
+        return self._wrapped(self.body())
+
+    def body(self) -> list[str]:
+        """The loops."""
+        nest = self.nest
         self._name_index_values()
         levels = {axis.variable: depth for depth, axis in enumerate(nest.axes, 1)}
         self.values = Values(nest.roots(), levels, self.writer)
@@ -358,8 +363,7 @@ class Kernel:
             self.writer.written.add(store.buffer.memory)
         for fold in nest.folds:
             self.writer.written.add(fold.buffer.memory)
-        body = self._body()
-        return self._wrapped(body)
+        return self._body()
 
     def _name_index_values(self) -> None:
         for node in scalars(self.nest.roots()):
@@ -609,6 +613,11 @@ class Kernel:
 
     def _wrapped(self, body: list[str]) -> tuple[str, str]:
         prologue = self.writer.prologue()
+        volume = product([a.size for a in self.nest.axes]).constant
+        if self.chunked is not None and not self.folds and volume is not None and volume <= CHUNK:
+            begin, end = self.writer.poly(self.chunked.begin), self.writer.poly(self.chunked.end)
+            prologue.append(f"const int64_t begin = {begin}, end = {end};")
+            self.chunked = None
         if self.chunked is None:
             text = [f"static void {self.name}(void **slots, const int64_t *dims) {{", *prologue, *body, "}"]
             return _indented(text), f"{self.name}(slots, dims);"
@@ -668,6 +677,33 @@ class Kernel:
             place = f"(({prelude.ctype(f.buffer.memory.dtype)} *){self.program.address(f.buffer.memory)})"
             lines.append(f"{place}[0] = {_unwrapped(_cast(f.buffer.memory.dtype, f.value.dtype, f'part{k}[0]'))};")
         return [*lines, "}"]
+
+
+_BAND = 8192
+"""Elements of a band: what two nests over the same rows hand over stays in the first-level caches."""
+
+
+def print_band(program: Program, number: int, group: list[Scheduled]) -> tuple[str, str]:
+    """(definition, call) of nests that run band of rows by band of rows."""
+    if len(group) == 1:
+        return Kernel(program, number, group[0]).print()
+    writer = Writer(program)
+    members = [Kernel(program, number, item, writer) for item in group]
+    blocks: list[str] = []
+    for member in members:
+        blocks += ["{", *member.body(), "}"]
+    widest = max(members, key=lambda m: len(m.nest.axes))
+    widest.values.cost = sum(m.values.cost for m in members)
+    per = " * ".join([writer.poly(a.size) for a in widest.nest.axes[1:]]) or "1"
+    lines = [
+        f"const int64_t row_size = {per}, band = row_size < {_BAND} ? {_BAND} / (row_size > 0 ? row_size : 1) : 1;",
+        "const int64_t first_row = begin, last_row = end;",
+        "for (int64_t row = first_row; row < last_row; row += band) {",
+        "const int64_t begin = row, end = last_row - row < band ? last_row : row + band;",
+        *blocks,
+        "}",
+    ]
+    return widest._wrapped(lines)
 
 
 def _fold_into(op: Op, dtype: np.dtype, new: np.dtype, old: str, value: str) -> str:

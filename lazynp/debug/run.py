@@ -56,10 +56,10 @@ def run_and_report(program: str, arguments: list[str], against_numpy: bool, json
             return ours.status
         report = _report(ours, before, against_numpy)
         sys.stdout.flush()
-        if against_numpy:
-            print(report.text(), flush=True)
         if target:
             report.write_json(target)
+        if against_numpy:
+            print(report.text(), flush=True)
         return ours.status or int(report.same is False)
 
     return _with_source(program, both)

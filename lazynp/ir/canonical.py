@@ -14,7 +14,7 @@ from lazynp.ir.node import Graph, Literal, Node, const, constant, input_, make_n
 from lazynp.ir.op import Op
 from lazynp.ir.types import ArrayType
 
-_STRUCTURAL = (-2, -1, -0.5, 0.5, 2, 3, 4)
+_STRUCTURAL = (-1, -0.5, 0.5, 2)
 """Scalar constants that stay part of the skeleton beside 0 and 1: rules and exponents depend on them."""
 
 

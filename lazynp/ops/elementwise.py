@@ -198,13 +198,18 @@ def recast(value: Node, dtype: np.dtype) -> Node:
     return as_node(value, dtype)
 
 
+def _parts_kept(x: np.ndarray, to: np.dtype) -> np.ndarray:
+    """The real part where the target is real: NumPy's ComplexWarning belongs to the user's line (`lazynp.array`)."""
+    return x.real if x.dtype.kind == "c" and to.kind not in "cb" else x
+
+
 cast = register(
     Op(
         name="cast",
         kind=Kind.ELEMENTWISE,
         attrs=("to",),
         infer=lambda x, to: ArrayType(x.shape, to),
-        numpy=_quiet(lambda x, to: np.asarray(x).astype(to)),
+        numpy=_quiet(lambda x, to: _parts_kept(np.asarray(x), to).astype(to)),
         door=_cast_door,
         vjp=lambda cotangent, node, index: recast(cotangent, node.args[0].dtype),
         jvp=lambda tangents, node: recast(tangents[0], node.dtype),
@@ -221,7 +226,7 @@ def _complex_dtype(dtype: np.dtype) -> np.dtype:
     return np.result_type(dtype, np.complex64)
 
 
-def _part(name: str, read: Callable[..., Any], back: Callable[[Node], Node], c: str) -> Op:
+def _part(name: str, read: Callable[..., Any], back: Callable[[Node], Node], c: Callable[[np.dtype], str | None]) -> Op:
     return register(
         Op(
             name=name,
@@ -236,8 +241,8 @@ def _part(name: str, read: Callable[..., Any], back: Callable[[Node], Node], c: 
     )
 
 
-real = _part("real", np.real, lambda ct: make_complex(ct, 0.0), c="lz_real_{0}")
-imag = _part("imag", np.imag, lambda ct: make_complex(0.0, ct), c="lz_imag_{0}")
+real = _part("real", np.real, lambda ct: make_complex(ct, 0.0), c=lambda dtype: None if dtype.kind == "c" else "{0}")
+imag = _part("imag", np.imag, lambda ct: make_complex(0.0, ct), c=lambda dtype: None if dtype.kind == "c" else "0")
 
 
 def _complex_door(op: Op, re: Any, im: Any) -> Node:
@@ -278,8 +283,8 @@ def _assemble(re: Any, im: Any) -> np.ndarray:
 
 add = binary("add", lambda z, x, y: 1.0, lambda z, x, y: 1.0, c="({0} + {1})", commutative=True, associative=True)
 subtract = binary("subtract", lambda z, x, y: 1.0, lambda z, x, y: -1.0, c="({0} - {1})")
-multiply = binary("multiply", lambda z, x, y: y, lambda z, x, y: x, commutative=True, associative=True)
-divide = binary("divide", lambda z, x, y: 1.0 / y, lambda z, x, y: -z / y, cost=4, draw=_positive)
+multiply = binary("multiply", lambda z, x, y: y, lambda z, x, y: x, c="({0} * {1})", commutative=True, associative=True)
+divide = binary("divide", lambda z, x, y: 1.0 / y, lambda z, x, y: -z / y, c="({0} / {1})", cost=4, draw=_positive)
 floor_divide = binary("floor_divide", None, None, cost=8, draw=_positive)
 remainder = binary("remainder", lambda z, x, y: 1.0, lambda z, x, y: -floor_divide(x, y), cost=8, draw=_positive)
 fmod = binary("fmod", lambda z, x, y: 1.0, lambda z, x, y: -trunc(x / y), cost=8, draw=_positive)
@@ -412,7 +417,6 @@ expit = register(
         numpy=_expit_numpy,
         door=_ufunc_door,
         partials=(lambda y, x: y * (1.0 - y),),
-        c="({T})1/(({T})1 + lz_exp_{0})",
         cost=16,
         draw=_smooth,
         source="the logistic function, scipy.special.expit",
@@ -453,10 +457,10 @@ conjugate = _row("conjugate", np.conjugate, None, vjp=lambda ct, node, i: conjug
 
 equal = binary("equal", None, None, c="({0} == {1})", commutative=True)
 not_equal = binary("not_equal", None, None, c="({0} != {1})", commutative=True)
-less = binary("less", None, None)
-less_equal = binary("less_equal", None, None)
-greater = binary("greater", None, None)
-greater_equal = binary("greater_equal", None, None)
+less = binary("less", None, None, c="({0} < {1})")
+less_equal = binary("less_equal", None, None, c="({0} <= {1})")
+greater = binary("greater", None, None, c="({0} > {1})")
+greater_equal = binary("greater_equal", None, None, c="({0} >= {1})")
 logical_and = binary("logical_and", None, None, commutative=True, associative=True)
 logical_or = binary("logical_or", None, None, commutative=True, associative=True)
 logical_xor = binary("logical_xor", None, None, commutative=True, associative=True)

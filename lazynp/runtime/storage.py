@@ -86,7 +86,7 @@ class Storage:
             here.add(self)
         else:
             self.node = node
-        if self.exported:
+        if self.exported and not isinstance(here, TraceQueue):
             self.force()
 
     def force(self) -> np.ndarray:
@@ -183,6 +183,10 @@ class Queue:
     def before_write_outside(self, storage: Storage) -> None:
         """A storage that was created elsewhere gets a value here."""
 
+    def differentiates(self, node: Node) -> bool:
+        """Whether a derivative by something that the node depends on is being taken."""
+        return False
+
     def note(self, key: Any) -> None:
         """Called before an operation is recorded. A position seen before is a loop's next iteration: what is pending runs now, so that
         every iteration has the same graph and finds its program in the cache; so do bounds on nodes and bytes."""
@@ -251,14 +255,19 @@ class TraceQueue(Queue):
         """
         leaf = self.leaves.get(id(array))
         if leaf is None:
-            leaf = captured(array)
-            if sys.getrefcount(array) > _REFERENCES_OF_A_TEMPORARY:
-                self.leaves[id(array)] = leaf
-                self.sources[leaf] = array
+            leaf = self.leaves[id(array)] = captured(array)
+            self.sources[leaf] = array
         elif _bound[leaf].tobytes() != np.ascontiguousarray(array).tobytes():
             self.sources.pop(leaf, None)
             return captured(array)
         return leaf
+
+    def forget_temporaries(self) -> None:
+        """NumPy arrays that only the trace knows are constants: the function made them anew, and nobody can write to them."""
+        for leaf in list(self.sources):
+            holder = _Sample(self.sources.pop(leaf))
+            if type(holder.buffer) is Storage or _references(holder) != _ALONE_OWNER:
+                self.sources[leaf] = holder.buffer
 
     def before_write_outside(self, storage: Storage) -> None:
         if storage not in self.written and not isinstance(storage.home, TraceQueue):
@@ -283,10 +292,6 @@ class TraceQueue(Queue):
             _bound[old] = wanted.memory().copy()
             wanted._leaf = None
         run_storages([wanted])
-
-
-_REFERENCES_OF_A_TEMPORARY = 5
-"""Measured by tests/test_jit.py: references that the calls between the user and `outside_array` hold to an array nobody else knows."""
 
 
 def depends_on_arguments(node: Node) -> bool:

@@ -73,7 +73,8 @@ def trace(function: Callable[..., Any], leaves: list[Any], rebuild: Callable[[li
         values: dict[Storage, int] = {}
         results = [_output(leaf, owners, values, scope.written) for leaf in result_leaves]
         written = {i: s.node for s, i in owners.items() if s.node is not inputs[i]}
-        outside = {leaf: source for leaf, source in scope.sources.items()}
+        scope.forget_temporaries()
+        outside = dict(scope.sources)
         return Traced(inputs, [s.value() for s in values], results, structure, written, outside, written_outside)  # type: ignore[arg-type]
 
 

@@ -3,6 +3,7 @@
 import functools
 import warnings
 from collections.abc import Callable
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -344,17 +345,29 @@ def _attributes_read(leaves: list[Any]) -> list[Guard]:
     guards = []
     for leaf in leaves:
         attributes = getattr(leaf, "__dict__", None)
-        if attributes is not None and not callable(leaf):
+        if attributes is not None and not isinstance(leaf, (type, FunctionType, ModuleType, jit)):
             guards += [g for name, value in attributes.items() for g in _guards_of(attributes.get, name, value)]
     return guards
 
 
 def _guards_of(read: Callable[[Any], Any], name: Any, value: Any) -> list[Guard]:
+    if type(value) is np.ndarray and value.nbytes <= _SMALL_TABLE and not value.dtype.hasobject:
+        return [(read, name, value), (_same_bytes, (value, value.tobytes()), True)]
     if isinstance(value, _WATCHED):
         return [(read, name, value)]
     if isinstance(value, (list, dict)):
         return [(read, name, value), (_unchanged, (value, _members(value)), True)]
     return []
+
+
+_SMALL_TABLE = 4096
+"""NumPy arrays up to so many bytes are guarded by their contents: what the function computes from them through NumPy alone is baked in.
+Larger ones are read again at every call wherever they meet a traced array."""
+
+
+def _same_bytes(snapshot: tuple[np.ndarray, bytes]) -> bool:
+    array, contents = snapshot
+    return array.tobytes() == contents
 
 
 def _members(container: Any) -> list[Any]:

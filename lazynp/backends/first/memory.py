@@ -16,6 +16,10 @@ _held = 0
 _lock = threading.Lock()
 
 
+class _Memory(np.ndarray):
+    """The bytes below a Block. A type of its own: NumPy would make a result refer to a plain array below the Block, past it."""
+
+
 class Block(np.ndarray):
     """The owner of a pooled result's memory: when the last view of the result dies, so does this, and the memory goes back to the pool.
 
@@ -24,7 +28,7 @@ class Block(np.ndarray):
     def __del__(self) -> None:
         global _held
         memory = self.base
-        if type(memory) is np.ndarray and memory.base is None:
+        if type(memory) is _Memory:
             with _lock:
                 if _held + memory.nbytes <= _POOL_LIMIT:
                     _held += memory.nbytes
@@ -47,7 +51,7 @@ def empty(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
         if memory is not None:
             _held -= rounded
     if memory is None:
-        memory = np.empty(rounded, np.uint8)
+        memory = np.empty(rounded, np.uint8).view(_Memory)
     block = memory.view(Block)
     return np.ndarray(shape, dtype, block)
 

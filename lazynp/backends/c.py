@@ -1,0 +1,392 @@
+"""The C backend: a graph becomes one C file and one generated Python function that calls it.
+
+    compile(graph, key) -> Program      partition, nests, schedule, memory plan, text, compiler; the result also goes to the disk cache
+    load(key) -> Program | None         from the disk cache: no rewriting, no compiler
+
+C and Python share two arrays per call: `slots` (error record, arena, memories, BLAS routines) and `dims` (threads, segment, work threshold,
+sizes). A Python step (LAPACK, FFT, sort, random draws) divides the program into segments of one C function.
+"""
+
+from __future__ import annotations
+
+import builtins
+import pickle
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lazynp.backends import base, blas, diskcache, threads, toolchain
+from lazynp.backends.fuse import bands, drop_dead_stores, fuse, share_outputs
+from lazynp.backends.lower import Memory
+from lazynp.backends.memory import plan_arena
+from lazynp.backends.nests import Nest, loads, nests_of
+from lazynp.backends.partition import Plan, Step, partition, strip
+from lazynp.backends.polynomial import Poly, Sizes, product
+from lazynp.backends.render import ARENA, FIRST_DIM, FIRST_SLOT, print_band, source
+from lazynp.backends.render import Program as Text
+from lazynp.backends.schedule import schedule
+from lazynp.config import settings
+from lazynp.errors import CompileError
+from lazynp.ir.node import Graph, Node, dim, toposort
+from lazynp.ir.types import Dim
+
+_PLAN = ".plan"
+
+
+# --- what is stored beside the shared object -------------------------------------------------------------------------
+
+
+class SizeText:
+    """A size inside an attribute of a Python step, as an expression over n0, n1, ..."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SizeText, (self.text,)
+
+
+@dataclass
+class Blueprint:
+    """Everything about a program that is not machine code. Picklable.
+
+    python: text of the function `run`; tables: its constants; steps: the Python steps (op, attributes, origin);
+    extra: sizes that are no polynomials, as (op, argument texts); failures: per error code (origin, axis).
+    """
+
+    python: str = ""
+    source: str = ""
+    loops: str = ""
+    kernels: int = 0
+    segments: int = 0
+    slots: int = 0
+    dims: int = 0
+    routines: list[str] = field(default_factory=list)
+    tables: dict[str, Any] = field(default_factory=dict)
+    steps: list[tuple[Any, dict[str, Any], Any]] = field(default_factory=list)
+    extra: list[tuple[Any, dict[str, Any], tuple[str, ...]]] = field(default_factory=list)
+    failures: list[tuple[Any, int]] = field(default_factory=list)
+
+
+class CProgram(base.Program):
+    """A loaded program."""
+
+    def __init__(self, blueprint: Blueprint, lib: Any) -> None:
+        self.blueprint = blueprint
+        self.kernels = blueprint.kernels
+        self.source = blueprint.source
+        self.loops = blueprint.loops
+        self.foreign_calls = blueprint.segments
+        self.library_steps = len(blueprint.steps)
+        self._lib = lib
+        space: dict[str, Any] = dict(blueprint.tables)
+        space |= {
+            "empty": np.empty, "buffer": toolchain.ffi.from_buffer, "entry": lib.lazynp_run, "fail": self._fail, "library": self._library,
+            "extra": self._extra, "fresh": self._fresh, "pool": [], "arenas": [], "thread_count": threads.thread_count, "settings": settings,
+        }  # fmt: skip
+        exec(builtins.compile(blueprint.python, "<lazynp program>", "exec"), space)
+        self.run: Callable[..., list[np.ndarray]] = space["run"]  # type: ignore[method-assign]
+
+    def _fresh(self) -> tuple[Any, Any, Any]:
+        """(slots, dims, error record) of one call; pooled, because allocating them costs more than a small kernel."""
+        ffi = toolchain.ffi
+        blueprint = self.blueprint
+        slots = ffi.new("void *[]", blueprint.slots)
+        dims = ffi.new("int64_t[]", FIRST_DIM + blueprint.dims)
+        errors = ffi.new("int64_t[]", 3)
+        slots[0] = errors
+        dims[0] = 1
+        for name, array in blueprint.tables.items():
+            if isinstance(array, np.ndarray):
+                slots[FIRST_SLOT + int(name[1:])] = ffi.from_buffer(array)
+        library = blas.table() if blueprint.routines else None
+        for number, name in enumerate(blueprint.routines):
+            assert library is not None
+            slots[blueprint.slots - len(blueprint.routines) + number] = ffi.cast("void *", library.pointer(name))
+        return slots, dims, errors
+
+    def _fail(self, code: int, errors: Any) -> None:
+        """Raise NumPy's error for an index out of range."""
+        origin, axis = self.blueprint.failures[code - 1]
+        error = IndexError(f"index {errors[1]} is out of bounds for axis {axis} with size {errors[2]}")
+        error.lazynp_origin = origin  # type: ignore[attr-defined]
+        raise error
+
+    def _library(self, number: int, args: tuple[np.ndarray, ...], sizes: dict[str, int]) -> tuple[np.ndarray, ...]:
+        """One Python step: C-contiguous arrays."""
+        op, attrs, origin = self.blueprint.steps[number]
+        try:
+            values = op.numpy(*args, **{name: _resolved(value, sizes) for name, value in attrs.items()})
+        except Exception as error:
+            error.lazynp_origin = origin  # type: ignore[attr-defined]
+            raise
+        values = values if isinstance(values, tuple) else (values,)
+        return tuple([np.array(v, order="C") if not _owned(v) else v for v in values])
+
+    def _extra(self, number: int, sizes: dict[str, int]) -> int:
+        op, attrs, args = self.blueprint.extra[number]
+        return int(op.numpy(*[np.int64(eval(text, {}, sizes)) for text in args], **attrs))
+
+
+def _owned(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.flags.c_contiguous and value.flags.owndata and value.flags.aligned
+
+
+def _resolved(value: Any, sizes: dict[str, int]) -> Any:
+    if isinstance(value, SizeText):
+        return int(eval(value.text, {}, sizes))
+    if type(value) is tuple:
+        return tuple([_resolved(v, sizes) for v in value])
+    return value
+
+
+# --- compiling -------------------------------------------------------------------------------------------------------
+
+
+def compile(graph: Graph, key: str) -> base.Program:  # noqa: A001
+    """The program of a graph. Raises CompileError: a defect of lazynp."""
+    blueprint = draft(graph)
+    lib = toolchain.build(blueprint.source, key)
+    diskcache.put(key, _PLAN, pickle.dumps(blueprint, pickle.HIGHEST_PROTOCOL))
+    return CProgram(blueprint, lib)
+
+
+def load(key: str) -> base.Program | None:
+    """The program that an earlier process compiled, or None."""
+    stored = diskcache.get(key, _PLAN)
+    if stored is None:
+        return None
+    lib = toolchain.load(key)
+    return None if lib is None else CProgram(pickle.loads(stored), lib)
+
+
+def draft(graph: Graph) -> Blueprint:
+    """C text, Python text and tables of a graph's program."""
+    sizes = Sizes(_dim_count(graph))
+    plan = partition(graph, sizes)
+    return _Draft(plan, sizes).blueprint()
+
+
+def _dim_count(graph: Graph) -> int:
+    """One more than the highest position of a size that the graph mentions."""
+    found = -1
+    roots: dict[Node, None] = {}
+    for node in toposort((*graph.inputs, *graph.outputs)):
+        for value in (*node.attrs, *[t.shape for t in (node.type if type(node.type) is tuple else (node.type,))]):
+            _collect_sizes(value, roots)
+    for node in toposort(roots):
+        if node.op is dim:
+            found = max(found, node.key)
+    return found + 1
+
+
+def _collect_sizes(value: Any, found: dict[Node, None]) -> None:
+    if isinstance(value, Node):
+        found[value] = None
+    elif isinstance(value, tuple) and not isinstance(value, Graph):
+        for v in value:
+            _collect_sizes(v, found)
+
+
+class _Draft:
+    """From a plan to texts."""
+
+    def __init__(self, plan: Plan, sizes: Sizes) -> None:
+        self.plan = plan
+        self.sizes = sizes
+        self.result = Blueprint()
+        self.parts: list[list[Nest] | Step] = []
+        for step in plan.steps:
+            if step.kind == "library":
+                self.parts.append(step)
+            elif self.parts and isinstance(self.parts[-1], list):
+                self.parts[-1] += nests_of(plan, step)
+            else:
+                self.parts.append(nests_of(plan, step))
+        self._fuse()
+
+    def _fuse(self) -> None:
+        for number, part in enumerate(self.parts):
+            if isinstance(part, list):
+                self.parts[number] = fuse(part)
+        self._drop_dead_stores()
+        if len(self.parts) == 1 and isinstance(self.parts[0], list):
+            share_outputs(self.parts[0])
+        self.groups = {n: bands([schedule(nest) for nest in part]) for n, part in enumerate(self.parts) if isinstance(part, list)}
+
+    def _drop_dead_stores(self) -> None:
+        """Over all segments at once: what one stores another may read."""
+        lists = [part for part in self.parts if isinstance(part, list)]
+        kept = drop_dead_stores([nest for part in lists for nest in part], [len(part) for part in lists])
+        self.parts = [kept.pop(0) if isinstance(part, list) else part for part in self.parts]
+
+    def blueprint(self) -> Blueprint:
+        result = self.result
+        arena = plan_arena([_temporaries(item.nest for item in group) for groups in self.groups.values() for group in groups])
+        text = self.text = Text(arena.offsets)
+        segments: list[list[str]] = []
+        volumes: set[Poly] = set()
+        for groups in self.groups.values():
+            calls: list[str] = []
+            for group in groups:
+                definition, call = print_band(text, result.kernels, group)
+                result.kernels += 1
+                text.functions.append(definition)
+                calls.append(call)
+                volumes.update([product([a.size for a in item.nest.axes]) for item in group])
+            segments.append(calls)
+        result.kernels += len(self.parts) - len(segments)
+        result.segments = len(segments)
+        result.python = self._python(arena.size, volumes)
+        result.routines = text.routines
+        result.failures = text.failures
+        result.slots = FIRST_SLOT + len(text.memories) + len(text.routines)
+        result.source = source(text, segments or [[]], self._blas())
+        result.loops = "\n\n".join(text.functions)
+        result.dims = self.sizes.count + len(self.sizes.extra)
+        return result
+
+    def _blas(self) -> str:
+        if not self.text.routines:
+            return ""
+        library = blas.table()
+        if library is None:
+            raise CompileError("no BLAS library: matrix products cannot be compiled")
+        names = {"s": "f32", "d": "f64", "c": "c64", "z": "c128"}
+        return "\n".join([library.calls(names[letter]) for letter in sorted({name[0] for name in self.text.routines})])
+
+    # -- the Python function
+
+    def _python(self, arena: str, volumes: set[Poly]) -> str:
+        lines = ["def run(inputs, dims=(), outputs=None):", "s, d, e = pool.pop() if pool else fresh()"]
+        lines += self._sizes()
+        lines += self._threads(volumes)
+        if arena != "0":
+            lines += [f"z = arenas.pop() if arenas else empty({arena}, 'B')" if arena.isdecimal() else f"z = empty({arena}, 'B')", f"s[{ARENA}] = buffer(z)"]
+        names = self._arrays(lines)
+        segment = 0
+        for part in self.parts:
+            if isinstance(part, list):
+                lines += self._call(segment)
+                segment += 1
+            else:
+                self._step(part, names, lines)
+        if arena.isdecimal() and arena != "0":
+            lines.append("arenas.append(z)")
+        lines.append("pool.append((s, d, e))")
+        lines.append(f"return [{', '.join(self._results(names))}]")
+        return "\n    ".join(lines) + "\n"
+
+    def _sizes(self) -> list[str]:
+        count = self.sizes.count
+        lines = [f"n{k} = d[{FIRST_DIM + k}] = dims[{k}]" for k in range(count)]
+        for k, node in enumerate(self.sizes.extra):
+            self.result.extra.append((node.op, node.attributes, tuple([self.sizes(a).text() for a in node.args])))
+            known = ", ".join([f"'n{j}': n{j}" for j in range(count + k)])
+            lines.append(f"n{count + k} = d[{FIRST_DIM + count + k}] = extra({k}, {{{known}}})")
+        return lines
+
+    def _threads(self, volumes: set[Poly]) -> list[str]:
+        """Threads are asked for only where a kernel may be large enough: the question costs as much as a small program."""
+        fixed = max([v.constant for v in volumes if v.constant is not None], default=0)
+        unknown = sorted({v.text() for v in volumes if v.constant is None})
+        if not unknown and fixed <= 4096:
+            return []
+        work = f"max({', '.join([str(fixed), *unknown])})" if unknown else str(fixed)
+        return [f"d[0] = thread_count() if {work} * 4 > settings.parallel_threshold else 1", "d[2] = settings.parallel_threshold"]
+
+    def _arrays(self, lines: list[str]) -> dict[Memory, str]:
+        """Python names of the memories that are arrays; fills the slots of those that exist before the program runs."""
+        plan = self.plan
+        names: dict[Memory, str] = {}
+        for k, memory in enumerate(plan.inputs):
+            names[memory] = f"inputs[{k}]"
+        if plan.outputs:
+            lines.append("if outputs is None: outputs = (None,) * " + str(len(plan.outputs)))
+        for k, memory in enumerate(plan.outputs):
+            if memory.kind == "output":
+                shape = self._shape_text(plan.graph.outputs[k].shape)
+                self.result.tables[f"dtype_{memory.dtype.num}"] = memory.dtype
+                lines.append(f"y{k} = outputs[{k}]")
+                lines.append(f"if y{k} is None: y{k} = empty({shape}, dtype_{memory.dtype.num})")
+                names[memory] = f"y{k}"
+        for memory in self._python_memories():
+            self.text.name(memory)
+        for memory in self.text.memories:
+            if memory.kind == "const":
+                self.result.tables[f"c{memory.slot}"] = plan.consts[memory.number].value.array
+                names[memory] = f"c{memory.slot}"
+            elif memory in names:
+                lines.append(f"s[{FIRST_SLOT + memory.slot}] = buffer({names[memory]})")
+            elif not self._made_by_python(memory):
+                self.result.tables[f"dtype_{memory.dtype.num}"] = memory.dtype
+                lines.append(f"a{memory.slot} = empty({memory.size.text()}, dtype_{memory.dtype.num})")
+                lines.append(f"s[{FIRST_SLOT + memory.slot}] = buffer(a{memory.slot})")
+                names[memory] = f"a{memory.slot}"
+            else:
+                names[memory] = f"a{memory.slot}"
+        return names
+
+    def _python_memories(self) -> list[Memory]:
+        """What Python steps read and write."""
+        found: list[Memory] = []
+        for part in self.parts:
+            if not isinstance(part, list):
+                found += [part.reads[strip(a)].memory for a in part.node.args]
+                found += [t.memory for t in part.targets]
+        return found
+
+    def _made_by_python(self, memory: Memory) -> bool:
+        return any(t.memory is memory for part in self.parts if not isinstance(part, list) for t in part.targets)
+
+    def _call(self, segment: int) -> list[str]:
+        lines = [f"d[1] = {segment}"] if self.result.segments > 1 else []
+        if not self.text.failures:
+            return [*lines, "entry(s, d)"]
+        return [*lines, "code = entry(s, d)", "if code: fail(code, e)"]
+
+    def _step(self, step: Step, names: dict[Memory, str], lines: list[str]) -> None:
+        node = step.node
+        number = len(self.result.steps)
+        attrs = {name: self._attribute(value) for name, value in node.attributes.items()}
+        self.result.steps.append((node.op, attrs, node.where))
+        args = [f"{names[step.reads[strip(a)].memory]}.reshape({self._shape_text(a.shape)})" for a in node.args]
+        known = ", ".join([f"'n{k}': n{k}" for k in range(self.sizes.count + len(self.sizes.extra))])
+        lines.append(f"r = library({number}, ({', '.join(args)},), {{{known}}})")
+        for k, target in enumerate(step.targets):
+            place = target.node.index if type(node.type) is tuple else k
+            name = names[target.memory]
+            lines.append(f"{name} = r[{place}]")
+            if target.memory.slot >= 0:
+                lines.append(f"s[{FIRST_SLOT + target.memory.slot}] = buffer({name})")
+
+    def _attribute(self, value: Any) -> Any:
+        if isinstance(value, Node):
+            return SizeText(self.sizes(value).text())
+        return tuple([self._attribute(v) for v in value]) if type(value) is tuple else value
+
+    def _shape_text(self, shape: tuple[Dim, ...]) -> str:
+        return f"({''.join([self.sizes(n).text() + ', ' for n in shape])})"
+
+    def _results(self, names: dict[Memory, str]) -> list[str]:
+        found = []
+        for k, memory in enumerate(self.plan.outputs):
+            if memory.kind == "output":
+                found.append(f"y{k}")
+            else:
+                found.append(f"inputs[{memory.number}] if outputs[{k}] is None else outputs[{k}]")
+        return found
+
+
+def _temporaries(nests: Iterable[Nest]) -> list[Memory]:
+    """The memories in the arena that nests touch."""
+    found: list[Memory] = []
+    for nest in nests:
+        gemm = nest.gemm
+        found += [n.buffer.memory for n in loads(nest.roots())] + [item.buffer.memory for item in (*nest.stores, *nest.folds)]
+        found += [] if gemm is None else [gemm.x.memory, gemm.y.memory, gemm.out.memory]
+    return [m for m in found if m.kind == "temp"]

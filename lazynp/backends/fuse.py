@@ -1,0 +1,243 @@
+"""Fusion of finished nests: equal loops become one nest, values are forwarded instead of reloaded, stores that nobody reads disappear,
+a temporary that dies where an output is written lives in that output's memory, and nests over the same rows run band by band.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lazynp.backends.lower import Memory, load
+from lazynp.backends.nests import Nest, Store, index_values, loads, scalars
+from lazynp.backends.polynomial import Atom, Poly, lower_bound, never_negative, upper_bound
+from lazynp.backends.schedule import Scheduled
+from lazynp.ir.node import Node, transform
+
+_LOOK_BACK = 12
+"""How many nests back a partner is looked for: linear time."""
+_MOST_SCALARS = 400
+
+
+class _Touched:
+    """The memories that a nest reads and writes, with the addresses; `inside`: memories read in order to compute an index."""
+
+    __slots__ = ("count", "folded", "inside", "reads", "writes")
+
+    def __init__(self, nest: Nest) -> None:
+        self.reads: dict[Memory, set[Poly]] = {}
+        self.writes: dict[Memory, set[Poly]] = {}
+        self.folded: set[Memory] = {f.buffer.memory for f in nest.folds}
+        nodes = scalars(nest.roots())
+        self.count = len(nodes)
+        indices = scalars([n for node in nodes for n in index_values(node)])
+        self.inside = {n.buffer.memory for n in indices if n.op is load}
+        for node in nodes:
+            if node.op is load:
+                self.reads.setdefault(node.buffer.memory, set()).add(node.address)
+        for item in (*nest.stores, *nest.folds):
+            self.writes.setdefault(item.buffer.memory, set()).add(item.address)
+        if nest.gemm is not None:
+            self.reads = {nest.gemm.x.memory: set(), nest.gemm.y.memory: set()}
+            self.writes = {nest.gemm.out.memory: set()}
+        if nest.kind == "scatter":
+            self.reads.update({s.buffer.memory: set() for s in nest.stores})
+
+    def conflicts(self, later: _Touched) -> bool:
+        """Whether the order of the two matters."""
+        return (
+            not self.writes.keys().isdisjoint(later.reads)
+            or not self.writes.keys().isdisjoint(later.writes)
+            or not self.reads.keys().isdisjoint(later.writes)
+        )
+
+
+def fuse(nests: list[Nest]) -> list[Nest]:
+    """Nests with equal loops merged into the earlier one, where no dependency forbids it."""
+    done: list[Nest] = []
+    touched: list[_Touched] = []
+    for nest in nests:
+        mine = _Touched(nest)
+        place = _partner(nest, mine, done, touched)
+        if place is None:
+            done.append(nest)
+            touched.append(mine)
+        else:
+            done[place] = _merged(done[place], nest)
+            touched[place] = _Touched(done[place])
+    return done
+
+
+def _partner(nest: Nest, mine: _Touched, done: list[Nest], touched: list[_Touched]) -> int | None:
+    if nest.kind != "loops":
+        return None
+    for place in range(len(done) - 1, max(-1, len(done) - 1 - _LOOK_BACK), -1):
+        if _mergeable(done[place], touched[place], nest, mine):
+            return place
+        if touched[place].conflicts(mine):
+            return None
+    return None
+
+
+def _mergeable(first: Nest, one: _Touched, second: Nest, two: _Touched) -> bool:
+    if first.kind != "loops" or first.axes != second.axes or one.count + two.count > _MOST_SCALARS:
+        return False
+    if first.folds and second.folds and first.reduced != second.reduced:
+        return False
+    for memory, addresses in one.writes.items():
+        if memory in two.writes or memory in two.inside:
+            return False
+        if memory in two.reads and (memory in one.folded or len(addresses) > 1 or two.reads[memory] != addresses):
+            return False
+    for memory, addresses in two.writes.items():
+        if memory in one.reads and (memory in two.folded or memory in one.inside or one.reads[memory] != addresses):
+            return False
+    return True
+
+
+def _merged(first: Nest, second: Nest) -> Nest:
+    known = {(s.buffer.memory, s.address): s.value for s in first.stores}
+    count = len(second.stores)
+    values = _forwarded([s.value for s in second.stores] + [f.value for f in second.folds], known)
+    stores = [s._replace(value=v) for s, v in zip(second.stores, values[:count], strict=True)]
+    folds = [f._replace(value=v) for f, v in zip(second.folds, values[count:], strict=True)]
+    return Nest("loops", first.axes, [*first.stores, *stores], [*first.folds, *folds], first.reduced | second.reduced)
+
+
+def _forwarded(roots: list[Node], known: dict[tuple[Memory, Poly], Node]) -> list[Node]:
+    """Loads of what the same point of the nest has just computed become that value."""
+
+    def visit(node: Node, args: tuple[Node, ...]) -> Node:
+        if node.op is load:
+            return known.get((node.buffer.memory, node.address), node)
+        return node.with_args(args)
+
+    return transform(roots, visit)
+
+
+def drop_dead_stores(nests: list[Nest], lengths: list[int]) -> list[list[Nest]]:
+    """Without stores into temporaries that nobody reads any more. lengths: of the segments that stand one after the other in `nests`."""
+    users: dict[Memory, int] = {}
+    for nest in nests:
+        for memory in _Touched(nest).reads:
+            users[memory] = users.get(memory, 0) + 1
+    segments: list[list[Nest]] = []
+    end = len(nests)
+    for length in reversed(lengths):
+        kept = [_alive(nest, users) for nest in reversed(nests[end - length : end])]
+        segments.append([nest for nest in reversed(kept) if nest.stores or nest.folds or nest.gemm is not None])
+        end -= length
+    return segments[::-1]
+
+
+def _alive(nest: Nest, users: dict[Memory, int]) -> Nest:
+    """The nest without its dead stores; what only they read loses a user."""
+    stores = [s for s in nest.stores if s.buffer.memory.kind != "temp" or users.get(s.buffer.memory)]
+    if len(stores) == len(nest.stores) or nest.kind == "scatter":
+        return nest
+    alive = Nest(nest.kind, nest.axes, stores, nest.folds, nest.reduced, nest.op, nest.gemm)
+    for memory in _Touched(nest).reads.keys() - _Touched(alive).reads.keys():
+        users[memory] -= 1
+    return alive
+
+
+# --- temporaries in the memory of outputs ----------------------------------------------------------------------------
+
+
+def share_outputs(nests: list[Nest]) -> None:
+    """Where an output's only store reads, at the same address, a temporary of its size that dies there, the temporary moves in."""
+    last: dict[Memory, int] = {}
+    users: dict[Memory, list[int]] = {}
+    seen = [_Touched(nest) for nest in nests]
+    for number, touched in enumerate(seen):
+        for memory in {**touched.reads, **touched.writes}:
+            last[memory] = number
+            users.setdefault(memory, []).append(number)
+    moved: dict[Memory, Memory] = {}
+    for number, nest in enumerate(nests):
+        for store in nest.stores:
+            memory = store.buffer.memory
+            if nest.kind == "loops" and memory.kind == "output" and users[memory] == [number] and memory not in moved.values():
+                guest = _guest(store, seen[number], last, number, moved)
+                if guest is not None:
+                    moved[guest] = memory
+    if moved:
+        _move(nests, moved)
+
+
+def _guest(store: Store, touched: _Touched, last: dict[Memory, int], number: int, moved: dict[Memory, Memory]) -> Memory | None:
+    host = store.buffer.memory
+    if len(touched.writes[host]) != 1:
+        return None
+    for memory, addresses in touched.reads.items():
+        fits = memory.kind == "temp" and memory.size == host.size and memory.dtype == host.dtype and memory not in moved
+        if fits and last[memory] == number and memory not in touched.writes and addresses == {store.address}:
+            return memory
+    return None
+
+
+def _move(nests: Iterable[Nest], moved: dict[Memory, Memory]) -> None:
+    for nest in nests:
+        buffers = [n.buffer for n in loads(nest.roots())] + [item.buffer for item in (*nest.stores, *nest.folds)]
+        buffers += [nest.gemm.x, nest.gemm.y, nest.gemm.out] if nest.gemm is not None else []
+        for buffer in buffers:
+            buffer.memory = moved.get(buffer.memory, buffer.memory)
+
+
+# --- bands -----------------------------------------------------------------------------------------------------------
+
+
+def bands(scheduled: list[Scheduled]) -> list[list[Scheduled]]:
+    """Neighbours that can run band of rows by band of rows, so that what one leaves in the cache the next one finds there."""
+    groups: list[list[Scheduled]] = []
+    touched: list[list[_Touched]] = []
+    for item in scheduled:
+        mine = _Touched(item.nest)
+        if groups and _joins(groups[-1], touched[-1], item, mine):
+            groups[-1].append(item)
+            touched[-1].append(mine)
+        else:
+            groups.append([item])
+            touched.append([mine])
+    return groups
+
+
+def _joins(group: list[Scheduled], members: list[_Touched], item: Scheduled, mine: _Touched) -> bool:
+    first = group[0].nest
+    if not all(_has_rows(s) for s in (group[0], item)) or first.axes[0] != item.nest.axes[0]:
+        return False
+    if sum(m.count for m in members) + mine.count > _MOST_SCALARS:
+        return False
+    row = first.axes[0].variable
+    related = False
+    for other, member in zip(group, members, strict=True):
+        for memory in {**member.writes, **mine.writes}:
+            uses = [(other, member.reads), (other, member.writes), (item, mine.reads), (item, mine.writes)]
+            both = any(memory in m for m in (member.reads, member.writes)) and any(memory in m for m in (mine.reads, mine.writes))
+            if not both:
+                continue
+            related = True
+            if memory in member.inside or memory in mine.inside or not _same_rows(row, [(s, a) for s, m in uses for a in m.get(memory, ())]):
+                return False
+    return related
+
+
+def _has_rows(item: Scheduled) -> bool:
+    """Whether the outermost loop is over independent rows and something is left inside it."""
+    nest = item.nest
+    return nest.kind == "loops" and len(nest.axes) > 0 and nest.axes[0].variable not in nest.reduced and not (item.rows and len(nest.axes) < 3)
+
+
+def _same_rows(row: Atom, uses: list[tuple[Scheduled, Poly]]) -> bool:
+    """Whether every address lies in the stretch of memory that belongs to its row alone."""
+    strides = {address.coefficient(row) for _, address in uses}
+    if len(strides) != 1:
+        return False
+    (stride,) = strides
+    if stride is None or stride.variables or not stride.terms or not never_negative(stride - 1):
+        return False
+    for item, address in uses:
+        rest = address - Poly({(row,): 1}) * stride
+        bounds = {a.variable: (a.begin, a.end - 1) for a in item.nest.axes}
+        low, high = lower_bound(rest, bounds), upper_bound(rest, bounds)
+        if low is None or high is None or not never_negative(low) or not never_negative(stride - 1 - high):
+            return False
+    return True

@@ -1,0 +1,112 @@
+"""The benchmark runner at tiny sizes: results are compared, the report holds what it promises. No time is judged."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import measure, peers
+from benchmarks.cases import CASES
+from benchmarks.run import duration, elements
+
+RUNNER = Path(measure.__file__).with_name("run.py")
+FAST = ["--repeat", "1", "--budget", "1e-5"]
+
+
+def run(*arguments, check=True):
+    """The runner in a process of its own (it pins itself): its output."""
+    return subprocess.run([sys.executable, str(RUNNER), *arguments], capture_output=True, text=True, check=check, timeout=300).stdout
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """All cases of 100 elements, NumPy and lazynp."""
+    folder = tmp_path_factory.mktemp("report")
+    text = run("--sizes", "1e2", "--peers", "lazynp", "lazynp.jit", *FAST, "--json", str(folder / "out.json"))
+    return text, json.loads((folder / "out.json").read_text())
+
+
+def test_every_case_is_compared_and_timed(report):
+    text, written = report
+    assert [r["case"] for r in written["results"]] == [c.name for c in CASES]
+    for result in written["results"]:
+        assert result["case"] in text
+        assert set(result["peers"]) == {"numpy", "lazynp", "lazynp.jit"}
+        for row in result["peers"].values():
+            assert row["compared"] and row["difference"] <= measure.TOLERANCE
+            assert row["median"] > 0 and row["first_call"] > 0 and row["ratio"] > 0
+            assert ("copy_share" in row) == (result["bytes"] is not None)
+
+
+def test_the_report_names_machine_versions_and_settings(report):
+    _, written = report
+    assert {"processor", "processors", "system", "python"} <= set(written["machine"])
+    assert written["versions"]["numpy"] == np.__version__
+    assert written["threads"] == 1 and written["machine"]["processors"] == 1
+    assert written["settings"] == {"repeat": 1, "budget": 1e-5}
+
+
+def test_chart(report, tmp_path):
+    pytest.importorskip("matplotlib", reason="charts are drawn by matplotlib, which is not installed")
+    run("--cases", "tiny", "polynomial", "--sizes", "100", "--peers", "lazynp.jit", *FAST, "--chart", str(tmp_path / "chart.svg"))
+    text = (tmp_path / "chart.svg").read_text()
+    assert "<svg" in text
+
+
+@pytest.mark.parametrize("name", sorted(peers.OPTIONAL))
+def test_a_peer_that_is_installed_runs_every_case_it_can_express(name):
+    if name not in peers.installed():
+        pytest.skip(f"{name} is not installed; the benchmarks do without it")
+    case = next(c for c in CASES if c.name == "polynomial")
+    args = case.arguments(np.random.default_rng(1), 50)
+    _, row = measure.checked(peers.OPTIONAL[name], case, args, case.function(*args))
+    assert row["compared"]
+
+
+def test_first_calls_in_fresh_processes(tmp_path):
+    run("--compile", "--repeat", "1", "--json", str(tmp_path / "out.json"))
+    written = json.loads((tmp_path / "out.json").read_text())["compile"]
+    assert written["cold"]["compiles"] >= 1
+    assert written["warm"]["compiles"] == 0 and written["warm"]["disk_hits"] >= 1
+    for row in written.values():
+        assert all(row[key] > 0 for key in ("import_numpy", "import_lazynp", "first_call", "second_call"))
+
+
+def test_a_wrong_result_is_not_timed():
+    case = next(c for c in CASES if c.name == "softplus")
+    broken = {"numpy": peers.numpy_peer, "lazynp": lambda case, args: lambda: args[0]}
+    messages = []
+    result = measure.measure(case, 50, broken, 1, 1e-5, messages.append)
+    assert "differs from NumPy's" in result["peers"]["lazynp"]["failed"]
+    assert "median" not in result["peers"]["lazynp"] and len(messages) == 1
+
+
+def test_difference_sees_shapes_nans_and_values():
+    assert measure.difference((np.ones(2), np.float64(2)), (np.ones(2), 2.0)) == 0
+    assert measure.difference(np.array([1.0, 2.5]), np.array([1.0, 2.0])) == 0.25
+    with pytest.raises(AssertionError, match="shape"):
+        measure.difference(np.ones(2), np.ones(3))
+    with pytest.raises(AssertionError, match="NaN"):
+        measure.difference(np.array([math.nan, 1]), np.ones(2))
+
+
+def test_arguments_of_the_command_line():
+    assert elements("1e5") == 100_000
+    assert [duration(t) for t in (2.0, 0.0035, 4.25e-5, 3e-8)] == ["2 s", "3.5 ms", "42.5 us", "30 ns"]
+    with pytest.raises(subprocess.CalledProcessError):
+        run("--sizes", "0.5")
+    with pytest.raises(subprocess.CalledProcessError):
+        run("--threads", str(len(os.sched_getaffinity(0)) + 1))
+
+
+def test_arguments_of_a_case_are_not_shared_between_competitors():
+    case = next(c for c in CASES if c.name == "heat")
+    args = case.arguments(np.random.default_rng(1), 100)
+    before = args[0].copy()
+    peers.numpy_peer(case, args)()
+    assert np.array_equal(args[0], before)
