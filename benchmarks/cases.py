@@ -222,7 +222,8 @@ def vectors(count: int) -> Callable[[np.random.Generator, int], tuple[Any, ...]]
 
 
 def rows(rng: np.random.Generator, n: int) -> tuple[Any, ...]:
-    return (rng.standard_normal((max(n // COLUMNS, 2), min(n, COLUMNS))),)
+    columns = min(max(n // 2, 1), COLUMNS)
+    return (rng.standard_normal((n // columns, columns)),)
 
 
 def plate(rng: np.random.Generator, n: int) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lazynp.api import creation, fourier, linear, methods, randomness, reductions, selecting, shaping  # noqa: F401  (they register)
+from lazynp.api import creation, fourier, inspection, linear, methods, randomness, reductions, selecting, shaping  # noqa: F401  (they register)
 from lazynp.api.dispatch import HANDLERS, LAZY, synced
 from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import ndarray
@@ -27,11 +27,11 @@ class Row(NamedTuple):
 
 
 _SAME_FUNCTIONS = frozenset(
-    "array2string array_repr array_str base_repr binary_repr broadcast_shapes can_cast common_type dtype errstate finfo format_float_positional "
+    "array2string array_repr array_str base_repr binary_repr broadcast_shapes dtype errstate finfo format_float_positional "
     "format_float_scientific format_parser frombuffer geterr geterrcall get_include get_printoptions getbufsize iinfo info "
-    "is_busday isdtype issubdtype issubsctype iterable may_share_memory memmap min_scalar_type mintypecode ndenumerate ndindex ndim nditer "
-    "nested_iters printoptions promote_types result_type set_printoptions setbufsize seterr seterrcall shape shares_memory show_config "
-    "show_runtime size test typename vectorize einsum_path busdaycalendar iscomplexobj isrealobj isscalar isfortran".split()
+    "is_busday isdtype issubdtype issubsctype iterable memmap min_scalar_type mintypecode ndenumerate ndindex nditer "
+    "nested_iters printoptions promote_types set_printoptions setbufsize seterr seterrcall show_config "
+    "show_runtime test typename vectorize einsum_path busdaycalendar isscalar isfortran".split()
 )
 """Functions about dtypes, printing and settings, or that look at shapes only: NumPy's own, given our arrays."""
 

@@ -133,8 +133,10 @@ def _extreme(name: str, dtype: np.dtype) -> Any:
 class Values:
     """The scalars of a nest as C statements. levels: loop variable -> depth (1 is the outermost loop); statements[d]: what depth d computes."""
 
-    def __init__(self, roots: list[Node], levels: dict[Atom, int], writer: Writer) -> None:
+    def __init__(self, roots: list[Node], levels: dict[Atom, int], writer: Writer, overwritten: set[Memory]) -> None:
         self.writer = writer
+        self.overwritten = overwritten
+        """What the nest stores to: it is loaded before the first store."""
         self.levels = levels
         self.statements: list[list[str]] = [[] for _ in range(max(levels.values(), default=0) + 1)]
         self.depth: dict[Node, int] = {}
@@ -154,15 +156,15 @@ class Values:
             self.text[node] = literal(node.value.array[()], node.dtype)
             return
         text = self._expression(node)
-        if node.op is checked or node in self.writer.names or uses > 1 or len(text) > _INLINE or self._hoisted(node, depth):
-            name = self.writer.names.get(node) or self.writer.fresh("v")
-            self.statements[depth].append(f"const {prelude.ctype(node.dtype)} {name} = {_unwrapped(text)};")
-            text = name
+        names = self.writer.names.get(node, ())
+        if names or uses > 1 or len(text) > _INLINE or depth < len(self.statements) - 1 or self._must_come_first(node):
+            for name in names or (self.writer.fresh("v"),):
+                self.statements[depth].append(f"const {prelude.ctype(node.dtype)} {name} = {_unwrapped(text)};")
+                text = name
         self.text[node] = text
 
-    def _hoisted(self, node: Node, depth: int) -> bool:
-        """Whether the value must not be recomputed in deeper loops: anything but a plain constant."""
-        return depth < len(self.statements) - 1
+    def _must_come_first(self, node: Node) -> bool:
+        return node.op is checked or node.op is load and node.buffer.memory in self.overwritten
 
     def _own_depth(self, node: Node) -> int:
         found = [self.levels[v] for p in polynomials(node) for v in p.variables]
@@ -220,7 +222,7 @@ class Writer:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.names: dict[Node, str] = {}
+        self.names: dict[Node, list[str]] = {}
         self.used: dict[Memory, None] = {}
         self.written: set[Memory] = set()
         self.sizes: set[Atom] = set()
@@ -358,11 +360,9 @@ class Kernel:
         nest = self.nest
         self._name_index_values()
         levels = {axis.variable: depth for depth, axis in enumerate(nest.axes, 1)}
-        self.values = Values(nest.roots(), levels, self.writer)
-        for store in nest.stores:
-            self.writer.written.add(store.buffer.memory)
-        for fold in nest.folds:
-            self.writer.written.add(fold.buffer.memory)
+        stored = {s.buffer.memory for s in nest.stores}
+        self.writer.written |= stored | {f.buffer.memory for f in nest.folds}
+        self.values = Values(nest.roots(), levels, self.writer, stored)
         return self._body()
 
     def _name_index_values(self) -> None:
@@ -375,7 +375,9 @@ class Kernel:
     def _name_values(self, p: Poly) -> None:
         for atom in _all_atoms(p):
             if atom.kind == "value":
-                self.writer.names[atom.args[0]] = atom.name
+                names = self.writer.names.setdefault(atom.args[0], [])
+                if atom.name not in names:
+                    names.append(atom.name)
 
     def _body(self) -> list[str]:
         if self.nest.kind == "scan":
