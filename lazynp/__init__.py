@@ -26,7 +26,6 @@ _OWN = [
     "CaptureError", "FallbackWarning", "LazynpError", "PerformanceWarning", "config", "explain", "fallbacks", "fft", "grad", "jit", "jvp", "lazy",
     "linalg", "ndarray", "random", "scan", "show", "stats", "value_and_grad", "vjp", "__version__",
 ]  # fmt: skip
-__all__ = sorted({*_OWN, *_table.names_of(_numpy)})
 
 array = _table.value_of("numpy", "array")[1]
 """numpy.array. It hides the submodule of that name: inside the package write `from lazynp.array import ...`."""
@@ -34,6 +33,8 @@ array = _table.value_of("numpy", "array")[1]
 
 def __getattr__(name: str) -> Any:
     """NumPy's names, made when first asked for."""
+    if name == "__all__":
+        return __dir__()
     if name.startswith("__") or not hasattr(_numpy, name):
         raise AttributeError(f"module 'lazynp' has no attribute {name!r}")
     value = _table.value_of("numpy", name)[1]
@@ -42,7 +43,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted({*_OWN, *_table.names_of(_numpy)})
 
 
 _hooks.namespace = sys.modules[__name__]

@@ -608,12 +608,30 @@ def basic_steps(shape: tuple[int, ...], index: Any) -> "tuple[list[Step], bool] 
 
     Raises NumPy's IndexError for a wrong one."""
     items = index if type(index) is tuple else (index,)
+    key: list[Any] = [shape]
     for item in items:
         kind = type(item)
-        if not (kind is slice or kind is int or item is None or item is Ellipsis):
-            if kind is bool or kind is np.bool_ or not (isinstance(item, np.integer) or _is_integer(item)):
-                return None
-    return _basic(shape, items)
+        if kind is slice:
+            key.append((item.start, item.stop, item.step))
+        elif kind is int or item is None or item is Ellipsis:
+            key.append(item)
+        elif kind is bool or kind is np.bool_ or not (isinstance(item, np.integer) or _is_integer(item)):
+            return None
+        else:
+            key.append(int(item))
+    try:
+        known = _known_steps.get(tuple(key))
+    except TypeError:  # a slice of unhashable things: NumPy has the error
+        return _basic(shape, items)
+    if known is None:
+        if len(_known_steps) > 4096:
+            _known_steps.clear()
+        known = _known_steps[tuple(key)] = _basic(shape, items)
+    return known
+
+
+_known_steps: dict[Any, tuple[list[Step], bool]] = {}
+"""What an index means for a shape: programs use few of them, many times."""
 
 
 def _is_integer(item: Any) -> bool:

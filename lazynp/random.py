@@ -6,10 +6,11 @@ import numpy as _numpy
 
 from lazynp.api import table as _table
 
-__all__ = _table.names_of(_numpy.random)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__all__":
+        return __dir__()
     if name.startswith("__") or not hasattr(_numpy.random, name):
         raise AttributeError(f"module 'lazynp.random' has no attribute {name!r}")
     value = _table.value_of("numpy.random", name)[1]
@@ -18,4 +19,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return _table.names_of(_numpy.random)

@@ -246,3 +246,33 @@ def test_threads_share_a_jitted_function():
     for t in threads:
         t.join()
     assert not wrong
+
+
+def test_numpy_scalars_are_traced_and_python_may_still_ask_for_their_values():
+    step = jit(lambda w, b: (w - 0.1 * b, b * 0.5))
+    w, b = np.ones(3), np.float64(2.0)
+    before = np_.stats()["programs"]
+    for _ in range(5):
+        expected = (w - 0.1 * b, b * 0.5)
+        w, b = step(w, b)
+        equal(w, expected[0])
+        equal(b, expected[1])
+    assert np_.stats()["programs"] - before == 1
+    branch = jit(lambda x, s: x + s if s > 0 else x - s)
+    equal(branch(np.ones(2), np.float64(1.0)), np.full(2, 2.0))
+    equal(branch(np.ones(2), np.float64(-1.0)), np.full(2, 2.0))
+
+
+def test_written_argument_that_the_function_also_reads_from_outside():
+    table = np.arange(2000.0)
+
+    @jit
+    def f(x):
+        x[1:] += np_.exp(table[:-1] * 0)
+        x += table
+
+    expected = table.copy()
+    expected[1:] += 1
+    expected += expected
+    f(table)
+    equal(table, expected)

@@ -47,8 +47,7 @@ MODULES = {"numpy": np, "numpy.linalg": np.linalg, "numpy.fft": np.fft, "numpy.r
 
 def names_of(module: types.ModuleType) -> list[str]:
     """The public names of a NumPy module in this version."""
-    listed = getattr(module, "__all__", None) or [n for n in dir(module) if not n.startswith("_")]
-    return sorted({n for n in listed if hasattr(module, n)})
+    return sorted(set(getattr(module, "__all__", None) or [n for n in vars(module) if not n.startswith("_")]))
 
 
 def value_of(module: str, name: str) -> tuple[str, Any]:

@@ -300,7 +300,7 @@ def accumulate(function: np.ufunc, array: Any, axis: int = 0, dtype: Any = None)
 # --- the protocol ---------------------------------------------------------------------------------------------------------
 
 OBJECTS: dict[np.ufunc, ufunc] = {
-    value: ufunc(value) for value in (getattr(np, name) for name in dir(np)) if isinstance(value, np.ufunc)
+    value: ufunc(value) for value in list(vars(np).values()) if isinstance(value, np.ufunc)
 }
 """NumPy ufunc -> ours."""
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from lazynp.backends import base, blas, diskcache, threads, toolchain
+from lazynp.backends.compact import compact
 from lazynp.backends.fuse import bands, drop_dead_stores, fuse, share_outputs
 from lazynp.backends.lower import Memory
 from lazynp.backends.memory import plan_arena
@@ -228,17 +229,16 @@ class _Draft:
         result = self.result
         arena = plan_arena([_temporaries(item.nest for item in group) for groups in self.groups.values() for group in groups])
         text = self.text = Text(arena.offsets)
-        segments: list[list[str]] = []
+        kernels: list[tuple[str, str]] = []
+        ends: list[int] = []
         volumes: set[Poly] = set()
         for groups in self.groups.values():
-            calls: list[str] = []
             for group in groups:
-                definition, call = print_band(text, result.kernels, group)
-                result.kernels += 1
-                text.functions.append(definition)
-                calls.append(call)
+                kernels.append(print_band(text, len(kernels), group))
                 volumes.update([product([a.size for a in item.nest.axes]) for item in group])
-            segments.append(calls)
+            ends.append(len(kernels))
+        segments = self._segments(kernels, ends)
+        result.kernels = len(kernels)
         result.kernels += len(self.parts) - len(segments)
         result.segments = len(segments)
         result.python = self._python(arena.size, volumes)
@@ -249,6 +249,15 @@ class _Draft:
         result.loops = "\n\n".join(text.functions)
         result.dims = self.sizes.count + len(self.sizes.extra)
         return result
+
+    def _segments(self, kernels: list[tuple[str, str]], ends: list[int]) -> list[list[str]]:
+        """The calls of each segment; functions go to the text. Only a program of one segment shares functions between kernels."""
+        if len(ends) == 1:
+            functions, calls = compact(kernels)
+            self.text.functions += functions
+            return [calls]
+        self.text.functions += [definition for definition, _ in kernels if definition]
+        return [[call for _, call in kernels[begin:end]] for begin, end in zip([0, *ends], ends, strict=False)]
 
     def _blas(self) -> str:
         if not self.text.routines:

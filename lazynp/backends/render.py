@@ -86,9 +86,7 @@ def literal(value: Any, dtype: np.dtype) -> str:
 
 def _integer(value: int, dtype: np.dtype) -> str:
     text = "(-9223372036854775807LL - 1)" if value == -(1 << 63) else f"{value}{'ULL' if value >= 1 << 63 else 'LL' if abs(value) >= 1 << 31 else ''}"
-    if value < 0 or dtype.itemsize != 4 or dtype.kind == "u":
-        return f"(({prelude.ctype(dtype)}){text})" if dtype.itemsize < 8 or value < 0 or dtype.kind == "u" else f"{text}{'' if text.endswith('L') else 'LL'}"
-    return text
+    return text if dtype.itemsize == 8 and text.endswith("LL") and value >= 0 else f"(({prelude.ctype(dtype)}){text})"
 
 
 def _real(value: float, dtype: np.dtype) -> str:

@@ -36,11 +36,16 @@ class Traced(NamedTuple):
     written: dict[int, Node]
     outside: dict[Node, Any]
     written_outside: dict[Storage, tuple[Node, Node]]
+    scalars: bool
 
 
 def is_array(leaf: Any) -> bool:
     """Whether a leaf of the arguments becomes an input of the graph."""
-    return (type(leaf) is ndarray or type(leaf) is np.ndarray) and leaf.dtype in LAZY_DTYPES
+    kind = type(leaf)
+    return (kind is ndarray or kind is np.ndarray or kind in _SCALAR_TYPES) and leaf.dtype in LAZY_DTYPES
+
+
+_SCALAR_TYPES = frozenset({np.float64, np.float32, np.float16, np.complex128, np.complex64})
 
 
 def placeholder(shape: tuple[int, ...], dtype: np.dtype, writeable: bool = True) -> tuple[Any, Node]:
@@ -60,6 +65,8 @@ def trace(function: Callable[..., Any], leaves: list[Any], rebuild: Callable[[li
         stand_ins: list[Any] = []
         for leaf in leaves:
             handle, node = placeholder(leaf.shape, leaf.dtype, leaf.flags.writeable) if is_array(leaf) else (leaf, None)
+            if node is not None:
+                handle._scalar = type(leaf) in _SCALAR_TYPES
             inputs.append(node)
             stand_ins.append(handle)
         args, kwargs = rebuild(stand_ins)
@@ -75,7 +82,7 @@ def trace(function: Callable[..., Any], leaves: list[Any], rebuild: Callable[[li
         written = {i: s.node for s, i in owners.items() if s.node is not inputs[i]}
         scope.forget_temporaries()
         outside = dict(scope.sources)
-        return Traced(inputs, [s.value() for s in values], results, structure, written, outside, written_outside)  # type: ignore[arg-type]
+        return Traced(inputs, [s.value() for s in values], results, structure, written, outside, written_outside, any(type(leaf) in _SCALAR_TYPES for leaf in leaves))  # type: ignore[arg-type]
 
 
 def _output(leaf: Any, owners: dict[Storage, int], values: dict[Storage, int], outside: dict[Storage, Node]) -> Output:

@@ -18,7 +18,9 @@ from lazynp.runtime.storage import Storage, bound, tracing
 from lazynp.trace import trees
 from lazynp.trace.capture import Traced, is_array, trace
 
-_SCALARS = frozenset({int, float, bool, complex, str, bytes, type(None), np.float64, np.float32, np.int64, np.int32, np.bool_})
+_SCALARS = frozenset({int, float, bool, complex, str, bytes, type(None), np.int64, np.int32, np.bool_})
+_TRACED_SCALARS = frozenset({np.float64, np.float32, np.float16, np.complex128, np.complex64})
+"""NumPy's inexact scalars are traced like arrays without axes: a bias that a step returns comes back at the next one."""
 Guard = tuple[Callable[[Any], Any], Any, Any]
 """(read, name, value): the trace holds while read(name) is value."""
 
@@ -39,7 +41,7 @@ def form_of(traced: Traced) -> canonical.Form:
 class Compiled:
     """One signature of a jitted function: the program, where its inputs come from and what its result is made of."""
 
-    __slots__ = ("constants", "form", "guards", "outside", "places", "plain", "ready", "results", "structure", "traced", "writes")
+    __slots__ = ("constants", "form", "guards", "outside", "places", "plain", "ready", "results", "scalars", "structure", "traced", "writes")
 
     def __init__(self, traced: Traced, guards: list[Guard]) -> None:
         self.traced = traced
@@ -53,11 +55,17 @@ class Compiled:
         self.outside = [traced.outside.get(leaf, None) for leaf in self.form.leaves]
         self.constants = [bound(leaf) for leaf in self.form.leaves]
         self.writes = [argument for argument, _ in writes]
+        self.scalars = traced.scalars
         self.results = traced.results
         self.structure = traced.structure
         self.plain = (
             not writes and not outer and all(p >= 0 or o is None for p, o in zip(self.places, self.outside, strict=True))
         )
+
+    @property
+    def overlaps_matter(self) -> bool:
+        """Whether the function writes to memory that another of its inputs might show."""
+        return bool(self.writes)
 
     def holds(self) -> bool:
         """Whether the variables that the trace read from outside are still the same objects."""
@@ -69,6 +77,8 @@ class Compiled:
     def run(self, leaves: list[Any], lazy: bool) -> Any:
         """Run on the leaves of a call: NumPy arrays or handles, of this signature."""
         places = self.places
+        if self.scalars:
+            leaves = [np.asarray(leaf) if type(leaf) in _TRACED_SCALARS else leaf for leaf in leaves]
         if self.plain and not lazy:
             inputs = [leaves[p] if p >= 0 else c for p, c in zip(places, self.constants, strict=True)]
             values = self._run(inputs, None)
@@ -192,6 +202,8 @@ class jit:  # noqa: N801  (used as a decorator)
                     key.append((a.shape, a.dtype, a.flags.carray))
                 elif kind in _SCALARS:
                     key.append((kind, a) if a else (kind, repr(a)))
+                elif kind in _TRACED_SCALARS:
+                    key.append(kind)
                 else:
                     break
             else:
@@ -226,16 +238,21 @@ class jit:  # noqa: N801  (used as a decorator)
         entry = self._entries.get(key)
         if type(entry) is Compiled and not entry.holds():
             entry = None
+        if entry is _BY_VALUE:
+            return self._call((key, _scalar_values(leaves)), _untraced(leaves), rebuild)
         if entry is None:
             try:
                 entry = self._compile(leaves, rebuild)
             except CaptureError as error:
+                if any(type(leaf) in _TRACED_SCALARS for leaf in leaves):  # perhaps Python needs their values
+                    self._remember(key, _BY_VALUE)
+                    return self._call((key, _scalar_values(leaves)), _untraced(leaves), rebuild)
                 if self._strict:
                     raise
                 self._remember(key, _UNCOMPILED)
                 return self._uncaptured(error, leaves, rebuild, str(error))
             self._remember(key, entry)
-        if entry is _UNCOMPILED or (entry.writes and _overlap(entry, leaves)):
+        if entry is _UNCOMPILED or (entry.overlaps_matter and _overlap(entry, leaves)):
             return self._run_lazily(leaves, rebuild)
         return entry.run(leaves, any(type(leaf) is ndarray for leaf in leaves))
 
@@ -247,7 +264,7 @@ class jit:  # noqa: N801  (used as a decorator)
             self._entries[key] = entry
 
     def _compile(self, leaves: list[Any], rebuild: Callable[..., Any]) -> Compiled:
-        traced = trace(self._function, leaves, rebuild)
+        traced = trace(self._function, leaves, lambda new: rebuild([leaf[0] if type(leaf) is _Known else leaf for leaf in new]))
         if len(traced.results) == 1 and traced.structure == trees.flatten(0)[1]:
             traced = traced._replace(structure=_LEAF)
         return Compiled(traced, [*_variables_read(self._function), *_attributes_read(leaves)])
@@ -266,7 +283,7 @@ class jit:  # noqa: N801  (used as a decorator)
         return self._run_lazily(leaves, rebuild)
 
     def _run_lazily(self, leaves: list[Any], rebuild: Callable[..., Any]) -> Any:
-        args, kwargs = rebuild(leaves)
+        args, kwargs = rebuild([leaf[0] if type(leaf) is _Known else leaf for leaf in leaves])
         result = self._function(*args, **kwargs)
         if any(type(leaf) is ndarray for leaf in leaves):
             return result
@@ -276,6 +293,22 @@ class jit:  # noqa: N801  (used as a decorator)
         """The compiled entry for these arguments, without running it."""
         leaves, structure = trees.flatten((args, kwargs))
         return self._compile(leaves, lambda new: trees.unflatten(structure, new))
+
+
+_BY_VALUE = object()
+"""The entry of a signature whose NumPy scalars are static, because the function needs their values."""
+
+
+class _Known(tuple):  # type: ignore[type-arg]
+    """A NumPy scalar that is to be static: (scalar,)."""
+
+
+def _untraced(leaves: list[Any]) -> list[Any]:
+    return [_Known((leaf,)) if type(leaf) in _TRACED_SCALARS else leaf for leaf in leaves]
+
+
+def _scalar_values(leaves: list[Any]) -> tuple[str, ...]:
+    return tuple([repr(leaf) for leaf in leaves if type(leaf) in _TRACED_SCALARS])
 
 
 def _plain(leaf: Any) -> Any:
@@ -290,12 +323,16 @@ def _leaf_key(leaf: Any) -> Any:
         if leaf.dtype not in arrays.LAZY_DTYPES:
             raise TypeError("an array whose dtype is not numeric")
         return leaf.shape, leaf.dtype, leaf.flags.writeable, type(leaf)
+    if type(leaf) in _TRACED_SCALARS:
+        return type(leaf)
     return (type(leaf), leaf) if leaf else (type(leaf), repr(leaf))
 
 
 def _overlap(entry: Compiled, leaves: list[Any]) -> bool:
-    """Whether an argument that is written to shares memory with another: then the trace's idea of them as separate is wrong."""
+    """Whether an argument that is written to shares memory with another array that the function reads: then the trace's idea of them as
+    separate is wrong."""
     memory = [arrays.geometry(leaf) if type(leaf) is ndarray else leaf for leaf in leaves]
+    memory += [source.memory() if type(source) is Storage else source for source in entry.traced.outside.values()]
     for argument in entry.writes:
         for other, block in enumerate(memory):
             if other != argument and isinstance(block, np.ndarray) and np.may_share_memory(memory[argument], block):

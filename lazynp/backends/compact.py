@@ -1,0 +1,84 @@
+"""Kernels that differ only in numbers and names share one C function, called with a row of a table: five thousand writes of slices into
+one array are one function and one loop, so the time to compile them does not grow with their number.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+
+_LEAST = 6
+"""So many kernels of one form are worth a table."""
+_NUMBER = re.compile(r"(?<![\w.])(?:(\d+\.\d+(?:e[+-]?\d+)?|\d+e[+-]?\d+)|(\d+)(?:LL)?)(?![\w.])")
+_DECLARED = re.compile(r"\*restrict (\w+) = ")
+_VALUE = re.compile(r"\bv\d+\b")
+
+
+def compact(kernels: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """kernels: (definition, call) in order of execution -> (definitions, calls)."""
+    forms = [_form(definition) for definition, _ in kernels]
+    rows: dict[str, list[int]] = {}
+    for number, form in enumerate(forms):
+        if form is not None:
+            rows.setdefault(form[0], []).append(number)
+    shared = {skeleton: f"s{n}" for n, (skeleton, numbers) in enumerate(rows.items()) if len(numbers) >= _LEAST}
+    functions = [
+        definition for (definition, _), form in zip(kernels, forms, strict=True) if definition and (form is None or form[0] not in shared)
+    ]
+    for skeleton, name in shared.items():
+        functions.append(_function(skeleton, name, [forms[n] for n in rows[skeleton]]))  # type: ignore[misc]
+    place = {n: (shared[skeleton], k) for skeleton, numbers in rows.items() if skeleton in shared for k, n in enumerate(numbers)}
+    return functions, _calls(kernels, place, functions)
+
+
+def _form(definition: str) -> tuple[str, list[str], list[str]] | None:
+    """(skeleton, its integers, its floats); None for kernels with local arrays or chunks."""
+    if not definition or "_chunk(" in definition or re.search(r"(?m)^ *\w+ \w+\[\d+\];", definition):
+        return None
+    head, _, body = definition.partition("{")
+    for number, name in enumerate(_DECLARED.findall(body)):
+        body = re.sub(rf"\b{name}\b", f"q{number}", body)
+    names: dict[str, str] = {}
+    body = _VALUE.sub(lambda m: names.setdefault(m[0], f"v{len(names)}"), body)
+    integers: list[str] = []
+    floats: list[str] = []
+
+    def parameter(match: re.Match[str]) -> str:
+        kept = floats if match[1] else integers
+        if match[2] in ("0", "1") and match.string[match.start() - 3 : match.start()] != "+ (":  # an offset in the arena is a number like any other
+            return match[0]
+        kept.append(match[1] or match[2])
+        return f"{'f' if match[1] else 'p'}{len(kept) - 1}"
+
+    return _NUMBER.sub(parameter, body), integers, floats
+
+
+def _function(skeleton: str, name: str, rows: list[tuple[str, list[str], list[str]]]) -> str:
+    integers, floats = rows[0][1], rows[0][2]
+    locals_ = [f"const int64_t p{k} = P[{k}];" for k in range(len(integers))] + [f"const double f{k} = F[{k}];" for k in range(len(floats))]
+    tables = [
+        f"static const {ctype} {name}_{letter}[] = {{{', '.join(value for row in rows for value in row[column]) or '0'}}};"
+        for ctype, letter, column in (("int64_t", "P", 1), ("double", "F", 2))
+    ]
+    head = f"static __attribute__((noinline)) void {name}(void **slots, const int64_t *dims, const int64_t *P, const double *F) {{"
+    call = f"static __attribute__((noinline)) void {name}_row(void **slots, const int64_t *dims, int64_t row) {{"
+    row = f"    {name}(slots, dims, {name}_P + {len(integers)} * row, {name}_F + {len(floats)} * row);"
+    return "\n".join([*tables, head, "    " + " ".join(locals_) + skeleton, call, row, "}"])
+
+
+def _calls(kernels: list[tuple[str, str]], place: dict[int, tuple[str, int]], functions: list[str]) -> list[str]:
+    """The calls; neighbours that call shared functions become a loop over a table of functions and rows, which is added to `functions`."""
+    calls: list[str] = []
+    for is_shared, group in groupby(range(len(kernels)), key=lambda number: number in place):
+        members = list(group)
+        if not is_shared:
+            calls += [kernels[n][1] for n in members]
+            continue
+        name = f"r{members[0]}"
+        called = ", ".join([f"{place[n][0]}_row" for n in members])
+        rows = ", ".join([str(place[n][1]) for n in members])
+        functions.append(
+            f"static void (*const {name}[])(void **, const int64_t *, int64_t) = {{{called}}};\nstatic const int64_t {name}_row[] = {{{rows}}};"
+        )
+        calls.append(f"for (int64_t k = 0; k < {len(members)}; k++) {name}[k](slots, dims, {name}_row[k]);")
+    return calls

@@ -1,0 +1,246 @@
+"""Long programs: no recursion, work that grows linearly, memory that does not grow, forks and threads."""
+
+import gc
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy
+import pytest
+
+import lazynp
+import lazynp as np
+from lazynp.ir.node import _table, toposort
+from lazynp.runtime import evaluate
+
+CHAIN = 20_000
+WRITES = 5_000
+
+
+def chain(x, length):
+    """`length` elementwise operations, none of which simplifies away."""
+    for _ in range(length // 2):
+        x = np.sin(x)
+        x = x + 1.25
+    return x
+
+
+def numpy_chain(x, length):
+    for _ in range(length // 2):
+        x = numpy.sin(x) + 1.25
+    return x
+
+
+def write_slices(count):
+    a = np.zeros(count + 3)
+    for i in range(count):
+        a[i : i + 3] += i % 7
+    return a
+
+
+def numpy_slices(count):
+    a = numpy.zeros(count + 3)
+    for i in range(count):
+        a[i : i + 3] += i % 7
+    return a
+
+
+# --- long chains --------------------------------------------------------------------------------------------------------
+
+
+def test_a_chain_of_20000_operations_in_lazy_mode(all_lazy):
+    assert sys.getrecursionlimit() <= 1000
+    x = numpy.linspace(0, 1, 50)
+    numpy.testing.assert_allclose(numpy.asarray(chain(np.array(x), CHAIN)), numpy_chain(x, CHAIN), rtol=1e-9)
+
+
+def test_a_chain_of_20000_operations_through_the_interpreter():
+    x = numpy.linspace(0, 1, 50)
+    with lazynp.config(backend="reference"):
+        y = lazynp.jit(lambda x: chain(x, CHAIN), strict=True)(x)
+    numpy.testing.assert_allclose(y, numpy_chain(x, CHAIN), rtol=1e-9)
+
+
+def test_a_chain_of_20000_operations_under_jit():
+    assert sys.getrecursionlimit() <= 1000
+    x = numpy.linspace(0, 1, 50)
+    f = lazynp.jit(lambda x: chain(x, CHAIN), strict=True)
+    numpy.testing.assert_allclose(f(x), numpy_chain(x, CHAIN), rtol=1e-9)
+
+
+def test_a_dying_chain_leaves_no_nodes_behind():
+    with lazynp.config(pending_nodes=10 * CHAIN, lazy_threshold=0):
+        gc.collect()
+        before = len(_table)
+        node = lazynp.lazy(numpy.ones(3))._storage.value()
+        for k in range(CHAIN):
+            node = node * (k + 0.5)
+        assert len(toposort([node])) > CHAIN
+        del node
+        gc.collect()
+        assert len(_table) <= before + 10
+
+
+def seconds(program, *args):
+    """The best of three, each compiled anew."""
+    best = float("inf")
+    for _ in range(3):
+        evaluate.clear_memory_cache()
+        start = time.perf_counter()
+        numpy.asarray(program(*args))
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def test_time_grows_linearly_with_the_chain():
+    """Twice the length, four times the time would be quadratic. The bound has room for a busy machine."""
+    x = numpy.linspace(0, 1, 20)
+
+    def program(length):
+        with lazynp.config(backend="reference"):
+            return lazynp.jit(lambda x: chain(x, length), strict=True)(x)
+
+    program(100)
+    assert seconds(program, 8000) < 3.5 * seconds(program, 4000)
+
+
+# --- many writes --------------------------------------------------------------------------------------------------------
+
+
+def test_5000_slices_written_in_lazy_mode(all_lazy):
+    assert numpy.array_equal(numpy.asarray(write_slices(WRITES)), numpy_slices(WRITES))
+
+
+def test_5000_slices_written_under_jit():
+    result = lazynp.jit(lambda: write_slices(WRITES), strict=True)()
+    assert numpy.array_equal(result, numpy_slices(WRITES))
+
+
+def test_time_grows_linearly_with_the_writes(all_lazy):
+    write_slices(10)
+    assert seconds(write_slices, 2000) < 3.5 * seconds(write_slices, 1000)
+
+
+def test_a_loop_of_writes_compiles_a_constant_number_of_programs(all_lazy):
+    write_slices(10)
+    before = lazynp.stats()["programs"]
+    numpy.asarray(write_slices(200))
+    first = lazynp.stats()["programs"] - before
+    numpy.asarray(write_slices(400))
+    assert lazynp.stats()["programs"] - before - first <= first + 2
+
+
+# --- forks --------------------------------------------------------------------------------------------------------------
+
+
+FORK = """
+import os, sys
+import numpy
+import lazynp
+
+f = lazynp.jit(lambda x: lazynp.exp(-x) + x * x)
+g = lazynp.jit(lambda x: lazynp.sum(lazynp.cos(x)))
+x = numpy.linspace(0, 1, 1 << 20)
+with lazynp.config(threads=2, parallel_threshold=1000):
+    expected, total = f(x), g(x)
+    pid = os.fork()
+    if pid == 0:
+        same = numpy.array_equal(f(x), expected) and g(x) == total
+        fresh = float(lazynp.jit(lambda x: lazynp.sum(x + 2))(x))
+        os._exit(0 if same and abs(fresh - (x + 2).sum()) < 1e-6 else 3)
+    _, status = os.waitpid(pid, 0)
+    assert numpy.array_equal(f(x), expected)
+    sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_forked_after_a_parallel_kernel_computes_and_ends():
+    """In a process of its own: it has one Python thread, and when the child hangs both can be ended."""
+    process = subprocess.Popen([sys.executable, "-c", FORK], start_new_session=True)
+    try:
+        assert process.wait(timeout=60) == 0
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+# --- threads ------------------------------------------------------------------------------------------------------------
+
+
+def test_eight_threads_call_one_jitted_function():
+    f = lazynp.jit(lambda x, y: np.sqrt(x * x + y) - np.sum(y))
+    barrier = threading.Barrier(8)
+    wrong = []
+
+    def work(k):
+        rng = numpy.random.default_rng(k)
+        barrier.wait()
+        for n in (5, 1000, 5, 70_000, 33, 1000):
+            x, y = rng.random((2, n))
+            if not numpy.allclose(f(x, y), numpy.sqrt(x * x + y) - numpy.sum(y), rtol=1e-11):
+                wrong.append((k, n))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert not wrong
+
+
+def test_eight_threads_force_lazy_arrays(all_lazy):
+    wrong = []
+
+    def work(k):
+        for i in range(20):
+            x = lazynp.lazy(numpy.arange(50.0) + k)
+            y = x * 2 + i
+            z = np.sum(y)
+            if float(z) != float(numpy.sum((numpy.arange(50.0) + k) * 2 + i)):
+                wrong.append((k, i))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert not wrong
+
+
+# --- memory -------------------------------------------------------------------------------------------------------------
+
+
+def resident():
+    """Bytes of this process that are in memory now."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="memory of this process cannot be read without /proc")
+def test_memory_does_not_grow_over_2000_forced_programs(all_lazy):
+    data = numpy.random.default_rng(0).random(4000)
+
+    def once():
+        x = np.array(data)
+        y = np.sin(x) + x[::-1] * 2
+        x[1:] = y[:-1]
+        return float(np.sum(x * y))
+
+    expected = once()
+    for _ in range(100):
+        once()
+    gc.collect()
+    nodes, before = len(_table), resident()
+    for _ in range(2000):
+        assert once() == expected
+    gc.collect()
+    assert len(_table) <= nodes + 50
+    assert resident() - before < 8 << 20
