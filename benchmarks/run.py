@@ -42,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     report["settings"] = {"repeat": options.repeat, "budget": options.budget}
     report["results"] = [] if options.compile else run_cases(options)
     report["compile"] = first_calls(options.repeat) if options.compile else None
+    for file in filter(None, (options.json, options.chart)):
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
     if options.json:
         Path(options.json).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if options.chart and report["results"]:

@@ -130,6 +130,8 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
 
     @property
     def T(self) -> Any:  # noqa: N802
+        if self._scalar:
+            return self
         return view_of(self, permute, axes=tuple(reversed(range(self.ndim))))
 
     @property
@@ -656,6 +658,7 @@ def _basic(shape: tuple[int, ...], items: tuple[Any, ...]) -> tuple[list[Step], 
     used = sum(1 for item in items if item is not None and item is not Ellipsis)
     if used > len(shape) or sum(1 for item in items if item is Ellipsis) > 1:
         _raise_index_error(shape, items)
+    single = used == len(shape) and not any(item is None or item is Ellipsis or isinstance(item, slice) for item in items)
     if not any(item is Ellipsis for item in items):
         items = (*items, Ellipsis)
     starts: list[int] = []
@@ -663,22 +666,18 @@ def _basic(shape: tuple[int, ...], items: tuple[Any, ...]) -> tuple[list[Step], 
     sizes: list[int] = []
     out: list[int] = []
     axis = 0
-    scalar = True
     for item in items:
         if item is None:
             out.append(1)
-            scalar = False
         elif item is Ellipsis:
             for n in shape[axis : axis + len(shape) - used]:
                 starts.append(0), steps.append(1), sizes.append(n), out.append(n)
-                scalar = False
             axis += len(shape) - used
         elif isinstance(item, slice):
             first, last, step = item.indices(shape[axis])
             size = len(range(first, last, step))
             starts.append(first if size else 0), steps.append(step if size else 1), sizes.append(size), out.append(size)
             axis += 1
-            scalar = False
         else:
             position = operator.index(item)
             n = shape[axis]
@@ -691,7 +690,7 @@ def _basic(shape: tuple[int, ...], items: tuple[Any, ...]) -> tuple[list[Step], 
         path.append(Step(slice_, (tuple(starts), tuple(steps), tuple(sizes))))
     if tuple(out) != tuple(sizes):
         path.append(Step(reshape, (tuple(out),)))
-    return path, scalar and items[-1] is Ellipsis and used == len(shape)
+    return path, single
 
 
 def _read(x: Any, index: Any) -> Any:
@@ -788,7 +787,7 @@ def _expand(shape: tuple[int, ...], items: tuple[Any, ...]) -> list[Any]:
         elif array.size == 0 and not isinstance(item, (np.ndarray, ndarray)):
             out.append(array.astype(np.intp))
         elif array.dtype.kind not in "iu":
-            _raise_index_error(shape, (np.asarray(to_numpy(array)),))
+            _raise_index_error(shape, _plain_index(items))
         else:
             out.append(array)
     used = sum(1 for item in out if item is not None and item is not Ellipsis)
@@ -830,8 +829,9 @@ def _write(x: Any, index: Any, value: Any) -> None:
     if found is None:
         _write_advanced(x, index, value)
         return
-    if found[1] and np.ndim(value) and x.ndim:
-        np.zeros(1, x.dtype)[0] = np.zeros(np.shape(value), value.dtype) if isinstance(value, ndarray) else value  # NumPy's error
+    if found[1] and np.ndim(value):
+        probe = np.zeros((1,) * x.ndim, x.dtype)
+        probe[(0,) * x.ndim] = np.zeros(np.shape(value), value.dtype) if isinstance(value, ndarray) else value  # NumPy's error
     target = x
     for step in found[0]:
         target = view_of(target, step.op, **dict(zip(step.op.attrs, step.attrs, strict=True)))

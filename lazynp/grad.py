@@ -214,8 +214,9 @@ class _Run:
             raise TypeError(f"{name} expects a function, got {f!r}")
         self.name = name
         self.positions = positions
-        self.lazy = False
-        self.keep = keep
+        self.lazy = any(type(leaf) is ndarray for leaf in trees.flatten((args, kwargs))[0])
+        self.evaluated_later = keep
+        self.keep = keep or self.lazy  # what is pending when the caller goes on must not see its later writes
         self.variables: list[Node] = []
         self.structures: list[tuple[Any, int]] = []
         self.scope = _Scope(queue())
@@ -254,8 +255,7 @@ class _Run:
         if type(leaf) is not ndarray:
             array = np.asarray(leaf, order="C")
             return captured(array) if self.keep else borrowed(array)
-        self.lazy = True
-        return captured(arrays.to_numpy(leaf)) if self.keep else arrays.node_of(leaf)
+        return captured(arrays.to_numpy(leaf)) if self.evaluated_later else arrays.node_of(leaf)
 
     def _opened(self, tree: Any) -> Any:
         """The tree with an array of the trace for each held node."""

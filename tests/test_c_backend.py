@@ -10,6 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lazynp.backends import base, c, reference, toolchain
+from lazynp.ir import canonical
 from lazynp.ir.node import Graph, constant, numbered_dim, numbered_input
 from lazynp.ir.types import ArrayType
 from lazynp.ops import contraction, indexing, library, movement, reduction
@@ -90,7 +91,14 @@ def test_fused_chain():
 def test_every_dtype(dtype):
     a, b = data((7, 5), dtype), data((7, 5), dtype, 1)
     x, y = leaves(a, b)
-    outputs = [ew.add(x, y), ew.multiply(x, y), ew.maximum(x, y), ew.equal(x, y), ew.where(ew.less(x, y), x, y), ew.negative(x) if dtype != bool else x]
+    outputs = [
+        ew.add(x, y),
+        ew.multiply(x, y),
+        ew.maximum(x, y),
+        ew.equal(x, y),
+        ew.where(ew.less(x, y), x, y),
+        ew.negative(x) if dtype.kind != "b" else x,
+    ]
     outputs += [ew.cast(x, to=to) for to in DTYPES]
     check(outputs, [a, b])
 
@@ -138,7 +146,13 @@ def test_constants_and_positions():
 def test_reductions(axes, dtype):
     a = data((7, 40, 33), dtype)
     (x,) = leaves(a)
-    ops = [reduction.reduce_maximum, reduction.reduce_minimum, reduction.reduce_fmax, reduction.reduce_logical_and, reduction.reduce_logical_or]
+    ops = [
+        reduction.reduce_maximum,
+        reduction.reduce_minimum,
+        reduction.reduce_fmax,
+        reduction.reduce_logical_and,
+        reduction.reduce_logical_or,
+    ]
     if dtype != "?":
         ops += [reduction.reduce_add, reduction.reduce_multiply] if dtype in "lLd" else [reduction.reduce_add]
     if dtype in "?blBL":
@@ -179,7 +193,15 @@ def test_accumulate(axis):
     a = data((5, 300, 4))
     b = data((5, 300, 4), "i")
     x, y = leaves(a, b)
-    check([reduction.accumulate_add(x, axis), reduction.accumulate_maximum(x * 2, axis), reduction.accumulate_add(y, axis), reduction.accumulate_logical_or(y, axis)], [a, b])
+    check(
+        [
+            reduction.accumulate_add(x, axis),
+            reduction.accumulate_maximum(x * 2, axis),
+            reduction.accumulate_add(y, axis),
+            reduction.accumulate_logical_or(y, axis),
+        ],
+        [a, b],
+    )
 
 
 # --- contractions ----------------------------------------------------------------------------------------------------
@@ -191,8 +213,18 @@ def test_contract(dtype, n):
     a, b, v = data((n, n + 1), dtype), data((n + 1, n + 2), dtype, 1), data(n + 1, dtype, 2)
     x, y, z = leaves(a, b, v)
     turned = movement.permute(y, (1, 0))
-    outputs = [contraction.matmul(x, y), contraction.matmul(x, z), contraction.matmul(z, y), contraction.matmul(z, z), contraction.matmul(turned, z)]
-    outputs += [contraction.contract(x, y, (0, 1), (1, 2), (2, 0)), contraction.contract(x, turned, (0, 1), (2, 1), (0, 2)), contraction.contract(z, z, (0,), (1,), (1, 0))]
+    outputs = [
+        contraction.matmul(x, y),
+        contraction.matmul(x, z),
+        contraction.matmul(z, y),
+        contraction.matmul(z, z),
+        contraction.matmul(turned, z),
+    ]
+    outputs += [
+        contraction.contract(x, y, (0, 1), (1, 2), (2, 0)),
+        contraction.contract(x, turned, (0, 1), (2, 1), (0, 2)),
+        contraction.contract(z, z, (0,), (1,), (1, 0)),
+    ]
     outputs += [contraction.contract(x * x, y, (0, 1), (1, 2), (0,))]
     check(outputs, [a, b, v])
 
@@ -200,7 +232,14 @@ def test_contract(dtype, n):
 def test_batched_contract():
     a, b = data((3, 20, 30)), data((3, 30, 25), seed=1)
     x, y = leaves(a, b)
-    check([contraction.matmul(x, y), contraction.contract(x, y, (0, 1, 2), (0, 2, 3), (1, 0, 3)), contraction.contract(x, y, (0, 1, 2), (3, 2, 4), (0, 1, 3, 4))], [a, b])
+    check(
+        [
+            contraction.matmul(x, y),
+            contraction.contract(x, y, (0, 1, 2), (0, 2, 3), (1, 0, 3)),
+            contraction.contract(x, y, (0, 1, 2), (3, 2, 4), (0, 1, 3, 4)),
+        ],
+        [a, b],
+    )
 
 
 # --- in-place writes -------------------------------------------------------------------------------------------------
@@ -466,7 +505,19 @@ def test_sizes_known_at_run_time():
 # --- random graphs ---------------------------------------------------------------------------------------------------
 
 UNARY = [ew.negative, ew.absolute, ew.square, ew.exp, ew.sin, ew.floor, ew.isnan, ew.logical_not, ew.conjugate, ew.sqrt]
-BINARY = [ew.add, ew.subtract, ew.multiply, ew.maximum, ew.minimum, ew.fmax, ew.less, ew.equal, ew.logical_and, ew.floor_divide, ew.remainder]
+BINARY = [
+    ew.add,
+    ew.subtract,
+    ew.multiply,
+    ew.maximum,
+    ew.minimum,
+    ew.fmax,
+    ew.less,
+    ew.equal,
+    ew.logical_and,
+    ew.floor_divide,
+    ew.remainder,
+]
 REDUCERS = [reduction.reduce_add, reduction.reduce_maximum, reduction.reduce_logical_or, reduction.reduce_minimum]
 ACCUMULATORS = [reduction.accumulate_add, reduction.accumulate_minimum]
 
@@ -488,8 +539,8 @@ class Garden:
         return options[int(self.rng.integers(len(options)))]
 
     def grow(self, count):
-        methods = [self.unary, self.binary, self.binary, self.view, self.view, self.reduce, self.accumulate, self.place, self.update, self.update,
-                   self.cast, self.contract, self.gather, self.scatter]  # fmt: skip
+        methods = [self.unary, self.binary, self.binary, self.view, self.view, self.reduce, self.accumulate, self.place, self.update,
+                   self.update, self.cast, self.contract, self.gather, self.scatter]  # fmt: skip
         for _ in range(count):
             try:
                 self.pick(methods)(self.pick(self.nodes))
@@ -577,7 +628,11 @@ class Garden:
         new = self.fit(x, sizes)
         if self.rng.random() < 0.5 and sizes:
             new = movement.slice_(x, *self.shifted(x.shape, sizes))
-        node = indexing.update(x, ew.as_node(new, x.dtype) if new.dtype.kind in "biu" or x.dtype == new.dtype else movement.slice_(x, starts, steps, sizes) , path)
+        node = indexing.update(
+            x,
+            ew.as_node(new, x.dtype) if new.dtype.kind in "biu" or x.dtype == new.dtype else movement.slice_(x, starts, steps, sizes),
+            path,
+        )
         for leaf in leaves(*self.arrays):
             if self.versions.get(leaf, leaf) is x:
                 self.versions[leaf] = node
@@ -602,7 +657,9 @@ class Garden:
     def scatter(self, x):
         if x.ndim and x.shape[0]:
             new = ew.filled((3, *x.shape[1:]), 1, x.dtype)
-            self.add(indexing.scatter.make((x, new, self.index(x.shape[0], 3)), axes=(0,), position=0, combine=self.pick([None, ew.maximum])))
+            self.add(
+                indexing.scatter.make((x, new, self.index(x.shape[0], 3)), axes=(0,), position=0, combine=self.pick([None, ew.maximum]))
+            )
 
     def outputs(self):
         """Some nodes, and the last versions of updated inputs as aliases."""
@@ -624,3 +681,20 @@ def test_random_graphs(seed):
         check(outputs, garden.arrays, aliases)
 
 
+@given(st.integers(0, 10**9))
+@hypothesis_settings(max_examples=30, deadline=None)
+def test_random_graphs_of_sizes_known_at_run_time(seed):
+    """The same graphs with every size a parameter."""
+    garden = Garden(seed).grow(8)
+    outputs, aliases = garden.outputs()
+    given_leaves = leaves(*garden.arrays)
+    form = canonical.take_apart(tuple(outputs), {output: given_leaves[k] for output, k in aliases})
+    arrays = [garden.arrays[leaf.key[1]] for leaf in form.leaves]
+    variant = canonical.general(form, [])
+    with np.errstate(all="ignore"):
+        want = reference.evaluate(canonical.specific(form).graph, [a.copy() for a in arrays])
+        program = c.compile(variant.graph, uuid.uuid4().hex)
+        scalars = [form.facts[p].array for p in variant.scalars]
+        got = program.run([*[a.copy() for a in arrays], *scalars], [form.facts[p] for p in variant.parameters])
+    for w, g in zip(want, got, strict=True):
+        same(np.asarray(w), g)

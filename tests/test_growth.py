@@ -115,9 +115,11 @@ def test_5000_slices_written_in_lazy_mode(all_lazy):
     assert numpy.array_equal(numpy.asarray(write_slices(WRITES)), numpy_slices(WRITES))
 
 
-def test_5000_slices_written_under_jit():
-    result = lazynp.jit(lambda: write_slices(WRITES), strict=True)()
-    assert numpy.array_equal(result, numpy_slices(WRITES))
+@pytest.mark.parametrize("count", [500, pytest.param(WRITES, marks=pytest.mark.slow)])
+def test_slices_written_under_jit(count):
+    """One unrolled program."""
+    result = lazynp.jit(lambda: write_slices(count), strict=True)()
+    assert numpy.array_equal(result, numpy_slices(count))
 
 
 def test_time_grows_linearly_with_the_writes(all_lazy):

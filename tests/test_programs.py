@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning
 SHAPES = [(), (1,), (6,), (3, 4), (4, 1), (2, 3, 2), (0, 3), (5, 5)]
 BINARY = ["add", "subtract", "multiply", "maximum", "minimum", "less", "equal"]
 UNARY = ["negative", "absolute", "sign", "square", "floor"]
-REDUCTIONS = ["sum", "max", "min", "argmax", "cumsum", "mean"]
+REDUCTIONS = ["sum", "max", "min", "argmax", "cumsum", "prod"]
 DTYPES = [np.float64, np.float64, np.float32, np.int64, np.int32, np.bool_, np.complex128]
 
 

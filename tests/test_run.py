@@ -282,6 +282,31 @@ def test_numpys_run_that_dies_is_reported(program, tmp_path):
     assert done.returncode == 1 and report["same"] is False and "status 9" in report["trouble"]
 
 
+def test_numpys_run_has_no_lazynp(program, tmp_path):
+    """Else a jitted or differentiated part would be compared with itself. Not in modules of the program either, nor by find_spec."""
+    program("try:\n    import lazynp.linalg\n    own = 1\nexcept ImportError:\n    own = 0\n", "beside.py")
+    name = program(
+        """
+        import importlib.util
+        import beside
+        try:
+            from lazynp import jit
+        except ImportError:
+            jit = None
+        found, imported, own = importlib.util.find_spec("lazynp") is not None, jit is not None, beside.own
+        """
+    )
+    done, report = compared(name, cwd=tmp_path)
+    assert done.returncode == 1 and report["numpy"]["error"] == ""
+    assert {v["name"] for v in report["variables"] if not v["same"]} == {"found", "imported", "own"}
+
+
+def test_a_program_that_needs_lazynp_is_not_called_the_same(program, tmp_path):
+    done, report = compared(program("import lazynp\nx = lazynp.ones(3)\n"), cwd=tmp_path)
+    assert done.returncode == 1 and report["same"] is False and "without lazynp" in report["trouble"]
+    assert "NOT COMPARED" in done.stdout
+
+
 def test_a_forked_child_does_not_report(program, tmp_path):
     name = program("import os, sys\nchild = os.fork()\nif not child:\n    sys.exit(0)\nos.waitpid(child, 0)\nchild = 0\n")
     done, _ = compared(name, cwd=tmp_path)

@@ -46,13 +46,14 @@ class _Reference(Program):
         known: dict[Node, int] = {numbered_dim(position): n for position, n in enumerate(dims)}
         values = reference.evaluate(self._graph, list(inputs), known)
         given = outputs or [None] * len(values)
-        return [self._delivered(k, value, given[k], inputs) for k, value in enumerate(values)]
+        fresh = [np.array(value, order="C") for value in values]  # before any memory is written: a value may be a view of an input
+        return [self._delivered(k, value, given[k], inputs) for k, value in enumerate(fresh)]
 
     def _delivered(self, number: int, value: Any, given: np.ndarray | None, inputs: Arrays) -> np.ndarray:
         if given is None and number in self._aliases:
             given = inputs[self._aliases[number]]
         if given is None:
-            return np.array(value, order="C")
+            return value  # type: ignore[no-any-return]
         given[...] = value
         return given
 

@@ -25,6 +25,7 @@ from lazynp.backends.memory import plan_arena
 from lazynp.backends.nests import Nest, loads, nests_of
 from lazynp.backends.partition import Plan, Step, partition, strip
 from lazynp.backends.polynomial import Poly, Sizes, product
+from lazynp.backends.pool import empty
 from lazynp.backends.render import ARENA, FIRST_DIM, FIRST_SLOT, print_band, source
 from lazynp.backends.render import Program as Text
 from lazynp.backends.schedule import schedule
@@ -73,6 +74,25 @@ class Blueprint:
     failures: list[tuple[Any, int]] = field(default_factory=list)
 
 
+_arenas: list[np.ndarray] = []
+_MOST_ARENAS = 4
+
+
+def take_arena(size: int) -> np.ndarray:
+    """Memory for the temporaries of one run: what an earlier run gave back if that is large enough, so that its pages are already there."""
+    try:
+        arena = _arenas.pop()
+    except IndexError:
+        return np.empty(size, np.uint8)
+    return arena if arena.size >= size else np.empty(size, np.uint8)
+
+
+def give_arena(arena: np.ndarray) -> None:
+    """For the next run, of whatever program."""
+    if len(_arenas) < _MOST_ARENAS:
+        _arenas.append(arena)
+
+
 class CProgram(base.Program):
     """A loaded program."""
 
@@ -86,8 +106,9 @@ class CProgram(base.Program):
         self._lib = lib
         space: dict[str, Any] = dict(blueprint.tables)
         space |= {
-            "empty": np.empty, "buffer": toolchain.ffi.from_buffer, "entry": lib.lazynp_run, "fail": self._fail, "library": self._library,
-            "extra": self._extra, "fresh": self._fresh, "pool": [], "arenas": [], "thread_count": threads.thread_count, "settings": settings,
+            "empty": empty, "buffer": toolchain.ffi.from_buffer, "entry": lib.lazynp_run, "fail": self._fail, "library": self._library,
+            "extra": self._extra, "fresh": self._fresh, "pool": [], "take_arena": take_arena, "give_arena": give_arena,
+            "thread_count": threads.thread_count, "settings": settings,
         }  # fmt: skip
         exec(builtins.compile(blueprint.python, "<lazynp program>", "exec"), space)
         self.run: Callable[..., list[np.ndarray]] = space["run"]  # type: ignore[method-assign]
@@ -148,7 +169,7 @@ def _resolved(value: Any, sizes: dict[str, int]) -> Any:
 # --- compiling -------------------------------------------------------------------------------------------------------
 
 
-def compile(graph: Graph, key: str) -> base.Program:  # noqa: A001
+def compile(graph: Graph, key: str) -> base.Program:
     """The program of a graph. Raises CompileError: a defect of lazynp."""
     blueprint = draft(graph)
     lib = toolchain.build(blueprint.source, key)
@@ -213,7 +234,7 @@ class _Draft:
     def _fuse(self) -> None:
         for number, part in enumerate(self.parts):
             if isinstance(part, list):
-                self.parts[number] = fuse(part)
+                self.parts[number] = fuse([nest for nest in part if not _is_empty(nest)])
         self._drop_dead_stores()
         if len(self.parts) == 1 and isinstance(self.parts[0], list):
             share_outputs(self.parts[0])
@@ -271,11 +292,11 @@ class _Draft:
     # -- the Python function
 
     def _python(self, arena: str, volumes: set[Poly]) -> str:
-        lines = ["def run(inputs, dims=(), outputs=None):", "s, d, e = pool.pop() if pool else fresh()"]
+        lines = ["def run(inputs, dims=(), outputs=None):", "try: s, d, e = pool.pop()", "except IndexError: s, d, e = fresh()"]
         lines += self._sizes()
         lines += self._threads(volumes)
         if arena != "0":
-            lines += [f"z = arenas.pop() if arenas else empty({arena}, 'B')" if arena.isdecimal() else f"z = empty({arena}, 'B')", f"s[{ARENA}] = buffer(z)"]
+            lines += [f"z = take_arena({arena})", f"s[{ARENA}] = buffer(z)"]
         names = self._arrays(lines)
         segment = 0
         for part in self.parts:
@@ -284,8 +305,8 @@ class _Draft:
                 segment += 1
             else:
                 self._step(part, names, lines)
-        if arena.isdecimal() and arena != "0":
-            lines.append("arenas.append(z)")
+        if arena != "0":
+            lines.append("give_arena(z)")
         lines.append("pool.append((s, d, e))")
         lines.append(f"return [{', '.join(self._results(names))}]")
         return "\n    ".join(lines) + "\n"
@@ -391,11 +412,16 @@ class _Draft:
         return found
 
 
+def _is_empty(nest: Nest) -> bool:
+    """Whether nothing is stored at any point of it. An index out of range that nobody uses is no error."""
+    return not nest.folds and nest.gemm is None and any(a.size.constant == 0 for a in nest.axes)
+
+
 def _temporaries(nests: Iterable[Nest]) -> list[Memory]:
     """The memories in the arena that nests touch."""
     found: list[Memory] = []
     for nest in nests:
         gemm = nest.gemm
-        found += [n.buffer.memory for n in loads(nest.roots())] + [item.buffer.memory for item in (*nest.stores, *nest.folds)]
+        found += [n.buffer.memory for n in loads(nest.roots())] + [buffer.memory for buffer, _ in nest.targets()]
         found += [] if gemm is None else [gemm.x.memory, gemm.y.memory, gemm.out.memory]
     return [m for m in found if m.kind == "temp"]

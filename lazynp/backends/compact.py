@@ -35,7 +35,7 @@ def _form(definition: str) -> tuple[str, list[str], list[str]] | None:
     """(skeleton, its integers, its floats); None for kernels with local arrays or chunks."""
     if not definition or "_chunk(" in definition or re.search(r"(?m)^ *\w+ \w+\[\d+\];", definition):
         return None
-    head, _, body = definition.partition("{")
+    body = definition.partition("{")[2]
     for number, name in enumerate(_DECLARED.findall(body)):
         body = re.sub(rf"\b{name}\b", f"q{number}", body)
     names: dict[str, str] = {}
@@ -45,7 +45,9 @@ def _form(definition: str) -> tuple[str, list[str], list[str]] | None:
 
     def parameter(match: re.Match[str]) -> str:
         kept = floats if match[1] else integers
-        if match[2] in ("0", "1") and match.string[match.start() - 3 : match.start()] != "+ (":  # an offset in the arena is a number like any other
+        if (
+            match[2] in ("0", "1") and match.string[match.start() - 3 : match.start()] != "+ ("
+        ):  # an offset in the arena is a number like any other
             return match[0]
         kept.append(match[1] or match[2])
         return f"{'f' if match[1] else 'p'}{len(kept) - 1}"
@@ -78,7 +80,8 @@ def _calls(kernels: list[tuple[str, str]], place: dict[int, tuple[str, int]], fu
         called = ", ".join([f"{place[n][0]}_row" for n in members])
         rows = ", ".join([str(place[n][1]) for n in members])
         functions.append(
-            f"static void (*const {name}[])(void **, const int64_t *, int64_t) = {{{called}}};\nstatic const int64_t {name}_row[] = {{{rows}}};"
+            f"static void (*const {name}[])(void **, const int64_t *, int64_t) = {{{called}}};\n"
+            f"static const int64_t {name}_row[] = {{{rows}}};"
         )
         calls.append(f"for (int64_t k = 0; k < {len(members)}; k++) {name}[k](slots, dims, {name}_row[k]);")
     return calls

@@ -33,8 +33,8 @@ class _Touched:
         for node in nodes:
             if node.op is load:
                 self.reads.setdefault(node.buffer.memory, set()).add(node.address)
-        for item in (*nest.stores, *nest.folds):
-            self.writes.setdefault(item.buffer.memory, set()).add(item.address)
+        for buffer, address in nest.targets():
+            self.writes.setdefault(buffer.memory, set()).add(address)
         if nest.gemm is not None:
             self.reads = {nest.gemm.x.memory: set(), nest.gemm.y.memory: set()}
             self.writes = {nest.gemm.out.memory: set()}
@@ -176,7 +176,7 @@ def _guest(store: Store, touched: _Touched, last: dict[Memory, int], number: int
 
 def _move(nests: Iterable[Nest], moved: dict[Memory, Memory]) -> None:
     for nest in nests:
-        buffers = [n.buffer for n in loads(nest.roots())] + [item.buffer for item in (*nest.stores, *nest.folds)]
+        buffers = [n.buffer for n in loads(nest.roots())] + [buffer for buffer, _ in nest.targets()]
         buffers += [nest.gemm.x, nest.gemm.y, nest.gemm.out] if nest.gemm is not None else []
         for buffer in buffers:
             buffer.memory = moved.get(buffer.memory, buffer.memory)
@@ -215,7 +215,11 @@ def _joins(group: list[Scheduled], members: list[_Touched], item: Scheduled, min
             if not both:
                 continue
             related = True
-            if memory in member.inside or memory in mine.inside or not _same_rows(row, [(s, a) for s, m in uses for a in m.get(memory, ())]):
+            if (
+                memory in member.inside
+                or memory in mine.inside
+                or not _same_rows(row, [(s, a) for s, m in uses for a in m.get(memory, ())])
+            ):
                 return False
     return related
 
@@ -223,7 +227,9 @@ def _joins(group: list[Scheduled], members: list[_Touched], item: Scheduled, min
 def _has_rows(item: Scheduled) -> bool:
     """Whether the outermost loop is over independent rows and something is left inside it."""
     nest = item.nest
-    return nest.kind == "loops" and len(nest.axes) > 0 and nest.axes[0].variable not in nest.reduced and not (item.rows and len(nest.axes) < 3)
+    return (
+        nest.kind == "loops" and len(nest.axes) > 0 and nest.axes[0].variable not in nest.reduced and not (item.rows and len(nest.axes) < 3)
+    )
 
 
 def _same_rows(row: Atom, uses: list[tuple[Scheduled, Poly]]) -> bool:

@@ -1,13 +1,13 @@
 """Lowering: an index is pushed through the graph down to the memory it reads. What comes out are scalar nodes of the loop dialect.
 
-`Lowering.at(node, index)` is the value of one element. Elementwise ops become the same ops on 0-d nodes; views vanish into the index; values
-that have a place in memory become `load`s. pad and join ask which part an index falls into: where the loop's range does not decide it,
-the range is split (`Split`), or, if it cannot be, the loads are guarded and the parts selected.
+`Lowering.at(node, index)` is the value of one element. Elementwise ops become the same ops on 0-d nodes; views vanish into the index;
+values that have a place in memory become `load`s. pad and join ask which part an index falls into: where the loop's range does not decide
+it, the range is split (`Split`), or, if it cannot be, the loads are guarded and the parts selected.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -301,7 +301,7 @@ class Lowering:
         return value
 
     def decide(self, conditions: Guards) -> Guards | None:
-        """The conditions that remain to be tested in this box; None: one of them fails everywhere. Raises Split where cutting decides it."""
+        """The conditions left to test in this box; None: one of them fails everywhere. Raises Split where cutting decides it."""
         open_: list[Condition] = []
         for condition in conditions:
             p = condition.expression
@@ -465,9 +465,9 @@ def _placement(node: Node, index: tuple[Poly, ...], low: Lowering) -> tuple[tupl
         if abs(step) == 1:
             place = away
         else:
-            place, rest = quotient(away, poly(abs(step)), low.box.bounds)
+            place, remainder = quotient(away, poly(abs(step)), low.box.bounds)
             conditions.append(Condition(away))
-            conditions.append(Condition(rest, zero=True))
+            conditions.append(Condition(remainder, zero=True))
         conditions.append(Condition(place))
         conditions.append(Condition(n - 1 - place))
         places.append(place)

@@ -73,7 +73,9 @@ class _Blocks:
             return size
         if size.constant is None:
             return None
-        large = [s for s, blocks in self.free.items() if blocks and s.constant is not None and size.constant <= s.constant <= 2 * size.constant]
+        large = [
+            s for s, blocks in self.free.items() if blocks and s.constant is not None and size.constant <= s.constant <= 2 * size.constant
+        ]
         return min(large, key=lambda s: s.constant or 0, default=None)
 
     def give(self, block: _Block) -> None:

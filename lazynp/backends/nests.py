@@ -10,7 +10,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lazynp.backends import polynomial
-from lazynp.backends.lower import Axis, Box, Buffer, Lowering, Memory, Split, as_bool, follow_index, linear, load, loops, position
+from lazynp.backends.lower import (
+    Axis,
+    Box,
+    Buffer,
+    Condition,
+    Lowering,
+    Memory,
+    Split,
+    as_bool,
+    follow_index,
+    linear,
+    load,
+    loops,
+    position,
+)
 from lazynp.backends.partition import Plan, Step, strip
 from lazynp.backends.polynomial import Atom, Poly, product
 from lazynp.ir.node import Node, transform
@@ -52,6 +66,10 @@ class Nest:
     op: Op | None = None
     """scan: what accumulates along `reduced`; scatter: how a new value is combined with the old one (None: it replaces it)."""
     gemm: Gemm | None = None
+
+    def targets(self) -> list[tuple[Buffer, Poly]]:
+        """Where the nest writes."""
+        return [(s.buffer, s.address) for s in self.stores] + [(f.buffer, f.address) for f in self.folds]
 
     def roots(self) -> list[Node]:
         """The scalar nodes that the nest computes: values, and what its addresses are made of."""
@@ -358,9 +376,8 @@ def rebuild(roots: list[Node], change: Callable[[Poly], Poly]) -> list[Node]:
 def _changed(value: Any, change: Callable[[Poly], Poly]) -> Any:
     if isinstance(value, Poly):
         return change(value)
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return value._replace(expression=change(value.expression)) if hasattr(value, "expression") else value
+    if isinstance(value, Condition):
+        return value._replace(expression=change(value.expression))
     if isinstance(value, tuple):
         return tuple([_changed(v, change) for v in value])
     return value
-

@@ -1,9 +1,9 @@
 """Partition: which values get a place in memory, who shares which memory, and in which order the steps that make them run.
 
 Everything starts fused. A value is materialised when it is an output, what an opaque routine or a matrix product reads or returns, a
-reduction, a target of `update`, or when recomputing it for another reader costs more than loading it. Each materialised value is a version of
-the contents of one memory. An `update` takes over the memory of its base; who reads the older version must run before it. Where that order
-is impossible, those readers get a copy of the older version instead.
+reduction, a target of `update`, or when recomputing it for another reader costs more than loading it. Each materialised value is a version
+of the contents of one memory. An `update` takes over the memory of its base; who reads the older version must run before it. Where that
+order is impossible, those readers get a copy of the older version instead.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _MOST_OPS = 250
 
 
 class Step:
-    """One value being made. kind: "map" (the node is computed from its arguments), "copy" (read from where it lives, or recomputed), "update"
-    (the region of node.path is stored into base's memory), "scatter", "reduce", "scan", "gemm" or "library".
+    """One value being made. kind: "map" (the node is computed from its arguments), "copy" (read from where it lives, or recomputed),
+    "update" (the region of node.path is stored into base's memory), "scatter", "reduce", "scan", "gemm" or "library".
     reads: the nodes in memory that it reads; redirect: those of them that it reads from a copy."""
 
     __slots__ = ("base", "kind", "node", "number", "reads", "redirect", "targets")
@@ -228,7 +228,7 @@ def _share_with_bases(plan: Plan, chosen: set[Node]) -> None:
             memory = _memory_of(plan, node)
             base = strip(node.args[0])
             place = plan.places.get(base)
-            if base in owner or (place is not None and place.memory is not memory) or base in pinned and place is None:
+            if base in owner or (place is not None and place.memory is not memory) or (base in pinned and place is None):
                 break
             if place is None:
                 if base not in chosen or is_library(base) or base.op is item:
@@ -255,7 +255,7 @@ def _make_steps(plan: Plan, order: list[Node], chosen: set[Node]) -> None:
         if node.op is item:
             items.setdefault(node.args[0], []).append(node)
     for node in order:
-        if node.op is input_ or node.op is item or node.op is const and node.shape or node not in chosen:
+        if node.op is input_ or node.op is item or (node.op is const and node.shape) or node not in chosen:
             continue
         if is_library(node):
             _library_step(plan, node, items.get(node, [node]))
@@ -356,7 +356,7 @@ def _leaves(roots: Iterable[Node], places: dict[Node, Buffer]) -> list[Node]:
 
 
 class _Order:
-    """Kahn's algorithm. needs: steps that must run before, because this one reads their result; waits: readers of what this one overwrites."""
+    """Kahn's algorithm. needs: steps that must run before, because this one reads their result; waits: readers of what it overwrites."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan

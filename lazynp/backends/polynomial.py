@@ -17,8 +17,8 @@ Monomial = tuple["Atom", ...]
 
 
 class Atom:
-    """An integer with a name. kind: "var" (loop variable), "dim" (size known at run time), "div", "mod" (args: two Poly), "value" (args: one
-    int64 node of the loop dialect). Interned: equal atoms are one object."""
+    """An integer with a name. kind: "var" (loop variable), "dim" (size known at run time), "div", "mod" (args: two Poly), "value" (args:
+    one int64 node of the loop dialect). Interned: equal atoms are one object."""
 
     __slots__ = ("__weakref__", "args", "kind", "name", "serial", "variables")
 

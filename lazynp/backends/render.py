@@ -10,7 +10,7 @@ import numpy as np
 
 from lazynp.backends import prelude
 from lazynp.backends.lower import Axis, Condition, Memory, checked, load, position, select
-from lazynp.backends.nests import Fold, Gemm, Nest, polynomials, scalars, values_in
+from lazynp.backends.nests import Fold, Gemm, polynomials, scalars, values_in
 from lazynp.backends.polynomial import Atom, Poly, product
 from lazynp.backends.schedule import Scheduled
 from lazynp.ir.node import Node, const
@@ -85,7 +85,11 @@ def literal(value: Any, dtype: np.dtype) -> str:
 
 
 def _integer(value: int, dtype: np.dtype) -> str:
-    text = "(-9223372036854775807LL - 1)" if value == -(1 << 63) else f"{value}{'ULL' if value >= 1 << 63 else 'LL' if abs(value) >= 1 << 31 else ''}"
+    text = (
+        "(-9223372036854775807LL - 1)"
+        if value == -(1 << 63)
+        else f"{value}{'ULL' if value >= 1 << 63 else 'LL' if abs(value) >= 1 << 31 else ''}"
+    )
     return text if dtype.itemsize == 8 and text.endswith("LL") and value >= 0 else f"(({prelude.ctype(dtype)}){text})"
 
 
@@ -129,7 +133,7 @@ def _extreme(name: str, dtype: np.dtype) -> Any:
 
 
 class Values:
-    """The scalars of a nest as C statements. levels: loop variable -> depth (1 is the outermost loop); statements[d]: what depth d computes."""
+    """The scalars of a nest as C statements. levels: loop variable -> depth (1: the outermost); statements[d]: what depth d computes."""
 
     def __init__(self, roots: list[Node], levels: dict[Atom, int], writer: Writer, overwritten: set[Memory]) -> None:
         self.writer = writer
@@ -148,7 +152,9 @@ class Values:
 
     def _add(self, node: Node, uses: int) -> None:
         self.cost += node.op.cost
-        depth = max([self._own_depth(node), *[self.depth[a] for a in node.args], *[self.depth[n] for p in polynomials(node) for n in values_in(p)]])
+        depth = max(
+            [self._own_depth(node), *[self.depth[a] for a in node.args], *[self.depth[n] for p in polynomials(node) for n in values_in(p)]]
+        )
         self.depth[node] = depth
         if node.op is const:
             self.text[node] = literal(node.value.array[()], node.dtype)
@@ -162,7 +168,7 @@ class Values:
         self.text[node] = text
 
     def _must_come_first(self, node: Node) -> bool:
-        return node.op is checked or node.op is load and node.buffer.memory in self.overwritten
+        return node.op is checked or (node.op is load and node.buffer.memory in self.overwritten)
 
     def _own_depth(self, node: Node) -> int:
         found = [self.levels[v] for p in polynomials(node) for v in p.variables]
@@ -293,7 +299,7 @@ class Program:
     def name(self, memory: Memory) -> str:
         known = self._names.get(memory)
         if known is None:
-            letter = {"input": "in", "output": "out", "const": "c", "temp": "t", "array": "a"}[memory.kind]
+            letter = {"input": "in", "output": "out", "const": "c", "temp": "t", "array": "ar"}[memory.kind]
             known = self._names[memory] = memory.name = f"{letter}{memory.number if memory.number >= 0 else len(self._names)}"
             if memory.kind != "temp":
                 self.slot(memory)
@@ -307,7 +313,8 @@ class Program:
 
     def address(self, memory: Memory) -> str:
         if memory.kind == "temp":
-            return f"(void *)((char *)slots[{ARENA}] + ({self.offsets[memory]}))"
+            offset = re.sub(r"\bn(\d+)\b", rf"dims[{FIRST_DIM} + \1]", self.offsets[memory])
+            return f"(void *)((char *)slots[{ARENA}] + ({offset}))"
         return f"slots[{FIRST_SLOT + self.slot(memory)}]"
 
     def routine(self, name: str) -> str:
@@ -451,9 +458,12 @@ class Kernel:
         folds = self.nest.folds
         lines: list[str] = []
         if not reduced:
-            return [f"{self._type(f)} r{k} = {self.values.text[f.value]};" if f.position is None else f"int64_t p{k} = 0;" for k, f in enumerate(folds)] + self._stores()
+            return [
+                f"{self._type(f)} r{k} = {self.values.text[f.value]};" if f.position is None else f"int64_t p{k} = 0;"
+                for k, f in enumerate(folds)
+            ] + self._stores()
         if any(f.position is not None for f in folds):
-            return self._fold_arg(reduced, depth)
+            return self._fold_arg(reduced, depth) if len(folds) > 1 or self.nest.stores else self._find_extreme(reduced[0], depth + 1)
         inner = reduced[-1]
         size = inner.size.constant
         blocks = len(reduced) > 1 or size is None or size > _BLOCK or bool(self.folds)
@@ -468,7 +478,11 @@ class Kernel:
         lines += self._lanes(inner, depth + 1, blocks)
         lines += ["}"] * (len(reduced) - 1)
         if blocks:
-            lines.append("while (top) { top--; " + " ".join([f"r{k} = {self._folded(f, f's{k}[top]', f'r{k}')};" for k, f in enumerate(folds)]) + " }")
+            lines.append(
+                "while (top) { top--; "
+                + " ".join([f"r{k} = {self._folded(f, f's{k}[top]', f'r{k}')};" for k, f in enumerate(folds)])
+                + " }"
+            )
         return lines
 
     def _lanes(self, inner: Axis, depth: int, blocks: bool) -> list[str]:
@@ -488,7 +502,11 @@ class Kernel:
         lines.append(f"const int64_t stop = {end} - b < {_BLOCK} ? {end} - b : {_BLOCK};")
         for k, f in enumerate(folds):
             lines.append(f"{self._type(f)} a{k}[{lanes}];")
-        lines.append(f"for (int64_t l = 0; l < {lanes}; l++) {{ " + " ".join([f"a{k}[l] = {identity(f.op, f.value.dtype)};" for k, f in enumerate(folds)]) + " }")
+        lines.append(
+            f"for (int64_t l = 0; l < {lanes}; l++) {{ "
+            + " ".join([f"a{k}[l] = {identity(f.op, f.value.dtype)};" for k, f in enumerate(folds)])
+            + " }"
+        )
         lines += ["int64_t j = 0;", f"for (; j + {lanes} <= stop; j += {lanes}) {{"]
         pragma = [] if self.values.impure else ["#pragma omp simd"]
         lines += [*pragma, f"for (int64_t l = 0; l < {lanes}; l++) {{", f"const int64_t {v} = b + j + l;", *body, *steps, "}", "}"]
@@ -525,8 +543,43 @@ class Kernel:
             better = expression(ew.greater if f.op is ew.maximum else ew.less, f.value, [dtype, dtype], [f"x{k}", f"r{k}"])
             nan = [expression(ew.isnan, f.value, [dtype], [x]) if dtype.kind in "fc" else "0" for x in (f"x{k}", f"r{k}")]
             lines.append(f"const {self._type(f)} x{k} = {_unwrapped(value)};")
-            lines.append(f"if (p{k} < 0 || (!{nan[1]} && ({better} || {nan[0]}))) {{ r{k} = x{k}; p{k} = {self.writer.poly(f.position)}; }}")
+            lines.append(
+                f"if (p{k} < 0 || (!{nan[1]} && ({better} || {nan[0]}))) {{ r{k} = x{k}; p{k} = {self.writer.poly(f.position)}; }}"
+            )
         return lines + ["}"] * len(reduced)
+
+    def _find_extreme(self, along: Axis, depth: int) -> list[str]:
+        """argmax, argmin alone: extremes of blocks by lanes; then the block that had it is searched for its first such element."""
+        (fold,) = self.nest.folds
+        v, dtype, lanes = along.variable.name, fold.value.dtype, self._lane_count()
+        begin, end = self.writer.poly(along.begin), self.writer.poly(along.end)
+        body, value = self.values.statements[depth], self.values.text[fold.value]
+        better = expression(ew.greater if fold.op is ew.maximum else ew.less, fold.value, [dtype, dtype], ["a[0]", "r0"])
+        same = expression(ew.equal, fold.value, [dtype, dtype], ["x", "r0"])
+        nan = [expression(ew.isnan, fold.value, [dtype], [x]) if dtype.kind in "fc" else "0" for x in ("x", "r0", "a[0]")]
+        start = identity(fold.op, dtype)
+        folded_lanes = self._folded(fold, "a[l]", "a[l + h]")
+        step = f"a[l] = {self._folded(fold, 'a[l]', value)};"
+        pragma = [] if self.values.impure else ["#pragma omp simd"]
+        return [
+            f"{self._type(fold)} r0 = {start}; int64_t p0 = {begin}; int any = 0;",
+            f"for (int64_t b = {begin}; b < {end}; b += {_BLOCK}) {{",
+            f"const int64_t stop = {end} - b < {_BLOCK} ? {end} - b : {_BLOCK};",
+            f"{self._type(fold)} a[{lanes}];",
+            f"for (int64_t l = 0; l < {lanes}; l++) a[l] = {start};",
+            "int64_t j = 0;",
+            f"for (; j + {lanes} <= stop; j += {lanes}) {{",
+            *[*pragma, f"for (int64_t l = 0; l < {lanes}; l++) {{", f"const int64_t {v} = b + j + l;", *body, step, "}", "}"],
+            *[*pragma, "for (int64_t l = 0; l < stop - j; l++) {", f"const int64_t {v} = b + j + l;", *body, step, "}"],
+            f"for (int64_t h = {lanes // 2}; h; h /= 2) for (int64_t l = 0; l < h; l++) {{ a[l] = {folded_lanes}; }}",
+            f"if (!any || (!{nan[1]} && ({better} || {nan[2]}))) {{ r0 = a[0]; p0 = b; any = 1; }}",
+            "}",
+            f"for (int64_t {v} = p0; {v} < {end}; {v}++) {{",
+            *body,
+            f"const {self._type(fold)} x = {_unwrapped(value)};",
+            f"if ({same} || {nan[0]}) {{ p0 = {v}; break; }}",
+            "}",
+        ]
 
     def _fold_results(self) -> list[str]:
         if self.folds:
@@ -535,7 +588,9 @@ class Kernel:
 
     def _result(self, f: Fold, text: str) -> str:
         dtype = f.value.dtype if f.position is None else np.dtype(np.int64)
-        return f"{self.writer.pointer(f.buffer.memory)}[{_unwrapped(self.writer.poly(f.address))}] = {_unwrapped(_cast(f.buffer.memory.dtype, dtype, text))};"
+        memory = f.buffer.memory
+        place = f"{self.writer.pointer(memory)}[{_unwrapped(self.writer.poly(f.address))}]"
+        return f"{place} = {_unwrapped(_cast(memory.dtype, dtype, text))};"
 
     def _fold_rows(self) -> list[str]:
         """The innermost loop runs along a kept axis: running results of a tile of columns, so that memory is read row by row."""
@@ -595,7 +650,11 @@ class Kernel:
             for depth, axis in enumerate(kept, 1):
                 lines.append(self._outermost(axis))
                 lines += self.values.statements[depth]
-            lines += [f"{ctype} a = {literal(np.zeros((), store.value.dtype)[()], store.value.dtype)};", _open(along, self.writer), *self.values.statements[-1]]
+            lines += [
+                f"{ctype} a = {literal(np.zeros((), store.value.dtype)[()], store.value.dtype)};",
+                _open(along, self.writer),
+                *self.values.statements[-1],
+            ]
             closing = 1 + len(kept)
         x = self.writer.fresh("x")
         lines.append(f"const {ctype} {x} = {_unwrapped(value)};")
@@ -622,7 +681,8 @@ class Kernel:
             text = [f"static void {self.name}(void **slots, const int64_t *dims) {{", *prologue, *body, "}"]
             return _indented(text), f"{self.name}(slots, dims);"
         extra = "".join([f", {ctype} *restrict part{k}" for k, ctype in enumerate(self.folds)])
-        head = f"static void {self.name}_chunk(void **slots, const int64_t *dims, int64_t begin, int64_t end{', int64_t chunk' if self.folds else ''}{extra}) {{"
+        extra = f", int64_t chunk{extra}" if self.folds else ""
+        head = f"static void {self.name}_chunk(void **slots, const int64_t *dims, int64_t begin, int64_t end{extra}) {{"
         return _indented([head, *prologue, *body, "}", "", *self._driver()]), f"{self.name}(slots, dims);"
 
     def _driver(self) -> list[str]:
@@ -639,7 +699,7 @@ class Kernel:
         if self.folds:
             return lines + self._partial_results()
         chunk = f"per < {CHUNK} ? {CHUNK} / (per > 0 ? per : 1) : 1"
-        if len(self.nest.axes) == 1 or self.rows and len(self._split_axes()[0]) == 1:
+        if len(self.nest.axes) == 1 or (self.rows and len(self._split_axes()[0]) == 1):
             chunk = str(CHUNK if len(self.nest.axes) == 1 else _TILE)
         lines.append(f"const int64_t chunk = {chunk}, chunks = (count + chunk - 1) / chunk;")
         call = f"{self.name}_chunk(slots, dims, first + c * chunk, first + ((c + 1) * chunk < count ? (c + 1) * chunk : count));"
@@ -664,7 +724,9 @@ class Kernel:
         """A full reduction: partial results of at most 64 chunks, then pairwise in their order."""
         folds = self.nest.folds
         lines = [f"int64_t chunk = {CHUNK} / (per > 0 ? per < {CHUNK} ? per : {CHUNK} : 1), least = (count + {_PARTS - 1}) / {_PARTS};"]
-        lines.append(f"chunk = chunk > least ? chunk : {f'(least + {_BLOCK - 1}) / {_BLOCK} * {_BLOCK}' if len(self.nest.axes) == 1 else 'least'};")
+        lines.append(
+            f"chunk = chunk > least ? chunk : {f'(least + {_BLOCK - 1}) / {_BLOCK} * {_BLOCK}' if len(self.nest.axes) == 1 else 'least'};"
+        )
         lines.append("const int64_t chunks = (count + chunk - 1) / chunk;")
         for k, f in enumerate(folds):
             lines.append(f"{self._type(f)} part{k}[{_PARTS + 1}]; part{k}[0] = {identity(f.op, f.value.dtype)};")
@@ -728,7 +790,8 @@ def _gemm_call(gemm: Gemm, program: Program) -> str:
     ld = [m if gemm.turned[0] else k, k if gemm.turned[1] else n]
     batch = writer.poly(gemm.batch)
     sizes = " ".join([f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in sorted(writer.sizes)])
-    call = f"lz_gemm_{suffix}({program.routine(letter + 'gemm')}, {turned[0]}, {turned[1]}, {m}, {n}, {k}, {one}, {places[0]}, {ld[0]}, {places[1]}, {ld[1]}, {zero}, {places[2]}, {n});"
+    operands = f"{one}, {places[0]}, {ld[0]}, {places[1]}, {ld[1]}, {zero}, {places[2]}, {n}"
+    call = f"lz_gemm_{suffix}({program.routine(letter + 'gemm')}, {turned[0]}, {turned[1]}, {m}, {n}, {k}, {operands});"
     return f"{{ {sizes} for (int64_t b = 0; b < {batch}; b++) {call} }}"
 
 

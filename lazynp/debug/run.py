@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib.machinery import SourceFileLoader
 from types import FrameType, ModuleType, TracebackType
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ from lazynp.debug.run_variables import Difference, Values, compare, marked_varyi
 from lazynp.runtime.stats import stats
 
 _RUNNER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run")
+_NEEDS_LAZYNP = "ModuleNotFoundError: import of lazynp halted"
+"""What `import lazynp` raises in the run on NumPy."""
 
 
 class Finished(NamedTuple):
@@ -66,7 +69,7 @@ def run_and_report(program: str, arguments: list[str], against_numpy: bool, json
 
 
 def record(program: str, arguments: list[str], result: str) -> int:
-    """Run on NumPy and pickle the Finished into the file `result`: the second process of a comparison."""
+    """Run on NumPy, with no lazynp to import, and pickle the Finished into the file `result`: the second process of a comparison."""
 
     def recorded(source: bytes) -> int:
         finished = _execute(source, program, arguments, on_lazynp=False, watch=True)
@@ -99,7 +102,8 @@ def _execute(source: bytes, program: str, arguments: list[str], on_lazynp: bool,
     start = time.perf_counter()
     caught: BaseException | None = None
     try:
-        exec(run_source.compile_source(source, path, on_lazynp, watch), module.__dict__)
+        with nullcontext() if on_lazynp else run_source.without_lazynp():
+            exec(run_source.compile_source(source, path, on_lazynp, watch), module.__dict__)
     except BaseException as error:  # SystemExit and KeyboardInterrupt end a program too
         caught = error
     values = numeric_variables(vars(module), main) if watch else {}
@@ -176,6 +180,8 @@ def _report(ours: Finished, before: _Surroundings, against_numpy: bool) -> Repor
     if not against_numpy:
         return Report(path, before.arguments, lazynp, None, [], counted)
     theirs, trouble = _on_numpy(before)
+    if theirs is not None and theirs.error.startswith(_NEEDS_LAZYNP):
+        theirs, trouble = None, "the program does not run without lazynp: let it try `import lazynp` and do without"
     if theirs is None:
         return Report(path, before.arguments, lazynp, None, [], counted, trouble)
     differences = compare(ours.values, theirs.values)

@@ -58,7 +58,7 @@ class Report(NamedTuple):
 
     def _verdict(self) -> list[str]:
         if self.trouble:
-            return [_row("result", f"DIFFERENT: {self.trouble}")]
+            return [_row("result", f"NOT COMPARED: {self.trouble}")]
         assert self.numpy is not None
         differ = sum(not v.same and not v.varies for v in self.variables)
         found = f"{len(self.variables)} numeric variable{'s' * (len(self.variables) != 1)}"

@@ -10,6 +10,7 @@ import builtins
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, FrameType, ModuleType
 from typing import Any
@@ -124,3 +125,16 @@ def use_own_modules(directory: str) -> None:
     """From now on modules imported from the directory use lazynp. Built-in and frozen modules keep their precedence."""
     place = sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else len(sys.meta_path)
     sys.meta_path.insert(place, OwnModules(directory))  # type: ignore[arg-type]
+
+
+@contextmanager
+def without_lazynp() -> Iterator[None]:
+    """Inside, `import lazynp` raises ModuleNotFoundError as where it is not installed: a comparison needs NumPy's own answer."""
+    hidden = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "lazynp"}
+    for name in hidden:
+        del sys.modules[name]
+    sys.modules["lazynp"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sys.modules.update(hidden)

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lazynp import errors
-from lazynp.backends import toolchain
-from lazynp.backends.first import base, c
+from lazynp.backends import base, c, toolchain
 from lazynp.config import settings
 from lazynp.ir import canonical
 from lazynp.ir.canonical import Form, Variant

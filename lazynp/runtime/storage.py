@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary, ref
 
 import numpy as np
 
+from lazynp.backends.pool import POOLED, Block, empty
 from lazynp.config import settings
 from lazynp.errors import CaptureError
 from lazynp.ir import canonical
@@ -47,7 +48,7 @@ class Storage:
     def memory(self) -> np.ndarray:
         """The buffer; allocated here (untouched virtual memory) when the storage has none yet. Its contents may be stale."""
         if self.buffer is None:
-            self.buffer = np.empty(self.shape, self.dtype)
+            self.buffer = empty(self.shape, self.dtype)
         return self.buffer
 
     def value(self) -> Node:
@@ -114,7 +115,7 @@ def _references(holder: Any) -> tuple[int, int]:
     base = buffer.base
     if base is None:
         return sys.getrefcount(buffer), 0
-    foreign = type(base) is not np.ndarray or base.base is not None
+    foreign = type(base) is not Block and (type(base) is not np.ndarray or base.base is not None)
     return sys.getrefcount(buffer), 1 << 30 if foreign else sys.getrefcount(base)
 
 
@@ -127,11 +128,12 @@ class _Sample:
 
 _ALONE_OWNER = _references(_Sample(np.empty(2)))
 _ALONE_VIEW = _references(_Sample(np.empty(2).reshape(1, 2)))
+_ALONE_POOLED = _references(_Sample(empty((POOLED,), np.dtype(np.uint8))))
 
 
 def _alone(storage: Storage) -> bool:
     """Whether nobody outside can reach the storage's memory any more."""
-    return _references(storage) in (_ALONE_OWNER, _ALONE_VIEW)
+    return _references(storage) in (_ALONE_OWNER, _ALONE_VIEW, _ALONE_POOLED)
 
 
 def captured(array: np.ndarray) -> Node:
