@@ -1,8 +1,8 @@
 """lazynp: NumPy programs, unchanged, made lazy, fused, differentiated and compiled to C.
 
-    import lazynp as np          # instead of: import numpy as np
-    @lazynp.jit                  # traced once, compiled, cached
-    lazynp.grad(loss)(params)    # symbolic derivatives
+import lazynp as np          # instead of: import numpy as np
+@lazynp.jit                  # traced once, compiled, cached
+lazynp.grad(loss)(params)    # symbolic derivatives
 """
 
 import sys
@@ -18,12 +18,15 @@ from lazynp.config import config
 from lazynp.debug.explain import explain, show
 from lazynp.errors import CaptureError, FallbackWarning, LazynpError, PerformanceWarning
 from lazynp.grad import grad, jvp, value_and_grad, vjp
-from lazynp.runtime.evaluate import VERSION as __version__
+from lazynp.runtime.evaluate import VERSION
 from lazynp.runtime.stats import fallbacks, stats
 from lazynp.trace.jit import jit
 
+__version__ = VERSION
+
 _OWN = [
-    "CaptureError", "FallbackWarning", "LazynpError", "PerformanceWarning", "config", "explain", "fallbacks", "fft", "grad", "jit", "jvp", "lazy",
+    "CaptureError", "FallbackWarning", "LazynpError", "PerformanceWarning", "config", "explain", "fallbacks", "fft", "grad", "jit",
+    "jvp", "lazy",
     "linalg", "ndarray", "random", "scan", "show", "stats", "value_and_grad", "vjp", "__version__",
 ]  # fmt: skip
 
@@ -33,9 +36,9 @@ array = _table.value_of("numpy", "array")[1]
 
 def __getattr__(name: str) -> Any:
     """NumPy's names, made when first asked for."""
-    if name == "__all__":
-        return __dir__()
-    if name.startswith("__") or not hasattr(_numpy, name):
+    if name == "__all__":  # a star import means NumPy's names: own ones would hide the program's `show` or `grad`
+        return list(_numpy.__all__)
+    if not hasattr(_numpy, name) or (name.startswith("__") and name not in _numpy.__all__):
         raise AttributeError(f"module 'lazynp' has no attribute {name!r}")
     value = _table.value_of("numpy", name)[1]
     globals()[name] = value

@@ -28,7 +28,9 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         description="Run a NumPy program unmodified: in its own source, numpy means lazynp; the libraries it imports keep NumPy.",
         epilog="Exit status: the program's own; with --compare 1 when the results differ.",
     )
-    parser.add_argument("--compare", action="store_true", help="run it on NumPy too, in a second process, and report what differs")
+    parser.add_argument(
+        "--compare", action="store_true", help="run it on NumPy too, in a second process without lazynp, and report what differs"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the report there")
     parser.add_argument("--record", metavar="FILE", help=argparse.SUPPRESS)
     parser.add_argument("program", metavar="PROGRAM.py")

@@ -1,6 +1,7 @@
 """The array type. Behaves as numpy.ndarray; computes at once through NumPy when small, records a graph when large or traced.
 
-A handle is *eager* (`_np` is a NumPy array, `_storage` is None: every operation is NumPy's own) or a *view of a storage*: the movement steps
+A handle is *eager* (`_np` is a NumPy array, `_storage` is None: every operation is NumPy's own) or a *view of a storage*: the
+movement steps
 in `_path` lead from the storage's block to what the handle shows. The module holds the type, reading and writing through
 handles, and the operators; functions and methods are attached from the table in `lazynp.api`.
 """
@@ -19,7 +20,7 @@ from lazynp.ir.op import Op
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, itemcount
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather, scatter, update
-from lazynp.ops.movement import Path, Step, broadcast, follow, follow_numpy, follow_type, permute, reshape, slice_
+from lazynp.ops.movement import Path, Step, broadcast, follow, follow_numpy, permute, reshape, slice_
 from lazynp.runtime import storage as storage_module
 from lazynp.runtime.stats import record_fallback
 from lazynp.runtime.storage import Storage, TraceQueue, captured, queue, tracing, tracing_count
@@ -883,9 +884,7 @@ def _fitted(value: Any, type_: ArrayType) -> Node:
     except ValueError:
         fits = False
     if not fits:
-        raise ValueError(
-            f"could not broadcast input array from shape {_shape_text(node.shape)} into shape {_shape_text(type_.shape)}"
-        )
+        raise ValueError(f"could not broadcast input array from shape {_shape_text(node.shape)} into shape {_shape_text(type_.shape)}")
     return broadcast(node, type_.shape)
 
 
@@ -1058,7 +1057,8 @@ _COMPARE = {
     "le": (np.less_equal, operator.le), "gt": (np.greater, operator.gt), "ge": (np.greater_equal, operator.ge),
 }  # fmt: skip
 _UNARY = {
-    "neg": (np.negative, operator.neg), "pos": (np.positive, operator.pos), "abs": (np.absolute, operator.abs), "invert": (np.invert, operator.invert),
+    "neg": (np.negative, operator.neg), "pos": (np.positive, operator.pos), "abs": (np.absolute, operator.abs),
+    "invert": (np.invert, operator.invert),
 }  # fmt: skip
 
 for _name, (_ufunc, _function) in _BINARY.items():

@@ -62,7 +62,7 @@ def _is_ours(code: CodeType) -> bool:
     known = _ours.get(code)
     if known is None:
         name = code.co_filename
-        known = name.startswith(_PACKAGE) or name.startswith("<lazynp") or name.startswith("<__array_function__")
+        known = name.startswith((_PACKAGE, "<lazynp", "<__array_function__"))
         known = _ours[code] = known or _NUMPY in name
     return known
 

@@ -7,7 +7,6 @@ import numpy as _numpy
 from lazynp.api import table as _table
 
 
-
 def __getattr__(name: str) -> Any:
     if name == "__all__":
         return __dir__()

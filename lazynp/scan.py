@@ -25,7 +25,7 @@ def scan(f: Callable[..., Any], init: Any, xs: Any = None, length: int | None = 
     return carry, _stacked(ys)
 
 
-def map(f: Callable[..., Any], xs: Any) -> Any:  # noqa: A001  (the field's name for it)
+def map(f: Callable[..., Any], xs: Any) -> Any:
     """The stack of f(x) over the first axis of the leaves of xs."""
     return _stacked([f(_at(xs, i)) for i in range(_length(xs, None))])
 

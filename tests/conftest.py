@@ -8,7 +8,7 @@ import pytest
 _cache = os.environ.setdefault("LAZYNP_CACHE_DIR", os.path.join(tempfile.gettempdir(), f"lazynp-tests-{os.getuid()}"))
 os.environ.setdefault("LAZYNP_VERIFY", "1")
 
-import lazynp as lnp  # noqa: E402  (the environment comes first)
+import lazynp as lnp
 
 
 @pytest.fixture(params=[0, 16384], ids=["all-lazy", "default"])

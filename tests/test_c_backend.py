@@ -435,7 +435,7 @@ def test_many_threads_call_one_program():
 
 
 def test_results_do_not_depend_on_threads():
-    from lazynp.config import config  # noqa: PLC0415
+    from lazynp.config import config
 
     a = data((200, 3000))
     (x,) = leaves(a)

@@ -2,13 +2,12 @@
 
 import functools
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize
-
-from importlib import import_module
 
 arrays = import_module("lazynp.array")  # `lazynp.array` itself is the function
 from lazynp.grad import grad, jvp, value_and_grad, vjp

@@ -67,6 +67,20 @@ def test_imports_in_the_program_mean_lazynp(statement, program, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\nTrue\n", "")
 
 
+def test_a_star_import_means_numpys_names(program, tmp_path):
+    """Every one of them; lazynp's own names do not hide the program's, `show` of pyplot for one."""
+    text = """
+        import lazynp
+        show = grad = "own"
+        from numpy import *
+        from numpy.linalg import *
+        from numpy.fft import *
+        print(zeros is lazynp.zeros, norm is lazynp.linalg.norm, rfft is lazynp.fft.rfft, show, grad, "median" in globals())
+        """
+    done = run(program(text), cwd=tmp_path)
+    assert (done.stdout, done.stderr) == ("True True True own own True\n", "")
+
+
 @pytest.mark.parametrize("statement", ["import numpy.testing as t", "import numpy.typing as t"])
 def test_modules_that_lazynp_does_not_have_stay_numpys(statement, program, tmp_path):
     assert run(program(f"{statement}\nprint(t.__name__)"), cwd=tmp_path).stdout.startswith("numpy.")

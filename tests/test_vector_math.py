@@ -142,7 +142,7 @@ def assert_within_ulps(got: np.ndarray, want: np.ndarray, arguments: list[np.nda
 def numpy_name(op: str) -> str | None:
     """The ufunc of this name, if there is one that gives a single array."""
     found = getattr(np, op, None)
-    return op if isinstance(found, np.ufunc) and found.nout == 1 or op == "clip" else None
+    return op if (isinstance(found, np.ufunc) and found.nout == 1) or op == "clip" else None
 
 
 def loops() -> list[tuple[str, str]]:

@@ -84,7 +84,9 @@ def arange(*args: Any, dtype: Any = None, **options: Any) -> Any:
 
 
 @implements(np.array)
-def array(object: Any, dtype: Any = None, *, copy: bool = True, order: str = "K", subok: bool = False, ndmin: int = 0, **options: Any) -> Any:  # noqa: A002
+def array(
+    object: Any, dtype: Any = None, *, copy: bool = True, order: str = "K", subok: bool = False, ndmin: int = 0, **options: Any
+) -> Any:
     if type(object) in (list, tuple) and _holds_arrays(object):
         from_list = _stacked(object)
         return from_list if dtype is None else astype(from_list, dtype)
@@ -141,7 +143,7 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 
 
 @implements(np.eye)
-def eye(N: int, M: Any = None, k: int = 0, dtype: Any = float, order: str = "C", **options: Any) -> Any:  # noqa: N803
+def eye(N: int, M: Any = None, k: int = 0, dtype: Any = float, order: str = "C", **options: Any) -> Any:
     return from_numpy(np.eye(N, M, k, dtype))
 
 
@@ -151,7 +153,9 @@ def identity(n: int, dtype: Any = None, **options: Any) -> Any:
 
 
 @implements(np.linspace)
-def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0, **options: Any) -> Any:  # fmt: skip
+def linspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0, **options: Any
+) -> Any:
     if type(start) is ndarray or type(stop) is ndarray:
         if axis != 0 or retstep or num < 2:
             raise Unsupported

@@ -1,6 +1,7 @@
 """From a NumPy function to ours: `implements` registers what runs when an operand is lazy; everything else goes to NumPy itself.
 
-A public function has NumPy's name, signature and docstring. If no operand is lazy it calls NumPy on the plain arrays and wraps the result; if one
+A public function has NumPy's name, signature and docstring. If no operand is lazy it calls NumPy on the plain arrays and wraps the result;
+if one
 is, it records the lazy implementation; what an implementation cannot express (`Unsupported`) goes through NumPy too, counted.
 """
 

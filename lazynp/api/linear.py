@@ -74,7 +74,9 @@ def inner(a: Any, b: Any, /) -> Any:
     if x.ndim == 0 or y.ndim == 0:
         return wrap(x * y)
     if x.shape[-1] != y.shape[-1]:
-        raise ValueError(f"shapes {_text(x)} and {_text(y)} not aligned: {x.shape[-1]} (dim {x.ndim - 1}) != {y.shape[-1]} (dim {y.ndim - 1})")
+        raise ValueError(
+            f"shapes {_text(x)} and {_text(y)} not aligned: {x.shape[-1]} (dim {x.ndim - 1}) != {y.shape[-1]} (dim {y.ndim - 1})"
+        )
     return wrap(_tensordot(x, y, (x.ndim - 1,), (y.ndim - 1,)))
 
 
@@ -239,14 +241,14 @@ def solve(a: Any, b: Any) -> Any:
 
 
 @implements(np.linalg.eigh)
-def eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803
+def eigh(a: Any, UPLO: str = "L") -> Any:
     if UPLO.upper() != "L":
         raise Unsupported
     return _outputs(library.eigh(_square(a)), type(np.linalg.eigh(np.eye(1))))
 
 
 @implements(np.linalg.eigvalsh)
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803
+def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     if UPLO.upper() != "L":
         raise Unsupported
     return wrap(library.eigvalsh(_square(a)))
@@ -270,12 +272,12 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
 
 
 @implements(np.linalg.norm)
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     x = lifted(x)
     if x.dtype.kind in "bui":
         x = wrap(ew.cast(node_of(x), to=np.dtype(np.float64)))
     flat = axis is None and (ord is None or (ord in ("f", "fro") and x.ndim == 2) or (ord == 2 and x.ndim == 1))
-    vector = axis is not None and np.ndim(axis) == 0 or (axis is None and x.ndim == 1)
+    vector = (axis is not None and np.ndim(axis) == 0) or (axis is None and x.ndim == 1)
     size = OBJECTS[np.absolute](x)
     if flat or (ord in (None, 2) and vector):
         squares = x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x

@@ -130,7 +130,9 @@ def _setflags(self: Any, write: Any = None, align: Any = None, uic: Any = None) 
 
 def _put(self: Any, indices: Any, values: Any, mode: str = "raise") -> None:
     if mode == "raise" and not _eager(self):
-        arrays.reshaped(self, (self.size,))[np.asarray(unwrapped(indices)).ravel()] = np.resize(unwrapped(values), np.size(unwrapped(indices)))
+        arrays.reshaped(self, (self.size,))[np.asarray(unwrapped(indices)).ravel()] = np.resize(
+            unwrapped(values), np.size(unwrapped(indices))
+        )
     else:
         arrays.exported(self).put(unwrapped(indices), unwrapped(values), mode)
 
@@ -148,12 +150,26 @@ def _through_numpy(name: str) -> Callable[..., Any]:
 
 
 _OWN: dict[str, tuple[Callable[..., Any], str]] = {
-    "reshape": (_reshape, "LAZY"), "transpose": (_transpose, "LAZY"), "astype": (_astype, "LAZY"), "copy": (_copy, "LAZY"), "fill": (_fill, "LAZY"),
+    "reshape": (_reshape, "LAZY"), "transpose": (_transpose, "LAZY"), "astype": (_astype, "LAZY"), "copy": (_copy, "LAZY"),
+    "fill": (_fill, "LAZY"),
     "flatten": (_flatten, "LAZY"), "conj": (_conjugate, "LAZY"), "conjugate": (_conjugate, "LAZY"), "nonzero": (_nonzero, "SYNC"),
     "sort": (_sort, "LAZY"), "item": (_item, "SYNC"), "view": (_view, "LAZY"), "resize": (_resize, "SYNC"), "setflags": (_setflags, "LAZY"),
     "put": (_put, "LAZY"),
 }  # fmt: skip
 for _name, (_method, _status) in _OWN.items():
     _attach(_name, _method, _status)
-for _name in ("argpartition", "byteswap", "choose", "compress", "dump", "dumps", "getfield", "partition", "setfield", "tobytes", "tofile", "tolist"):
+for _name in (
+    "argpartition",
+    "byteswap",
+    "choose",
+    "compress",
+    "dump",
+    "dumps",
+    "getfield",
+    "partition",
+    "setfield",
+    "tobytes",
+    "tofile",
+    "tolist",
+):
     _attach(_name, _through_numpy(_name), "SYNC")

@@ -78,7 +78,11 @@ def module_function(name: str) -> Any:
     known = {"Generator": Generator, "RandomState": RandomState, "default_rng": default_rng}
     if name in known:
         return known[name]
-    if isinstance(original, type) or not callable(original) or name in ("seed", "get_state", "set_state", "get_bit_generator", "set_bit_generator"):
+    if (
+        isinstance(original, type)
+        or not callable(original)
+        or name in ("seed", "get_state", "set_state", "get_bit_generator", "set_bit_generator")
+    ):
         return original
 
     @functools.wraps(original)

@@ -20,10 +20,12 @@ from lazynp.ops.movement import reshape as reshape_node
 _NONE: Any = np._NoValue
 
 
-def _reduction(ufunc: np.ufunc, *names: str) -> None:
+def _reduction(ufunc: np.ufunc, *names: str) -> Any:
     """A function such as numpy.sum: the reduction of a ufunc, over all axes by default."""
 
-    def reduce(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, initial: Any = _NONE, where: Any = _NONE) -> Any:  # fmt: skip
+    def reduce(
+        a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, initial: Any = _NONE, where: Any = _NONE
+    ) -> Any:
         keep = False if keepdims is _NONE else bool(keepdims)
         return OBJECTS[ufunc].reduce(a, axis, dtype, out, keep, initial, True if where is _NONE else where)
 
@@ -34,22 +36,15 @@ def _reduction(ufunc: np.ufunc, *names: str) -> None:
         return reduce(a, axis, None, out, keepdims, _NONE, where)
 
     kinds = {np.add: reduce, np.multiply: reduce, np.logical_and: logical, np.logical_or: logical}
-    globals()[names[0]] = implements(*[getattr(np, name) for name in names])(kinds.get(ufunc, without_dtype))
+    return implements(*[getattr(np, name) for name in names])(kinds.get(ufunc, without_dtype))
 
 
-_reduction(np.add, "sum")
-_reduction(np.multiply, "prod")
-_reduction(np.maximum, "max", "amax")
-_reduction(np.minimum, "min", "amin")
-_reduction(np.logical_and, "all")
-_reduction(np.logical_or, "any")
-
-sum: Any
-prod: Any
-max: Any
-min: Any
-all: Any
-any: Any
+sum = _reduction(np.add, "sum")
+prod = _reduction(np.multiply, "prod")
+max = _reduction(np.maximum, "max", "amax")
+min = _reduction(np.minimum, "min", "amin")
+all = _reduction(np.logical_and, "all")
+any = _reduction(np.logical_or, "any")
 
 
 def _strict_axes(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -99,7 +94,18 @@ def _into(result: Any, out: Any) -> Any:
 
 
 @implements(np.var)
-def var(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = _NONE, *, where: Any = _NONE, mean: Any = _NONE, correction: Any = _NONE) -> Any:  # fmt: skip
+def var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = _NONE,
+    *,
+    where: Any = _NONE,
+    mean: Any = _NONE,
+    correction: Any = _NONE,
+) -> Any:
     """mean(abs(x - mean(x))**2), two passes."""
     if where is not _NONE or mean is not _NONE:
         raise Unsupported
@@ -121,7 +127,18 @@ def var(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: floa
 
 
 @implements(np.std)
-def std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = _NONE, *, where: Any = _NONE, mean: Any = _NONE, correction: Any = _NONE) -> Any:  # fmt: skip
+def std(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = _NONE,
+    *,
+    where: Any = _NONE,
+    mean: Any = _NONE,
+    correction: Any = _NONE,
+) -> Any:
     return _into(OBJECTS[np.sqrt](var(lifted(a), axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)), out)
 
 
@@ -138,7 +155,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
             raise Unsupported
         return mean(x, axis, keepdims=keepdims)
     w = lifted(weights)
-    if returned or w.shape != x.shape and not (w.ndim == 1 and isinstance(axis, (int, np.integer)) and w.size == x.shape[axis]):
+    if returned or (w.shape != x.shape and not (w.ndim == 1 and isinstance(axis, (int, np.integer)) and w.size == x.shape[axis])):
         raise Unsupported
     if w.shape != x.shape:
         w = arrays.reshaped(w, tuple([n if k == axis % x.ndim else 1 for k, n in enumerate(x.shape)]))
@@ -209,12 +226,16 @@ def _without_nan(a: Any, fill: float) -> tuple[Any, Any]:
 
 
 @implements(np.nansum)
-def nansum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, initial: Any = _NONE, where: Any = _NONE) -> Any:  # fmt: skip
+def nansum(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, initial: Any = _NONE, where: Any = _NONE
+) -> Any:
     return sum(_without_nan(a, 0.0)[0], axis, dtype, out, keepdims, initial, where)
 
 
 @implements(np.nanprod)
-def nanprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, initial: Any = _NONE, where: Any = _NONE) -> Any:  # fmt: skip
+def nanprod(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, initial: Any = _NONE, where: Any = _NONE
+) -> Any:
     return prod(_without_nan(a, 1.0)[0], axis, dtype, out, keepdims, initial, where)
 
 
@@ -272,7 +293,7 @@ def _along(v: Any, axis: int, rank: int) -> Any:
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     f = lifted(f)
     axes = axes_of(axis, f.ndim)
-    if edge_order != 1 or len(varargs) > 1 and len(varargs) != len(axes) or builtins.any(np.ndim(unwrapped(v)) for v in varargs):
+    if edge_order != 1 or (len(varargs) > 1 and len(varargs) != len(axes)) or builtins.any(np.ndim(unwrapped(v)) for v in varargs):
         raise Unsupported
     spacing = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
     if f.dtype.kind in "bui":
@@ -288,7 +309,17 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 
 
 @implements(np.cov)
-def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: Any = None, fweights: Any = None, aweights: Any = None, *, dtype: Any = None) -> Any:  # fmt: skip
+def cov(
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: Any = None,
+    fweights: Any = None,
+    aweights: Any = None,
+    *,
+    dtype: Any = None,
+) -> Any:
     if fweights is not None or aweights is not None or dtype is not None:
         raise Unsupported
     x = _rows(m, rowvar)

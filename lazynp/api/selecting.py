@@ -32,7 +32,16 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
 
 
 @implements(np.clip)
-def clip(a: Any, a_min: Any = np._NoValue, a_max: Any = np._NoValue, out: Any = None, *, min: Any = np._NoValue, max: Any = np._NoValue, **options: Any) -> Any:  # noqa: A002  # fmt: skip
+def clip(
+    a: Any,
+    a_min: Any = np._NoValue,
+    a_max: Any = np._NoValue,
+    out: Any = None,
+    *,
+    min: Any = np._NoValue,
+    max: Any = np._NoValue,
+    **options: Any,
+) -> Any:
     low = min if a_min is np._NoValue else a_min
     high = max if a_max is np._NoValue else a_max
     if options:
@@ -46,7 +55,7 @@ def clip(a: Any, a_min: Any = np._NoValue, a_max: Any = np._NoValue, out: Any = 
 
 
 @implements(np.round, np.around)
-def round(a: Any, decimals: int = 0, out: Any = None) -> Any:  # noqa: A001
+def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     x = lifted(a)
     if x.dtype.kind == "c" or (decimals != 0 and x.dtype.kind != "f"):
         raise Unsupported
@@ -64,7 +73,9 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
         raise ValueError("list of cases must be same length as list of conditions")
     if not len(condlist):
         raise ValueError("select with an empty condition list is not possible")
-    dtype = np.result_type(*[c.dtype if isinstance(c, ndarray) else c for c in map(_array_or_scalar, choicelist)], _array_or_scalar(default))
+    dtype = np.result_type(
+        *[c.dtype if isinstance(c, ndarray) else c for c in map(_array_or_scalar, choicelist)], _array_or_scalar(default)
+    )
     result: Any = ew.as_node(operand(default), dtype)
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         result = ew.where(node_of(condition), ew.as_node(operand(choice), dtype), result)
@@ -168,7 +179,7 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
 
 @implements(np.putmask)
 def putmask(a: Any, /, mask: Any, values: Any) -> None:
-    if type(a) is not ndarray or np.ndim(unwrapped(values)) and np.shape(unwrapped(values)) != a.shape:
+    if type(a) is not ndarray or (np.ndim(unwrapped(values)) and np.shape(unwrapped(values)) != a.shape):
         raise Unsupported
     a[...] = wrap(ew.where(node_of(mask), ew.as_node(operand(values), a.dtype), node_of(a)))
 

@@ -293,7 +293,7 @@ def vsplit(ary: Any, indices_or_sections: Any) -> Any:
 
 
 @implements(np.tile)
-def tile(A: Any, reps: Any) -> Any:  # noqa: N803
+def tile(A: Any, reps: Any) -> Any:
     counts = (int(reps),) if np.ndim(reps) == 0 else tuple([int(r) for r in reps])
     node = node_of(A)
     rank = max(node.ndim, len(counts))

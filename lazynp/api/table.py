@@ -59,7 +59,7 @@ def value_of(module: str, name: str) -> tuple[str, Any]:
     if original is np.ndarray:
         return "LAZY", ndarray
     if isinstance(original, np.ufunc):
-        known = original in UFUNCS or original.signature is not None and name in ("matmul", "vecdot", "matvec", "vecmat")
+        known = original in UFUNCS or (original.signature is not None and name in ("matmul", "vecdot", "matvec", "vecmat"))
         return ("LAZY" if known else "SYNC"), OBJECTS[original]
     if not callable(original) or isinstance(original, type) or name in _SAME_FUNCTIONS:
         return "SAME", original

@@ -53,7 +53,16 @@ class ufunc(UfuncBase):  # noqa: N801  (NumPy's name)
                     return arrays.from_numpy(self.numpy(*plain))
         return call_ufunc(self.numpy, args, options)
 
-    def reduce(self, array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False, initial: Any = np._NoValue, where: Any = True) -> Any:  # fmt: skip
+    def reduce(
+        self,
+        array: Any,
+        axis: Any = 0,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: bool = False,
+        initial: Any = np._NoValue,
+        where: Any = True,
+    ) -> Any:
         """numpy.ufunc.reduce."""
         options = {"axis": axis, "dtype": dtype, "keepdims": keepdims}
         if out is not None:
@@ -73,7 +82,7 @@ class ufunc(UfuncBase):  # noqa: N801  (NumPy's name)
 
     def outer(self, a: Any, b: Any, /, **options: Any) -> Any:
         """numpy.ufunc.outer."""
-        if options or not arrays.goes_lazy(a, b) and not _grows_outer(a, b):
+        if options or (not arrays.goes_lazy(a, b) and not _grows_outer(a, b)):
             return through_numpy(self.numpy.outer, (a, b), options)
         left, right = _as_array(a), _as_array(b)
         return self(arrays.reshaped(left, left.shape + (1,) * right.ndim), right)
@@ -208,9 +217,7 @@ def _deliver(node: Node, out: Any, mask: Any) -> Any:
         return wrap(node)
     shape = node.shape if mask is True else broadcast_shape(node.shape, node_of(mask).shape)
     if broadcast_shape(shape, out.shape) != out.shape:
-        raise ValueError(
-            f"non-broadcastable output operand with shape {_text(out.shape)} doesn't match the broadcast shape {_text(shape)}"
-        )
+        raise ValueError(f"non-broadcastable output operand with shape {_text(out.shape)} doesn't match the broadcast shape {_text(shape)}")
     value = broadcast(ew.as_node(node, out.dtype), out.shape)
     if mask is not True:
         value = ew.where(broadcast(node_of(mask), out.shape), value, node_of(out))
@@ -259,11 +266,20 @@ def fold_dtype(function: np.ufunc, dtype: Any, source: np.dtype) -> np.dtype:
     return source
 
 
-def reduce(function: np.ufunc, array: Any, axis: Any = 0, dtype: Any = None, keepdims: bool = False, initial: Any = np._NoValue, where: Any = True) -> Any:  # fmt: skip
+def reduce(
+    function: np.ufunc, array: Any, axis: Any = 0, dtype: Any = None, keepdims: bool = False, initial: Any = np._NoValue, where: Any = True
+) -> Any:
     """The lazy reduction."""
     op = red.REDUCTIONS.get(function)
     x = node_of(array)
-    if op is None or (function.identity is None and axis is not None and not np.isscalar(axis) and len(axis) != 1 and x.ndim > 1 and function in (np.logaddexp,)):
+    if op is None or (
+        function.identity is None
+        and axis is not None
+        and not np.isscalar(axis)
+        and len(axis) != 1
+        and x.ndim > 1
+        and function in (np.logaddexp,)
+    ):
         raise Unsupported
     scalar = op.scalar
     assert scalar is not None
@@ -274,7 +290,9 @@ def reduce(function: np.ufunc, array: Any, axis: Any = 0, dtype: Any = None, kee
     if where is not True:
         fill = initial if initial is not np._NoValue and initial is not None else function.identity
         if fill is None:
-            raise ValueError(f"reduction operation '{function.__name__}' does not have an identity, so to use a where mask one has to specify 'initial'")
+            raise ValueError(
+                f"reduction operation '{function.__name__}' does not have an identity, so to use a where mask one has to specify 'initial'"
+            )
         x = ew.where(broadcast(node_of(where), x.shape), x, ew.as_node(fill, x.dtype) if not isinstance(fill, Node) else fill)
     if initial is not np._NoValue and initial is not None and any(n == 0 for n in (x.shape[a] for a in axes)):
         out = ew.filled(tuple([n for a, n in enumerate(x.shape) if a not in axes]), initial, x.dtype)
@@ -299,9 +317,7 @@ def accumulate(function: np.ufunc, array: Any, axis: int = 0, dtype: Any = None)
 
 # --- the protocol ---------------------------------------------------------------------------------------------------------
 
-OBJECTS: dict[np.ufunc, ufunc] = {
-    value: ufunc(value) for value in list(vars(np).values()) if isinstance(value, np.ufunc)
-}
+OBJECTS: dict[np.ufunc, ufunc] = {value: ufunc(value) for value in list(vars(np).values()) if isinstance(value, np.ufunc)}
 """NumPy ufunc -> ours."""
 
 
@@ -309,7 +325,12 @@ def array_ufunc(function: np.ufunc, method: str, inputs: tuple[Any, ...], option
     """`__array_ufunc__`: a ufunc was called with one of our arrays. A type with its own `__array_ufunc__` among the others decides."""
     for x in (*inputs, *_outputs(options)):
         override = getattr(type(x), "__array_ufunc__", None)
-        if type(x) is not ndarray and override is not np.ndarray.__array_ufunc__ and hasattr(type(x), "__array_ufunc__") and not isinstance(x, np.generic):
+        if (
+            type(x) is not ndarray
+            and override is not np.ndarray.__array_ufunc__
+            and hasattr(type(x), "__array_ufunc__")
+            and not isinstance(x, np.generic)
+        ):
             return NotImplemented
     ours = OBJECTS.get(function)
     if ours is None:  # a ufunc that is not NumPy's, scipy.special for one

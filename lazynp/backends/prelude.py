@@ -195,8 +195,8 @@ _rows2("float", {"maximum": "(a >= b) | (a != a) ? a : b", "minimum": "(a <= b) 
 _rows2("float", {"fmax": "(a >= b) | (b != b) ? a : b", "fmin": "(a <= b) | (b != b) ? a : b"})
 _row("clip", "ordered", "lz_minimum_$S(lz_maximum_$S(a, b), c)", "$T a, $T b, $T c")
 _row("heaviside", "float", "a != a ? a : a == 0 ? b : ($T)(a > 0)")
-_rows1("float", {op: "a * (($T)3.14159265358979323846 / ($T)180)" for op in ("deg2rad", "radians")})
-_rows1("float", {op: "a * (($T)180 / ($T)3.14159265358979323846)" for op in ("rad2deg", "degrees")})
+_rows1("float", dict.fromkeys(("deg2rad", "radians"), "a * (($T)3.14159265358979323846 / ($T)180)"))
+_rows1("float", dict.fromkeys(("rad2deg", "degrees"), "a * (($T)180 / ($T)3.14159265358979323846)"))
 _row("fmod", "float", "fmod$F(a, b)")
 # Python's and NumPy's divmod: the remainder has the sign of b, the quotient is the floor; a zero of either keeps a sign (npy_divmod).
 _row(

@@ -1,6 +1,7 @@
 """The form of a graph: what programs are cached by, and how one program comes to serve every size.
 
-`take_apart` splits a graph into a *skeleton* (ops, edges, dtypes, ranks, static attributes, which sizes are 0 or 1) and *facts* (sizes, offsets,
+`take_apart` splits a graph into a *skeleton* (ops, edges, dtypes, ranks, static attributes, which sizes are 0 or 1) and *facts*
+(sizes, offsets,
 scalar constants). `specific` rebuilds the graph of given facts over numbered inputs; `general` rebuilds it with sizes that are parameters.
 
 Which sizes are one size is found by running every op's own `infer` over unknowns whose equality test unifies them: whatever an
@@ -114,7 +115,8 @@ def specific(form: Form) -> Variant:
 
 
 def general(form: Form, known: list[tuple[Any, ...]]) -> Variant:
-    """The graph of all sizes: sizes become dims, one per class of sizes that must agree; constants that differ from `known` become inputs."""
+    """The graph of all sizes: sizes become dims, one per class of sizes that must agree; constants that differ from `known`
+    become inputs."""
     unknowns = [None if isinstance(f, Literal) else _Unknown(position, f) for position, f in enumerate(form.facts)]
     _unify(form, unknowns)
     values: list[Any] = list(form.facts)

@@ -68,6 +68,7 @@ class _Entry(ref):
     """The weak reference by which the intern table holds a node; knows its key, so that a dying node removes itself."""
 
     __slots__ = ("key",)
+    key: Any
 
 
 _table: dict[Any, _Entry] = {}
@@ -152,12 +153,8 @@ def _input_value(**attrs: Any) -> Any:
     raise LookupError(f"input {attrs['key']} has no value here: the interpreter binds inputs before it runs")
 
 
-input_ = register(
-    Op(name="input", kind=Kind.LEAF, attrs=("key", "out_type"), infer=lambda key, out_type: out_type, numpy=_input_value)
-)
-dim = register(
-    Op(name="dim", kind=Kind.LEAF, attrs=("key",), infer=lambda key: ArrayType((), np.dtype(np.int64)), numpy=_input_value)
-)
+input_ = register(Op(name="input", kind=Kind.LEAF, attrs=("key", "out_type"), infer=lambda key, out_type: out_type, numpy=_input_value))
+dim = register(Op(name="dim", kind=Kind.LEAF, attrs=("key",), infer=lambda key: ArrayType((), np.dtype(np.int64)), numpy=_input_value))
 _serial = itertools.count()
 
 

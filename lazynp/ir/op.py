@@ -70,7 +70,7 @@ class Op:
     """(tangents (None for zero), node) -> tangent of the output; linear ops need none: the op itself is applied to the tangents."""
 
     # code
-    c: str | Callable[..., str] | None = None
+    c: str | Callable[..., str | None] | None = None
     """ELEMENTWISE: C expression template "({0} + {1})", or a function of the argument dtypes; None: the prelude's lz_<name>_<suffix>."""
     cost: float = 1.0
     """ELEMENTWISE: arithmetic cost in additions; decides whether recomputing is cheaper than storing."""
@@ -120,7 +120,7 @@ class Pattern:
         return f"{self.op}({', '.join(map(repr, self.args))})"
 
 
-make_node: Callable[..., Node]
+make_node: Callable[..., Node] = None  # type: ignore[assignment]
 """Set by lazynp.ir.node, which needs Op; the two modules are one idea in two files."""
 
 _registry: dict[str, Op] = {}

@@ -83,7 +83,8 @@ def matmul(x: Node, y: Node) -> Node:
     if x.ndim == 0 or y.ndim == 0:
         which = 0 if x.ndim == 0 else 1
         raise ValueError(
-            f"matmul: Input operand {which} does not have enough dimensions (has 0, gufunc core with signature (n?,k),(k,m?)->(n?,m?) requires 1)"
+            f"matmul: Input operand {which} does not have enough dimensions "
+            "(has 0, gufunc core with signature (n?,k),(k,m?)->(n?,m?) requires 1)"
         )
     inner_y = 0 if y.ndim == 1 else y.ndim - 2
     if x.shape[-1] != y.shape[inner_y]:

@@ -7,8 +7,8 @@ memory that an in-place write has overwritten.
 
 import sys
 import threading
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary, ref
 
@@ -357,5 +357,3 @@ def trace_scope(scope: TraceQueue | None = None) -> Iterator[TraceQueue]:
     finally:
         _local.stack.pop()
         tracing_count.depth -= 1
-
-

@@ -25,7 +25,8 @@ class Output(NamedTuple):
 
 
 class Traced(NamedTuple):
-    """inputs: the leaf of each array argument (None for the others); values: nodes of the distinct new arrays in the result; results: how the
+    """inputs: the leaf of each array argument (None for the others); values: nodes of the distinct new arrays in the result;
+    results: how the
     result's leaves are made of them; structure: its tree; written: {argument number: new value}; outside: {leaf: Storage or NumPy array
     that is read again at every call}; written_outside: {storage: (leaf, new value)}; scope keeps constants alive."""
 
@@ -56,7 +57,9 @@ def placeholder(shape: tuple[int, ...], dtype: np.dtype, writeable: bool = True)
     return handle, leaf
 
 
-def trace(function: Callable[..., Any], leaves: list[Any], rebuild: Callable[[list[Any]], tuple[tuple[Any, ...], dict[str, Any]]]) -> Traced:
+def trace(
+    function: Callable[..., Any], leaves: list[Any], rebuild: Callable[[list[Any]], tuple[tuple[Any, ...], dict[str, Any]]]
+) -> Traced:
     """Call function(*args, **kwargs) with rebuild(leaves') -> (args, kwargs), arrays among the leaves replaced by placeholders.
 
     Raises CaptureError where the function needs a value that depends on them; any other exception is the function's own."""
@@ -82,7 +85,16 @@ def trace(function: Callable[..., Any], leaves: list[Any], rebuild: Callable[[li
         written = {i: s.node for s, i in owners.items() if s.node is not inputs[i]}
         scope.forget_temporaries()
         outside = dict(scope.sources)
-        return Traced(inputs, [s.value() for s in values], results, structure, written, outside, written_outside, any(type(leaf) in _SCALAR_TYPES for leaf in leaves))  # type: ignore[arg-type]
+        return Traced(
+            inputs,
+            [s.value() for s in values],
+            results,
+            structure,
+            written,
+            outside,
+            written_outside,
+            any(type(leaf) in _SCALAR_TYPES for leaf in leaves),
+        )  # type: ignore[arg-type]
 
 
 def _output(leaf: Any, owners: dict[Storage, int], values: dict[Storage, int], outside: dict[Storage, Node]) -> Output:

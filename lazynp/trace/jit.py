@@ -41,7 +41,20 @@ def form_of(traced: Traced) -> canonical.Form:
 class Compiled:
     """One signature of a jitted function: the program, where its inputs come from and what its result is made of."""
 
-    __slots__ = ("constants", "form", "guards", "outside", "places", "plain", "ready", "results", "scalars", "structure", "traced", "writes")
+    __slots__ = (
+        "constants",
+        "form",
+        "guards",
+        "outside",
+        "places",
+        "plain",
+        "ready",
+        "results",
+        "scalars",
+        "structure",
+        "traced",
+        "writes",
+    )
 
     def __init__(self, traced: Traced, guards: list[Guard]) -> None:
         self.traced = traced
@@ -58,9 +71,7 @@ class Compiled:
         self.scalars = traced.scalars
         self.results = traced.results
         self.structure = traced.structure
-        self.plain = (
-            not writes and not outer and all(p >= 0 or o is None for p, o in zip(self.places, self.outside, strict=True))
-        )
+        self.plain = not writes and not outer and all(p >= 0 or o is None for p, o in zip(self.places, self.outside, strict=True))
 
     @property
     def overlaps_matter(self) -> bool:
@@ -158,7 +169,8 @@ class jit:  # noqa: N801  (used as a decorator)
     """Compile a function of arrays: traced once per signature, optimised, compiled to C, cached.
 
     f: a function of pytrees of arrays and other values. Arrays are traced; other leaves are static: part of the signature by value.
-    static_argnums, static_argnames: arguments that are static whatever they are (hashable). strict: raise CaptureError where the function cannot be
+    static_argnums, static_argnames: arguments that are static whatever they are (hashable). strict:
+    raise CaptureError where the function cannot be
     captured, instead of running it in lazy mode with one PerformanceWarning.
 
     NumPy arrays in give NumPy arrays out, lazy arrays lazy ones. Arguments that the function writes to are written to for the caller.
