@@ -31,7 +31,8 @@ _OWN = [
 ]  # fmt: skip
 
 array = _table.value_of("numpy", "array")[1]
-"""numpy.array. It hides the submodule of that name: inside the package write `from lazynp.array import ...`."""
+trace = _table.value_of("numpy", "trace")[1]
+"""numpy.array and numpy.trace. They hide the submodules of these names: inside the package write `from lazynp.array import ...`."""
 
 
 def __getattr__(name: str) -> Any:

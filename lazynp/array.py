@@ -119,6 +119,14 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
     def device(self) -> str:
         return "cpu"
 
+    def to_device(self, device: str, /, *, stream: Any = None) -> Any:
+        """The array itself: there is only the "cpu". Raises ValueError for another device."""
+        if stream is not None:
+            raise ValueError("The stream argument in to_device() is not supported")
+        if device != "cpu":
+            raise ValueError(f"Unsupported device: {device}. Only 'cpu' is accepted.")
+        return self
+
     @property
     def ctypes(self) -> Any:
         return exported(self).ctypes
@@ -962,10 +970,21 @@ def _write_scattered(x: Any, index: Any, value: Any, combine: Op | None = None) 
 def elementwise(ufunc: np.ufunc, *operands: Any) -> Any:
     """A ufunc of one output on operands of which at least one is lazy. Goes through NumPy where no op or no lazy dtype exists."""
     try:
+        check_operands(ufunc, operands)
         return recorded(_record_elementwise, ew.UFUNCS[ufunc][0], operands)
     except (NotLazy, OverflowError, KeyError):
         record_fallback(ufunc.__name__)
         return from_numpy(ufunc(*[exported(x) for x in operands]))
+
+
+def check_operands(ufunc: np.ufunc, operands: tuple[Any, ...]) -> None:
+    """The one error of a ufunc that depends on values: integers to negative integer powers. Looks at the exponents (forces them)."""
+    if ufunc is np.power and all(_is_integral(x) for x in operands) and np.any(np.less(to_numpy(operands[1]), 0)):
+        raise ValueError("Integers to negative integer powers are not allowed.")
+
+
+def _is_integral(x: Any) -> bool:
+    return type(x) is int or (isinstance(x, (ndarray, np.generic)) and x.dtype.kind in "iu")
 
 
 def _record_elementwise(op: Op, operands: tuple[Any, ...]) -> Any:

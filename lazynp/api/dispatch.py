@@ -104,11 +104,10 @@ def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., 
     """Register the lazy implementation of NumPy functions (aliases of one); returns the public function."""
 
     def register(lazy: Callable[..., Any]) -> Callable[..., Any]:
-        public = _public(functions[0], lazy)
         for function in functions:
             LAZY[function] = lazy
-            HANDLERS[function] = public
-        return public
+            HANDLERS[function] = _public(function, lazy)
+        return HANDLERS[functions[0]]
 
     return register
 

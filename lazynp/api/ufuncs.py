@@ -162,6 +162,7 @@ def _record(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) 
 def _compute(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) -> list[Node]:
     if function is np.matmul or function is np.vecdot or function in _GUFUNCS:
         return [_GUFUNCS[function](*_promoted([operand(a) for a in args]))]
+    arrays.check_operands(function, args)
     operands = [operand(a) for a in args]
     dtype = options.get("dtype")
     if dtype is not None:
@@ -173,7 +174,8 @@ def _compute(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any])
 
 
 def _promoted(operands: list[Any]) -> list[Node]:
-    dtype = ew.loop_dtypes(np.multiply, tuple([ew.operand_type(x) for x in operands]))[0]
+    types = [ew.operand_type(x) for x in operands]
+    dtype = np.result_type(*[t if isinstance(t, np.dtype) else t(0) for t in types])
     return [ew.as_node(x, dtype) for x in operands]
 
 
