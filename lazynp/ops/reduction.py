@@ -31,9 +31,13 @@ def _reduce_door(op: Op, x: Node, axes: tuple[int, ...] | None = None) -> Node:
     scalar = op.scalar
     assert scalar is not None
     x = _in_loop_dtype(scalar, x)
+    if not axes and (scalar.name not in _LOGICAL or x.dtype == bool):
+        return x
     single = all(type(x.shape[a]) is int and x.shape[a] == 1 for a in axes)
-    if single and (scalar.name not in _LOGICAL or x.dtype == bool):  # NumPy hands the one element on: hypot of -5 alone is -5
-        return reshape(x, _drop(x.type, axes)) if axes else x
+    if single and scalar in (ew.hypot, ew.gcd):  # NumPy folds the one element with 0: the sign goes
+        return reshape(ew.absolute(x), _drop(x.type, axes))
+    if single and scalar.name not in _LOGICAL:
+        return reshape(x, _drop(x.type, axes))
     if scalar.identity is None and any(type(x.shape[a]) is int and x.shape[a] == 0 for a in axes):
         raise ValueError(f"zero-size array to reduction operation {scalar.name} which has no identity")
     return op.make((x,), axes=axes)
