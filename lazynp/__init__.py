@@ -6,6 +6,7 @@ lazynp.grad(loss)(params)    # symbolic derivatives
 """
 
 import sys
+from importlib import import_module
 from typing import Any
 
 import numpy as _numpy
@@ -15,7 +16,6 @@ from lazynp.api import table as _table
 from lazynp.array import hooks as _hooks
 from lazynp.array import lazy, ndarray
 from lazynp.config import config
-from lazynp.debug.explain import explain, show
 from lazynp.errors import CaptureError, FallbackWarning, LazynpError, PerformanceWarning
 from lazynp.grad import grad, jvp, value_and_grad, vjp
 from lazynp.runtime.evaluate import VERSION
@@ -37,6 +37,9 @@ trace = _table.value_of("numpy", "trace")[1]
 
 def __getattr__(name: str) -> Any:
     """NumPy's names, made when first asked for."""
+    if name in ("explain", "show"):  # with the optimizer, which a warm process does without
+        globals()[name] = own = getattr(import_module("lazynp.debug.explain"), name)
+        return own
     if name == "__all__":  # a star import means NumPy's names: own ones would hide the program's `show` or `grad`
         return list(_numpy.__all__)
     if not hasattr(_numpy, name) or (name.startswith("__") and name not in _numpy.__all__):

@@ -21,8 +21,7 @@ from lazynp.errors import CaptureError
 from lazynp.ir.node import Node, constant, new_input, substitute, toposort
 from lazynp.ir.types import LAZY_DTYPES
 from lazynp.ops import elementwise as ew
-from lazynp.optimize.passes import stabilize_graph
-from lazynp.runtime.evaluate import execute
+from lazynp.runtime.evaluate import execute, stabilized
 from lazynp.runtime.storage import (
     Queue,
     Storage,
@@ -91,7 +90,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         raise TypeError(f"lazynp.jvp: the tangents must be a tree like the primals, {wanted}, got {tree}")
     seeds = [_seed("lazynp.jvp: a tangent", t, leaf) for t, leaf in zip(given, run.variables, strict=True)]
     nodes, structure = run.output_nodes()
-    found = derive.pushforward(stabilize_graph(nodes), run.variables, seeds)
+    found = derive.pushforward(stabilized(nodes), run.variables, seeds)
     changes = [_Held(_zeros(node) if t is None else t) for t, node in zip(found, nodes, strict=True)]
     value, change = run.finish((run.result, trees.unflatten(structure, changes)))
     return value, change
@@ -268,7 +267,7 @@ class _Run:
 
     def cotangents(self, outputs: Sequence[Node], seeds: Sequence[Node | None]) -> list[_Held]:
         """What each variable receives."""
-        found = derive.pullback(stabilize_graph(outputs), seeds, self.variables)
+        found = derive.pullback(stabilized(outputs), seeds, self.variables)
         return [_Held(_zeros(leaf) if g is None else g) for g, leaf in zip(found, self.variables, strict=True)]
 
     def like_arguments(self, leaves: list[Any]) -> list[Any]:

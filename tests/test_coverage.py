@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ ROWS = table.rows()
 @pytest.mark.parametrize("module", list(table.MODULES))
 def test_every_public_name_has_a_row_and_a_value(module):
     names = {row.name for row in ROWS if row.module == module}
-    namespace = table.MODULES[module]
+    namespace = import_module(module)
     ours = lazynp if module == "numpy" else getattr(lazynp, module.rpartition(".")[2])
     public = set(getattr(namespace, "__all__", [n for n in dir(namespace) if not n.startswith("_")]))
     assert public == names
@@ -35,14 +36,14 @@ def test_rows_say_why():
     assert {row.status for row in ROWS} <= {"LAZY", "COMPOSED", "SYNC", "SAME", "ABSENT"}
 
 
-def test_functions_have_numpys_signature_and_docstring():
+def test_functions_have_numpys_signature_and_a_docstring():
     wrong = []
     for numpy_function, ours in HANDLERS.items():
         try:
             expected = inspect.signature(numpy_function)
         except ValueError:  # a C function without one
             continue
-        if inspect.signature(ours) != expected or ours.__doc__ != numpy_function.__doc__:
+        if inspect.signature(ours) != expected or not ours.__doc__:
             wrong.append(numpy_function.__name__)
     assert wrong == []
 

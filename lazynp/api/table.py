@@ -5,11 +5,12 @@ SAME: NumPy's own object (types, constants, errors, functions on dtypes). ABSENT
 """
 
 import types
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from lazynp.api import creation, fourier, inspection, linear, methods, randomness, reductions, selecting, shaping  # noqa: F401  (they register)
+from lazynp.api import creation, fourier, inspection, linear, methods, reductions, selecting, shaping  # noqa: F401  (they register)
 from lazynp.api.dispatch import HANDLERS, LAZY, synced
 from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import ndarray
@@ -42,7 +43,7 @@ _REASONS = {
     "numpy.random": "draws happen at once, in NumPy's own stream",
 }
 
-MODULES = {"numpy": np, "numpy.linalg": np.linalg, "numpy.fft": np.fft, "numpy.random": np.random}
+MODULES = ("numpy", "numpy.linalg", "numpy.fft", "numpy.random")
 
 
 def names_of(module: types.ModuleType) -> list[str]:
@@ -52,9 +53,9 @@ def names_of(module: types.ModuleType) -> list[str]:
 
 def value_of(module: str, name: str) -> tuple[str, Any]:
     """The status and lazynp's object of a NumPy name. Raises AttributeError for a name that NumPy does not have."""
-    original = getattr(MODULES[module], name)
+    original = getattr(import_module(module), name)
     if module == "numpy.random":
-        value = randomness.module_function(name)
+        value = import_module("lazynp.api.randomness").module_function(name)  # numpy.random is loaded when somebody draws
         return ("SAME" if value is original else "SYNC"), value
     if original is np.ndarray:
         return "LAZY", ndarray
@@ -71,8 +72,8 @@ def value_of(module: str, name: str) -> tuple[str, Any]:
 def rows() -> list[Row]:
     """The table, for the NumPy that is installed."""
     table = []
-    for module, namespace in MODULES.items():
-        for name in names_of(namespace):
+    for module in MODULES:
+        for name in names_of(import_module(module)):
             status, value = value_of(module, name)
             table.append(Row(module, name, status, _REASONS[module] if status == "SYNC" else "", value))
     for name in sorted(n for n in dir(np.ndarray) if not n.startswith("_")):

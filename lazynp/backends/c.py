@@ -1,7 +1,6 @@
 """The C backend: a graph becomes one C file and one generated Python function that calls it.
 
     compile(graph, key) -> Program      partition, nests, schedule, memory plan, text, compiler; the result also goes to the disk cache
-    load(key) -> Program | None         from the disk cache: no rewriting, no compiler
 
 C and Python share two arrays per call: `slots` (error record, arena, memories, BLAS routines) and `dims` (threads, segment, work threshold,
 sizes). A Python step (LAPACK, FFT, sort, random draws) divides the program into segments of one C function.
@@ -9,15 +8,11 @@ sizes). A Python step (LAPACK, FFT, sort, random draws) divides the program into
 
 from __future__ import annotations
 
-import builtins
 import pickle
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
-from lazynp.backends import base, blas, diskcache, threads, toolchain
+from lazynp.backends import base, blas, diskcache, toolchain
 from lazynp.backends.compact import compact
 from lazynp.backends.fuse import bands, drop_dead_stores, fuse, share_outputs
 from lazynp.backends.lower import Memory
@@ -25,146 +20,13 @@ from lazynp.backends.memory import plan_arena
 from lazynp.backends.nests import Nest, loads, nests_of
 from lazynp.backends.partition import Plan, Step, partition, strip
 from lazynp.backends.polynomial import Poly, Sizes, product
-from lazynp.backends.pool import empty
-from lazynp.backends.render import ARENA, FIRST_DIM, FIRST_SLOT, print_band, source
+from lazynp.backends.program import ARENA, FIRST_DIM, FIRST_SLOT, PLAN, Blueprint, CProgram, SizeText
 from lazynp.backends.render import Program as Text
+from lazynp.backends.render import print_band, source
 from lazynp.backends.schedule import schedule
-from lazynp.config import settings
 from lazynp.errors import CompileError
 from lazynp.ir.node import Graph, Node, dim, toposort
 from lazynp.ir.types import Dim
-
-_PLAN = ".plan"
-
-
-# --- what is stored beside the shared object -------------------------------------------------------------------------
-
-
-class SizeText:
-    """A size inside an attribute of a Python step, as an expression over n0, n1, ..."""
-
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return SizeText, (self.text,)
-
-
-@dataclass
-class Blueprint:
-    """Everything about a program that is not machine code. Picklable.
-
-    python: text of the function `run`; tables: its constants; steps: the Python steps (op, attributes, origin);
-    extra: sizes that are no polynomials, as (op, argument texts); failures: per error code (origin, axis).
-    """
-
-    python: str = ""
-    source: str = ""
-    loops: str = ""
-    kernels: int = 0
-    segments: int = 0
-    slots: int = 0
-    dims: int = 0
-    routines: list[str] = field(default_factory=list)
-    tables: dict[str, Any] = field(default_factory=dict)
-    steps: list[tuple[Any, dict[str, Any], Any]] = field(default_factory=list)
-    extra: list[tuple[Any, dict[str, Any], tuple[str, ...]]] = field(default_factory=list)
-    failures: list[tuple[Any, int]] = field(default_factory=list)
-
-
-_arenas: list[np.ndarray] = []
-_MOST_ARENAS = 4
-
-
-def take_arena(size: int) -> np.ndarray:
-    """Memory for the temporaries of one run: what an earlier run gave back if that is large enough, so that its pages are already there."""
-    try:
-        arena = _arenas.pop()
-    except IndexError:
-        return np.empty(size, np.uint8)
-    return arena if arena.size >= size else np.empty(size, np.uint8)
-
-
-def give_arena(arena: np.ndarray) -> None:
-    """For the next run, of whatever program."""
-    if len(_arenas) < _MOST_ARENAS:
-        _arenas.append(arena)
-
-
-class CProgram(base.Program):
-    """A loaded program."""
-
-    def __init__(self, blueprint: Blueprint, lib: Any) -> None:
-        self.blueprint = blueprint
-        self.kernels = blueprint.kernels
-        self.source = blueprint.source
-        self.loops = blueprint.loops
-        self.foreign_calls = blueprint.segments
-        self.library_steps = len(blueprint.steps)
-        self._lib = lib
-        space: dict[str, Any] = dict(blueprint.tables)
-        space |= {
-            "empty": empty, "buffer": toolchain.ffi.from_buffer, "entry": lib.lazynp_run, "fail": self._fail, "library": self._library,
-            "extra": self._extra, "fresh": self._fresh, "pool": [], "take_arena": take_arena, "give_arena": give_arena,
-            "thread_count": threads.thread_count, "settings": settings,
-        }  # fmt: skip
-        exec(builtins.compile(blueprint.python, "<lazynp program>", "exec"), space)
-        self.run: Callable[..., list[np.ndarray]] = space["run"]  # type: ignore[method-assign]
-
-    def _fresh(self) -> tuple[Any, Any, Any]:
-        """(slots, dims, error record) of one call; pooled, because allocating them costs more than a small kernel."""
-        ffi = toolchain.ffi
-        blueprint = self.blueprint
-        slots = ffi.new("void *[]", blueprint.slots)
-        dims = ffi.new("int64_t[]", FIRST_DIM + blueprint.dims)
-        errors = ffi.new("int64_t[]", 3)
-        slots[0] = errors
-        dims[0] = 1
-        for name, array in blueprint.tables.items():
-            if isinstance(array, np.ndarray):
-                slots[FIRST_SLOT + int(name[1:])] = ffi.from_buffer(array)
-        library = blas.table() if blueprint.routines else None
-        for number, name in enumerate(blueprint.routines):
-            assert library is not None
-            slots[blueprint.slots - len(blueprint.routines) + number] = ffi.cast("void *", library.pointer(name))
-        return slots, dims, errors
-
-    def _fail(self, code: int, errors: Any) -> None:
-        """Raise NumPy's error for an index out of range."""
-        origin, axis = self.blueprint.failures[code - 1]
-        error = IndexError(f"index {errors[1]} is out of bounds for axis {axis} with size {errors[2]}")
-        error.lazynp_origin = origin  # type: ignore[attr-defined]
-        raise error
-
-    def _library(self, number: int, args: tuple[np.ndarray, ...], sizes: dict[str, int]) -> tuple[np.ndarray, ...]:
-        """One Python step: C-contiguous arrays."""
-        op, attrs, origin = self.blueprint.steps[number]
-        try:
-            values = op.numpy(*args, **{name: _resolved(value, sizes) for name, value in attrs.items()})
-        except Exception as error:
-            error.lazynp_origin = origin  # type: ignore[attr-defined]
-            raise
-        values = values if isinstance(values, tuple) else (values,)
-        return tuple([np.array(v, order="C") if not _owned(v) else v for v in values])
-
-    def _extra(self, number: int, sizes: dict[str, int]) -> int:
-        op, attrs, args = self.blueprint.extra[number]
-        return int(op.numpy(*[np.int64(eval(text, {}, sizes)) for text in args], **attrs))
-
-
-def _owned(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.flags.c_contiguous and value.flags.owndata and value.flags.aligned
-
-
-def _resolved(value: Any, sizes: dict[str, int]) -> Any:
-    if isinstance(value, SizeText):
-        return int(eval(value.text, {}, sizes))
-    if type(value) is tuple:
-        return tuple([_resolved(v, sizes) for v in value])
-    return value
-
 
 # --- compiling -------------------------------------------------------------------------------------------------------
 
@@ -173,17 +35,8 @@ def compile(graph: Graph, key: str) -> base.Program:
     """The program of a graph. Raises CompileError: a defect of lazynp."""
     blueprint = draft(graph)
     lib = toolchain.build(blueprint.source, key)
-    diskcache.put(key, _PLAN, pickle.dumps(blueprint, pickle.HIGHEST_PROTOCOL))
+    diskcache.put(key, PLAN, pickle.dumps(blueprint, pickle.HIGHEST_PROTOCOL))
     return CProgram(blueprint, lib)
-
-
-def load(key: str) -> base.Program | None:
-    """The program that an earlier process compiled, or None."""
-    stored = diskcache.get(key, _PLAN)
-    if stored is None:
-        return None
-    lib = toolchain.load(key)
-    return None if lib is None else CProgram(pickle.loads(stored), lib)
 
 
 def draft(graph: Graph) -> Blueprint:

@@ -12,6 +12,7 @@ from lazynp.backends import prelude
 from lazynp.backends.lower import Axis, Condition, Memory, checked, load, position, select
 from lazynp.backends.nests import Fold, Gemm, polynomials, scalars, values_in
 from lazynp.backends.polynomial import Atom, Poly, product
+from lazynp.backends.program import ARENA, FIRST_DIM, FIRST_SLOT
 from lazynp.backends.schedule import Scheduled
 from lazynp.ir.node import Node, const
 from lazynp.ir.op import Op
@@ -265,10 +266,6 @@ def _all_atoms(p: Poly) -> Iterable[Atom]:
             if isinstance(inner, Poly):
                 yield from _all_atoms(inner)
 
-
-FIRST_DIM = 3
-"""dims: [threads, segment, work threshold, sizes...]."""
-ERRORS, ARENA, FIRST_SLOT = 0, 1, 2
 
 _INDEX = """\
 static __attribute__((noinline, cold)) int64_t lz_fail(void **slots, int64_t code, int64_t index, int64_t size) {

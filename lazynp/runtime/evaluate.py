@@ -3,18 +3,19 @@
 import threading
 import warnings
 from collections import OrderedDict
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lazynp import errors
-from lazynp.backends import base, c, toolchain
+from lazynp.backends import base, program, toolchain
 from lazynp.config import settings
 from lazynp.ir import canonical
 from lazynp.ir.canonical import Form, Variant
 from lazynp.ir.node import Graph, Node
 from lazynp.ir.verify import verify
-from lazynp.optimize.passes import optimize
 from lazynp.runtime.stats import counters
 
 VERSION = "0.1.0"
@@ -83,22 +84,26 @@ def build(graph: Graph) -> base.Program:
     if compiler is None:
         if settings.backend == "c":
             _warn_no_compiler()
-        program = base.reference_program(_optimized(graph))
+        built = base.reference_program(_optimized(graph))
     else:
         key = canonical.digest(graph, VERSION, settings.level, compiler.fingerprint)
-        loaded = c.load(key)
-        if loaded is not None:
-            counters.disk_hits += 1
-            program = loaded
-        else:
-            program = c.compile(_optimized(graph), key)
-    counters.kernels += program.kernels
-    return program
+        loaded = program.load(key)
+        counters.disk_hits += loaded is not None
+        built = loaded or import_module("lazynp.backends.c").compile(_optimized(graph), key)
+    counters.kernels += built.kernels
+    return built
 
 
 def _optimized(graph: Graph) -> Graph:
+    """The rewritten graph. The optimizer and the compiler are loaded here, at the first program that is not on disk: they are
+    half of the package, and a process that finds its programs does without."""
     counters.optimised += 1
-    return optimize(graph)
+    return import_module("lazynp.optimize.passes").optimize(graph)  # type: ignore[no-any-return]
+
+
+def stabilized(outputs: Sequence[Node]) -> list[Node]:
+    """The outputs with the rewrites that make them finite, before a derivative is taken."""
+    return import_module("lazynp.optimize.passes").stabilize_graph(outputs)  # type: ignore[no-any-return]
 
 
 _warned = False

@@ -1,0 +1,162 @@
+"""A compiled program as it lies on disk and runs: what a warm process needs, without the compiler's modules.
+
+load(key) -> Program | None         from the disk cache: no rewriting, no compiler
+"""
+
+from __future__ import annotations
+
+import builtins
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lazynp.backends import base, blas, diskcache, threads, toolchain
+from lazynp.backends.pool import empty
+from lazynp.config import settings
+
+PLAN = ".plan"
+ERRORS, ARENA, FIRST_SLOT = 0, 1, 2
+"""Slots: the error record, the arena of temporaries, then the memories."""
+FIRST_DIM = 3
+"""dims: threads, segment, work threshold, then the program's sizes."""
+
+
+# --- what is stored beside the shared object -------------------------------------------------------------------------
+
+
+class SizeText:
+    """A size inside an attribute of a Python step, as an expression over n0, n1, ..."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SizeText, (self.text,)
+
+
+@dataclass
+class Blueprint:
+    """Everything about a program that is not machine code. Picklable.
+
+    python: text of the function `run`; tables: its constants; steps: the Python steps (op, attributes, origin);
+    extra: sizes that are no polynomials, as (op, argument texts); failures: per error code (origin, axis).
+    """
+
+    python: str = ""
+    source: str = ""
+    loops: str = ""
+    kernels: int = 0
+    segments: int = 0
+    slots: int = 0
+    dims: int = 0
+    routines: list[str] = field(default_factory=list)
+    tables: dict[str, Any] = field(default_factory=dict)
+    steps: list[tuple[Any, dict[str, Any], Any]] = field(default_factory=list)
+    extra: list[tuple[Any, dict[str, Any], tuple[str, ...]]] = field(default_factory=list)
+    failures: list[tuple[Any, int]] = field(default_factory=list)
+
+
+_arenas: list[np.ndarray] = []
+_MOST_ARENAS = 4
+
+
+def take_arena(size: int) -> np.ndarray:
+    """Memory for the temporaries of one run: what an earlier run gave back if that is large enough, so that its pages are already there."""
+    try:
+        arena = _arenas.pop()
+    except IndexError:
+        return np.empty(size, np.uint8)
+    return arena if arena.size >= size else np.empty(size, np.uint8)
+
+
+def give_arena(arena: np.ndarray) -> None:
+    """For the next run, of whatever program."""
+    if len(_arenas) < _MOST_ARENAS:
+        _arenas.append(arena)
+
+
+class CProgram(base.Program):
+    """A loaded program."""
+
+    def __init__(self, blueprint: Blueprint, lib: Any) -> None:
+        self.blueprint = blueprint
+        self.kernels = blueprint.kernels
+        self.source = blueprint.source
+        self.loops = blueprint.loops
+        self.foreign_calls = blueprint.segments
+        self.library_steps = len(blueprint.steps)
+        self._lib = lib
+        space: dict[str, Any] = dict(blueprint.tables)
+        space |= {
+            "empty": empty, "buffer": toolchain.ffi.from_buffer, "entry": lib.lazynp_run, "fail": self._fail, "library": self._library,
+            "extra": self._extra, "fresh": self._fresh, "pool": [], "take_arena": take_arena, "give_arena": give_arena,
+            "thread_count": threads.thread_count, "settings": settings,
+        }  # fmt: skip
+        exec(builtins.compile(blueprint.python, "<lazynp program>", "exec"), space)
+        self.run: Callable[..., list[np.ndarray]] = space["run"]  # type: ignore[method-assign]
+
+    def _fresh(self) -> tuple[Any, Any, Any]:
+        """(slots, dims, error record) of one call; pooled, because allocating them costs more than a small kernel."""
+        ffi = toolchain.ffi
+        blueprint = self.blueprint
+        slots = ffi.new("void *[]", blueprint.slots)
+        dims = ffi.new("int64_t[]", FIRST_DIM + blueprint.dims)
+        errors = ffi.new("int64_t[]", 3)
+        slots[0] = errors
+        dims[0] = 1
+        for name, array in blueprint.tables.items():
+            if isinstance(array, np.ndarray):
+                slots[FIRST_SLOT + int(name[1:])] = ffi.from_buffer(array)
+        library = blas.table() if blueprint.routines else None
+        for number, name in enumerate(blueprint.routines):
+            assert library is not None
+            slots[blueprint.slots - len(blueprint.routines) + number] = ffi.cast("void *", library.pointer(name))
+        return slots, dims, errors
+
+    def _fail(self, code: int, errors: Any) -> None:
+        """Raise NumPy's error for an index out of range."""
+        origin, axis = self.blueprint.failures[code - 1]
+        error = IndexError(f"index {errors[1]} is out of bounds for axis {axis} with size {errors[2]}")
+        error.lazynp_origin = origin  # type: ignore[attr-defined]
+        raise error
+
+    def _library(self, number: int, args: tuple[np.ndarray, ...], sizes: dict[str, int]) -> tuple[np.ndarray, ...]:
+        """One Python step: C-contiguous arrays."""
+        op, attrs, origin = self.blueprint.steps[number]
+        try:
+            values = op.numpy(*args, **{name: _resolved(value, sizes) for name, value in attrs.items()})
+        except Exception as error:
+            error.lazynp_origin = origin  # type: ignore[attr-defined]
+            raise
+        values = values if isinstance(values, tuple) else (values,)
+        return tuple([np.array(v, order="C") if not _owned(v) else v for v in values])
+
+    def _extra(self, number: int, sizes: dict[str, int]) -> int:
+        op, attrs, args = self.blueprint.extra[number]
+        return int(op.numpy(*[np.int64(eval(text, {}, sizes)) for text in args], **attrs))
+
+
+def _owned(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.flags.c_contiguous and value.flags.owndata and value.flags.aligned
+
+
+def _resolved(value: Any, sizes: dict[str, int]) -> Any:
+    if isinstance(value, SizeText):
+        return int(eval(value.text, {}, sizes))
+    if type(value) is tuple:
+        return tuple([_resolved(v, sizes) for v in value])
+    return value
+
+
+def load(key: str) -> base.Program | None:
+    """The program that an earlier process compiled, or None."""
+    stored = diskcache.get(key, PLAN)
+    if stored is None:
+        return None
+    lib = toolchain.load(key)
+    return None if lib is None else CProgram(pickle.loads(stored), lib)
