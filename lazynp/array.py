@@ -230,7 +230,8 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         return value in to_numpy(self)
 
     def __repr__(self) -> str:
-        return repr(to_numpy(self))
+        values = to_numpy(self)
+        return repr(values[()] if self._scalar else values)
 
     def __str__(self) -> str:
         return str(to_numpy(self))

@@ -597,11 +597,29 @@ def test_shape_errors_come_at_once_and_are_numpys(threshold):
 def test_pooled_memory_is_not_reused_while_a_view_lives():
     from lazynp.backends.pool import empty
 
-    big = empty((1 << 18,), np.dtype(float))
+    big = empty((1 << 18,), numpy.dtype(float))
     big[:] = 1.0
     view = big[5:10]
     del big
     for _ in range(4):
-        other = empty((1 << 18,), np.dtype(float))
+        other = empty((1 << 18,), numpy.dtype(float))
         other[:] = 2.0
     assert view.tolist() == [1.0] * 5
+
+
+def test_an_error_in_pending_work_reaches_only_who_reads_it(all_lazy):
+    inverse = np.linalg.inv(np.zeros((3, 3)))
+    shifted = inverse + 1
+    other = np.ones(3) * 2
+    assert other.tolist() == [2.0, 2.0, 2.0]
+    for broken in (inverse, shifted, inverse):
+        with pytest.raises(numpy.linalg.LinAlgError, match="Singular matrix") as caught:
+            numpy.asarray(broken)
+        assert "test_array.py" in caught.value.__notes__[0]
+    with pytest.raises(numpy.linalg.LinAlgError):
+        inverse * 2
+
+
+def test_scalars_print_as_numpys(threshold):
+    x = np.array(numpy.arange(40.0).reshape(2, 20))
+    assert repr([row.sum() for row in x]) == repr([row.sum() for row in numpy.arange(40.0).reshape(2, 20)])

@@ -124,6 +124,7 @@ def located(error: BaseException, form: Form) -> BaseException:
     """A program's error with the line that created the failing operation."""
     origin = getattr(error, "lazynp_origin", None)
     if isinstance(origin, int) and origin < len(form.order):
+        error.lazynp_node = form.order[origin]  # type: ignore[attr-defined]
         return errors.with_origin(error, form.order[origin].where)
     return error
 

@@ -32,7 +32,7 @@ class Storage:
     `exported`: somebody outside may hold NumPy views of the buffer and write to it.
     """
 
-    __slots__ = ("__weakref__", "_leaf", "buffer", "dtype", "exported", "home", "node", "serial", "shape")
+    __slots__ = ("__weakref__", "_leaf", "buffer", "dtype", "exported", "failure", "home", "node", "serial", "shape")
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype, node: Node | None, buffer: np.ndarray | None) -> None:
         self.shape = shape
@@ -40,6 +40,7 @@ class Storage:
         self.node = node
         self.buffer = buffer
         self.exported = False
+        self.failure: BaseException | None = None
         self._leaf: ref[Node] | None = None
         self.home = queue()
         if node is not None:
@@ -52,7 +53,11 @@ class Storage:
         return self.buffer
 
     def value(self) -> Node:
-        """The current contents as a node. A trace that reads a storage from outside notes it, to read it again at every call."""
+        """The current contents as a node. A trace that reads a storage from outside notes it, to read it again at every call.
+
+        Raises the error that computing them has met."""
+        if self.failure is not None:
+            raise self.failure
         here = queue()
         if self.home is not here and here.reads_from_outside(self):
             return here.outside(self)
@@ -91,7 +96,9 @@ class Storage:
             self.force()
 
     def force(self) -> np.ndarray:
-        """The buffer with the current value in it. Runs everything that is pending."""
+        """The buffer with the current value in it. Runs everything that is pending. Raises what computing the value has met."""
+        if self.failure is not None:
+            raise self.failure
         if self.node is not None:
             queue().run(self)
         assert self.buffer is not None
@@ -199,18 +206,21 @@ class Queue:
     def run(self, wanted: Storage | None) -> None:
         """Compute everything pending and alive in one program, into the storages' own memory."""
         with lock:
-            storages = [s for s in self.pending.values() if s.node is not None]
+            storages = [s for s in self.pending.values() if s.node is not None and s.failure is None]
             self._reset()
             if wanted is not None and wanted.node is not None and all(s is not wanted for s in storages):
                 storages.append(wanted)
-            if storages:
+            while storages:
                 try:
                     run_storages(storages)
-                except BaseException:
-                    for s in storages:
-                        if s.node is not None and s is not wanted:
+                    return
+                except BaseException as error:
+                    failed = _failed(storages, error)
+                    storages = [s for s in storages if s not in failed]
+                    if wanted in failed or not failed:
+                        for s in storages:
                             self.add(s)
-                    raise
+                        raise
 
     def _reset(self) -> None:
         self.pending.clear()
@@ -299,6 +309,15 @@ class TraceQueue(Queue):
 def depends_on_arguments(node: Node) -> bool:
     """Whether some leaf below is the argument of a trace."""
     return any(n.op is input_ and n not in _bound for n in toposort([node]))
+
+
+def _failed(storages: list[Storage], error: BaseException) -> set[Storage]:
+    """The storages whose values need the node that raised. They keep the error for whoever reads them; the others must not suffer."""
+    culprit = getattr(error, "lazynp_node", None)
+    failed = {s for s in storages if culprit is not None and s.node is not None and culprit in toposort([s.node])}
+    for storage in failed:
+        storage.failure = error
+    return failed
 
 
 def run_storages(storages: list[Storage]) -> None:
