@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cases import LEAVES, Case, build, cases, desired, generator, leaves, outputs, sample
 
-from lazynp.backends import toolchain
+from lazynp.backends import c, toolchain
 from lazynp.backends.reference import evaluate
 from lazynp.ir import canonical
 from lazynp.ir.node import Graph, Node, constant, toposort
@@ -18,7 +18,6 @@ from lazynp.ops.contraction import matmul
 from lazynp.ops.indexing import scatter
 from lazynp.ops.library import random_draw
 from lazynp.ops.reduction import reduce_add
-from lazynp.runtime.evaluate import c
 from lazynp.transform.derive import differentiable, pullback, pushforward
 
 TESTED = [op for op in all_ops() if op.name not in LEAVES]
