@@ -22,6 +22,7 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather, scatter, update
 from lazynp.ops.movement import Path, Step, broadcast, follow, follow_numpy, permute, reshape, slice_
 from lazynp.runtime import storage as storage_module
+from lazynp.runtime.evaluate import lock
 from lazynp.runtime.stats import record_fallback
 from lazynp.runtime.storage import Storage, TraceQueue, captured, queue, tracing, tracing_count
 
@@ -490,15 +491,16 @@ def recorded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Run an operation that records nodes: marks the user's line on what it makes, and lets the queue see loop boundaries.
 
     Every function that goes lazy runs its lazy implementation through this; nested calls are part of the outer one."""
-    if _Recording.depth:
-        return function(*args, **kwargs)
     where, key = recording_position(2)
-    queue().note(key)
-    _Recording.depth = 1
-    try:
-        result = function(*args, **kwargs)
-    finally:
-        _Recording.depth = 0
+    with lock:  # between reading an operand and keeping the result no other thread may run the queue and overwrite what was read
+        if _Recording.depth:
+            return function(*args, **kwargs)
+        queue().note(key)
+        _Recording.depth = 1
+        try:
+            result = function(*args, **kwargs)
+        finally:
+            _Recording.depth = 0
     if type(result) is ndarray and result._storage is not None and result._storage.node is not None:
         mark(result._storage.node, where)
     return result

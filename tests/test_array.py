@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 
 import numpy
 import pytest
@@ -623,3 +624,27 @@ def test_an_error_in_pending_work_reaches_only_who_reads_it(all_lazy):
 def test_scalars_print_as_numpys(threshold):
     x = np.array(numpy.arange(40.0).reshape(2, 20))
     assert repr([row.sum() for row in x]) == repr([row.sum() for row in numpy.arange(40.0).reshape(2, 20)])
+
+
+def test_threads_share_the_queue(all_lazy):
+    shared = np.array(numpy.arange(64.0))
+    wrong = []
+
+    def work(k):
+        own = np.zeros(64)
+        for _ in range(25):
+            own[1:] = own[:-1] + shared[1:] * k
+            own += 1
+        expected = numpy.zeros(64)
+        for _ in range(25):
+            expected[1:] = expected[:-1] + numpy.arange(64.0)[1:] * k
+            expected += 1
+        if not numpy.array_equal(own, expected):
+            wrong.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
