@@ -21,6 +21,9 @@ class Settings:
     """Pending work is run when its results would hold so many bytes."""
     level: str = "stable"
     """Which rewrites may run: "exact", "stable" (only more accurate) or "fast" (reassociation)."""
+    compile_after: int = 2
+    """Lazy work that NumPy does faster than a compiler runs is interpreted until its graph has come so many times; 1: compile at once.
+    Functions under jit are always compiled at once."""
     backend: str = "c"
     """"c", or "reference": the NumPy interpreter."""
     cc: str = ""

@@ -7,6 +7,7 @@ import pytest
 
 _cache = os.environ.setdefault("LAZYNP_CACHE_DIR", os.path.join(tempfile.gettempdir(), f"lazynp-tests-{os.getuid()}"))
 os.environ.setdefault("LAZYNP_VERIFY", "1")
+os.environ.setdefault("LAZYNP_COMPILE_AFTER", "1")  # test_array.py has the tests of the default
 
 import lazynp as lnp
 

@@ -648,3 +648,15 @@ def test_threads_share_the_queue(all_lazy):
     for t in threads:
         t.join()
     assert not wrong
+
+
+def test_lazy_work_is_compiled_when_it_comes_again(all_lazy):
+    with np.config(compile_after=2):
+        before = np.stats()
+        for turn in range(4):
+            x = np.array(numpy.arange(7.0))
+            x[1:] = numpy.pi * turn * x[:-1] + 0.123
+            assert numpy.array_equal(numpy.asarray(x)[1:], numpy.pi * turn * numpy.arange(6.0) + 0.123)
+        after = np.stats()
+    assert after["interpreted"] - before["interpreted"] <= 2
+    assert after["programs"] - before["programs"] <= 3

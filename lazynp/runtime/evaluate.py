@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lazynp import errors
-from lazynp.backends import base, program, toolchain
+from lazynp.backends import base, diskcache, program, toolchain
 from lazynp.config import settings
 from lazynp.ir import canonical
 from lazynp.ir.canonical import Form, Variant
 from lazynp.ir.node import Graph, Node
+from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ir.verify import verify
 from lazynp.runtime.stats import counters
 
@@ -38,11 +39,46 @@ class Ready(NamedTuple):
 _programs: OrderedDict[Any, list[tuple[Variant, tuple[Any, ...], base.Program]]] = OrderedDict()
 
 
-def prepare(form: Form) -> Ready:
-    """The program for a graph. The first graph of a skeleton gets a program of its own sizes, the next one a program for all sizes."""
+INTERPRETED = 20_000_000
+"""Element operations that NumPy does in about the time gcc takes for a program (60 ms): above it compiling pays at once."""
+
+_seen: OrderedDict[Any, int] = OrderedDict()
+"""How often the graphs that were interpreted have come."""
+
+
+def _once(key: Any, form: Form) -> Ready | None:
+    """For lazy work seen for the first times: the interpreter, if the work is small and no program for it lies on disk.
+
+    A script's preparations and reports run once; compiling them would cost more than running them."""
+    count = _seen.get(key, 0) + 1
+    if count >= settings.compile_after or settings.backend != "c" or _work(form) > INTERPRETED:
+        _seen.pop(key, None)
+        return None
+    variant = canonical.specific(form)
+    compiler = toolchain.find_compiler()
+    if compiler is None or diskcache.locate(_disk_key(variant.graph, compiler), program.PLAN) is not None:
+        return None
+    _seen[key] = count
+    while len(_seen) > settings.memory_cache:
+        _seen.popitem(last=False)
+    counters.interpreted += 1
+    return Ready(base.reference_program(_optimized(variant.graph)), (), ())
+
+
+def _work(form: Form) -> int:
+    return sum([itemcount(node.type.shape) for node in form.order if node.args and isinstance(node.type, ArrayType)])
+
+
+def prepare(form: Form, patient: bool = False) -> Ready:
+    """The program for a graph. The first graph of a skeleton gets a program of its own sizes, the next one a program for all sizes.
+    patient: lazy work, which may be interpreted at first."""
     with lock:
         key = (form.skeleton, settings.level, settings.backend, settings.cc)
         variants = _programs.get(key)
+        if variants is None and patient:
+            interpreted = _once(key, form)
+            if interpreted is not None:
+                return interpreted
         if variants is None:
             variants = _programs[key] = []
             while len(_programs) > settings.memory_cache:
@@ -73,6 +109,7 @@ def clear_memory_cache() -> None:
     """Forget every compiled program of this process (those on disk stay)."""
     with lock:
         _programs.clear()
+        _seen.clear()
 
 
 def build(graph: Graph) -> base.Program:
@@ -86,12 +123,16 @@ def build(graph: Graph) -> base.Program:
             _warn_no_compiler()
         built = base.reference_program(_optimized(graph))
     else:
-        key = canonical.digest(graph, VERSION, settings.level, compiler.fingerprint)
+        key = _disk_key(graph, compiler)
         loaded = program.load(key)
         counters.disk_hits += loaded is not None
         built = loaded or import_module("lazynp.backends.c").compile(_optimized(graph), key)
     counters.kernels += built.kernels
     return built
+
+
+def _disk_key(graph: Graph, compiler: toolchain.Compiler) -> str:
+    return canonical.digest(graph, VERSION, settings.level, compiler.fingerprint)
 
 
 def _optimized(graph: Graph) -> Graph:

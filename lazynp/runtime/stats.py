@@ -13,7 +13,7 @@ from lazynp.errors import FallbackWarning, LazynpError, user_position
 class _Counters:
     """Plain numbers of this process; increments are cheap and approximate under threads."""
 
-    __slots__ = ("disk_hits", "fallbacks", "kernels", "memory_hits", "optimised", "policy", "program_runs", "programs")
+    __slots__ = ("disk_hits", "fallbacks", "interpreted", "kernels", "memory_hits", "optimised", "policy", "program_runs", "programs")
 
     def __init__(self) -> None:
         self.reset()
@@ -22,6 +22,7 @@ class _Counters:
     def reset(self) -> None:
         self.fallbacks: Counter[tuple[str, int, str]] = Counter()
         self.programs = 0
+        self.interpreted = 0
         self.optimised = 0
         self.kernels = 0
         self.disk_hits = 0
@@ -44,10 +45,11 @@ def record_fallback(name: str) -> None:
 
 
 def stats() -> dict[str, Any]:
-    """The counters as a dictionary: programs, kernels, compiles, compile_seconds, disk_hits, memory_hits, program_runs, optimised
-    (graphs rewritten), and fallbacks: {(filename, line, numpy name): count}."""
+    """The counters as a dictionary: programs, interpreted (small lazy work run through NumPy when it first came), kernels, compiles,
+    compile_seconds, disk_hits, memory_hits, program_runs, optimised (graphs rewritten), and fallbacks: {(filename, line, numpy name): count}."""
     return {
         "programs": counters.programs,
+        "interpreted": counters.interpreted,
         "kernels": counters.kernels,
         "compiles": toolchain.counters["compiles"],
         "compile_seconds": toolchain.counters["compile_seconds"],

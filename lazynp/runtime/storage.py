@@ -329,7 +329,7 @@ def run_storages(storages: list[Storage]) -> None:
         if old is not None:
             aliases[position] = old
     form = canonical.take_apart(outputs, aliases)  # type: ignore[arg-type]
-    ready = prepare(form)
+    ready = prepare(form, patient=True)
     arrays = [_bound[leaf] for leaf in form.leaves]
     try:
         results = ready.run(arrays, [s.buffer for s in storages])
