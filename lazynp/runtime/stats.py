@@ -46,7 +46,8 @@ def record_fallback(name: str) -> None:
 
 def stats() -> dict[str, Any]:
     """The counters as a dictionary: programs, interpreted (small lazy work run through NumPy when it first came), kernels, compiles,
-    compile_seconds, disk_hits, memory_hits, program_runs, optimised (graphs rewritten), and fallbacks: {(filename, line, numpy name): count}."""
+    compile_seconds, disk_hits, memory_hits, program_runs, optimised (graphs rewritten), and fallbacks:
+    {(filename, line, numpy name): count}."""
     return {
         "programs": counters.programs,
         "interpreted": counters.interpreted,
