@@ -5,7 +5,8 @@ import tempfile
 
 import pytest
 
-_cache = os.environ.setdefault("LAZYNP_CACHE_DIR", os.path.join(tempfile.gettempdir(), f"lazynp-tests-{os.getuid()}"))
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "main")  # tests that count compiles must not find another worker's
+os.environ["LAZYNP_CACHE_DIR"] = os.path.join(tempfile.gettempdir(), f"lazynp-tests-{os.getuid()}", _worker)
 os.environ.setdefault("LAZYNP_VERIFY", "1")
 os.environ.setdefault("LAZYNP_COMPILE_AFTER", "1")  # test_array.py has the tests of the default
 

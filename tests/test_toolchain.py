@@ -468,3 +468,13 @@ def test_threadpoolctl_limits_and_environment_stays_clean() -> None:
         "assert threads.thread_count() == most\n"
     )
     assert in_new_process(code).split() == ["1"]
+
+
+def test_a_temporary_file_that_its_writer_renames_does_not_stop_a_trim(tmp_path, monkeypatch):
+    """Two processes on one cache: the folder was listed, then the other process finished its file."""
+    (tmp_path / "listed.tmp").write_bytes(b"x")
+    listed = list(os.scandir(tmp_path))
+    (tmp_path / "listed.tmp").rename(tmp_path / "listed.so")
+    monkeypatch.setattr(diskcache, "_scan", lambda place: iter(listed))
+    diskcache.trim()
+    assert (tmp_path / "listed.so").exists()

@@ -242,8 +242,16 @@ def trim() -> None:
             _unlink(entry.path)
             total -= entry.size
     for item in _scan(root()):
-        if item.name.endswith(".tmp") and time.time() - item.stat().st_mtime > _STALE_SECONDS:
+        if item.name.endswith(".tmp") and time.time() - _last_write(item) > _STALE_SECONDS:
             _unlink(item.path)
+
+
+def _last_write(item: os.DirEntry[str]) -> float:
+    """When a file was last written to; now, if its writer has renamed it since the folder was listed."""
+    try:
+        return item.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
 
 
 def clear() -> None:
