@@ -365,10 +365,12 @@ def lazy(x: Any) -> Any:
     Raises TypeError for other dtypes."""
     if isinstance(x, ndarray) and type(x) is ndarray and x._storage is not None:
         return wrap(node_of(x))
-    array = np.asarray(to_numpy(x))
+    values = to_numpy(x)
+    array = np.asarray(values)
     if array.dtype not in LAZY_DTYPES:
         raise TypeError(f"lazynp.lazy: dtype {array.dtype} has no lazy form; numeric dtypes up to float64 and complex128 have")
-    return wrap(captured(array))
+    copy = wrap(captured(array))
+    return as_array(copy) if type(values) is np.ndarray else copy
 
 
 def copy_of(x: Any) -> Any:

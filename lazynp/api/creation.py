@@ -6,8 +6,10 @@ import numpy as np
 
 from lazynp import array as arrays
 from lazynp.api.dispatch import Unsupported, implements, through_numpy, unwrapped
-from lazynp.api.shaping import stack
+from lazynp.api.shaping import ghost, stack
+from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import as_array, from_numpy, ndarray, node_of, wrap
+from lazynp.ir.node import Node
 from lazynp.ir.types import LAZY_DTYPES
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import iota
@@ -16,7 +18,7 @@ from lazynp.runtime.storage import tracing
 
 
 def _shape(shape: Any) -> tuple[int, ...]:
-    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple([int(n) for n in shape])
+    return ghost(shape).shape if type(shape) is not ndarray else ghost(unwrapped(shape)).shape
 
 
 def _filled(shape: Any, value: Any, dtype: Any) -> Any:
@@ -43,9 +45,14 @@ def empty(shape: Any, dtype: Any = float, order: str = "C", **options: Any) -> A
 
 @implements(np.full)
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", **options: Any) -> Any:
-    node = node_of(fill_value)
-    node = node if dtype is None else ew.cast(node, to=np.dtype(dtype))
-    return as_array(wrap(broadcast(node, _shape(shape))))
+    return as_array(wrap(broadcast(_fill(fill_value, dtype), _shape(shape))))
+
+
+def _fill(value: Any, dtype: Any) -> Node:
+    """A fill value in a dtype. Raises OverflowError for a Python integer that it does not hold."""
+    if type(value) is int and dtype is not None:
+        return node_of(np.asarray(value, dtype))
+    return node_of(value) if dtype is None else ew.cast(node_of(value), to=np.dtype(dtype))
 
 
 def _like(a: Any, value: Any, dtype: Any, shape: Any) -> Any:
@@ -72,7 +79,7 @@ def empty_like(prototype: Any, dtype: Any = None, order: str = "K", subok: bool 
 def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **options: Any) -> Any:
     a = a if isinstance(a, ndarray) else np.asarray(unwrapped(a))
     dtype = a.dtype if dtype is None else np.dtype(dtype)
-    return wrap(broadcast(ew.cast(node_of(fill_value), to=dtype), a.shape if shape is None else _shape(shape)))
+    return as_array(wrap(broadcast(_fill(fill_value, dtype), a.shape if shape is None else _shape(shape))))
 
 
 @implements(np.arange)
@@ -95,7 +102,7 @@ def array(
     if ndmin > object.ndim:
         object = arrays.reshaped(object, (1,) * (ndmin - object.ndim) + object.shape)
     if dtype is not None and np.dtype(dtype) != object.dtype:
-        if np.dtype(dtype) not in LAZY_DTYPES:
+        if np.dtype(dtype) not in LAZY_DTYPES or copy is False:
             raise Unsupported
         return as_array(wrap(ew.cast(node_of(object), to=np.dtype(dtype))))
     return as_array(arrays.copy_of(object)) if copy or object._scalar else object
@@ -163,6 +170,8 @@ def linspace(
         a, b = wrap(node_of(start) * 1.0), wrap(node_of(stop) * 1.0)
         steps = arrays.reshaped(from_numpy_lazy(np.arange(num, dtype=float)), (num,) + (1,) * max(a.ndim, b.ndim))
         out = steps * ((b - a) / divisions) + a
+        if dtype is not None and np.dtype(dtype).kind in "iu":
+            out = OBJECTS[np.floor](out)
         return out if dtype is None else astype(out, dtype)
     return through_numpy(np.linspace, (start, stop, num, endpoint, retstep, dtype, axis), {})
 

@@ -74,8 +74,21 @@ def wrapped(result: Any) -> Any:
 
 
 def through_numpy(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """NumPy's function on the plain arrays."""
-    return wrapped(function(*[unwrapped(a) for a in args], **{k: unwrapped(v) for k, v in kwargs.items()}))
+    """NumPy's function on the plain arrays. Where NumPy returns an argument itself (`out`, `asarray`), so does this."""
+    plain = [unwrapped(a) for a in args]
+    if kwargs:
+        named = {k: unwrapped(v) for k, v in kwargs.items()}
+        result = function(*plain, **named)
+        if "out" in named and result is named["out"]:
+            return kwargs["out"]
+    else:
+        result = function(*plain)
+    if type(result) is np.ndarray:
+        for position, handed in enumerate(plain):
+            if handed is result:
+                return args[position]
+        return arrays.from_numpy(result)
+    return wrapped(result)
 
 
 def sync(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -98,6 +111,21 @@ def _refuse_lost_derivative(function: Callable[..., Any], args: tuple[Any, ...],
     parts = result if isinstance(result, (tuple, list)) else (result,)
     if any(_mentions(a, depends) for a in args) and any(getattr(p, "dtype", np.dtype(bool)).kind in "fc" for p in parts):
         raise with_origin(TypeError(f"lazynp.grad: numpy.{function.__name__} has no derivative"), user_position())
+
+
+def into(result: Any, out: Any, casting: Any = "same_kind") -> Any:
+    """The result, written into `out` if there is one. What does not simply fit is left to NumPy, which does it or says why not."""
+    if out is None:
+        return result
+    if type(out) not in (ndarray, np.ndarray) or result.shape != out.shape or not np.can_cast(result.dtype, out.dtype, casting):
+        raise Unsupported
+    out[...] = result
+    return out
+
+
+def any_given(*options: Any) -> bool:
+    """Whether any of these keywords, whose default is NumPy's "no value", was given."""
+    return any(option is not np._NoValue for option in options)
 
 
 def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -133,7 +161,7 @@ def _public(function: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
         if (tracing_count.depth and tracing()) or any_lazy(args, kwargs):
             try:
                 return arrays.recorded(lazy, *args, **kwargs)
-            except (NotLazy, Unsupported):
+            except (NotLazy, Unsupported, OverflowError):  # a Python integer that the dtype does not hold: NumPy decides
                 return sync(function, *args, **kwargs)
         return through_numpy(function, args, kwargs)
 

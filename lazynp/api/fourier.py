@@ -16,8 +16,8 @@ def _one(function: Any, op: Any, default: Any) -> Any:
         if out is not None:
             raise Unsupported
         x = node_of(a)
-        axis = normalize_axis_index(axis, x.ndim)
         n = default(x.shape[axis]) if n is None else int(n)
+        axis = normalize_axis_index(axis, x.ndim)
         if n < 1:
             raise ValueError(f"Invalid number of FFT data points ({n}) specified.")
         return wrap(op(x, n, axis, norm))
@@ -36,6 +36,7 @@ def _several(function: Any, one: Any, default: Any) -> Any:
         if s is not None or out is not None:
             raise Unsupported
         x = lifted(a)
+        np.take(x.shape, range(x.ndim) if axes is None else axes)  # NumPy's IndexError
         for axis in range(x.ndim) if axes is None else axes:
             x = one(x, None, axis, norm)
         return x
@@ -47,6 +48,29 @@ fftn = _several(np.fft.fftn, fft, None)
 ifftn = _several(np.fft.ifftn, ifft, None)
 fft2 = _several(np.fft.fft2, fft, (-2, -1))
 ifft2 = _several(np.fft.ifft2, ifft, (-2, -1))
+
+
+def _several_real(function: Any, inverse: bool, default: Any) -> Any:
+    """The last axis by the real transform, the others by the complex one; last for the inverse, first otherwise."""
+
+    def lazy(a: Any, s: Any = None, axes: Any = default, norm: Any = None, out: Any = None) -> Any:
+        x = lifted(a)
+        if s is not None or out is not None or x.ndim == 0:
+            raise Unsupported
+        np.take(x.shape, range(x.ndim) if axes is None else axes)  # NumPy's IndexError
+        *others, last = range(x.ndim) if axes is None else axes
+        x = x if inverse else rfft(x, None, last, norm)
+        for axis in others:
+            x = (ifft if inverse else fft)(x, None, axis, norm)
+        return irfft(x, None, last, norm) if inverse else x
+
+    return implements(function)(lazy)
+
+
+rfftn = _several_real(np.fft.rfftn, False, None)
+irfftn = _several_real(np.fft.irfftn, True, None)
+rfft2 = _several_real(np.fft.rfft2, False, (-2, -1))
+irfft2 = _several_real(np.fft.irfft2, True, (-2, -1))
 
 
 def _shift(function: Any, amount: Any) -> Any:

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from lazynp import array as arrays
-from lazynp.api.dispatch import Unsupported, implements
+from lazynp.api.dispatch import Unsupported, implements, into
 from lazynp.api.reductions import max as max_
 from lazynp.api.reductions import sum as sum_
-from lazynp.api.shaping import lifted, moveaxis, ravel
+from lazynp.api.shaping import diagonal as diagonal_view
+from lazynp.api.shaping import lifted, moveaxis, ravel, trace
 from lazynp.api.ufuncs import OBJECTS, _promoted
 from lazynp.array import node_of, operand, wrap
 from lazynp.ir.node import Node
@@ -26,23 +27,15 @@ def _pair(a: Any, b: Any) -> tuple[Node, Node]:
     return x, y
 
 
-def _into(node: Node, out: Any) -> Any:
-    result = wrap(node)
-    if out is None:
-        return result
-    out[...] = result
-    return out
-
-
 @implements(np.dot)
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     x, y = _pair(a, b)
     if x.ndim == 0 or y.ndim == 0:
-        return _into(x * y, out)
+        return into(wrap(x * y), out, "no")
     axis = y.ndim - 2 if y.ndim > 1 else 0
     if x.shape[-1] != y.shape[axis]:
         raise ValueError(f"shapes {_text(x)} and {_text(y)} not aligned: {x.shape[-1]} (dim {x.ndim - 1}) != {y.shape[axis]} (dim {axis})")
-    return _into(_tensordot(x, y, (x.ndim - 1,), (axis,)), out)
+    return into(wrap(_tensordot(x, y, (x.ndim - 1,), (axis,))), out, "no")
 
 
 def _text(x: Node) -> str:
@@ -60,12 +53,14 @@ def _tensordot(x: Node, y: Node, x_axes: tuple[int, ...], y_axes: tuple[int, ...
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     x, y = _pair(a, b)
     if isinstance(axes, (int, np.integer)):
+        if not 0 <= axes <= min(x.ndim, y.ndim):
+            raise Unsupported
         x_axes, y_axes = tuple(range(x.ndim - axes, x.ndim)), tuple(range(axes))
     else:
         x_axes, y_axes = (normalize_axis_tuple(s, n, allow_duplicate=True) for s, n in zip(axes, (x.ndim, y.ndim), strict=True))
     if len(x_axes) != len(y_axes) or any(x.shape[i] != y.shape[j] for i, j in zip(x_axes, y_axes, strict=True)):
         raise ValueError("shape-mismatch for sum")
-    return wrap(_tensordot(x, y, tuple(x_axes), tuple(y_axes)))
+    return arrays.as_array(wrap(_tensordot(x, y, tuple(x_axes), tuple(y_axes))))
 
 
 @implements(np.inner)
@@ -89,7 +84,7 @@ def vdot(a: Any, b: Any, /) -> Any:
 @implements(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     x, y = lifted(ravel(a)), lifted(ravel(b))
-    return _into(node_of(arrays.reshaped(x, (x.size, 1)) * arrays.reshaped(y, (1, y.size))), out)
+    return into(arrays.reshaped(x, (x.size, 1)) * arrays.reshaped(y, (1, y.size)), out)
 
 
 @implements(np.kron)
@@ -147,7 +142,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     gone = tuple([k for k, c in enumerate(term) if c not in output])
     node = red.reduce_add(node, gone) if gone else node
     term = "".join([c for c in term if c in output])
-    return _into(permute(node, tuple([term.index(c) for c in output])), out)
+    return into(wrap(permute(node, tuple([term.index(c) for c in output]))), out)
 
 
 def _order(subscripts: str, pairs: list[tuple[str, Node]], output: str) -> list[tuple[int, ...]]:
@@ -189,10 +184,17 @@ def _contract_two(one: tuple[str, Node], two: tuple[str, Node], keep: set[str]) 
 # --- numpy.linalg -----------------------------------------------------------------------------------------------------------
 
 
-def _square(a: Any) -> Node:
+def _matrices(a: Any) -> Node:
     node = node_of(a)
     if node.ndim < 2:
         raise np.linalg.LinAlgError(f"{node.ndim}-dimensional array given. Array must be at least two-dimensional")
+    if node.dtype == np.float16:  # NumPy's LAPACK has none
+        raise Unsupported
+    return node
+
+
+def _square(a: Any) -> Node:
+    node = _matrices(a)
     if node.shape[-1] != node.shape[-2]:
         raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square")
     return node
@@ -228,6 +230,8 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Any:
 @implements(np.linalg.solve)
 def solve(a: Any, b: Any) -> Any:
     x, y = _square(a), node_of(b)
+    if y.dtype == np.float16 or y.ndim == 0:
+        raise Unsupported
     vector = y.ndim == 1
     y = reshape(y, (*y.shape, 1)) if vector else y
     if x.shape[-1] != y.shape[-2]:
@@ -258,12 +262,12 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:
 def qr(a: Any, mode: str = "reduced") -> Any:
     if mode != "reduced":
         raise Unsupported
-    return _outputs(library.qr(node_of(a)), type(np.linalg.qr(np.eye(1))))
+    return _outputs(library.qr(_matrices(a)), type(np.linalg.qr(np.eye(1))))
 
 
 @implements(np.linalg.svd)
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
-    node = node_of(a)
+    node = _matrices(a)
     if hermitian or (compute_uv and full_matrices and node.shape[-1] != node.shape[-2]):
         raise Unsupported
     if not compute_uv:
@@ -311,3 +315,93 @@ def matrix_power(a: Any, n: int) -> Any:
         n >>= 1
         x = x @ x if n else x
     return result
+
+
+@implements(np.linalg.multi_dot)
+def multi_dot(arrays: Any, *, out: Any = None) -> Any:
+    """The product of a chain in the order with the fewest multiplications (Godbole 1973)."""
+    parts = [lifted(a) for a in arrays]
+    ranks = [p.ndim for p in parts]
+    if len(parts) < 2 or any(r != 2 for r in ranks[1:-1]) or not {ranks[0], ranks[-1]} <= {1, 2}:
+        raise Unsupported
+    sizes = [1 if ranks[0] == 1 else parts[0].shape[0], *[p.shape[0] for p in parts[1:]], 1 if ranks[-1] == 1 else parts[-1].shape[1]]
+    return into(_chain(parts, _cheapest(sizes), 0, len(parts) - 1), out, "no")
+
+
+def _cheapest(sizes: list[int]) -> dict[tuple[int, int], int]:
+    """(first, last) -> where to split the chain; factor k is sizes[k] by sizes[k+1]."""
+    count = len(sizes) - 1
+    cost = {(k, k): 0 for k in range(count)}
+    split = {}
+    for length in range(1, count):
+        for i in range(count - length):
+            j = i + length
+            options = [cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1] for k in range(i, j)]
+            cost[i, j] = min(options)
+            split[i, j] = i + options.index(cost[i, j])
+    return split
+
+
+def _chain(parts: list[Any], split: dict[tuple[int, int], int], i: int, j: int) -> Any:
+    return parts[i] if i == j else dot(_chain(parts, split, i, split[i, j]), _chain(parts, split, split[i, j] + 1, j))
+
+
+# --- the array API's names for them -----------------------------------------------------------------------------------------
+
+
+@implements(np.linalg.matmul)
+def linalg_matmul(x1: Any, x2: Any, /) -> Any:
+    return OBJECTS[np.matmul](lifted(x1), lifted(x2))
+
+
+@implements(np.linalg.vecdot)
+def linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    if axis != -1:
+        raise Unsupported
+    return OBJECTS[np.vecdot](lifted(x1), lifted(x2))
+
+
+@implements(np.linalg.tensordot)
+def linalg_tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
+    return tensordot(lifted(x1), lifted(x2), axes)
+
+
+@implements(np.linalg.outer)
+def linalg_outer(x1: Any, x2: Any, /) -> Any:
+    x, y = lifted(x1), lifted(x2)
+    if x.ndim != 1 or y.ndim != 1:
+        raise Unsupported
+    return outer(x, y)
+
+
+@implements(np.linalg.cross)
+def linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    return cross(lifted(x1), lifted(x2), axis=axis)
+
+
+@implements(np.linalg.diagonal)
+def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Any:
+    return diagonal_view(lifted(x), offset, -2, -1)
+
+
+@implements(np.linalg.trace)
+def linalg_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
+    return trace(lifted(x), offset, -2, -1, dtype)
+
+
+@implements(np.linalg.matrix_norm)
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    return norm(lifted(x), ord, (-2, -1), keepdims)
+
+
+@implements(np.linalg.vector_norm)
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    x = lifted(x)
+    if keepdims or (axis is not None and np.ndim(axis)) or (axis is None and x.ndim == 0):
+        raise Unsupported
+    return norm(ravel(x), ord, 0) if axis is None else norm(x, ord, axis)
+
+
+@implements(np.linalg.svdvals)
+def svdvals(x: Any, /) -> Any:
+    return svd(lifted(x), compute_uv=False)

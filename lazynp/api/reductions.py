@@ -7,8 +7,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from lazynp import array as arrays
-from lazynp.api.dispatch import Unsupported, implements, unwrapped
-from lazynp.api.shaping import concatenate, diagonal, lifted, moveaxis, ravel
+from lazynp.api.dispatch import Unsupported, any_given, implements, into, unwrapped
+from lazynp.api.shaping import concatenate, diagonal, lifted, moveaxis, ravel, stack
 from lazynp.api.ufuncs import OBJECTS, axes_of
 from lazynp.array import node_of, wrap
 from lazynp.ops import elementwise as ew
@@ -16,6 +16,7 @@ from lazynp.ops import reduction as red
 from lazynp.ops.library import sort
 from lazynp.ops.movement import broadcast
 from lazynp.ops.movement import reshape as reshape_node
+from lazynp.runtime.storage import tracing
 
 _NONE: Any = np._NoValue
 
@@ -73,24 +74,17 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
     if where is not _NONE and where is not True:
         total = OBJECTS[np.add].reduce(x, axes, working, None, True, where=where)
         result = total / _count(x, axes, where)
-        result = result if keep else arrays.reshaped(result, tuple([n for k, n in enumerate(result.shape) if k not in axes]))
+        if not keep:
+            result = wrap(reshape_node(node_of(result), tuple([n for k, n in enumerate(result.shape) if k not in axes])))
     else:
         result = OBJECTS[np.add].reduce(x, axes, working, None, keep) / _count(x, axes, True)
-    if x.dtype == np.float16 and dtype is None:
-        result = wrap(ew.cast(node_of(result), to=np.dtype(np.float16)))
-    return _into(result, out)
+    kind = np.dtype(dtype) if dtype is not None else x.dtype if x.dtype == np.float16 else result.dtype
+    return into(wrap(ew.as_node(node_of(result), kind)), out, "unsafe")
 
 
 def _mean_dtype(dtype: np.dtype) -> np.dtype:
     """Integers are averaged as float64, float16 in float32."""
     return np.dtype(np.float64) if dtype.kind in "bui" else np.dtype(np.float32) if dtype == np.float16 else dtype
-
-
-def _into(result: Any, out: Any) -> Any:
-    if out is None:
-        return result
-    out[...] = result
-    return out
 
 
 @implements(np.var)
@@ -107,7 +101,7 @@ def var(
     correction: Any = _NONE,
 ) -> Any:
     """mean(abs(x - mean(x))**2), two passes."""
-    if where is not _NONE or mean is not _NONE:
+    if where is not _NONE or mean is not _NONE or (correction is not _NONE and ddof != 0):
         raise Unsupported
     x = lifted(a)
     axes = _strict_axes(axis, x.ndim)
@@ -123,7 +117,7 @@ def var(
         total = red.keep_axes(node, total, axes)
     if x.dtype == np.float16 and dtype is None:
         total = ew.cast(total, to=np.dtype(np.float16))
-    return _into(wrap(total), out)
+    return into(wrap(total), out)
 
 
 @implements(np.std)
@@ -139,12 +133,12 @@ def std(
     mean: Any = _NONE,
     correction: Any = _NONE,
 ) -> Any:
-    return _into(OBJECTS[np.sqrt](var(lifted(a), axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)), out)
+    return into(OBJECTS[np.sqrt](var(lifted(a), axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)), out)
 
 
 @implements(np.ptp)
 def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NONE) -> Any:
-    return _into(max(lifted(a), axis, keepdims=keepdims) - min(lifted(a), axis, keepdims=keepdims), out)
+    return into(max(lifted(a), axis, keepdims=keepdims) - min(lifted(a), axis, keepdims=keepdims), out)
 
 
 @implements(np.average)
@@ -162,11 +156,15 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         scale = sum(w)
     else:
         scale = sum(w, axis=axis, keepdims=keepdims)
+    if not tracing() and bool(any(scale == 0)):
+        raise ZeroDivisionError("Weights sum to zero, can't be normalized")
     return sum(x * w, axis=axis, keepdims=keepdims) / scale
 
 
 def _arg(function: Any, op: Any) -> Any:
     def lazy(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = _NONE) -> Any:
+        if out is not None and out.dtype != np.intp:
+            raise Unsupported
         x = node_of(a)
         kept = x
         if axis is None or x.ndim == 0:
@@ -179,7 +177,7 @@ def _arg(function: Any, op: Any) -> Any:
             result = op(x, axes[0])
         if keepdims is not _NONE and keepdims:
             result = red.keep_axes(kept, result, axes)
-        return _into(wrap(result), out)
+        return into(wrap(result), out)
 
     return implements(function)(lazy)
 
@@ -203,14 +201,28 @@ cumsum = _running(np.cumsum, np.add)
 cumprod = _running(np.cumprod, np.multiply)
 
 
+def _array_api_running(name: str, running: Any) -> Any:
+    """numpy.cumulative_sum and cumulative_prod, where NumPy has them."""
+
+    def lazy(x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False) -> Any:
+        x = lifted(x)
+        if include_initial or x.ndim == 0 or (axis is None and x.ndim > 1):
+            raise Unsupported
+        return running(x, 0 if axis is None else axis, dtype, out)
+
+    return implements(getattr(np, name))(lazy) if hasattr(np, name) else None
+
+
+cumulative_sum = _array_api_running("cumulative_sum", cumsum)
+cumulative_prod = _array_api_running("cumulative_prod", cumprod)
+
+
 @implements(np.count_nonzero)
 def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     node = node_of(a)
     hit = ew.cast(ew.not_equal(node, ew.as_node(0, node.dtype)), to=np.dtype(np.intp))
     axes = axes_of(axis, node.ndim)
     total = red.reduce_add(hit, axes)
-    if axis is None and not keepdims:
-        return int(arrays.to_numpy(wrap(total)))
     return wrap(red.keep_axes(node, total, axes) if keepdims else total)
 
 
@@ -245,7 +257,77 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdi
         raise Unsupported
     values, present = _without_nan(a, 0.0)
     result = sum(values, axis, keepdims=keepdims) / sum(present, axis, keepdims=keepdims)
-    return _into(wrap(ew.cast(node_of(result), to=values.dtype)), out)
+    return into(wrap(ew.cast(node_of(result), to=values.dtype)), out)
+
+
+def _nan_extremum(function: Any, ufunc: np.ufunc) -> Any:
+    def lazy(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NONE, initial: Any = _NONE, where: Any = _NONE) -> Any:
+        x = lifted(a)
+        if x.dtype.kind != "f" or x.size == 0:
+            raise Unsupported
+        keep = keepdims is not _NONE and bool(keepdims)
+        return OBJECTS[ufunc].reduce(x, axis, None, out, keep, initial, True if where is _NONE else where)
+
+    return implements(function)(lazy)
+
+
+nanmax = _nan_extremum(np.nanmax, np.fmax)
+nanmin = _nan_extremum(np.nanmin, np.fmin)
+
+
+@implements(np.nanvar)
+def nanvar(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = _NONE,
+    *,
+    where: Any = _NONE,
+    mean: Any = _NONE,
+    correction: Any = _NONE,
+) -> Any:
+    """Two passes over the values that are not NaN; NaN where fewer than ddof + 1 are left."""
+    x = lifted(a)
+    if any_given(where, mean, correction) or dtype is not None or x.dtype not in (np.float32, np.float64):
+        raise Unsupported
+    values, present = _without_nan(x, 0.0)
+    count = wrap(ew.as_node(node_of(sum(present, axis, keepdims=True)), x.dtype))
+    off = wrap(ew.where(node_of(present), node_of(values - sum(values, axis, keepdims=True) / count), ew.as_node(0.0, x.dtype)))
+    free = sum(wrap(ew.as_node(node_of(present), x.dtype)), axis, keepdims=keepdims) - ddof
+    total = sum(off * off, axis, keepdims=keepdims) / free
+    return into(wrap(ew.where(ew.greater(node_of(free), 0), node_of(total), ew.as_node(np.nan, x.dtype))), out)
+
+
+@implements(np.nanstd)
+def nanstd(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = _NONE,
+    *,
+    where: Any = _NONE,
+    mean: Any = _NONE,
+    correction: Any = _NONE,
+) -> Any:
+    if lifted(a).dtype.kind != "f":
+        raise Unsupported
+    return into(OBJECTS[np.sqrt](nanvar(lifted(a), axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)), out)
+
+
+def _nan_running(function: Any, ufunc: np.ufunc, fill: float) -> Any:
+    def lazy(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+        values = _without_nan(a, fill)[0]
+        return (cumsum if ufunc is np.add else cumprod)(values, axis, dtype, out)
+
+    return implements(function)(lazy)
+
+
+nancumsum = _nan_running(np.nancumsum, np.add, 0.0)
+nancumprod = _nan_running(np.nancumprod, np.multiply, 1.0)
 
 
 # --- differences ------------------------------------------------------------------------------------------------------------
@@ -262,7 +344,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = _NONE, append: Any =
     ends = [e for e in (prepend, append) if e is not _NONE]
     if ends:
         shape = tuple([1 if k == axis else m for k, m in enumerate(x.shape)])
-        wide = [e if np.ndim(unwrapped(e)) else wrap(broadcast(ew.as_node(node_of(e), x.dtype), shape)) for e in ends]
+        wide = [e if np.ndim(unwrapped(e)) else wrap(broadcast(node_of(e), shape)) for e in ends]
         parts = ([wide[0]] if prepend is not _NONE else []) + [x] + ([wide[-1]] if append is not _NONE else [])
         x = concatenate(parts, axis)
     for _ in range(n):
@@ -292,7 +374,7 @@ def _along(v: Any, axis: int, rank: int) -> Any:
 @implements(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     f = lifted(f)
-    axes = axes_of(axis, f.ndim)
+    axes = tuple(range(f.ndim)) if axis is None else normalize_axis_tuple(axis, f.ndim)
     if edge_order != 1 or (len(varargs) > 1 and len(varargs) != len(axes)) or builtins.any(np.ndim(unwrapped(v)) for v in varargs):
         raise Unsupported
     spacing = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
@@ -326,7 +408,7 @@ def cov(
     if y is not None:
         x = concatenate([x, _rows(y, rowvar)], 0)
     ddof = (0 if bias else 1) if ddof is None else ddof
-    x = wrap(node_of(x) * 1.0) if x.dtype.kind not in "fc" else x
+    x = wrap(ew.as_node(node_of(x), np.result_type(x.dtype, np.float64)))
     centered = x - mean(x, axis=1, keepdims=True)
     return squeezed((centered @ OBJECTS[np.conjugate](centered.T)) / float(builtins.max(x.shape[1] - ddof, 0)))
 
@@ -375,4 +457,51 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
     if x.dtype.kind == "f":
         last = ordered[(*place, n - 1)]
         middle = wrap(ew.where(ew.isnan(node_of(last)), node_of(last), ew.cast(node_of(middle), to=x.dtype)))
-    return _into(wrap(red.keep_axes(node_of(x), node_of(middle), axes)) if keepdims else middle, out)
+    return into(wrap(red.keep_axes(node_of(x), node_of(middle), axes)) if keepdims else middle, out)
+
+
+# --- quantiles ------------------------------------------------------------------------------------------------------------
+
+
+def _quantile(function: Any, percent: float) -> Any:
+    """numpy.quantile with linear interpolation (Hyndman & Fan 1996, type 7), for q known now."""
+
+    def lazy(
+        a: Any,
+        q: Any,
+        axis: Any = None,
+        out: Any = None,
+        overwrite_input: bool = False,
+        method: str = "linear",
+        keepdims: bool = False,
+        *,
+        weights: Any = None,
+    ) -> Any:
+        x = lifted(a)
+        levels = np.asarray(unwrapped(q), float) / percent
+        if method != "linear" or weights is not None or keepdims or levels.ndim > 1 or x.size == 0 or np.ndim(axis):
+            raise Unsupported
+        if (x.dtype != np.float64 and x.dtype.kind not in "iu") or not np.all((levels >= 0) & (levels <= 1)):
+            raise Unsupported
+        line = 0 if axis is None else axes_of(axis, x.ndim)[0]
+        ordered = moveaxis(wrap(sort(node_of(ravel(x) if axis is None else x), line)), line, 0)
+        parts = [_level(ordered, float(level)) for level in levels.reshape(-1)]
+        return into(parts[0] if levels.ndim == 0 else stack(parts), out)
+
+    return implements(function)(lazy)
+
+
+def _level(ordered: Any, level: float) -> Any:
+    """One quantile along the first axis of sorted values; NaN, which sorts last, wins."""
+    n = ordered.shape[0]
+    place = level * (n - 1)
+    low = builtins.min(int(place), n - 1)
+    t = place - low
+    a, b = ordered[low] * 1.0, ordered[builtins.min(low + 1, n - 1)] * 1.0
+    value = a + (b - a) * t if t < 0.5 else b - (b - a) * (1 - t)
+    last = node_of(ordered[n - 1] * 1.0)
+    return wrap(ew.where(ew.isnan(last), last, node_of(value)))
+
+
+quantile = _quantile(np.quantile, 1.0)
+percentile = _quantile(np.percentile, 100.0)

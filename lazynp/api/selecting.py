@@ -7,21 +7,15 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from lazynp import array as arrays
-from lazynp.api.dispatch import Unsupported, implements, unwrapped
+from lazynp.api.dispatch import Unsupported, any_given, implements, into, unwrapped
 from lazynp.api.shaping import concatenate, lifted, ravel
-from lazynp.api.ufuncs import OBJECTS
+from lazynp.api.ufuncs import OBJECTS, axes_of
 from lazynp.array import ndarray, node_of, operand, wrap
+from lazynp.ir.node import Node
 from lazynp.ops import elementwise as ew
 from lazynp.ops import library
 from lazynp.ops.indexing import gather, iota
 from lazynp.ops.movement import broadcast, reshape
-
-
-def _into(result: Any, out: Any) -> Any:
-    if out is None:
-        return result
-    out[...] = result
-    return out
 
 
 @implements(np.where)
@@ -44,14 +38,15 @@ def clip(
 ) -> Any:
     low = min if a_min is np._NoValue else a_min
     high = max if a_max is np._NoValue else a_max
-    if options:
+    twice = any_given(a_min, a_max) and any_given(min, max)
+    if options or twice:
         raise Unsupported
     result = lifted(a)
     if low is not None and low is not np._NoValue:
         result = OBJECTS[np.maximum](result, low)
     if high is not None and high is not np._NoValue:
         result = OBJECTS[np.minimum](result, high)
-    return _into(result if result is not a else arrays.copy_of(result), out)
+    return into(result if result is not a else arrays.copy_of(result), out)
 
 
 @implements(np.round, np.around)
@@ -60,11 +55,11 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     if x.dtype.kind == "c" or (decimals != 0 and x.dtype.kind != "f"):
         raise Unsupported
     if x.dtype.kind in "bui":
-        return _into(arrays.copy_of(x) if x.dtype.kind != "b" else wrap(ew.cast(node_of(x), to=np.dtype(np.float16))), out)
+        return into(arrays.copy_of(x) if x.dtype.kind != "b" else wrap(ew.cast(node_of(x), to=np.dtype(np.float16))), out)
     rint = OBJECTS[np.rint]
     scale = float(10 ** abs(decimals))
     result = rint(x) if decimals == 0 else rint(x * scale) / scale if decimals > 0 else rint(x / scale) * scale
-    return _into(result, out)
+    return into(result, out)
 
 
 @implements(np.select)
@@ -73,6 +68,8 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
         raise ValueError("list of cases must be same length as list of conditions")
     if not len(condlist):
         raise ValueError("select with an empty condition list is not possible")
+    if any(np.asarray(c).dtype.kind != "b" if not isinstance(c, ndarray) else c.dtype.kind != "b" for c in condlist):
+        raise Unsupported
     dtype = np.result_type(
         *[c.dtype if isinstance(c, ndarray) else c for c in map(_array_or_scalar, choicelist)], _array_or_scalar(default)
     )
@@ -95,45 +92,46 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
         x, axis = ravel(x), 0
     axis = normalize_axis_index(axis, x.ndim)
     index = indices if isinstance(indices, ndarray) else np.asarray(indices)
+    if index.dtype.kind not in "iu":
+        raise Unsupported
     if index.ndim == 0:
-        return _into(x[(slice(None),) * axis + (index if arrays.is_pending(index) else int(index),)], out)
-    return _into(x[(slice(None),) * axis + (index,)], out)
+        return into(x[(slice(None),) * axis + (index if arrays.is_pending(index) else int(index),)], out)
+    return into(x[(slice(None),) * axis + (index,)], out)
 
 
 @implements(np.take_along_axis)
 def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
     if axis is None:
         arr, axis = ravel(arr), 0
-    x, index = node_of(arr), ew.as_node(node_of(indices), np.dtype(np.int64))
+    x, index = node_of(arr), node_of(indices)
     axis = normalize_axis_index(axis, x.ndim)
-    if x.ndim != index.ndim:
-        raise ValueError("`indices` and `arr` must have the same number of dimensions")
-    shape = tuple([n if k == axis else max(n, m) for k, (n, m) in enumerate(zip(index.shape, x.shape, strict=True))])
-    return wrap(gather(x, *_along(shape, index, axis), axes=tuple(range(x.ndim)), position=0))
+    return wrap(gather(x, *_along(x.shape, index, axis), axes=tuple(range(x.ndim)), position=0))
 
 
-def _along(shape: tuple[int, ...], index: Any, axis: int) -> list[Any]:
-    """Index arrays for all axes: the given one along `axis`, positions along the others."""
-    nodes = []
-    for k, n in enumerate(shape):
-        line = index if k == axis else reshape(iota(n), tuple([n if j == k else 1 for j in range(len(shape))]))
-        nodes.append(broadcast(line, shape))
-    return nodes
+def _along(sizes: tuple[int, ...], index: Any, axis: int) -> list[Any]:
+    """Index arrays for all axes of an array: the given one along `axis`, positions along the others. Raises Unsupported."""
+    if index.dtype.kind not in "iu" or len(sizes) != index.ndim:
+        raise Unsupported
+    lines = [reshape(iota(n), tuple([n if j == k else 1 for j in range(len(sizes))])) for k, n in enumerate(sizes)]
+    lines[axis] = ew.as_node(index, np.dtype(np.int64))
+    try:
+        shape = np.broadcast_shapes(*[line.shape for line in lines])
+    except ValueError:
+        raise Unsupported from None
+    return [broadcast(line, shape) for line in lines]
 
 
 @implements(np.put_along_axis)
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
     if axis is None or type(arr) is not ndarray:
         raise Unsupported
-    index = ew.as_node(node_of(indices), np.dtype(np.int64))
     axis = normalize_axis_index(axis, arr.ndim)
-    shape = tuple([n if k == axis else m for k, (n, m) in enumerate(zip(index.shape, arr.shape, strict=True))])
-    arrays._write_scattered(arr, tuple([wrap(n) for n in _along(shape, index, axis)]), values)
+    arrays._write_scattered(arr, tuple([wrap(n) for n in _along(arr.shape, node_of(indices), axis)]), values)
 
 
 @implements(np.sort)
 def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
-    if order is not None:
+    if order is not None or (kind is not None and stable is not None):
         raise Unsupported
     x = lifted(a)
     if axis is None:
@@ -144,10 +142,11 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
 
 @implements(np.argsort)
 def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
-    if order is not None:
+    if order is not None or (kind is not None and stable is not None):
         raise Unsupported
     x = lifted(a)
-    if axis is None:
+    if axis is None or x.ndim == 0:
+        axes_of(axis, x.ndim)
         x, axis = ravel(x), 0
     axis = normalize_axis_index(axis, x.ndim)
     return wrap(library.argsort(node_of(x), axis, "stable" if stable else kind))
@@ -169,8 +168,7 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
     if type(dst) is not ndarray:
         raise Unsupported
     source = arrays.operand(src)
-    if hasattr(source, "dtype") and not np.can_cast(source.dtype, dst.dtype, casting):
-        raise TypeError(f"Cannot cast array data from {source.dtype!r} to {dst.dtype!r} according to the rule '{casting}'")
+    np.copyto(np.empty(0, dst.dtype), np.empty(0, source.dtype) if isinstance(source, Node) else source, casting)  # NumPy's TypeError
     if where is True:
         dst[...] = src
     else:
@@ -202,6 +200,44 @@ def angle(z: Any, deg: bool = False) -> Any:
     return wrap(result * (180.0 / np.pi) if deg else result)
 
 
+@implements(np.iscomplex)
+def iscomplex(x: Any) -> Any:
+    node = node_of(x)
+    return wrap(ew.not_equal(ew.imag(node), 0) if node.dtype.kind == "c" else ew.filled(node.shape, False, np.dtype(bool)))
+
+
+@implements(np.isreal)
+def isreal(x: Any) -> Any:
+    node = node_of(x)
+    return wrap(ew.equal(ew.imag(node), 0) if node.dtype.kind == "c" else ew.filled(node.shape, True, np.dtype(bool)))
+
+
+def _infinity(function: Any, value: float) -> Any:
+    def lazy(x: Any, out: Any = None) -> Any:
+        node = node_of(x)
+        if node.dtype.kind not in "fiub" or out is not None:
+            raise Unsupported
+        return wrap(ew.equal(node, value) if node.dtype.kind == "f" else ew.filled(node.shape, False, np.dtype(bool)))
+
+    return implements(function)(lazy)
+
+
+isposinf = _infinity(np.isposinf, np.inf)
+isneginf = _infinity(np.isneginf, -np.inf)
+
+
+@implements(np.polyval)
+def polyval(p: Any, x: Any) -> Any:
+    """Horner's rule, highest power first; long polynomials go through NumPy."""
+    if isinstance(p, np.poly1d) or isinstance(x, np.poly1d):
+        raise Unsupported
+    factors = p if type(p) is ndarray else np.asarray(p)
+    at = lifted(x)
+    if factors.ndim != 1 or factors.shape[0] > 64:
+        raise Unsupported
+    return functools.reduce(lambda y, factor: y * at + factor, [factors[k] for k in range(factors.shape[0])], at * 0)
+
+
 @implements(np.nan_to_num)
 def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     node = node_of(x)
@@ -226,7 +262,8 @@ def sinc(x: Any) -> Any:
 
 @implements(np.isclose)
 def isclose(a: Any, b: Any, rtol: Any = 1.0e-5, atol: Any = 1.0e-8, equal_nan: bool = False) -> Any:
-    x, y = wrap(node_of(a)), wrap(node_of(b))
+    x, y = wrap(node_of(a)), node_of(b)
+    y = wrap(ew.as_node(y, np.result_type(y.dtype, 1.0)))
     finite = OBJECTS[np.isfinite](y)
     close = (abs(x - y) <= atol + rtol * abs(y)) & finite | (x == y)
     return close | (OBJECTS[np.isnan](x) & OBJECTS[np.isnan](y)) if equal_nan else close

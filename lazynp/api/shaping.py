@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from lazynp import array as arrays
-from lazynp.api.dispatch import Unsupported, implements, unwrapped
+from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
 from lazynp.array import ndarray, node_of, reshaped, view_of, wrap
 from lazynp.ir.types import itemcount
 from lazynp.ops import elementwise as ew
@@ -23,17 +23,33 @@ def lifted(a: Any) -> Any:
     return a if type(a) is ndarray and a._storage is not None else wrap(node_of(a))
 
 
+def ghost(shape: Any) -> np.ndarray:
+    """A NumPy array of a shape, without memory: to ask NumPy for result shapes and for its errors."""
+    return np.broadcast_to(np.zeros(()), shape)
+
+
 def full_shape(shape: Any, size: int) -> tuple[int, ...]:
-    """A shape with its -1 resolved. Raises NumPy's ValueError."""
-    asked = tuple([int(n) for n in shape]) if isinstance(shape, (tuple, list)) else (int(shape),)
-    return np.broadcast_to(np.zeros(()), (size,)).reshape(asked).shape if size else np.empty(0).reshape(asked).shape
+    """A shape with its -1 resolved. Raises NumPy's errors."""
+    return (ghost((size,)) if size else np.empty(0)).reshape(shape).shape
+
+
+def _named_order(a: Any, order: str) -> str:
+    """C or F, for the orders that depend on the layout of a. Raises Unsupported for other layouts and for what is no order."""
+    if order in ("C", "F"):
+        return order
+    flags = arrays.geometry(a).flags
+    if order not in ("A", "K") or (order == "K" and not flags.forc):
+        raise Unsupported
+    return "F" if flags.fnc else "C"
 
 
 @implements(np.reshape)
 def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None) -> Any:
     a = lifted(a)
     target = full_shape(newshape if shape is None else shape, a.size)
-    if order == "F":
+    if order == "K":
+        raise Unsupported
+    if _named_order(a, order) == "F":
         out = reshaped(view_of(a, permute, axes=tuple(reversed(range(a.ndim)))), tuple(reversed(target)))
         return view_of(out, permute, axes=tuple(reversed(range(len(target)))))
     return arrays.copy_of(reshaped(a, target)) if copy else reshaped(a, target)
@@ -41,7 +57,8 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = N
 
 @implements(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
-    return reshape(a, (-1,), order="F" if order == "F" else "C")
+    a = lifted(a)
+    return reshape(a, (-1,), order=_named_order(a, order))
 
 
 @implements(np.transpose, np.permute_dims)
@@ -63,10 +80,17 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     return view_of(a, permute, axes=tuple(order))
 
 
+@implements(np.matrix_transpose, np.linalg.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Any:
+    x = lifted(x)
+    np.matrix_transpose(ghost(x.shape))  # NumPy's error
+    return swapaxes(x, -1, -2)
+
+
 @implements(np.moveaxis)
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     a = lifted(a)
-    probe = np.moveaxis(np.broadcast_to(np.zeros(()), (1,) * a.ndim), source, destination)  # NumPy's errors
+    probe = np.moveaxis(ghost((1,) * a.ndim), source, destination)  # NumPy's errors
     source, destination = normalize_axis_tuple(source, a.ndim), normalize_axis_tuple(destination, probe.ndim)
     order = [axis for axis in range(a.ndim) if axis not in source]
     for target, axis in sorted(zip(destination, source, strict=True)):
@@ -84,13 +108,13 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
 @implements(np.squeeze)
 def squeeze(a: Any, axis: Any = None) -> Any:
     a = lifted(a)
-    return reshaped(a, np.squeeze(np.broadcast_to(np.zeros(()), a.shape), axis).shape)
+    return reshaped(a, np.squeeze(ghost(a.shape), axis).shape)
 
 
 @implements(np.expand_dims)
 def expand_dims(a: Any, axis: Any) -> Any:
     a = lifted(a)
-    return reshaped(a, np.expand_dims(np.broadcast_to(np.zeros(()), a.shape), axis).shape)
+    return reshaped(a, np.expand_dims(ghost(a.shape), axis).shape)
 
 
 @implements(np.atleast_1d)
@@ -105,7 +129,7 @@ def atleast_2d(*arys: Any) -> Any:
 
 @implements(np.atleast_3d)
 def atleast_3d(*arys: Any) -> Any:
-    return _at_least(arys, lambda s: np.atleast_3d(np.broadcast_to(np.zeros(()), s)).shape)
+    return _at_least(arys, lambda s: np.atleast_3d(ghost(s)).shape)
 
 
 def _at_least(arys: tuple[Any, ...], shape: Any) -> Any:
@@ -116,7 +140,7 @@ def _at_least(arys: tuple[Any, ...], shape: Any) -> Any:
 @implements(np.broadcast_to)
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     array = lifted(array)
-    shape = np.broadcast_to(np.broadcast_to(np.zeros(()), array.shape), shape).shape
+    shape = np.broadcast_to(ghost(array.shape), shape).shape
     return view_of(array, broadcast_node, out_shape=shape)
 
 
@@ -124,6 +148,8 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
 def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     args = tuple(map(lifted, args))
     shape = np.broadcast_shapes(*[a.shape for a in args])
+    if all(a.shape == shape for a in args):
+        return args
     return tuple([broadcast_to(a, shape) for a in args])
 
 
@@ -136,17 +162,22 @@ def flip(m: Any, axis: Any = None) -> Any:
 
 @implements(np.flipud)
 def flipud(m: Any) -> Any:
+    m = lifted(m)
+    np.flipud(ghost(m.shape))  # NumPy's error
     return flip(m, 0)
 
 
 @implements(np.fliplr)
 def fliplr(m: Any) -> Any:
+    m = lifted(m)
+    np.fliplr(ghost(m.shape))  # NumPy's error
     return flip(m, 1)
 
 
 @implements(np.rot90)
 def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
     m = lifted(m)
+    np.rot90(ghost(m.shape), k, axes)  # NumPy's errors
     one, two = normalize_axis_tuple(axes, m.ndim)
     turned = [m, swapaxes(flip(m, two), one, two), flip(m, (one, two)), flip(swapaxes(m, one, two), two)]
     return turned[k % 4]
@@ -155,7 +186,7 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
 @implements(np.diagonal)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     a = lifted(a)
-    probe = np.diagonal(np.broadcast_to(np.zeros(()), a.shape), offset, axis1, axis2)  # NumPy's errors, and the length
+    probe = np.diagonal(ghost(a.shape), offset, axis1, axis2)  # NumPy's errors, and the length
     one, two = normalize_axis_index(axis1, a.ndim), normalize_axis_index(axis2, a.ndim)
     n = probe.shape[-1]
     index = [slice(None)] * a.ndim
@@ -170,7 +201,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 def diag(v: Any, k: int = 0) -> Any:
     v = lifted(v)
     if v.ndim == 2:
-        return arrays.copy_of(diagonal(v, k))
+        return diagonal(v, k)
     if v.ndim != 1:
         raise ValueError("Input must be 1- or 2-d.")
     n = v.size + abs(k)
@@ -182,6 +213,11 @@ def diag(v: Any, k: int = 0) -> Any:
     return out
 
 
+@implements(np.diagflat)
+def diagflat(v: Any, k: int = 0) -> Any:
+    return diag(ravel(v), k)
+
+
 @implements(np.trace)
 def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
     return diagonal(a, offset, axis1, axis2).sum(axis=-1, dtype=dtype, out=out)
@@ -190,9 +226,11 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = 
 # --- joining and splitting ----------------------------------------------------------------------------------------------
 
 
-def _joined(parts: list[Any], axis: int, dtype: Any = None) -> Any:
+def _joined(parts: list[Any], axis: int, dtype: Any, casting: Any) -> Any:
     nodes = [node_of(p) for p in parts]
     target = np.result_type(*[n.dtype for n in nodes]) if dtype is None else np.dtype(dtype)
+    if not all(np.can_cast(n.dtype, target, casting) for n in nodes):
+        raise Unsupported
     return wrap(join(*[ew.as_node(n, target) for n in nodes], axis=axis))
 
 
@@ -212,11 +250,7 @@ def concatenate(arrays_: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any =
                     "all the input array dimensions except for the concatenation axis must match exactly, but along dimension "
                     f"{a}, the array at index 0 has size {m} and the array at index {position} has size {n}"
                 )
-    joined = _joined(parts, axis, dtype)
-    if out is None:
-        return joined
-    out[...] = joined
-    return out
+    return into(_joined(parts, axis, dtype, casting), out, casting)
 
 
 @implements(np.stack)
@@ -229,18 +263,18 @@ def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, cas
         raise ValueError("all input arrays must have the same shape")
     axis = normalize_axis_index(axis, nodes[0].ndim + 1)
     shape = (*nodes[0].shape[:axis], 1, *nodes[0].shape[axis:])
-    return concatenate([reshaped(wrap(n), shape) for n in nodes], axis, out, dtype=dtype)
+    return concatenate([reshaped(wrap(n), shape) for n in nodes], axis, out, dtype=dtype, casting=casting)
 
 
 @implements(np.vstack)
 def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
-    return concatenate([atleast_2d(p) for p in tup], 0, dtype=dtype)
+    return concatenate([atleast_2d(p) for p in tup], 0, dtype=dtype, casting=casting)
 
 
 @implements(np.hstack)
 def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     parts = [atleast_1d(p) for p in tup]
-    return concatenate(parts, 0 if parts and parts[0].ndim == 1 else 1, dtype=dtype)
+    return concatenate(parts, 0 if parts and parts[0].ndim == 1 else 1, dtype=dtype, casting=casting)
 
 
 @implements(np.dstack)
@@ -281,12 +315,35 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
 
 @implements(np.hsplit)
 def hsplit(ary: Any, indices_or_sections: Any) -> Any:
+    ary = lifted(ary)
+    if ary.ndim == 0:
+        raise ValueError("hsplit only works on arrays of 1 or more dimensions")
     return split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
 
 
 @implements(np.vsplit)
 def vsplit(ary: Any, indices_or_sections: Any) -> Any:
+    if lifted(ary).ndim < 2:
+        raise ValueError("vsplit only works on arrays of 2 or more dimensions")
     return split(ary, indices_or_sections, 0)
+
+
+@implements(np.dsplit)
+def dsplit(ary: Any, indices_or_sections: Any) -> Any:
+    if lifted(ary).ndim < 3:
+        raise ValueError("dsplit only works on arrays of 3 or more dimensions")
+    return split(ary, indices_or_sections, 2)
+
+
+if hasattr(np, "unstack"):  # since NumPy 2.1
+
+    @implements(np.unstack)
+    def unstack(x: Any, /, *, axis: int = 0) -> Any:
+        x = lifted(x)
+        if x.ndim == 0:
+            raise ValueError("Input array must be at least 1-d.")
+        line = moveaxis(x, axis, 0)
+        return tuple([line[k] for k in range(line.shape[0])])
 
 
 # --- repeating, rolling, padding ------------------------------------------------------------------------------------------
@@ -295,6 +352,8 @@ def vsplit(ary: Any, indices_or_sections: Any) -> Any:
 @implements(np.tile)
 def tile(A: Any, reps: Any) -> Any:
     counts = (int(reps),) if np.ndim(reps) == 0 else tuple([int(r) for r in reps])
+    if any(c < 0 for c in counts):
+        raise Unsupported
     node = node_of(A)
     rank = max(node.ndim, len(counts))
     counts = (1,) * (rank - len(counts)) + counts
@@ -313,6 +372,8 @@ def repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
     axis = normalize_axis_index(axis, a.ndim)
     if np.ndim(repeats) == 0:
         count = int(repeats)
+        if count < 0 or np.result_type(unwrapped(repeats)).kind not in "iub":
+            raise Unsupported
         node = node_of(a)
         before, n, after = node.shape[:axis], node.shape[axis], node.shape[axis + 1 :]
         wide = broadcast_node(reshape_node(node, (*before, n, 1, *after)), (*before, n, count, *after))
@@ -343,7 +404,10 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
     node = node_of(array)
     if isinstance(pad_width, dict) or mode not in ("constant", "edge", "wrap", "reflect"):
         raise Unsupported
-    widths = np.broadcast_to(np.asarray(unwrapped(pad_width)), (node.ndim, 2)).astype(int)
+    asked = np.asarray(unwrapped(pad_width))
+    if asked.dtype.kind not in "iu" or asked.min(initial=0) < 0:
+        raise Unsupported
+    widths = np.broadcast_to(asked, (node.ndim, 2)).astype(int)
     shape = tuple([int(n + b + c) for n, (b, c) in zip(node.shape, widths, strict=True)])
     if mode != "constant":
         if options:
@@ -381,7 +445,7 @@ def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
 def resize(a: Any, new_shape: Any) -> Any:
     a = ravel(a)
     shape = (new_shape,) if isinstance(new_shape, (int, np.integer)) else tuple(new_shape)
-    if a.size == 0:
+    if a.size == 0 or any(n < 0 for n in shape):
         raise Unsupported
     count = -(-itemcount(shape) // a.size)
     return reshaped(tile(a, count)[: itemcount(shape)], shape)

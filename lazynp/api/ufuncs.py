@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from lazynp import array as arrays
-from lazynp.api.dispatch import UfuncBase, Unsupported, any_lazy, sync, through_numpy, unwrapped
+from lazynp.api.dispatch import UfuncBase, Unsupported, any_lazy, into, sync, through_numpy, unwrapped
 from lazynp.array import NotLazy, assign, ndarray, node_of, operand, wrap
 from lazynp.config import settings
 from lazynp.ir.node import Node
@@ -26,7 +26,7 @@ class ufunc(UfuncBase):  # noqa: N801  (NumPy's name)
         self.numpy = numpy
         self.__name__ = numpy.__name__
         self.__doc__ = numpy.__doc__
-        self._small = numpy.signature is None and numpy.nout == 1
+        self._small = numpy.nin if numpy.signature is None and numpy.nout == 1 else -1
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.numpy, name)
@@ -38,7 +38,7 @@ class ufunc(UfuncBase):  # noqa: N801  (NumPy's name)
         return _named, (self.__name__,)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        if not options and self._small and not tracing_count.depth:
+        if not options and len(args) == self._small and not tracing_count.depth:
             plain = []
             for a in args:
                 kind = type(a)
@@ -150,6 +150,8 @@ def _record(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) 
     unknown = options.keys() - {"out", "where", "dtype", "casting", "order", "subok", "axis", "axes", "keepdims"}
     if unknown or (function.signature is not None and options.keys() - {"out", "casting", "order", "subok"}):
         raise Unsupported
+    if options.get("order", "K") not in ("K", "C", "A"):
+        raise Unsupported
     mask = options.get("where", True)
     outs = options.get("out")
     outs = outs if type(outs) is tuple else (outs,) * function.nout if outs is None else (outs,)
@@ -165,10 +167,10 @@ def _compute(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any])
     arrays.check_operands(function, args)
     operands = [operand(a) for a in args]
     dtype = options.get("dtype")
-    if dtype is not None:
+    if dtype is not None or "casting" in options:
         types = [ew.operand_type(x) for x in operands]
-        signature = (*[None] * function.nin, *[np.dtype(dtype)] * function.nout)
-        loop = function.resolve_dtypes((*types, *[None] * function.nout), signature=signature, casting=options.get("casting", "same_kind"))
+        asked = {} if dtype is None else {"signature": (*[None] * function.nin, *[np.dtype(dtype)] * function.nout)}
+        loop = function.resolve_dtypes((*types, *[None] * function.nout), casting=options.get("casting", "same_kind"), **asked)
         operands = [ew.as_node(x, d) for x, d in zip(operands, loop, strict=False)]
     return [op(*operands) for op in ew.UFUNCS[function]]
 
@@ -209,7 +211,10 @@ def _check_targets(function: np.ufunc, args: tuple[Any, ...], outs: tuple[Any, .
     if any(out is not None and (not isinstance(out, ndarray) or (type(out) is ndarray and out._scalar)) for out in outs):
         raise TypeError("return arrays must be of ArrayType")
     probes = [np.empty(0, x.dtype) if isinstance(x, Node) else x for x in map(operand, args)]
-    if function.signature is None:
+    if function.signature is not None:
+        if any(out is not None and not np.can_cast(np.result_type(*probes), out.dtype, casting) for out in outs):
+            raise Unsupported
+    else:
         function(*probes, out=tuple([None if o is None else np.empty(0, o.dtype) for o in outs]), casting=casting)
 
 
@@ -243,7 +248,7 @@ def _method(function: np.ufunc, name: str, args: tuple[Any, ...], options: dict[
             if out is None:
                 return result
             out = out[0] if type(out) is tuple else out
-            return arrays.recorded(_deliver, node_of(result), out, True)
+            return arrays.recorded(into, result, out)
         except (NotLazy, Unsupported):
             return _with_outputs(sync, numpy, args, options)
     return _with_outputs(lambda f, *a, **k: through_numpy(f, a, k), numpy, args, options)
