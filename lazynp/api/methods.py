@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from lazynp import array as arrays
+from lazynp import indexing
 from lazynp.api import linear, selecting
 from lazynp.api.dispatch import HANDLERS, sync, unwrapped, wrapped
 from lazynp.array import ndarray, node_of, wrap
@@ -43,7 +44,7 @@ for _function in (
     _attach(_function.__name__.removeprefix("a") if _function in (np.max, np.min) else _function.__name__, _same_as(_function), "COMPOSED")
 
 
-def _eager(self: Any) -> bool:
+def eager(self: Any) -> bool:
     return not arrays.goes_lazy(self)
 
 
@@ -63,9 +64,9 @@ def _astype(self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", su
         np.empty(0, self.dtype).astype(target, casting=casting)  # NumPy's error
     if target == self.dtype and not copy:
         return self
-    if _eager(self) or target not in LAZY_DTYPES:
+    if eager(self) or target not in LAZY_DTYPES:
         return wrapped(arrays.to_numpy(self).astype(target, order, casting))
-    arrays.warn_of_lost_imaginary(self.dtype, target)
+    indexing.warn_of_lost_imaginary(self.dtype, target)
     return arrays.recorded(lambda: wrap(ew.cast(node_of(self), to=target)))
 
 
@@ -94,7 +95,7 @@ def _nonzero(self: Any) -> Any:
 
 
 def _sort(self: Any, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
-    if _eager(self) or order is not None:
+    if eager(self) or order is not None:
         arrays.exported(self).sort(axis, kind, order, **({} if stable is None else {"stable": stable}))
     else:
         self[...] = selecting.sort(self, axis, kind, stable=stable)
@@ -115,7 +116,7 @@ def _resize(self: Any, *shape: Any, refcheck: bool = True) -> None:
     resized = np.resize(arrays.to_numpy(self), target)
     kept = resized.reshape(-1)
     kept[self.size :] = 0
-    fresh = arrays._eager(kept.reshape(target)) if self._storage is None else arrays.adopt(kept.reshape(target))
+    fresh = arrays.eager(kept.reshape(target)) if self._storage is None else arrays.adopt(kept.reshape(target))
     self._np, self._storage, self._path = fresh._np, fresh._storage, fresh._path
     if fresh._storage is not None:
         self._type = fresh._type
@@ -129,7 +130,7 @@ def _setflags(self: Any, write: Any = None, align: Any = None, uic: Any = None) 
 
 
 def _put(self: Any, indices: Any, values: Any, mode: str = "raise") -> None:
-    if mode == "raise" and not _eager(self):
+    if mode == "raise" and not eager(self):
         arrays.reshaped(self, (self.size,))[np.asarray(unwrapped(indices)).ravel()] = np.resize(
             unwrapped(values), np.size(unwrapped(indices))
         )

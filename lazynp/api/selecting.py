@@ -7,6 +7,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from lazynp import array as arrays
+from lazynp import indexing
 from lazynp.api.dispatch import Unsupported, any_given, implements, into, unwrapped
 from lazynp.api.shaping import concatenate, lifted, ravel
 from lazynp.api.ufuncs import OBJECTS, axes_of
@@ -126,7 +127,7 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
     if axis is None or type(arr) is not ndarray:
         raise Unsupported
     axis = normalize_axis_index(axis, arr.ndim)
-    arrays._write_scattered(arr, tuple([wrap(n) for n in _along(arr.shape, node_of(indices), axis)]), values)
+    indexing.write_scattered(arr, tuple([wrap(n) for n in _along(arr.shape, node_of(indices), axis)]), values)
 
 
 @implements(np.sort)

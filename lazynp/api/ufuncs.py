@@ -6,6 +6,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from lazynp import array as arrays
+from lazynp import indexing, operators
 from lazynp.api.dispatch import UfuncBase, Unsupported, any_lazy, into, sync, through_numpy, unwrapped
 from lazynp.array import NotLazy, assign, ndarray, node_of, operand, wrap
 from lazynp.config import settings
@@ -49,7 +50,7 @@ class ufunc(UfuncBase):  # noqa: N801  (NumPy's name)
                 else:
                     break
             else:
-                if len(plain) < 2 or not arrays._grows(args[0], args[1]):
+                if len(plain) < 2 or not operators.grows(args[0], args[1]):
                     return arrays.from_numpy(self.numpy(*plain))
         return call_ufunc(self.numpy, args, options)
 
@@ -91,7 +92,7 @@ class ufunc(UfuncBase):  # noqa: N801  (NumPy's name)
         """numpy.ufunc.at: repeated indices accumulate."""
         rest = () if b is None else (b,)
         if type(a) is ndarray and b is not None and self.nin == 2 and arrays.goes_lazy(a, b) and self.numpy in ew.UFUNCS:
-            arrays.recorded(arrays._write_scattered, a, indices, b, ew.UFUNCS[self.numpy][0])
+            arrays.recorded(indexing.write_scattered, a, indices, b, ew.UFUNCS[self.numpy][0])
         else:
             through_numpy(self.numpy.at, (a, indices, *rest), {})
 
@@ -109,7 +110,7 @@ def _grows_outer(a: Any, b: Any) -> bool:
 
 
 def _as_array(x: Any) -> Any:
-    return x if type(x) is ndarray else arrays._eager(np.asarray(x)) if not tracing() else wrap(node_of(x))
+    return x if type(x) is ndarray else arrays.eager(np.asarray(x)) if not tracing() else wrap(node_of(x))
 
 
 def _outputs(options: dict[str, Any]) -> tuple[Any, ...]:
@@ -143,7 +144,7 @@ def _with_outputs(run: Any, function: Any, args: tuple[Any, ...], options: dict[
 
 
 def _broadcasts_large(args: tuple[Any, ...]) -> bool:
-    return len(args) == 2 and arrays._grows(args[0], args[1])
+    return len(args) == 2 and operators.grows(args[0], args[1])
 
 
 def _record(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -164,7 +165,7 @@ def _record(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) 
 def _compute(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) -> list[Node]:
     if function is np.matmul or function is np.vecdot or function in _GUFUNCS:
         return [_GUFUNCS[function](*_promoted([operand(a) for a in args]))]
-    arrays.check_operands(function, args)
+    operators.check_operands(function, args)
     operands = [operand(a) for a in args]
     dtype = options.get("dtype")
     if dtype is not None or "casting" in options:

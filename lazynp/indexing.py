@@ -1,0 +1,410 @@
+"""Reading and writing by index: basic indices are views, advanced ones gather and scatter."""
+
+import operator
+import warnings
+from typing import Any
+
+import numpy as np
+
+from lazynp.array import (
+    NotLazy,
+    assign,
+    capture,
+    eager,
+    exported,
+    from_numpy,
+    geometry,
+    handle,
+    is_lazy,
+    is_pending,
+    ndarray,
+    node_of,
+    operand,
+    recorded,
+    to_numpy,
+    upgrade,
+    view_of,
+    wrap,
+)  # fmt: skip
+from lazynp.config import settings
+from lazynp.ir.node import Node, constant
+from lazynp.ir.op import Op
+from lazynp.ir.types import ArrayType
+from lazynp.ops import elementwise as ew
+from lazynp.ops.indexing import gather, scatter
+from lazynp.ops.movement import Step, broadcast, reshape, slice_
+from lazynp.runtime.storage import tracing
+
+# --- reading by index ---------------------------------------------------------------------------------------------------
+
+
+def _eager_item(x: Any, index: Any) -> Any:
+    item = x._np[plain_index(index)]
+    if type(item) is not np.ndarray:
+        return item
+    if item.size <= settings.tiny_threshold:
+        return item
+    return eager(item, x if item.base is not None and item.base is (x._np if x._np.base is None else x._np.base) else None)
+
+
+def basic_steps(shape: tuple[int, ...], index: Any) -> "tuple[list[Step], bool] | None":
+    """The movement steps of a basic index and whether it names one single element; None for an advanced index.
+
+    Raises NumPy's IndexError for a wrong one."""
+    items = index if type(index) is tuple else (index,)
+    key: list[Any] = [shape]
+    for item in items:
+        kind = type(item)
+        if kind is slice:
+            key.append((item.start, item.stop, item.step))
+        elif kind is int or item is None or item is Ellipsis:
+            key.append(item)
+        elif kind is bool or kind is np.bool_ or not (isinstance(item, np.integer) or _is_integer(item)):
+            return None
+        else:
+            key.append(int(item))
+    try:
+        known = _known_steps.get(tuple(key))
+    except TypeError:  # a slice of unhashable things: NumPy has the error
+        return _basic(shape, items)
+    if known is None:
+        if len(_known_steps) > 4096:
+            _known_steps.clear()
+        known = _known_steps[tuple(key)] = _basic(shape, items)
+    return known
+
+
+_known_steps: dict[Any, tuple[list[Step], bool]] = {}
+"""What an index means for a shape: programs use few of them, many times."""
+
+
+def _is_integer(item: Any) -> bool:
+    if isinstance(item, (np.ndarray, list, tuple)) or type(item) is ndarray:
+        return False
+    try:
+        operator.index(item)
+    except TypeError:
+        return False
+    return not isinstance(item, bool)
+
+
+_probe_element = np.zeros(())
+
+
+def _raise_index_error(shape: tuple[int, ...], items: tuple[Any, ...]) -> None:
+    """Let NumPy say what is wrong with an index."""
+    np.broadcast_to(_probe_element, shape)[items]
+
+
+def _basic(shape: tuple[int, ...], items: tuple[Any, ...]) -> tuple[list[Step], bool]:
+    used = sum(1 for item in items if item is not None and item is not Ellipsis)
+    if used > len(shape) or sum(1 for item in items if item is Ellipsis) > 1:
+        _raise_index_error(shape, items)
+    single = used == len(shape) and not any(item is None or item is Ellipsis or isinstance(item, slice) for item in items)
+    if not any(item is Ellipsis for item in items):
+        items = (*items, Ellipsis)
+    starts: list[int] = []
+    steps: list[int] = []
+    sizes: list[int] = []
+    out: list[int] = []
+    axis = 0
+    for item in items:
+        if item is None:
+            out.append(1)
+        elif item is Ellipsis:
+            for n in shape[axis : axis + len(shape) - used]:
+                starts.append(0), steps.append(1), sizes.append(n), out.append(n)
+            axis += len(shape) - used
+        elif isinstance(item, slice):
+            first, last, step = item.indices(shape[axis])
+            size = len(range(first, last, step))
+            starts.append(first if size else 0), steps.append(step if size else 1), sizes.append(size), out.append(size)
+            axis += 1
+        else:
+            position = operator.index(item)
+            n = shape[axis]
+            if not -n <= position < n:
+                _raise_index_error(shape, items)
+            starts.append(position % n), steps.append(1), sizes.append(1)
+            axis += 1
+    path = []
+    if tuple(sizes) != shape or any(starts) or any(s != 1 for s in steps):
+        path.append(Step(slice_, (tuple(starts), tuple(steps), tuple(sizes))))
+    if tuple(out) != tuple(sizes):
+        path.append(Step(reshape, (tuple(out),)))
+    return path, single
+
+
+def _read(x: Any, index: Any) -> Any:
+    found = basic_steps(x._type.shape, _indices(index))
+    if found is None:
+        return _read_advanced(x, index)
+    steps, single = found
+    if single and not tracing():
+        return to_numpy(x)[plain_index(index)]
+    view = x
+    for step in steps:
+        view = view_of(view, step.op, **dict(zip(step.op.attrs, step.attrs, strict=True)))
+    if single:  # NumPy hands out scalars, never views of one element
+        return wrap(node_of(view))
+    return view if view is not x else handle(x._storage, x._path, x._type, x._parent if x._parent is not None else x)
+
+
+def _indices(index: Any) -> Any:
+    """0-d lazy integers inside an index become Python ints, outside a trace."""
+    if type(index) is tuple:
+        return tuple([_indices(i) for i in index])
+    if type(index) is ndarray and index.ndim == 0 and index.dtype.kind in "iu" and not (tracing() and is_pending(index)):
+        return int(index)
+    return index
+
+
+def _scalar_mask(index: Any) -> bool:
+    """Whether an index has a 0-d boolean in it: it adds an axis of size 0 or 1, which only the value tells."""
+    items = index if type(index) is tuple else (index,)
+    return any(np.ndim(i) == 0 and (isinstance(i, (bool, np.bool_)) or (isinstance(i, ndarray) and i.dtype.kind == "b")) for i in items)
+
+
+def _read_advanced(x: Any, index: Any) -> Any:
+    if _scalar_mask(index):
+        return from_numpy(to_numpy(x)[plain_index(index)])
+    if not (is_lazy(x) or tracing() or _mentions_lazy(index)):
+        return from_numpy(to_numpy(x)[plain_index(index)])
+    return recorded(_read_gathered, x, index)
+
+
+def _mentions_lazy(index: Any) -> bool:
+    return any(is_pending(i) or (is_lazy(i) and i.dtype.kind in "iu") for i in (index if type(index) is tuple else (index,)))
+
+
+def _read_gathered(x: Any, index: Any) -> Any:
+    view, indices, axes, position = advanced(x, index)
+    return wrap(gather(node_of(view), *indices, axes=axes, position=position))
+
+
+def advanced(x: Any, index: Any) -> tuple[Any, list[Node], tuple[int, ...], int]:
+    """An advanced index taken apart: (view by its basic part, broadcast index nodes, the axes they index, where their shape goes).
+
+    Masks are looked up (their True positions are data). Raises NumPy's IndexError; values that are known are checked here."""
+    items = _expand(x.shape, index if type(index) is tuple else (index,))
+    basic: list[Any] = []
+    arrays: list[tuple[int, Any]] = []
+    axis = 0
+    for item in items:
+        if item is None or isinstance(item, slice):
+            basic.append(item)
+            axis += 1
+        else:
+            basic.append(slice(None))
+            arrays.append((axis, item))
+            axis += 1
+    view = x[tuple(basic)] if any(not (isinstance(b, slice) and b == slice(None)) for b in basic) else x
+    if type(view) is not ndarray:
+        view = wrap(node_of(view))
+    axes = tuple([axis for axis, _ in arrays])
+    nodes = [_index_node(item, view.shape[axis], axis) for axis, item in arrays]
+    shape = _index_shape(nodes)
+    adjacent = all(b - a == 1 for a, b in zip(axes, axes[1:], strict=False))
+    return view, [broadcast(n, shape) for n in nodes], axes, axes[0] if adjacent else 0
+
+
+def _index_shape(nodes: list[Node]) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(*[n.shape for n in nodes])
+    except ValueError:
+        shapes = " ".join(str(n.shape).replace(" ", "") for n in nodes)
+        raise IndexError(f"shape mismatch: indexing arrays could not be broadcast together with shapes {shapes} ") from None
+
+
+def _expand(shape: tuple[int, ...], items: tuple[Any, ...]) -> list[Any]:
+    """The index with masks as integer arrays and the ellipsis as full slices; ints beside arrays become 0-d index arrays."""
+    out: list[Any] = []
+    for item in items:
+        if item is None or item is Ellipsis or isinstance(item, slice):
+            out.append(item)
+            continue
+        array = item if type(item) is ndarray else np.asarray(item)
+        if array.dtype.kind == "b":
+            out.extend(_mask_positions(shape, to_numpy(array), items))
+        elif array.size == 0 and not isinstance(item, (np.ndarray, ndarray)):
+            out.append(array.astype(np.intp))
+        elif array.dtype.kind not in "iu":
+            _raise_index_error(shape, plain_index(items))
+        else:
+            out.append(array)
+    used = sum(1 for item in out if item is not None and item is not Ellipsis)
+    if used > len(shape):
+        _raise_index_error(shape, plain_index(items))
+    fill = [slice(None)] * (len(shape) - used)
+    dots = next((i for i, item in enumerate(out) if item is Ellipsis), None)
+    return [*out, *fill] if dots is None else [*out[:dots], *fill, *out[dots + 1 :]]
+
+
+def _mask_positions(shape: tuple[int, ...], mask: np.ndarray, items: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len([i for i in items if i is not None and i is not Ellipsis]) == 1 and mask.shape != shape[: mask.ndim]:
+        _raise_index_error(shape, (mask,))
+    return mask.nonzero()
+
+
+def _index_node(item: Any, n: int, axis: int) -> Node:
+    """An index array as int64 node. Values that are known are checked now, at the user's line; others when the program runs."""
+    if type(item) is ndarray and is_pending(item):
+        return ew.as_node(node_of(item), np.dtype(np.int64))
+    values = np.asarray(to_numpy(item)).astype(np.int64)
+    if values.size:
+        for bad in (values.min(), values.max()):
+            if not -n <= bad < n:
+                raise IndexError(f"index {bad} is out of bounds for axis {axis} with size {n}")
+    return constant(values) if values.ndim == 0 else capture(values)
+
+
+def plain_index(index: Any) -> Any:
+    """An index with lazynp's arrays replaced by NumPy's."""
+    if type(index) is tuple:
+        return tuple([plain_index(i) for i in index])
+    if type(index) is list:
+        return [plain_index(i) for i in index]
+    if type(index) is ndarray:
+        values = to_numpy(index)
+        return values[()] if values.ndim == 0 else values
+    return index
+
+
+# --- writing ------------------------------------------------------------------------------------------------------------
+
+
+def _write(x: Any, index: Any, value: Any) -> None:
+    if x._storage is None:
+        upgrade(x)
+    if not x._writeable:
+        raise ValueError("assignment destination is read-only")
+    index = _indices(index)
+    found = basic_steps(x._type.shape, index)
+    if found is None:
+        _write_advanced(x, index, value)
+        return
+    if found[1] and np.ndim(value):
+        probe = np.zeros((1,) * x.ndim, x.dtype)
+        probe[(0,) * x.ndim] = np.zeros(np.shape(value), value.dtype) if isinstance(value, ndarray) else value  # NumPy's error
+    target = x
+    for step in found[0]:
+        target = view_of(target, step.op, **dict(zip(step.op.attrs, step.attrs, strict=True)))
+    if _writes_now(target, value):
+        x._storage.settle_readers()
+        geometry(target)[...] = to_numpy(value)
+    else:
+        recorded(_write_value, target, value)
+
+
+def _writes_now(target: Any, value: Any) -> bool:
+    """Whether a write is done at once in memory: nothing is pending and the region is small."""
+    storage = target._storage
+    if storage.node is not None or is_pending(value) or tracing():
+        return False
+    return storage.exported or (target.size < settings.lazy_threshold and not storage.read_by_pending)
+
+
+def _write_value(target: Any, value: Any) -> None:
+    assign(target, _fitted(value, target._type))
+
+
+def _fitted(value: Any, type_: ArrayType) -> Node:
+    """A value as NumPy assigns it: cast to the target's dtype, leading axes of size 1 dropped, broadcast. Raises NumPy's ValueError."""
+    try:
+        node = operand(value)
+    except NotLazy:
+        node = operand(np.asarray(value).astype(type_.dtype))
+    if not isinstance(node, Node):
+        node = constant(np.asarray(node).astype(type_.dtype) if type(node) is complex else np.asarray(node, type_.dtype))
+    warn_of_lost_imaginary(node.dtype, type_.dtype)
+    shape = node.shape
+    while len(shape) > type_.ndim and shape[0] == 1:
+        shape = shape[1:]
+    node = ew.as_node(reshape(node, shape), type_.dtype)
+    try:
+        fits = np.broadcast_shapes(shape, type_.shape) == type_.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"could not broadcast input array from shape {_shape_text(node.shape)} into shape {_shape_text(type_.shape)}")
+    return broadcast(node, type_.shape)
+
+
+def warn_of_lost_imaginary(source: np.dtype, target: np.dtype) -> None:
+    """NumPy's ComplexWarning, at the user's line."""
+    if source.kind == "c" and target.kind not in "cb":
+        warnings.warn("Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=6)
+
+
+def _shape_text(shape: tuple[int, ...]) -> str:
+    return str(tuple(shape)).replace(" ", "")
+
+
+def _write_advanced(x: Any, index: Any, value: Any) -> None:
+    if not (tracing() or is_lazy(x) or is_pending(value)):
+        x._storage.settle_readers()
+        geometry(x)[plain_index(index)] = to_numpy(value)
+    elif _is_full_mask(x, index) and _broadcasts_to_mask(x, index, value):
+        recorded(_write_masked, x, index, value)
+    elif _scalar_mask(index):
+        exported(x)[plain_index(index)] = to_numpy(value)
+    else:
+        recorded(write_scattered, x, index, value)
+
+
+def _is_full_mask(x: Any, index: Any) -> bool:
+    return isinstance(index, ndarray) and index.dtype.kind == "b" and index.shape == x.shape[: index.ndim]
+
+
+def _broadcasts_to_mask(x: Any, mask: Any, value: Any) -> bool:
+    """Whether a masked write is a `where`: the value does not depend on which elements the mask selects."""
+    shape = np.shape(value) if not isinstance(value, ndarray) else value.shape
+    rest = x.shape[mask.ndim :]
+    return len(shape) <= len(rest) and np.broadcast_shapes(shape, rest) == rest if len(shape) <= len(rest) else False
+
+
+def _write_masked(x: Any, mask: Any, value: Any) -> None:
+    old = node_of(x)
+    test = reshape(node_of(mask), mask.shape + (1,) * (x.ndim - mask.ndim))
+    assign(x, ew.where(broadcast(test, x.shape), _fitted(value, x._type), old))
+
+
+def write_scattered(x: Any, index: Any, value: Any, combine: Op | None = None) -> None:
+    view, indices, axes, position = advanced(x, index)
+    base = node_of(view)
+    region = gather.infer(base.type, *[i.type for i in indices], axes=axes, position=position)
+    try:
+        new = _fitted(value, region)
+    except ValueError:
+        raise ValueError(
+            f"shape mismatch: value array of shape {_shape_text(np.shape(to_numpy(value)))} could not be broadcast to "
+            f"indexing result of shape {_shape_text(region.shape)}"
+        ) from None
+    assign(view, scatter(base, new, *indices, axes=axes, position=position, combine=combine))
+
+
+# --- attached to the type -------------------------------------------------------------------------------------------------
+
+
+def _getitem(self: Any, index: Any) -> Any:
+    if self._storage is None:
+        return _eager_item(self, index)
+    return _read(self, index)
+
+
+def _setitem(self: Any, index: Any, value: Any) -> None:
+    if self._scalar:
+        raise TypeError(f"'numpy.{self.dtype.name}' object does not support item assignment")
+    if self._storage is None and not tracing():
+        self._np[plain_index(index)] = to_numpy(value) if type(value) is ndarray else value
+    else:
+        _write(self, index, value)
+
+
+def _delitem(self: Any, index: Any) -> None:
+    raise ValueError("cannot delete array elements")
+
+
+ndarray.__getitem__ = _getitem  # type: ignore[attr-defined]
+ndarray.__setitem__ = _setitem  # type: ignore[attr-defined]
+ndarray.__delitem__ = _delitem  # type: ignore[attr-defined]

@@ -1,0 +1,167 @@
+"""The operators of the array: attached to the type from one table."""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lazynp.array import EAGER_SCALARS, NotLazy, eager, exported, from_numpy, goes_lazy, hooks, ndarray, operand, recorded, to_numpy, wrap
+from lazynp.config import settings
+from lazynp.ir.op import Op
+from lazynp.ir.types import itemcount
+from lazynp.ops import elementwise as ew
+from lazynp.runtime.stats import record_fallback
+from lazynp.runtime.storage import tracing, tracing_count
+
+
+def elementwise(ufunc: np.ufunc, *operands: Any) -> Any:
+    """A ufunc of one output on operands of which at least one is lazy. Goes through NumPy where no op or no lazy dtype exists."""
+    try:
+        check_operands(ufunc, operands)
+        return recorded(_record_elementwise, ew.UFUNCS[ufunc][0], operands)
+    except (NotLazy, OverflowError, KeyError):
+        record_fallback(ufunc.__name__)
+        return from_numpy(ufunc(*[exported(x) for x in operands]))
+
+
+def check_operands(ufunc: np.ufunc, operands: tuple[Any, ...]) -> None:
+    """The one error of a ufunc that depends on values: integers to negative integer powers. Looks at the exponents (forces them)."""
+    if ufunc is np.power and all(_is_integral(x) for x in operands) and np.any(np.less(to_numpy(operands[1]), 0)):
+        raise ValueError("Integers to negative integer powers are not allowed.")
+
+
+def _is_integral(x: Any) -> bool:
+    return type(x) is int or (isinstance(x, (ndarray, np.generic)) and x.dtype.kind in "iu")
+
+
+def _record_elementwise(op: Op, operands: tuple[Any, ...]) -> Any:
+    return wrap(op(*[operand(x) for x in operands]))
+
+
+def _binary(ufunc: np.ufunc, function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The operator and its reflection. The hottest code of the package for small arrays: one type check, one NumPy call, one wrapper."""
+
+    def forward(self: Any, other: Any) -> Any:
+        if self._storage is None and not tracing_count.depth:
+            kind = type(other)
+            if kind in EAGER_SCALARS:
+                return eager(function(self._np, other))
+            if kind is ndarray and other._storage is None:
+                a, b = self._np, other._np
+                if a.shape == b.shape or a.size * b.size < settings.lazy_threshold:
+                    return eager(function(a, b))
+        return _general(ufunc, function, self, other)
+
+    def reflected(self: Any, other: Any) -> Any:
+        if self._storage is None and not tracing_count.depth and type(other) in EAGER_SCALARS:
+            return eager(function(other, self._np))
+        return _general(ufunc, function, other, self)
+
+    return forward, reflected
+
+
+def _general(ufunc: np.ufunc, function: Callable[..., Any], a: Any, b: Any) -> Any:
+    if not is_operand(a) or not is_operand(b):
+        return NotImplemented
+    if goes_lazy(a, b) or grows(a, b):
+        return elementwise(ufunc, a, b)
+    return from_numpy(function(to_numpy(a), to_numpy(b)))
+
+
+def is_operand(x: Any) -> bool:
+    """Whether our operators take it; a type with an __array_ufunc__ of its own (or None) decides for itself, as in NumPy."""
+    kind = type(x)
+    if kind is ndarray or kind is np.ndarray or kind in EAGER_SCALARS:
+        return True
+    if isinstance(x, (np.ndarray, np.generic)):
+        return True
+    if hasattr(kind, "__array_ufunc__"):
+        return False
+    return not hasattr(kind, "__array_priority__")
+
+
+def grows(a: Any, b: Any) -> bool:
+    """Whether two small operands broadcast to something large."""
+    if not (isinstance(a, ndarray) and isinstance(b, ndarray)) or a.shape == b.shape or a.size * b.size < settings.lazy_threshold:
+        return False
+    try:
+        return itemcount(np.broadcast_shapes(a.shape, b.shape)) >= settings.lazy_threshold
+    except ValueError:
+        return False
+
+
+def _inplace(ufunc: np.ufunc) -> Callable[..., Any]:
+    def operate(self: Any, other: Any) -> Any:
+        if self._storage is None and not tracing():
+            ufunc(self._np, to_numpy(other), out=self._np)
+            return self
+        if self._scalar:
+            return hooks.ufunc(ufunc, "__call__", (self, other), {})
+        hooks.ufunc(ufunc, "__call__", (self, other), {"out": (self,)})
+        return self
+
+    return operate
+
+
+def _unary(ufunc: np.ufunc, function: Callable[..., Any]) -> Callable[..., Any]:
+    def operate(self: Any) -> Any:
+        if self._storage is None and not tracing_count.depth:
+            return eager(function(self._np))
+        return elementwise(ufunc, self) if goes_lazy(self) else from_numpy(function(to_numpy(self)))
+
+    return operate
+
+
+_BINARY = {
+    "add": (np.add, operator.add), "sub": (np.subtract, operator.sub), "mul": (np.multiply, operator.mul),
+    "truediv": (np.true_divide, operator.truediv), "floordiv": (np.floor_divide, operator.floordiv), "mod": (np.remainder, operator.mod),
+    "pow": (np.power, operator.pow), "and": (np.bitwise_and, operator.and_), "or": (np.bitwise_or, operator.or_),
+    "xor": (np.bitwise_xor, operator.xor), "lshift": (np.left_shift, operator.lshift), "rshift": (np.right_shift, operator.rshift),
+}  # fmt: skip
+_COMPARE = {
+    "eq": (np.equal, operator.eq), "ne": (np.not_equal, operator.ne), "lt": (np.less, operator.lt),
+    "le": (np.less_equal, operator.le), "gt": (np.greater, operator.gt), "ge": (np.greater_equal, operator.ge),
+}  # fmt: skip
+_UNARY = {
+    "neg": (np.negative, operator.neg), "pos": (np.positive, operator.pos), "abs": (np.absolute, operator.abs),
+    "invert": (np.invert, operator.invert),
+}  # fmt: skip
+
+for _name, (_ufunc, _function) in _BINARY.items():
+    _forward, _reflected = _binary(_ufunc, _function)
+    setattr(ndarray, f"__{_name}__", _forward)
+    setattr(ndarray, f"__r{_name}__", _reflected)
+    setattr(ndarray, f"__i{_name}__", _inplace(_ufunc))
+for _name, (_ufunc, _function) in _COMPARE.items():
+    setattr(ndarray, f"__{_name}__", _binary(_ufunc, _function)[0])
+for _name, (_ufunc, _function) in _UNARY.items():
+    setattr(ndarray, f"__{_name}__", _unary(_ufunc, _function))
+
+
+def _divmod(self: Any, other: Any) -> Any:
+    return self // other, self % other
+
+
+def _rdivmod(self: Any, other: Any) -> Any:
+    return other // self, other % self
+
+
+def _matmul(self: Any, other: Any) -> Any:
+    return hooks.ufunc(np.matmul, "__call__", (self, other), {}) if is_operand(other) else NotImplemented
+
+
+def _rmatmul(self: Any, other: Any) -> Any:
+    return hooks.ufunc(np.matmul, "__call__", (other, self), {}) if is_operand(other) else NotImplemented
+
+
+def _imatmul(self: Any, other: Any) -> Any:
+    hooks.ufunc(np.matmul, "__call__", (self, other), {"out": (self,)})
+    return self
+
+
+ndarray.__divmod__ = _divmod  # type: ignore[attr-defined]
+ndarray.__rdivmod__ = _rdivmod  # type: ignore[attr-defined]
+ndarray.__matmul__ = _matmul  # type: ignore[attr-defined]
+ndarray.__rmatmul__ = _rmatmul  # type: ignore[attr-defined]
+ndarray.__imatmul__ = _imatmul  # type: ignore[attr-defined]
