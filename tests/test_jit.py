@@ -276,3 +276,36 @@ def test_written_argument_that_the_function_also_reads_from_outside():
     expected += expected
     f(table)
     equal(table, expected)
+
+
+def test_many_writes_by_index_arrays():
+    """The copies of an index and its checked form have names of their own in the generated C."""
+
+    def halve(a, places):
+        for k in range(8):
+            a[places[k]] = a[places[k]] * 0.5 + k
+        return a
+
+    rng = np.random.default_rng(0)
+    a, places = rng.random(1000), rng.integers(0, 1000, (8, 300))
+    np.testing.assert_array_equal(jit(halve)(a.copy(), places), halve(a.copy(), places))
+
+
+def test_many_masked_writes():
+    """Kernels alike share one C function whose addresses are parameters; gcc 12 once took them for null pointers and dropped it."""
+
+    def escape(xp, z, c, count):
+        for n in range(9):
+            inside = xp.less(abs(z), 2.0)
+            count[inside] = n
+            z[inside] = z[inside] ** 2 + c[inside]
+        return z, count
+
+    c = np.linspace(-2, 0.5, 40) + np.linspace(-1, 1, 40)[:, None] * 1j
+    expected = escape(np, np.zeros_like(c), c, np.zeros(c.shape, int))
+
+    def program():  # the masks are known when it is traced: their places are constants
+        return escape(np_, np_.zeros_like(c), c, np_.zeros(c.shape, int))
+
+    for actual, right in zip(jit(program)(), expected, strict=True):
+        np.testing.assert_allclose(actual, right, rtol=1e-12)

@@ -11,7 +11,7 @@ _LEAST = 6
 """So many kernels of one form are worth a table."""
 _NUMBER = re.compile(r"(?<![\w.])(?:(\d+\.\d+(?:e[+-]?\d+)?|\d+e[+-]?\d+)|(\d+)(?:LL)?)(?![\w.])")
 _DECLARED = re.compile(r"\*restrict (\w+) = ")
-_VALUE = re.compile(r"\bv\d+\b")
+_VALUE = re.compile(r"\b(?:v|at)\d+\b")
 
 
 def compact(kernels: list[tuple[str, str]]) -> tuple[list[str], list[str]]:

@@ -293,7 +293,7 @@ def _quotient_atom(kind: str, p: Poly, by: Poly) -> Poly:
 def value_atom(node: Node, variables: frozenset[Atom]) -> Poly:
     """An index that is a value of the loop dialect; a new atom each time."""
     serial = next(_serial)
-    return Poly({(Atom("value", (node,), f"v{serial}", variables),): 1})
+    return Poly({(Atom("value", (node,), f"at{serial}", variables),): 1})
 
 
 class Sizes:
