@@ -49,8 +49,8 @@ _COMMON = (
 ).split()
 """Not -ffast-math: NaN, infinities and signed zeros are NumPy's. -fno-trapping-math only gives up the floating point *flags*, without it no
 comparison is vectorised. -fwrapv: integers wrap as in NumPy. -fno-strict-aliasing: a slot of the memory plan changes its type.
--fno-delete-null-pointer-checks: gcc 12's induction variables write `arena + p` as an access at address 0 with an index, which its later passes
-take for a null pointer and drop the whole kernel (tests/test_c_backend.py: many masked writes)."""
+-fno-delete-null-pointer-checks: gcc 12 writes `arena + p` as an access at address 0 with an index; its later passes take that for a
+null pointer and drop the whole kernel (tests/test_jit.py: test_many_masked_writes)."""
 
 
 @dataclass(frozen=True, slots=True)
