@@ -17,17 +17,24 @@ from lazynp.array import hooks as _hooks
 from lazynp.array import lazy, ndarray
 from lazynp.config import config
 from lazynp.errors import CaptureError, FallbackWarning, LazynpError, PerformanceWarning
-from lazynp.grad import grad, jvp, value_and_grad, vjp
 from lazynp.runtime.evaluate import VERSION
 from lazynp.runtime.stats import fallbacks, stats
 from lazynp.trace.jit import jit
 
 __version__ = VERSION
 
+_LATER = {
+    "lazynp.debug.explain": ("explain", "show"),
+    "lazynp.functional.gradients": ("elementwise_grad", "grad", "hvp", "jvp", "linearize", "value_and_grad", "vjp"),
+    "lazynp.functional.markers": ("stop_gradient",),
+}
+"""Own names by the module that is loaded when one of them is first asked for: a program that needs neither starts sooner."""
+
+_MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
+
 _OWN = [
-    "CaptureError", "FallbackWarning", "LazynpError", "PerformanceWarning", "config", "explain", "fallbacks", "fft", "grad", "jit",
-    "jvp", "lazy",
-    "linalg", "ndarray", "random", "scan", "show", "stats", "value_and_grad", "vjp", "__version__",
+    "CaptureError", "FallbackWarning", "LazynpError", "PerformanceWarning", "config", "fallbacks", "fft", "jit", "lazy", "linalg",
+    "ndarray", "random", "scan", "stats", "testing", "__version__", *_MODULE_OF,
 ]  # fmt: skip
 
 array = _table.value_of("numpy", "array")[1]
@@ -37,9 +44,11 @@ trace = _table.value_of("numpy", "trace")[1]
 
 def __getattr__(name: str) -> Any:
     """NumPy's names, made when first asked for."""
-    if name in ("explain", "show"):  # with the optimizer, which a warm process does without
-        globals()[name] = own = getattr(import_module("lazynp.debug.explain"), name)
+    if name in _MODULE_OF:
+        globals()[name] = own = getattr(import_module(_MODULE_OF[name]), name)
         return own
+    if name == "testing":
+        return import_module("lazynp.testing")
     if name == "__all__":  # a star import means NumPy's names: own ones would hide the program's `show` or `grad`
         return list(_numpy.__all__)
     if not hasattr(_numpy, name) or (name.startswith("__") and name not in _numpy.__all__):

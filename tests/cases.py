@@ -455,6 +455,7 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "real": _parts(np.real),
     "imag": _parts(np.imag),
     "complex": _assemblies,
+    "stop_gradient": lambda rng: (Case((x,), {}, x) for dtype in DTYPES for x in layouts(rng, dtype)),
     "permute": _of(_moving((2, 3, 4), lambda x: np.transpose(x, (2, 0, 1)), axes=(2, 0, 1))),
     "reshape": _of(
         _moving((2, 6), lambda x: x.reshape(3, 4), out_shape=(3, 4)),

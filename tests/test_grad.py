@@ -10,10 +10,14 @@ import pytest
 from scipy.optimize import minimize
 
 arrays = import_module("lazynp.array")  # `lazynp.array` itself is the function
-from lazynp.grad import grad, jvp, value_and_grad, vjp
+from lazynp.functional.gradients import elementwise_grad, grad, hvp, jvp, linearize, value_and_grad, vjp
+from lazynp.functional.linear import Linear
+from lazynp.functional.markers import stop_gradient
+from lazynp.ir.node import toposort
 from lazynp.ops import elementwise as ew
 from lazynp.ops.library import draw, inv, pack_state
 from lazynp.ops.reduction import reduce_add
+from lazynp.testing import check_grads
 from lazynp.trace.jit import jit
 
 
@@ -326,7 +330,7 @@ def test_vjp_and_jvp_agree() -> None:
         (lambda: vjp(sin, X)[1](np.ones(4)), r"cotangent must be of shape \(3,\).*got \(4,\)"),
         (lambda: vjp(sin, X)[1]((X, X)), "must be a tree like the result"),
         (lambda: jvp(sin, (X,), (X, X)), "must be a tree like the primals"),
-        (lambda: jvp(sin, (X,), (np.ones(2),)), r"tangent must be of shape \(3,\)"),
+        (lambda: jvp(sin, (X,), (np.ones(2),)), r"tangents must be of shape \(3,\)"),
         (lambda: grad(3)(X), "expects a function"),
     ],
 )
@@ -388,3 +392,171 @@ def test_random_parameters() -> None:
     by_mean, by_scale = grad(lambda m, s: total(drawn(m, s)), (0, 1))(1.0, 2.0)
     assert by_mean == 5
     assert by_scale == pytest.approx(np.random.Generator(np.random.PCG64(1)).standard_normal(5).sum())
+
+
+# --- names of arguments ----------------------------------------------------------------------------------------------
+
+
+def weighted(x: Any, w: Any, b: Any = 0.0) -> Any:
+    return total(x * w) + b
+
+
+@pytest.mark.parametrize("call", [lambda g: g(X, 2.0, b=1.0), lambda g: g(X, w=2.0, b=1.0), lambda g: g(b=1.0, w=2.0, x=X)])
+@pytest.mark.parametrize(
+    ("argnums", "expected"), [("w", np.sum(X)), (("b", "w"), (1.0, np.sum(X))), (1, np.sum(X)), ((2, "x"), (1.0, 2.0))]
+)
+def test_argnums_by_name(call: Any, argnums: Any, expected: Any) -> None:
+    found = call(grad(weighted, argnums))
+    if not isinstance(expected, tuple):
+        found, expected = (found,), (expected,)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, np.broadcast_to(other, np.shape(one)))
+
+
+@pytest.mark.parametrize("argnums", ["c", "b", ("x", 0)])
+def test_argnums_that_name_nothing(argnums: Any) -> None:
+    with pytest.raises(TypeError, match=r"without an argument '[bc]'|names an argument twice"):
+        grad(weighted, argnums)(X, 2.0)
+
+
+def test_methods_and_callable_objects() -> None:
+    class Model:
+        scale = 3.0
+
+        def loss(self, x: Any) -> Any:
+            return total(x * x) * self.scale
+
+        def __call__(self, x: Any) -> Any:
+            return self.loss(x)
+
+        slope = grad(loss, 1)
+
+    model = Model()
+    for found in (grad(model.loss)(X), grad(model.__call__)(X), model.slope(X)):
+        np.testing.assert_allclose(found, 6 * X)
+    model.scale = 4.0
+    np.testing.assert_allclose(grad(model.loss)(X), 8 * X)
+
+
+# --- linearize, elementwise_grad, hvp --------------------------------------------------------------------------------
+
+
+def test_linearize() -> None:
+    value, derivative = linearize(lambda a, b: (sin(a) * b, total(b)), X, 2 * X)
+    np.testing.assert_allclose(value[0], np.sin(X) * 2 * X)
+    for scale in (1.0, -2.0):
+        change = derivative(np.full(3, scale), X)
+        np.testing.assert_allclose(change[0], scale * np.cos(X) * 2 * X + np.sin(X) * X)
+        assert change[1] == pytest.approx(np.sum(X))
+
+
+def test_linearize_inside_a_gradient() -> None:
+    found = grad(lambda x: total(linearize(sin, x)[1](X)))(X)
+    np.testing.assert_allclose(found, -np.sin(X) * X)
+
+
+def test_residuals_are_computed_once(monkeypatch: Any) -> None:
+    """A second pullback runs no sine: only what is linear in the cotangent."""
+    made = []
+    original = Linear._with_residuals
+
+    def watched(self: Any) -> Any:
+        made.append(self)
+        return original(self)
+
+    monkeypatch.setattr(Linear, "_with_residuals", watched)
+    _, pullback = vjp(lambda x: sin(x * x), X)
+    for scale in (1.0, 2.0):
+        np.testing.assert_allclose(pullback(np.full(3, scale))[0], scale * np.cos(X * X) * 2 * X)
+    (linear,) = made
+    assert all(node.op not in (ew.sin, ew.cos) for node in toposort(linear.outputs))
+
+
+def test_elementwise_grad() -> None:
+    np.testing.assert_allclose(elementwise_grad(lambda x, k: sin(x) * k)(X, 2.0), 2 * np.cos(X))
+    np.testing.assert_allclose(elementwise_grad(elementwise_grad(sin))(X), -np.sin(X))
+    z = X + 1j
+    np.testing.assert_allclose(elementwise_grad(sin)(z), np.cos(z))
+
+
+def test_hvp() -> None:
+    rng = np.random.default_rng(0)
+    x, v = rng.normal(size=(2, 4))
+    np.testing.assert_allclose(hvp(lambda x: total(x**3) + total(x) ** 2)(x, v), 6 * x * v + 2 * v.sum())
+    found = hvp(lambda p, k: total(p["a"] * p["b"]) * k)({"a": x, "b": v}, 3.0, {"a": v, "b": x})
+    np.testing.assert_allclose(found["a"], 3 * x)
+    np.testing.assert_allclose(found["b"], 3 * v)
+    np.testing.assert_allclose(jit(hvp(lambda x: total(sin(x))))(x, v), -np.sin(x) * v)
+
+
+def test_newton_cg_takes_the_product() -> None:
+    def loss(x: Any) -> Any:
+        return total((x - 1.0) ** 4 + (x - 1.0) ** 2)
+
+    found = minimize(lambda x: float(loss(x)), np.zeros(3), jac=grad(loss), hessp=hvp(loss), method="Newton-CG")
+    np.testing.assert_allclose(found.x, 1, atol=1e-6)
+
+
+# --- holomorphic functions -------------------------------------------------------------------------------------------
+
+
+def test_holomorphic_gradient_is_the_derivative() -> None:
+    z = 0.3 + 0.7j
+    assert grad(sin, holomorphic=True)(z) == pytest.approx(np.cos(z))
+    assert grad(grad(lambda z: z**3, holomorphic=True), holomorphic=True)(z) == pytest.approx(6 * z)
+    with pytest.raises(TypeError, match="argument must be complex, got float64"):
+        grad(lambda x: x * 1j, holomorphic=True)(1.0)
+    with pytest.raises(TypeError, match="result must be complex, got float64"):
+        grad(abs, holomorphic=True)(z)
+
+
+# --- stop_gradient ---------------------------------------------------------------------------------------------------
+
+
+def test_stop_gradient() -> None:
+    np.testing.assert_allclose(grad(lambda x: total(x * stop_gradient(sin(x))))(X), np.sin(X))
+    found = grad(lambda p: total(stop_gradient(p)["a"] * p["b"]))({"a": X, "b": 2 * X})
+    np.testing.assert_array_equal(found["a"], 0 * X)
+    np.testing.assert_allclose(found["b"], X)
+    value, change = jvp(lambda x: stop_gradient(x) * x, (X,), (np.ones(3),))
+    np.testing.assert_allclose((value, change), (X * X, X))
+    np.testing.assert_allclose(jit(grad(lambda x: total(x * stop_gradient(x))))(X), X)
+    assert grad(grad(lambda x: stop_gradient(x) * x * x))(3.0) == pytest.approx(6.0)
+
+
+def test_stop_gradient_of_anything_else_is_itself() -> None:
+    tree = {"a": X, "n": 3, "s": "text", "none": None}
+    assert stop_gradient(tree) is tree
+    assert grad(lambda x: x * stop_gradient(3) * len(stop_gradient("ab")))(2.0) == 6
+
+
+# --- check_grads -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("dtype", "shape"), [("f", (3,)), ("d", ()), ("d", (0,)), ("F", (2, 3)), ("D", (3,))])
+def test_check_grads_accepts_right_derivatives(dtype: str, shape: tuple[int, ...]) -> None:
+    x = np.asarray(np.random.default_rng(0).normal(size=shape), dtype) + np.asarray(0.5, dtype)
+    check_grads(lambda p, n: {"s": sin(p["x"]) * p["x"], "n": n}, ({"x": x, "k": 3}, 7), order=2)
+
+
+@pytest.mark.parametrize("modes", [("fwd",), ("rev",), "fwd"])
+def test_check_grads_finds_wrong_derivatives(modes: Any) -> None:
+    with pytest.raises(AssertionError, match="derivative of f is .* expected"):
+        check_grads(lambda x: x * stop_gradient(x), (X,), order=1, modes=modes)
+    check_grads(lambda x: x * x + stop_gradient(3.0), modes=modes, order=1)(X)
+
+
+def test_check_grads_finds_wrong_second_derivatives() -> None:
+    def square(x: Any) -> Any:
+        """x*x with the right first derivative and no second one."""
+        return total(2 * x * stop_gradient(x) - stop_gradient(x * x))
+
+    with pytest.raises(AssertionError, match=r"derivative of (jvp|vjp)\(f\) is"):
+        check_grads(square, (X,), order=2)
+
+
+def test_check_grads_refuses_what_it_cannot_check() -> None:
+    with pytest.raises(TypeError, match="no argument is floating point"):
+        check_grads(sin, (3,))
+    with pytest.raises(ValueError, match="modes are 'fwd' and 'rev'"):
+        check_grads(sin, (X,), modes=("reverse",))

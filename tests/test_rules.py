@@ -29,10 +29,10 @@ from lazynp.optimize.fast import fast
 from lazynp.optimize.fold import fold
 from lazynp.optimize.moves import moves
 from lazynp.optimize.passes import algebra, logsumexp, softmax
-from lazynp.optimize.simplify import simplify
+from lazynp.optimize.simplify import simplify, undetach
 from lazynp.optimize.stabilize import stabilize
 
-SETS = (simplify, moves, fold, stabilize, contraction, softmax, logsumexp, fast)
+SETS = (undetach, simplify, moves, fold, stabilize, contraction, softmax, logsumexp, fast)
 RULES = [rule for rules in SETS for rule in rules]
 PATTERNED = [rule for rule in RULES if rule.pattern is not None]
 SHAPE = (3, 4)

@@ -279,6 +279,19 @@ def _assemble(re: Any, im: Any) -> np.ndarray:
     return out
 
 
+stop_gradient = register(
+    Op(
+        name="stop_gradient",
+        kind=Kind.ELEMENTWISE,
+        infer=lambda x: x,
+        numpy=lambda x: x,
+        partials=(None,),
+        c=lambda dtype: "({0})",
+        draw=_smooth,
+    )
+)
+"""The argument itself, as a constant for every derivative."""
+
 # --- arithmetic ------------------------------------------------------------------------------------------------------
 
 add = binary("add", lambda z, x, y: 1.0, lambda z, x, y: 1.0, c="({0} + {1})", commutative=True, associative=True)

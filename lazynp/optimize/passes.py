@@ -11,12 +11,12 @@ from lazynp.optimize.dims import simplify_sizes
 from lazynp.optimize.fast import fast
 from lazynp.optimize.fold import fold
 from lazynp.optimize.moves import moves
-from lazynp.optimize.simplify import simplify
+from lazynp.optimize.simplify import simplify, undetach
 from lazynp.optimize.stabilize import logsumexp, softmax, stabilize
 
 Pass = Rules | Callable[[Graph, str, Listener | None], Graph]
 
-algebra = simplify + moves + fold + stabilize + contraction + fast
+algebra = undetach + simplify + moves + fold + stabilize + contraction + fast
 
 PASSES: tuple[Pass, ...] = (
     simplify_sizes,

@@ -32,11 +32,13 @@ from lazynp.ops.elementwise import (
     reciprocal,
     sqrt,
     square,
+    stop_gradient,
     subtract,
     where,
 )
 
 simplify = Rules("simplify", level="exact")
+undetach = Rules("undetach", level="exact")
 
 x = Var("x", real)
 y = Var("y", real)
@@ -395,3 +397,12 @@ def truth_of(b):
 def back_and_forth(number):
     """(n - k) + k is n for integers, wrapped or not."""
     return number
+
+
+# --- markers for derivatives -----------------------------------------------------------------------------------------
+
+
+@undetach(stop_gradient(any_))
+def detached(any_):
+    """stop_gradient(x) is x for every value; it has done its work when the program is compiled, so not before derivatives."""
+    return any_

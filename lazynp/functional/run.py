@@ -1,0 +1,282 @@
+"""One run of a user's function on arrays without values: what every derivative and every batched call starts from.
+
+The function runs once; `transform.derive` differentiates the graph it leaves behind. Where Python asks for a value on the way (`if`,
+`while`, float(), a NumPy call), everything recorded so far is computed and stays differentiable: the derivative is that of the branch
+taken. Inside jit there are no values to ask for; jit then says so.
+
+The function sees copies of the arguments it is differentiated by; what it writes to them is differentiated but does not reach the caller.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lazynp.array import ndarray, node_of, to_numpy, wrap
+from lazynp.errors import CaptureError
+from lazynp.functional.arguments import Selection, Slot, check_differentiable
+from lazynp.ir.node import Node, new_input, substitute, toposort
+from lazynp.ir.types import LAZY_DTYPES
+from lazynp.ops import elementwise as ew
+from lazynp.runtime.evaluate import execute, stabilized
+from lazynp.runtime.storage import (
+    Queue,
+    Storage,
+    TraceQueue,
+    borrowed,
+    bound,
+    captured,
+    depends_on_arguments,
+    queue,
+    trace_scope,
+    tracing,
+)
+from lazynp.trace import trees
+from lazynp.trace.capture import is_array
+from lazynp.transform import derive
+
+Function = Callable[..., Any]
+
+
+class Held:
+    """A node in the place of an array in a pytree."""
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+
+class Scope(TraceQueue):
+    """What one run records. Unlike a jit's trace it can compute values on demand, and then keeps the graph that led to them.
+
+    stands_for: the private leaf of each variable -> what it is to the surroundings. Private, because an expression of the caller that
+    happens to equal one inside the function is not a function of the variable. known: values already computed.
+    """
+
+    def __init__(self, parent: Queue) -> None:
+        super().__init__()
+        self.parent = parent
+        self.stands_for: dict[Node, Node] = {}
+        self.known: dict[Node, Node] = {}
+        self.before: dict[Storage, Node | None] = {}
+        self.read: dict[Storage, Node] = {}
+
+    def add(self, storage: Storage) -> None:
+        Queue.add(self, storage)
+
+    def differentiates(self, node: Node) -> bool:
+        return any(n in self.stands_for for n in toposort([node])) or self.parent.differentiates(node)
+
+    def run(self, wanted: Storage | None) -> None:
+        """Compute what is alive; every storage keeps its node, so that it stays differentiable."""
+        if wanted is None:
+            return
+        if wanted in self.before:  # its memory still holds what other nodes read
+            raise CaptureError("a differentiated function needs the value of an array from outside that it has written to; copy it first")
+        alive = [s for s in self.pending.values() if s.node is not None and s is not wanted]
+        values = self.values([s.node for s in (wanted, *alive)])  # type: ignore[misc]
+        wanted.memory()[...] = values[0]  # views of the memory stay views of it
+
+    def values(self, nodes: Sequence[Node]) -> list[np.ndarray]:
+        """What the nodes are worth. Raises CaptureError inside a jit."""
+        outer = self.seen_from_outside(nodes)
+        if isinstance(self.parent, Scope):
+            return self.parent.values(outer)
+        if any(depends_on_arguments(node) for node in outer):
+            raise CaptureError("the value of a traced array is needed here, but inside jit it is not known yet")
+        rest = substitute(outer, self.known)
+        results = execute(tuple(rest), _Memory())  # type: ignore[arg-type]
+        self.known.update({node: borrowed(value) for node, value in zip(outer, results, strict=True)})
+        return [value.copy() for value in results]
+
+    def seen_from_outside(self, nodes: Sequence[Node]) -> list[Node]:
+        return substitute(nodes, self.stands_for)
+
+    # --- storages and arrays of the surrounding program
+
+    def reads_from_outside(self, storage: Storage) -> bool:
+        if storage in self.before:
+            return False
+        return self.parent.reads_from_outside(storage) if isinstance(self.parent, TraceQueue) else True
+
+    def outside(self, storage: Storage) -> Node:
+        if isinstance(self.parent, TraceQueue):
+            return self.parent.outside(storage)
+        if storage not in self.read:
+            self.read[storage] = storage.node if storage.node is not None else storage.leaf()
+        return self.read[storage]
+
+    def outside_array(self, array: np.ndarray) -> Node:
+        return self.parent.outside_array(array) if isinstance(self.parent, TraceQueue) else super().outside_array(array)
+
+    def before_write_outside(self, storage: Storage) -> None:
+        self.before.setdefault(storage, storage.node)
+
+    def take_back(self) -> list[tuple[Storage, Node]]:
+        """Undo the writes to storages of the surrounding program; they are (storage, its new value) and can be done again outside."""
+        writes = [(storage, storage.node) for storage in self.before]
+        for storage, node in self.before.items():
+            storage.node = node
+        return writes  # type: ignore[return-value]
+
+
+class _Memory:
+    """The memory behind leaves, as `execute` asks for it."""
+
+    def __getitem__(self, leaf: Node) -> np.ndarray:
+        memory = bound(leaf)
+        assert memory is not None, f"{leaf} has no value"
+        return memory
+
+
+class Run:
+    """f(*args, **kwargs) on arrays without values. variables: the leaves of the selected arguments, in order; result: what f
+    returned, with Held nodes for arrays. keep: the graph is evaluated after the call returns, so arguments are copied."""
+
+    def __init__(self, name: str, f: Function, selection: Selection, args: Any, kwargs: Any, keep: bool = False) -> None:
+        self.name = name
+        self.selection = selection
+        self.lazy = any(type(leaf) is ndarray for leaf in trees.flatten((args, kwargs))[0])
+        self.evaluated_later = keep
+        self.keep = keep or self.lazy  # what is pending when the caller goes on must not see its later writes
+        self.variables: list[Node] = []
+        self.structures: list[tuple[Any, int]] = []
+        self.scope = self.new_scope()
+        given = {**dict(enumerate(args)), **kwargs}
+        own = {slot: self._argument(f, slot, given[slot]) for slot in selection.slots}
+        rest = {slot: own[slot] if slot in own else trees.map_leaves(self._other, a) for slot, a in given.items()}
+        with trace_scope(self.scope):
+            opened = {slot: self._opened(tree) for slot, tree in rest.items()}
+            try:
+                result = f(*[opened[i] for i in range(len(args))], **{name: opened[name] for name in kwargs})
+                self.result = trees.map_leaves(lambda leaf: Held(node_of(leaf)) if type(leaf) is ndarray else leaf, result)
+            finally:
+                self.writes = self.scope.take_back()
+
+    def new_scope(self) -> Scope:
+        return Scope(queue())
+
+    def _argument(self, f: Function, slot: Slot, argument: Any) -> Any:
+        """The argument with a variable for each leaf: a private input that stands for the leaf's value."""
+        leaves, structure = trees.flatten(argument)
+        held = []
+        for number, leaf in enumerate(leaves):
+            check_differentiable(self.name, f, slot, argument, number, leaf)
+            node = self._node(leaf)
+            variable = new_input(node.type)
+            self.scope.stands_for[variable] = node
+            self.variables.append(variable)
+            held.append(Held(variable))
+        self.structures.append((structure, len(leaves)))
+        return trees.unflatten(structure, held)
+
+    def _other(self, leaf: Any) -> Any:
+        return Held(self._node(leaf)) if is_array(leaf) else leaf
+
+    def _node(self, leaf: Any) -> Node:
+        """The value of an argument's leaf as the surroundings know it."""
+        if tracing():
+            return node_of(leaf)
+        if type(leaf) is not ndarray:
+            array = np.asarray(leaf, order="C")
+            return captured(array) if self.keep else borrowed(array)
+        return captured(to_numpy(leaf)) if self.evaluated_later else node_of(leaf)
+
+    def _opened(self, tree: Any) -> Any:
+        """The tree with an array of the trace for each held node."""
+        return trees.map_leaves(lambda leaf: wrap(leaf.node) if type(leaf) is Held else leaf, tree)
+
+    def output_nodes(self) -> tuple[list[Node], Any]:
+        """The nodes of the result's leaves, and its tree. Raises TypeError for a leaf that is no number."""
+        leaves, structure = trees.flatten(self.result)
+        return [output_node(self.name, leaf) for leaf in leaves], structure
+
+    def cotangents(self, outputs: Sequence[Node], seeds: Sequence[Node | None]) -> list[Node]:
+        """What each variable receives."""
+        with trace_scope(self.scope):
+            found = derive.pullback(stabilized(outputs), seeds, self.variables)
+        return [zeros(leaf) if g is None else g for g, leaf in zip(found, self.variables, strict=True)]
+
+    def tangents(self, outputs: Sequence[Node], seeds: Sequence[Node | None]) -> list[Node]:
+        """How each output moves when the variables move along the seeds."""
+        with trace_scope(self.scope):
+            found = derive.pushforward(stabilized(outputs), self.variables, seeds)
+        return [zeros(node) if t is None else t for t, node in zip(found, outputs, strict=True)]
+
+    def like_arguments(self, leaves: Sequence[Any]) -> list[Any]:
+        """One tree per selected argument, made of the flat list for all variables."""
+        out = []
+        for structure, count in self.structures:
+            out.append(trees.unflatten(structure, leaves[:count]))
+            leaves = leaves[count:]
+        return out
+
+    def as_selected(self, leaves: Sequence[Any]) -> Any:
+        """The same in the form argnums asks for: one tree, or a tuple of them."""
+        made = self.like_arguments(leaves)
+        return made[0] if self.selection.single else tuple(made)
+
+    def finish(self, result: Any) -> Any:
+        """The tree with arrays for its held nodes: NumPy's own if all arguments were. All are computed by one program."""
+        leaves, structure = trees.flatten(result)
+        nodes = [leaf.node for leaf in leaves if type(leaf) is Held]
+        if self.lazy or tracing():
+            values = iter([wrap(node) for node in self.scope.seen_from_outside(nodes)])
+        else:
+            values = iter([value[()] if value.ndim == 0 else value for value in self.scope.values(nodes)])
+        finished = [next(values) if type(leaf) is Held else leaf for leaf in leaves]
+        self._leave_behind()
+        return trees.unflatten(structure, finished)
+
+    def _leave_behind(self) -> None:
+        """What the function wrote to arrays of the surroundings reaches them; arrays that it stored somewhere become theirs."""
+        touched = []
+        for storage, node in self.writes:
+            storage.write(self.scope.seen_from_outside([node])[0])
+            touched.append(storage)
+        for storage in [s for s in self.scope.pending.values() if s.home is self.scope and s.node is not None]:
+            storage.node = self.scope.seen_from_outside([storage.node])[0]
+            storage.home = queue()
+            storage.home.add(storage)
+            touched.append(storage)
+        self.writes = []
+        if not (self.lazy or tracing()):  # these nodes read the caller's own NumPy arrays: not a moment later
+            for storage in touched:
+                storage.force()
+
+
+def held(nodes: Sequence[Node]) -> list[Held]:
+    return [Held(node) for node in nodes]
+
+
+def output_node(name: str, leaf: Any) -> Node:
+    """The node of one leaf of a function's result. Raises TypeError for one that is no number."""
+    if type(leaf) is Held:
+        return leaf.node
+    if np.asarray(leaf).dtype not in LAZY_DTYPES:
+        raise TypeError(f"{name}: the function returned {type(leaf).__name__}, which is no numeric array")
+    return node_of(leaf)
+
+
+def zeros(node: Node) -> Node:
+    """Zeros of the node's type."""
+    return ew.filled(node.shape, 0, node.dtype)
+
+
+def seed(label: str, given: Any, node: Node) -> Node | None:
+    """A tangent or cotangent from outside in the type of the value it belongs to; None for integers, which have none."""
+    if not derive.differentiable(node.type):
+        return None
+    found = node_of(given)
+    if found.shape != node.shape or (found.dtype.kind == "c" and node.dtype.kind != "c"):
+        raise TypeError(f"{label} must be of shape {node.shape} and dtype {node.dtype}, got {found.shape}, {found.dtype}")
+    return ew.as_node(found, node.dtype)
+
+
+def seeds(label: str, given: Any, nodes: Sequence[Node], structure: Any, like: str) -> list[Node | None]:
+    """One seed per node from a pytree, which must be of the given structure. Raises TypeError."""
+    leaves, tree = trees.flatten(given)
+    if tree != structure:
+        raise TypeError(f"{label} must be a tree like {like}, {structure}, got {tree}")
+    return [seed(label, leaf, node) for leaf, node in zip(leaves, nodes, strict=True)]
