@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import cffi
 import numpy as np
 import pytest
 
-from lazynp.backends import blas, diskcache, prelude, threads, toolchain
+from lazynp.backends import blas, diskcache, prelude, threads, toolchain, workers
 from lazynp.config import config
 from lazynp.errors import CompileError, PerformanceWarning
 
@@ -360,20 +361,25 @@ def test_blas_refuses_unknown_names() -> None:
 
 # ---- threads
 
+CHUNKS, CHUNK = 100, 4096
 PARALLEL = (
     prelude.emit(["lz_exp_f64"])
-    + threads.PARALLEL.format(name="square")
+    + workers.PROTOTYPE
     + """
-static void square_chunk(void **slots, const int64_t *dims, int64_t begin, int64_t end) {
-    const double *restrict x = slots[0]; double *restrict y = slots[1], *partial = slots[2], total = 0;
+static void task(const void *with, int64_t c) {
+    const lz_task *t = with;
+    const double *restrict x = t->slots[0]; double *restrict y = t->slots[1], *partial = t->slots[2], total = 0;
+    const int64_t begin = c * t->chunk, end = begin + t->chunk < t->count ? begin + t->chunk : t->count;
     #pragma omp simd reduction(+:total)
     for (int64_t i = begin; i < end; i++) { y[i] = lz_exp_f64(x[i]); total += y[i]; }
-    partial[begin / dims[2]] = total;
+    partial[c] = total;
 }
 int64_t lazynp_run(void **slots, const int64_t *dims) {
+    const lz_task t = {slots, dims, 0, dims[1], dims[2], 0};
+    const int64_t chunks = (t.count + t.chunk - 1) / t.chunk;
+    ((lz_parallel)slots[4])(task, &t, chunks, dims[0]);
     const double *partial = slots[2]; double total = 0;
-    square(slots, dims, dims[1], dims[2]);
-    for (int64_t c = 0; c * dims[2] < dims[1]; c++) total += partial[c];
+    for (int64_t c = 0; c < chunks; c++) total += partial[c];
     *(double *)slots[3] = total;
     return 0;
 }
@@ -383,45 +389,70 @@ IMPORT_THIS = (
     f"import os, sys\nsys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})\nimport test_toolchain as t\n"
     "from lazynp.backends import threads\nfrom lazynp.config import config\n"
 )
-CHUNK = 64 * threads.CHUNK_MULTIPLE
 
 
 def exp_and_sum(count: int, thread_count: int) -> tuple[np.ndarray, float]:
     x = np.random.default_rng(0).standard_normal(count)
     y, partial, total = np.empty(count), np.empty(count // CHUNK + 1), np.empty(1)
     lib = toolchain.build(PARALLEL, f"test-parallel-{toolchain.find_compiler().fingerprint}")
-    call(lib, [x, y, partial, total], thread_count, count, CHUNK)
+    slots = toolchain.ffi.new("void *[]", [toolchain.ffi.from_buffer(a) for a in (x, y, partial, total)] + [toolchain.ffi.NULL])
+    slots[4] = toolchain.ffi.cast("void *", workers.entry())
+    lib.lazynp_run(slots, toolchain.ffi.new("int64_t[]", [thread_count, count, CHUNK]))
     return y, float(total[0])
 
 
 @needs_compiler
 def test_results_do_not_depend_on_threads() -> None:
-    count = 100 * CHUNK + 13
-    one, two, five = (exp_and_sum(count, n) for n in (1, 2, 5))
-    np.testing.assert_allclose(one[0], np.exp(np.random.default_rng(0).standard_normal(count)), rtol=1e-15 * 4)
-    assert one[0].tobytes() == two[0].tobytes() == five[0].tobytes()
-    assert one[1] == two[1] == five[1]
+    count = CHUNKS * CHUNK + 13
+    expected = exp_and_sum(count, 1)
+    np.testing.assert_allclose(expected[0], np.exp(np.random.default_rng(0).standard_normal(count)), rtol=1e-15 * 4)
+    for thread_count in (2, 5, 3, 1, 2):  # the pool grows; later jobs use a part of it
+        y, total = exp_and_sum(count, thread_count)
+        assert y.tobytes() == expected[0].tobytes()
+        assert total == expected[1]
 
 
 @needs_compiler
-def test_a_forked_child_computes_and_ends() -> None:
+def test_many_short_jobs_in_a_row() -> None:
+    """Helpers join, come late, sleep and wake: every job is complete when its caller goes on."""
+    for pause in (0.0, 2e-5, 5e-4):
+        for count in range(1, 4 * CHUNK, 997):
+            assert exp_and_sum(count, 1)[1] == exp_and_sum(count, 3)[1]
+            time.sleep(pause)
+
+
+@needs_compiler
+def test_python_threads_share_the_pool() -> None:
+    expected = exp_and_sum(20 * CHUNK, 1)[1]
+    wrong: list[float] = []
+
+    def work() -> None:
+        wrong.extend(total for _ in range(40) if (total := exp_and_sum(20 * CHUNK, 3)[1]) != expected)
+
+    callers = [threading.Thread(target=work) for _ in range(6)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(60)
+    assert not wrong and not any(caller.is_alive() for caller in callers)
+
+
+@needs_compiler
+def test_a_forked_child_computes_on_threads_of_its_own() -> None:
     code = IMPORT_THIS + (
-        "import signal\nwith config(threads=4):\n    assert threads.thread_count() == 4\n"
-        "    here = t.exp_and_sum(500000, threads.thread_count())\n    pid = os.fork()\n"
-        "    if pid == 0:\n        signal.alarm(20)\n        assert threads.thread_count() == 1\n"
-        "        there = t.exp_and_sum(500000, threads.thread_count())\n        os._exit(here[1] != there[1])\n"
-        "    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n    assert threads.thread_count() == 4\n"
+        "import signal\nhere = t.exp_and_sum(500000, 4)\npid = os.fork()\n"
+        "if pid == 0:\n    signal.alarm(20)\n    there = t.exp_and_sum(500000, 4)\n"
+        "    os._exit(here[1] != there[1] or len(os.listdir('/proc/self/task')) < 4)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\nassert t.exp_and_sum(500000, 4)[1] == here[1]\n"
     )
     assert in_new_process(code).split() == ["0"]
 
 
-def test_a_child_of_a_serial_parent_may_use_threads() -> None:
-    code = (
-        "import os\nfrom lazynp.backends import threads\nfrom lazynp.config import config\nwith config(threads=3):\n"
-        "    pid = os.fork()\n    if pid == 0:\n        os._exit(threads.thread_count())\n"
-        "    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
-    )
-    assert in_new_process(code).split() == ["3"]
+@needs_compiler
+def test_without_a_pool_kernels_run_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_SOURCE", "no C")
+    with pytest.warns(PerformanceWarning, match="on one thread"):
+        assert workers.entry.__wrapped__() == 0
 
 
 @pytest.mark.parametrize(
@@ -451,21 +482,15 @@ def test_cgroup_quota_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         "/sys/fs/cgroup/user/job/cpu.max": "max 100000",
     }
     monkeypatch.setattr(threads, "_read", lambda path: files.get(path, ""))
-    monkeypatch.setattr(threads, "_quota_known", None)
     assert threads._quota() == 2
-    monkeypatch.setattr(threads, "_quota_known", None)
     files["/sys/fs/cgroup/user/job/cpu.max"] = "50000 100000"
     assert threads._quota() == 1
 
 
-@needs_compiler
-def test_threadpoolctl_limits_and_environment_stays_clean() -> None:
-    if not toolchain.find_compiler().openmp:
-        pytest.skip("this compiler has no OpenMP library")
+def test_threadpoolctl_limits() -> None:
     code = IMPORT_THIS + (
-        "import threadpoolctl\nbefore = dict(os.environ)\nt.exp_and_sum(10, 1)\nassert dict(os.environ) == before\n"
-        "most = threads.thread_count()\nwith threadpoolctl.threadpool_limits(1):\n    print(threads.thread_count())\n"
-        "assert threads.thread_count() == most\n"
+        "import threadpoolctl\nmost = threads.thread_count()\nwith threadpoolctl.threadpool_limits(1):\n"
+        "    print(threads.thread_count())\nassert threads.thread_count() == most\n"
     )
     assert in_new_process(code).split() == ["1"]
 

@@ -146,6 +146,23 @@ def _in_library(library: ctypes.CDLL, spelling: str) -> Callable[[str], int]:
 
 
 @cache
+def _thread_getter() -> Callable[[], int]:
+    """OpenBLAS's own question for its number of threads; other libraries set no limit."""
+    library = ctypes.CDLL(_umath_linalg.__file__)
+    for spelling in ("scipy_openblas_get_num_threads64_", "scipy_openblas_get_num_threads", "openblas_get_num_threads"):
+        found = getattr(library, spelling, None)
+        if found is not None:
+            found.restype = ctypes.c_int
+            return found  # type: ignore[no-any-return]
+    return lambda: 1 << 30
+
+
+def thread_limit() -> int:
+    """How many threads NumPy's BLAS would use now: what the environment and threadpoolctl allow numerical libraries."""
+    return _thread_getter()()
+
+
+@cache
 def from_scipy() -> Blas | None:
     """SciPy's exported pointers; None if SciPy is not installed. Imports scipy.linalg."""
     try:

@@ -9,10 +9,11 @@ sizes). A Python step (LAPACK, FFT, sort, random draws) divides the program into
 from __future__ import annotations
 
 import pickle
+import threading
 from collections.abc import Iterable
 from typing import Any
 
-from lazynp.backends import base, blas, diskcache, toolchain
+from lazynp.backends import base, blas, diskcache, toolchain, workers
 from lazynp.backends.compact import compact
 from lazynp.backends.fuse import bands, drop_dead_stores, fuse, share_outputs
 from lazynp.backends.lower import Memory
@@ -34,7 +35,12 @@ from lazynp.ir.types import Dim
 def compile(graph: Graph, key: str) -> base.Program:
     """The program of a graph. Raises CompileError: a defect of lazynp."""
     blueprint = draft(graph)
+    pool = threading.Thread(target=workers.entry)
+    if blueprint.parallel:  # the first time on a machine the pool is compiled too: on another processor, in the same time
+        pool.start()
     lib = toolchain.build(blueprint.source, key)
+    if blueprint.parallel:
+        pool.join()
     diskcache.put(key, PLAN, pickle.dumps(blueprint, pickle.HIGHEST_PROTOCOL))
     return CProgram(blueprint, lib)
 
@@ -120,6 +126,7 @@ class _Draft:
         result.failures = text.failures
         result.slots = FIRST_SLOT + len(text.memories) + len(text.routines)
         result.source = source(text, segments or [[]], self._blas())
+        result.parallel = "lz_parallel" in result.source
         result.loops = "\n\n".join(text.functions)
         result.dims = self.sizes.count + len(self.sizes.extra)
         return result

@@ -142,25 +142,21 @@ def _touch(path: str) -> None:
         return
 
 
-def find(key: str, suffix: str) -> tuple[str, bytes] | None:
-    """(path, payload) of an intact entry, or None."""
-    for path in _candidates(key, suffix):
-        payload = _read(path)
-        if payload is not None:
-            return path, payload
-    return None
-
-
 def get(key: str, suffix: str) -> bytes | None:
     """The payload of an intact entry, or None."""
-    found = find(key, suffix)
-    return None if found is None else found[1]
+    return next((payload for _, payload in _intact(key, suffix)), None)
 
 
 def locate(key: str, suffix: str) -> str | None:
     """The path of an intact entry, or None."""
-    found = find(key, suffix)
-    return None if found is None else found[0]
+    return next((path for path, _ in _intact(key, suffix)), None)
+
+
+def _intact(key: str, suffix: str) -> Iterator[tuple[str, bytes]]:
+    for path in _candidates(key, suffix):
+        payload = _read(path)
+        if payload is not None:
+            yield path, payload
 
 
 @contextmanager

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.backends import base, blas, diskcache, threads, toolchain
+from lazynp.backends import base, blas, diskcache, threads, toolchain, workers
 from lazynp.backends.pool import empty
 from lazynp.config import settings
 
 PLAN = ".plan"
-ERRORS, ARENA, FIRST_SLOT = 0, 1, 2
-"""Slots: the error record, the arena of temporaries, then the memories."""
+ERRORS, ARENA, POOL, FIRST_SLOT = 0, 1, 2, 3
+"""Slots: the error record, the arena of temporaries, the pool of threads, then the memories."""
 FIRST_DIM = 3
 """dims: threads, segment, work threshold, then the program's sizes."""
 
@@ -44,7 +44,8 @@ class Blueprint:
     """Everything about a program that is not machine code. Picklable.
 
     python: text of the function `run`; tables: its constants; steps: the Python steps (op, attributes, origin);
-    extra: sizes that are no polynomials, as (op, argument texts); failures: per error code (origin, axis).
+    parallel: whether a kernel may ask the pool of threads; extra: sizes that are no polynomials, as (op, argument texts);
+    failures: per error code (origin, axis).
     """
 
     python: str = ""
@@ -52,6 +53,7 @@ class Blueprint:
     loops: str = ""
     kernels: int = 0
     segments: int = 0
+    parallel: bool = False
     slots: int = 0
     dims: int = 0
     routines: list[str] = field(default_factory=list)
@@ -107,7 +109,9 @@ class CProgram(base.Program):
         slots = ffi.new("void *[]", blueprint.slots)
         dims = ffi.new("int64_t[]", FIRST_DIM + blueprint.dims)
         errors = ffi.new("int64_t[]", 3)
-        slots[0] = errors
+        slots[ERRORS] = errors
+        if blueprint.parallel:
+            slots[POOL] = ffi.cast("void *", workers.entry())
         dims[0] = 1
         for name, array in blueprint.tables.items():
             if isinstance(array, np.ndarray):

@@ -12,8 +12,9 @@ from lazynp.backends import prelude
 from lazynp.backends.lower import Axis, Condition, Memory, checked, load, position, select
 from lazynp.backends.nests import Fold, Gemm, polynomials, scalars, values_in
 from lazynp.backends.polynomial import Atom, Poly, product
-from lazynp.backends.program import ARENA, FIRST_DIM, FIRST_SLOT
+from lazynp.backends.program import ARENA, FIRST_DIM, FIRST_SLOT, POOL
 from lazynp.backends.schedule import Scheduled
+from lazynp.backends.workers import PROTOTYPE
 from lazynp.ir.node import Node, const
 from lazynp.ir.op import Op
 from lazynp.ops import elementwise as ew
@@ -690,31 +691,40 @@ class Kernel:
         begin, end = writer.poly(axis.begin), writer.poly(axis.end)
         inner = [writer.poly(a.size) for a in self.nest.axes if a is not axis]
         per = " * ".join(inner) or "1"
-        lines = [f"static void {self.name}(void **slots, const int64_t *dims) {{"]
-        lines += [f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in sorted(writer.sizes)]
-        lines.append(f"const int64_t first = {begin}, last = {end}, count = last - first, per = {per};")
+        head = [f"static void {self.name}(void **slots, const int64_t *dims) {{"]
+        head += [f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in sorted(writer.sizes)]
+        head.append(f"const int64_t first = {begin}, last = {end}, count = last - first, per = {per};")
         if self.folds:
-            return lines + self._partial_results()
+            return [*self._task(), *head, *self._partial_results()]
         chunk = f"per < {CHUNK} ? {CHUNK} / (per > 0 ? per : 1) : 1"
         if len(self.nest.axes) == 1 or (self.rows and len(self._split_axes()[0]) == 1):
             chunk = str(CHUNK if len(self.nest.axes) == 1 else _TILE)
-        lines.append(f"const int64_t chunk = {chunk}, chunks = (count + chunk - 1) / chunk;")
-        call = f"{self.name}_chunk(slots, dims, first + c * chunk, first + ((c + 1) * chunk < count ? (c + 1) * chunk : count));"
-        return [*lines, *self._both_ways(call), "}"]
+        head.append(f"const int64_t chunk = {chunk}, chunks = (count + chunk - 1) / chunk;")
+        return [*self._task(), *head, *self._both_ways(), "}"]
 
-    def _both_ways(self, call: str) -> list[str]:
-        """One loop over the chunks for one thread, one for many."""
-        loop = "for (int64_t c = 0; c < chunks; c++)"
+    def _task(self) -> list[str]:
+        """One chunk as a function that the pool of threads calls."""
+        parts = [f"{ctype} *part{k} = task->parts[{k}];" for k, ctype in enumerate(self.folds)]
+        extra = "".join([f", part{k}" for k in range(len(self.folds))])
+        begin, end = "task->first + c * task->chunk", "(c + 1) * task->chunk < task->count ? (c + 1) * task->chunk : task->count"
+        return [
+            f"static void {self.name}_task(const void *with, int64_t c) {{",
+            "const lz_task *task = with;",
+            *parts,
+            f"{self.name}_chunk(task->slots, task->dims, {begin}, task->first + ({end}){', c' if self.folds else ''}{extra});",
+            "}",
+        ]
+
+    def _both_ways(self) -> list[str]:
+        """The chunks on many threads, or one after the other."""
+        parts = ", ".join([f"part{k}" for k in range(len(self.folds))]) or "0"
         work = f"count * per > dims[2] / {max(1, round(self.values.cost / 4))}"
         return [
-            f"if (dims[0] > 1 && chunks > 1 && {work}) {{",
-            "#pragma omp parallel for schedule(dynamic, 1) num_threads((int)dims[0])",
-            loop,
-            f"    {call}",
-            "} else {",
-            loop,
-            f"    {call}",
-            "}",
+            f"void *parts[] = {{{parts}}};",
+            "const lz_task task = {slots, dims, first, count, chunk, parts};",
+            f"if (dims[0] > 1 && slots[{POOL}] && chunks > 1 && {work})",
+            f"    ((lz_parallel)slots[{POOL}])({self.name}_task, &task, chunks, dims[0]);",
+            f"else for (int64_t c = 0; c < chunks; c++) {self.name}_task(&task, c);",
         ]
 
     def _partial_results(self) -> list[str]:
@@ -727,9 +737,7 @@ class Kernel:
         lines.append("const int64_t chunks = (count + chunk - 1) / chunk;")
         for k, f in enumerate(folds):
             lines.append(f"{self._type(f)} part{k}[{_PARTS + 1}]; part{k}[0] = {identity(f.op, f.value.dtype)};")
-        parts = "".join([f", part{k}" for k in range(len(folds))])
-        call = f"{self.name}_chunk(slots, dims, first + c * chunk, first + ((c + 1) * chunk < count ? (c + 1) * chunk : count), c{parts});"
-        lines += self._both_ways(call)
+        lines += self._both_ways()
         tree = " ".join([f"part{k}[c] = {self._folded(f, f'part{k}[c]', f'part{k}[c + h]')};" for k, f in enumerate(folds)])
         lines.append(f"for (int64_t h = 1; h < chunks; h *= 2) for (int64_t c = 0; c + h < chunks; c += 2 * h) {{ {tree} }}")
         for k, f in enumerate(folds):
@@ -807,6 +815,8 @@ def source(program: Program, segments: list[list[str]], blas_calls: str) -> str:
     body = "\n".join(program.functions)
     names = {name for name in re.findall(r"\blz_\w+(?=\()", body) if prelude.has(name)}
     parts = [prelude.emit(names)]
+    if "lz_parallel" in body:
+        parts.append(PROTOTYPE)
     if program.failures:
         parts.append(_INDEX)
     if program.routines:

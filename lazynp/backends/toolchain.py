@@ -26,7 +26,7 @@ from typing import Any
 
 import _cffi_backend
 
-from lazynp.backends import diskcache, threads
+from lazynp.backends import diskcache
 from lazynp.config import settings
 from lazynp.errors import CompileError
 
@@ -55,14 +55,13 @@ null pointer and drop the whole kernel (tests/test_jit.py: test_many_masked_writ
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """A C compiler that works. command: argv prefix; simd: libmvec's level (0: none); openmp: soname of its runtime, "" if it has none."""
+    """A C compiler that works. command: argv prefix; simd: libmvec's level (0: none)."""
 
     command: tuple[str, ...]
     version: str
     flags: tuple[str, ...]
     libraries: tuple[str, ...]
     simd: int
-    openmp: str
     fingerprint: str
 
     @property
@@ -131,7 +130,7 @@ def _cpu_identity() -> str:
 
 
 def _probe(command: tuple[str, ...]) -> Compiler | None:
-    """Ask the compiler for its macros, which name version and CPU features, and for its OpenMP library. One or two short processes."""
+    """Ask the compiler for its macros, which name version and CPU features. One short process."""
     for arch in (["-march=native"], ["-mcpu=native"], []):
         status, macros, _ = _run([*command, *arch, "-dM", "-E", "-x", "c", os.devnull])
         if status == 0 and "__VERSION__" in macros:
@@ -143,8 +142,7 @@ def _describe(command: tuple[str, ...], arch: list[str], macros: str) -> Compile
     defined = dict(re.findall(r"(?m)^#define (\w+) ?(.*)$", macros))
     clang = "__clang__" in defined
     simd = 0 if command[1:2] == ("cc",) else _libmvec_level()
-    openmp = _openmp(command, clang)
-    flags = [*_COMMON, *arch, "-fopenmp" if openmp else "-fopenmp-simd", f"-DLZ_MVEC={simd}"]
+    flags = [*_COMMON, *arch, "-fopenmp-simd", f"-DLZ_MVEC={simd}"]
     if "__AVX512F__" in defined:
         flags.append("-mprefer-vector-width=512")
     if clang and simd:
@@ -158,18 +156,8 @@ def _describe(command: tuple[str, ...], arch: list[str], macros: str) -> Compile
         flags=tuple(flags),
         libraries=tuple(libraries),
         simd=simd,
-        openmp=openmp,
         fingerprint=f"{zlib.crc32(text.encode()):08x}",
     )
-
-
-def _openmp(command: tuple[str, ...], clang: bool) -> str:
-    """The soname of the OpenMP runtime if the compiler can link it and the process can load it, else ""."""
-    library, soname = ("libomp.so", "libomp.so.5") if clang else ("libgomp.so", "libgomp.so.1")
-    if sys.platform != "linux" or command[1:2] == ("cc",):
-        return ""
-    place = _run([*command, f"-print-file-name={library}"])[1].strip()
-    return soname if os.path.isabs(place) and os.path.exists(place) else ""
 
 
 def _run(argv: list[str], text: str = "") -> tuple[int, str, str]:
@@ -194,7 +182,7 @@ def _libmvec_level() -> int:
 def _libraries(clang: bool, simd: int) -> list[str]:
     """On glibc with GNU ld: sonames, no start files; that links where only the runtime is installed, and saves a tenth of the time."""
     if sys.platform == "linux" and platform.libc_ver()[0] == "glibc" and not clang:
-        return ["-nostdlib", "-Wl,--as-needed", *(["-l:libmvec.so.1"] if simd else []), "-l:libm.so.6", "-lgomp", "-l:libc.so.6", "-lgcc"]
+        return ["-nostdlib", "-Wl,--as-needed", *(["-l:libmvec.so.1"] if simd else []), "-l:libm.so.6", "-l:libc.so.6", "-lgcc"]
     return [*(["-l:libmvec.so.1"] if simd else []), "-lm"]
 
 
@@ -211,10 +199,10 @@ def load(key: str) -> Any:
     """The program of this key from this process or the disk cache; None if it is absent, damaged, or cannot be loaded here (a cache that
     was moved to a machine without a library it needs)."""
     lib = _loaded.get(key)
-    found = diskcache.find(key, ".so") if lib is None else None
+    found = diskcache.locate(key, ".so") if lib is None else None
     if found is not None:
         try:
-            lib = _open(*found)
+            lib = _open(found)
         except (OSError, AttributeError):
             return None
         counters["disk_hits"] += 1
@@ -224,20 +212,17 @@ def load(key: str) -> Any:
 
 def _fresh(source: str, key: str) -> Any:
     _compile(source, key)
-    found = diskcache.find(key, ".so")
+    found = diskcache.locate(key, ".so")
     if found is None:
         raise CompileError(f"the program {key} vanished from {diskcache.directory()} as soon as it was compiled")
     try:
-        return _open(*found)
+        return _open(found)
     except (OSError, AttributeError) as error:
         raise CompileError(f"the program {key} compiles but does not load: {error}") from error
 
 
-def _open(path: str, image: bytes) -> Any:
-    """dlopen a program, after the OpenMP runtime it names. Raises OSError (a missing library or symbol), AttributeError (no entry)."""
-    runtime = re.search(rb"\x00(lib(?:gomp|omp)\.so[.\d]*)\x00", image)
-    if runtime is not None:
-        threads.load_openmp(runtime[1].decode())
+def _open(path: str) -> Any:
+    """dlopen a program. Raises OSError (a missing library or symbol), AttributeError (no entry)."""
     lib = ffi.dlopen(path, os.RTLD_NOW)
     lib.lazynp_run  # noqa: B018  resolves the symbol: a file without it raises here
     return lib
@@ -255,17 +240,12 @@ def _compile(source: str, key: str) -> None:
         raise CompileError(f"no C compiler: {missing_reason()}")
     start = time.perf_counter()
     with diskcache.writing(key, ".so") as path:
-        argv = [*compiler.command, *compiler.flags, "-x", "c", "-", "-o", path, *_needed(compiler.libraries, source)]
+        argv = [*compiler.command, *compiler.flags, "-x", "c", "-", "-o", path, *compiler.libraries]
         status, _, stderr = _run(argv, source)
         if status != 0:
             raise CompileError(_complaint(compiler, source, stderr))
     counters["compiles"] += 1
     counters["compile_seconds"] += time.perf_counter() - start
-
-
-def _needed(libraries: tuple[str, ...], source: str) -> list[str]:
-    """The linker opens no OpenMP library for a program without a parallel region."""
-    return [library for library in libraries if library != "-lgomp" or "omp parallel" in source]
 
 
 def _complaint(compiler: Compiler, source: str, stderr: str) -> str:

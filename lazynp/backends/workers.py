@@ -1,0 +1,146 @@
+"""The threads that help with large kernels: one small pool per process, written in C, that never makes a kernel slower than one thread.
+
+    entry() -> int        the address of `lz_parallel` (its type: PROTOTYPE); 0 where there is none
+
+The caller works on its chunks at once and waits only for chunks that somebody has begun, so a helper that wakes up late (50-100 us on
+a virtual machine) or that a busy neighbour holds up costs nothing; OpenMP's barrier waits for every thread. Chunks are taken one by
+one from a counter. Which thread takes a chunk does not change what it computes, so results do not depend on the number of threads. A
+second Python thread that calls while the pool is busy computes alone. A forked child begins with an empty pool.
+"""
+
+import os
+import warnings
+import zlib
+from functools import cache
+from typing import Any
+
+from lazynp.backends import toolchain
+from lazynp.errors import CompileError, PerformanceWarning
+
+PROTOTYPE = """\
+typedef struct { void **slots; const int64_t *dims; int64_t first, count, chunk; void **parts; } lz_task;
+typedef void (*lz_body)(const void *task, int64_t chunk);
+typedef void (*lz_parallel)(lz_body body, const void *task, int64_t chunks, int64_t threads);
+"""
+"""What a program declares to use the pool."""
+
+_SOURCE = """\
+typedef __INT64_TYPE__ int64_t;
+typedef void (*lz_body)(const void *task, int64_t chunk);
+int pthread_create(void *thread, const void *attributes, void *(*start)(void *), void *argument);
+int pthread_mutex_init(void *mutex, const void *attributes);
+int pthread_mutex_lock(void *mutex);
+int pthread_mutex_unlock(void *mutex);
+int pthread_cond_init(void *condition, const void *attributes);
+int pthread_cond_wait(void *condition, void *mutex);
+int pthread_cond_broadcast(void *condition);
+int sched_yield(void);
+
+#define MOST_HELPERS 255
+#define SPIN 1000
+#if defined(__x86_64__) || defined(__i386__)
+#define PAUSE() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define PAUSE() __asm__ volatile("yield")
+#else
+#define PAUSE() ((void)0)
+#endif
+#define LINE __attribute__((aligned(128)))
+
+/* The job: open is its serial number while helpers may join, else 0. inside: helpers that look at it. */
+static LINE int64_t next;
+static LINE int64_t inside;
+static LINE int64_t open;
+static LINE lz_body body;
+static const void *task;
+static int64_t chunks, most, serial, busy, helpers, sleeping, ready;
+static LINE int64_t mutex[32], condition[32]; /* larger than any system's pthread_mutex_t and pthread_cond_t */
+
+static void take(void) {
+    for (int64_t c; (c = __atomic_fetch_add(&next, 1, __ATOMIC_ACQ_REL)) < chunks;) body(task, c);
+}
+
+static int64_t wait_for_job(int64_t last) {
+    int64_t job;
+    for (int64_t k = 0; k < SPIN; k++) {
+        job = __atomic_load_n(&open, __ATOMIC_SEQ_CST);
+        if (job && job != last) return job;
+        PAUSE();
+    }
+    pthread_mutex_lock(mutex);
+    __atomic_fetch_add(&sleeping, 1, __ATOMIC_SEQ_CST);
+    while (job = __atomic_load_n(&open, __ATOMIC_SEQ_CST), !job || job == last) pthread_cond_wait(condition, mutex);
+    __atomic_fetch_sub(&sleeping, 1, __ATOMIC_SEQ_CST);
+    pthread_mutex_unlock(mutex);
+    return job;
+}
+
+static void *help(void *unused) {
+    int64_t last = 0;
+    for (;;) {
+        last = wait_for_job(last);
+        /* The caller closes the job before it looks at inside; we enter before we look at open: one of us sees the other. */
+        const int64_t already = __atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&open, __ATOMIC_SEQ_CST) && already < most) take();
+        __atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
+    }
+    return unused;
+}
+
+static void parallel(lz_body run, const void *with, int64_t count, int64_t threads) {
+    if (threads <= 1 || __atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE)) {
+        for (int64_t c = 0; c < count; c++) run(with, c);
+        return;
+    }
+    if (!ready) ready = !pthread_mutex_init(mutex, 0) && !pthread_cond_init(condition, 0);
+    while (ready && helpers < threads - 1 && helpers < MOST_HELPERS) {
+        int64_t thread[4];
+        if (pthread_create(thread, 0, help, 0)) break;
+        helpers++;
+    }
+    body = run, task = with, chunks = count, most = threads - 1;
+    __atomic_store_n(&next, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&open, ++serial, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&sleeping, __ATOMIC_SEQ_CST)) {
+        pthread_mutex_lock(mutex);
+        pthread_cond_broadcast(condition);
+        pthread_mutex_unlock(mutex);
+    }
+    take();
+    __atomic_store_n(&open, 0, __ATOMIC_SEQ_CST);
+    for (int64_t k = 0; __atomic_load_n(&inside, __ATOMIC_SEQ_CST); k++) {
+        if (k < SPIN) PAUSE();
+        else sched_yield();
+    }
+    __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
+}
+
+/* dims[0] 0: put the address of `parallel` into slots[0]. 1: this process is a forked child, the threads are not in it. */
+int64_t lazynp_run(void **slots, const int64_t *dims) {
+    if (dims[0]) ready = helpers = sleeping = inside = open = busy = 0;
+    else slots[0] = (void *)parallel;
+    return 0;
+}
+"""
+
+
+@cache
+def entry() -> int:
+    """The address of the pool's one function; compiled when a machine first needs it. 0, with one warning, where it cannot be had."""
+    try:
+        library = _library()
+    except CompileError as error:
+        warnings.warn(
+            f"lazynp: kernels run on one thread, the pool of threads does not compile here: {error}", PerformanceWarning, stacklevel=2
+        )
+        return 0
+    slots = toolchain.ffi.new("void *[1]")
+    library.lazynp_run(slots, toolchain.ffi.new("int64_t[1]", [0]))
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: library.lazynp_run(slots, toolchain.ffi.new("int64_t[1]", [1])))
+    return int(toolchain.ffi.cast("intptr_t", slots[0]))
+
+
+def _library() -> Any:
+    compiler = toolchain.find_compiler()
+    return toolchain.build(_SOURCE, f"pool-{zlib.crc32(_SOURCE.encode()):08x}-{compiler.fingerprint if compiler else ''}")
