@@ -15,10 +15,12 @@ from lazynp.config import settings
 from lazynp.errors import recording_position
 from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
-from lazynp.ir.types import LAZY_DTYPES, ArrayType, itemcount
+from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic, itemcount
 from lazynp.ops import elementwise as ew
+from lazynp.ops import sizes
 from lazynp.ops.indexing import update
 from lazynp.ops.movement import Path, Step, broadcast, follow, follow_numpy, permute, reshape, slice_
+from lazynp.ops.sizes import hinted, simplify_size, surface
 from lazynp.runtime import storage as storage_module
 from lazynp.runtime.evaluate import lock
 from lazynp.runtime.storage import Storage, TraceQueue, captured, queue, tracing, tracing_count
@@ -57,7 +59,9 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._np.shape if self._storage is None else self._type.shape  # type: ignore[union-attr]
+        if self._storage is None:
+            return self._np.shape  # type: ignore[union-attr]
+        return surface(self._type.shape) if tracing_count.depth else self._type.shape  # type: ignore[return-value]
 
     @shape.setter
     def shape(self, shape: Any) -> None:
@@ -407,7 +411,7 @@ def geometry(x: Any) -> np.ndarray:
     if not path:
         return storage.memory()
     if x._np is None:
-        x._np = follow_numpy(storage.memory(), path)
+        x._np = follow_numpy(storage.memory(), hinted(path) if tracing_count.depth else path)
     return x._np
 
 
@@ -435,7 +439,7 @@ def goes_lazy(*operands: Any) -> bool:
 def node_of(x: Any) -> Node:
     """The operand as a node. Arrays that others may write to are copied first. Raises NotLazy for dtypes without a lazy form."""
     node = operand(x)
-    return node if isinstance(node, Node) else constant(node)
+    return node if isinstance(node, Node) else node.node if isinstance(node, Symbolic) else constant(node)
 
 
 def operand(x: Any) -> Any:
@@ -447,7 +451,7 @@ def operand(x: Any) -> Any:
         return capture(x._np)
     if kind in _PYTHON_SCALARS:
         return x
-    if isinstance(x, Node):
+    if isinstance(x, (Node, Symbolic)):
         return x
     array = x if kind is np.ndarray else np.asarray(x)
     if array.dtype not in LAZY_DTYPES:
@@ -534,7 +538,7 @@ def _extended(path: Path, step: Step) -> Path:
         if step.op is slice_:
             starts, steps, _ = path[-1].attrs
             more_starts, more_steps, sizes = step.attrs
-            merged = tuple([a + s * b for a, s, b in zip(starts, steps, more_starts, strict=True)])
+            merged = tuple([simplify_size(a + s * b) for a, s, b in zip(starts, steps, more_starts, strict=True)])
             return (*path[:-1], Step(slice_, (merged, tuple([s * t for s, t in zip(steps, more_steps, strict=True)]), sizes)))
     return (*path, step)
 
@@ -601,3 +605,9 @@ def _set_part(x: Any, name: str, value: Any) -> None:
         assign(x, ew.cast(ew.make_complex(*parts), to=x.dtype))
     else:
         setattr(exported(x), name, to_numpy(value))
+
+
+# --- numbers of a trace ------------------------------------------------------------------------------------------------
+
+sizes.hooks.ufunc = lambda ufunc, method, inputs, options: hooks.ufunc(ufunc, method, inputs, options)
+sizes.hooks.as_array = lambda node: wrap(node)

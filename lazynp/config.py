@@ -38,6 +38,8 @@ class Settings:
     """Threads of a parallel kernel; 0: OMP_NUM_THREADS, affinity and cgroup quota decide."""
     parallel_threshold: int = 65536
     """Elements below which a kernel stays on one thread."""
+    unroll: int = 4
+    """Loops of at most so many turns, known while tracing, are written out."""
     fold_limit: int = 4096
     """Constant subexpressions are computed while compiling up to so many elements."""
     verify: bool = False

@@ -29,11 +29,13 @@ from lazynp.array import (
 from lazynp.config import settings
 from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
-from lazynp.ir.types import ArrayType
+from lazynp.ir.types import ArrayType, Symbolic
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather, scatter
-from lazynp.ops.movement import Step, broadcast, reshape, slice_
-from lazynp.runtime.storage import tracing
+from lazynp.ops.movement import Step, broadcast, broadcast_shape, reshape, slice_
+from lazynp.ops.sizes import SymInt
+from lazynp.ops.symbolic import mentions_sizes, symbolic_steps
+from lazynp.runtime.storage import tracing, tracing_count
 
 # --- reading by index ---------------------------------------------------------------------------------------------------
 
@@ -52,6 +54,8 @@ def basic_steps(shape: tuple[int, ...], index: Any) -> "tuple[list[Step], bool] 
 
     Raises NumPy's IndexError for a wrong one."""
     items = index if type(index) is tuple else (index,)
+    if tracing_count.depth and mentions_sizes(shape, items):
+        return _symbolic(shape, items)
     key: list[Any] = [shape]
     for item in items:
         kind = type(item)
@@ -72,6 +76,13 @@ def basic_steps(shape: tuple[int, ...], index: Any) -> "tuple[list[Step], bool] 
             _known_steps.clear()
         known = _known_steps[tuple(key)] = _basic(shape, items)
     return known
+
+
+def _symbolic(shape: Any, items: tuple[Any, ...]) -> "tuple[list[Step], bool] | None":
+    for item in items:
+        if type(item) is bool or not (item is None or item is Ellipsis or type(item) in (slice, SymInt) or _is_integer(item)):
+            return None
+    return symbolic_steps(shape, items)
 
 
 _known_steps: dict[Any, tuple[list[Step], bool]] = {}
@@ -138,7 +149,7 @@ def _basic(shape: tuple[int, ...], items: tuple[Any, ...]) -> tuple[list[Step], 
 def _read(x: Any, index: Any) -> Any:
     found = basic_steps(x._type.shape, _indices(index))
     if found is None:
-        return _read_advanced(x, index)
+        return _read_advanced(x, _as_arrays(index))
     steps, single = found
     if single and not tracing():
         return to_numpy(x)[plain_index(index)]
@@ -157,6 +168,13 @@ def _indices(index: Any) -> Any:
     if type(index) is ndarray and index.ndim == 0 and index.dtype.kind in "iu" and not (tracing() and is_pending(index)):
         return int(index)
     return index
+
+
+def _as_arrays(index: Any) -> Any:
+    """Numbers of a trace inside an index as 0-d arrays: where they may lie outside, the program looks."""
+    if type(index) is tuple:
+        return tuple([_as_arrays(i) for i in index])
+    return wrap(index.node) if type(index) is SymInt else index
 
 
 def _scalar_mask(index: Any) -> bool:
@@ -210,7 +228,7 @@ def advanced(x: Any, index: Any) -> tuple[Any, list[Node], tuple[int, ...], int]
 
 def _index_shape(nodes: list[Node]) -> tuple[int, ...]:
     try:
-        return np.broadcast_shapes(*[n.shape for n in nodes])
+        return broadcast_shape(*[n.shape for n in nodes])  # type: ignore[return-value]
     except ValueError:
         shapes = " ".join(str(n.shape).replace(" ", "") for n in nodes)
         raise IndexError(f"shape mismatch: indexing arrays could not be broadcast together with shapes {shapes} ") from None
@@ -251,7 +269,7 @@ def _index_node(item: Any, n: int, axis: int) -> Node:
     if type(item) is ndarray and is_pending(item):
         return ew.as_node(node_of(item), np.dtype(np.int64))
     values = np.asarray(to_numpy(item)).astype(np.int64)
-    if values.size:
+    if values.size and type(n) is int:
         for bad in (values.min(), values.max()):
             if not -n <= bad < n:
                 raise IndexError(f"index {bad} is out of bounds for axis {axis} with size {n}")
@@ -281,9 +299,9 @@ def _write(x: Any, index: Any, value: Any) -> None:
     index = _indices(index)
     found = basic_steps(x._type.shape, index)
     if found is None:
-        _write_advanced(x, index, value)
+        _write_advanced(x, _as_arrays(index), value)
         return
-    if found[1] and np.ndim(value):
+    if found[1] and not isinstance(value, Symbolic) and np.ndim(value):
         probe = np.zeros((1,) * x.ndim, x.dtype)
         probe[(0,) * x.ndim] = np.zeros(np.shape(value), value.dtype) if isinstance(value, ndarray) else value  # NumPy's error
     target = x
@@ -314,6 +332,8 @@ def _fitted(value: Any, type_: ArrayType) -> Node:
         node = operand(value)
     except NotLazy:
         node = operand(np.asarray(value).astype(type_.dtype))
+    if isinstance(node, Symbolic):
+        node = ew.as_node(node, type_.dtype)
     if not isinstance(node, Node):
         node = constant(np.asarray(node).astype(type_.dtype) if type(node) is complex else np.asarray(node, type_.dtype))
     warn_of_lost_imaginary(node.dtype, type_.dtype)
@@ -322,7 +342,7 @@ def _fitted(value: Any, type_: ArrayType) -> Node:
         shape = shape[1:]
     node = ew.as_node(reshape(node, shape), type_.dtype)
     try:
-        fits = np.broadcast_shapes(shape, type_.shape) == type_.shape
+        fits = broadcast_shape(shape, type_.shape) == type_.shape
     except ValueError:
         fits = False
     if not fits:

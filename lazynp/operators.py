@@ -9,7 +9,7 @@ import numpy as np
 from lazynp.array import EAGER_SCALARS, NotLazy, eager, exported, from_numpy, goes_lazy, hooks, ndarray, operand, recorded, to_numpy, wrap
 from lazynp.config import settings
 from lazynp.ir.op import Op
-from lazynp.ir.types import itemcount
+from lazynp.ir.types import Symbolic, itemcount
 from lazynp.ops import elementwise as ew
 from lazynp.runtime.stats import record_fallback
 from lazynp.runtime.storage import tracing, tracing_count
@@ -74,7 +74,7 @@ def is_operand(x: Any) -> bool:
     kind = type(x)
     if kind is ndarray or kind is np.ndarray or kind in EAGER_SCALARS:
         return True
-    if isinstance(x, (np.ndarray, np.generic)):
+    if isinstance(x, (np.ndarray, np.generic)) or issubclass(kind, Symbolic):
         return True
     if hasattr(kind, "__array_ufunc__"):
         return False

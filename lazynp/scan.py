@@ -1,59 +1,182 @@
-"""Explicit control flow: `scan`, `fori_loop`, `while_loop`, `cond`, `switch`, `map`.
+"""Explicit control flow: `scan`, `fori_loop`, `while_loop`, `cond`, `switch`, `map`, `associative_scan`.
 
 Outside a trace each turn runs as ordinary lazy NumPy and the queue flushes at the loop boundary, so all turns share one compiled program.
-Inside a trace (jit, grad) loops of a known length are unrolled; a condition that depends on traced values raises CaptureError, and
-jit then runs the function in lazy mode.
+Inside a trace (jit, grad, vmap) a loop is one node of the graph, compiled once for all its turns: a loop in C. Bodies may write in place
+to arrays of the surroundings, index and slice with the loop variable, and contain further loops. Loops of at most `config.unroll` turns
+are written out. What cannot be compiled raises CaptureError, and jit then runs the function in lazy mode.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lazynp.api import shaping
-from lazynp.trace import trees
+from lazynp import array as arrays
+from lazynp.api import creation, shaping
+from lazynp.array import ndarray
+from lazynp.ir.types import Symbolic
+from lazynp.ops.elementwise import filled
+from lazynp.runtime.storage import queue, trace_scope, tracing
+from lazynp.trace import bodies, trees
+
+Function = Callable[..., Any]
 
 
-def scan(f: Callable[..., Any], init: Any, xs: Any = None, length: int | None = None, reverse: bool = False) -> tuple[Any, Any]:
-    """carry, ys = scan(f, init, xs): f(carry, x) -> (carry, y) over the first axis of the leaves of xs; the ys are stacked.
+def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any, step: int = 1) -> Any:
+    """value = init; for i in range(lower, upper, step): value = body(i, value). init: a pytree of arrays and Python numbers.
 
-    xs: pytree of arrays of equal first size n, or None with `length` given. Zero turns give (init, xs's empty stack: None)."""
-    n = _length(xs, length)
-    order = range(n - 1, -1, -1) if reverse else range(n)
-    carry = init
-    ys: list[Any] = [None] * n
-    for i in order:
-        carry, ys[i] = f(carry, _at(xs, i))
-    return carry, _stacked(ys)
-
-
-def map(f: Callable[..., Any], xs: Any) -> Any:
-    """The stack of f(x) over the first axis of the leaves of xs."""
-    return _stacked([f(_at(xs, i)) for i in range(_length(xs, None))])
-
-
-def fori_loop(lower: int, upper: int, body: Callable[[int, Any], Any], init: Any) -> Any:
-    """value = init; for i in range(lower, upper): value = body(i, value)."""
+    lower, upper: ints, or in a trace 0-d integer arrays and numbers made of loop variables around this one."""
+    if tracing():
+        return bodies.traced_for(_limit(lower), _limit(upper), _limit(step), body, init)
     value = init
-    for i in range(int(lower), int(upper)):
+    for i in range(int(lower), int(upper), int(step)):
         value = body(i, value)
     return value
 
 
+def _limit(n: Any) -> Any:
+    """A limit of a loop: a plain int where Python knows it."""
+    return n if type(n) is ndarray or isinstance(n, Symbolic) else int(n)
+
+
 def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Any) -> Any:
     """value = init; while condition(value): value = body(value)."""
+    if tracing():
+        return bodies.traced_while(condition, body, init)
     value = init
     while condition(value):
         value = body(value)
     return value
 
 
-def cond(predicate: Any, true_branch: Callable[..., Any], false_branch: Callable[..., Any], *operands: Any) -> Any:
+def cond(predicate: Any, true_branch: Function, false_branch: Function, *operands: Any) -> Any:
     """One of the branches, applied to the operands; the other one is not evaluated."""
+    if tracing():
+        return bodies.traced_cond(predicate, true_branch, false_branch, operands)
     return true_branch(*operands) if predicate else false_branch(*operands)
 
 
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+def switch(index: Any, branches: Sequence[Function], *operands: Any) -> Any:
     """branches[index], the index clipped into range, applied to the operands."""
-    return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
+    if type(index) is not ndarray and not isinstance(index, Symbolic):
+        return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
+    if not tracing():
+        return switch(int(index), branches, *operands)
+    first, *rest = branches
+    if not rest:
+        return first(*operands)
+    return cond(index <= 0, first, lambda *values: switch(index - 1, rest, *values), *operands)
+
+
+# --- scans -----------------------------------------------------------------------------------------------------------
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, length: int | None = None, reverse: bool = False, unroll: int = 1
+) -> tuple[Any, Any]:
+    """carry, ys = scan(f, init, xs): f(carry, x) -> (carry, y) over the first axis of the leaves of xs; the ys are stacked.
+
+    xs: pytree of arrays of equal first size n, or None with `length` given. reverse: from the last x to the first; ys stay in the order of
+    xs. unroll: turns that one turn of the compiled loop does. With n == 0 the ys are empty arrays of the right types."""
+    n = _length(xs, length)
+    if n == 0 or tracing():
+        return _traced_scan(f, init, xs, n, reverse, unroll)
+    carry = init
+    ys: list[Any] = [None] * n
+    for i in range(n - 1, -1, -1) if reverse else range(n):
+        carry, ys[i] = f(carry, _at(xs, i))
+    return carry, _stacked(ys)
+
+
+def _traced_scan(f: Function, init: Any, xs: Any, n: int, reverse: bool, unroll: int) -> tuple[Any, Any]:
+    if n == 0:
+        return init, _empty(f, init, xs)
+    stacks = _Stacks(n)
+
+    def turn(t: Any, carry: Any) -> Any:
+        i = n - 1 - t if reverse else t
+        carry, y = f(carry, _at(xs, i))
+        stacks.put(i, y)
+        return carry
+
+    def turns(t: Any, carry: Any) -> Any:
+        for k in range(unroll):
+            carry = turn(t * unroll + k, carry)
+        return carry
+
+    whole = n // unroll if unroll > 1 else 0
+    carry = fori_loop(0, whole, turns, init) if whole else init
+    carry = fori_loop(whole * unroll, n, turn, carry)
+    return carry, stacks.tree()
+
+
+class _Stacks:
+    """The arrays in which a traced scan collects its ys: made in the surroundings when the first y is seen, and when its type changes."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.home = queue()
+        self.arrays: list[Any] = []
+        self.structure: Any = None
+
+    def put(self, i: Any, y: Any) -> None:
+        leaves, self.structure = trees.flatten(y)
+        nodes = [arrays.node_of(leaf) for leaf in leaves]
+        wanted = [((self.n, *node.shape), node.dtype) for node in nodes]
+        if wanted != [(a._type.shape, a._type.dtype) for a in self.arrays]:
+            with trace_scope(self.home):  # type: ignore[arg-type]
+                self.arrays = [arrays.wrap(filled(shape, 0, dtype)) for shape, dtype in wanted]
+        for array, node in zip(self.arrays, nodes, strict=True):
+            array[i] = arrays.wrap(node)
+
+    def tree(self) -> Any:
+        return trees.unflatten(self.structure, self.arrays)
+
+
+def _empty(f: Function, init: Any, xs: Any) -> Any:
+    """The ys of no turn: f is traced once for their types."""
+    with trace_scope() as scope:
+        try:
+            elements = trees.map_leaves(lambda x: arrays.wrap(filled(x.shape[1:], 0, x.dtype)), xs)
+            leaves, structure = trees.flatten(f(init, elements)[1])
+            types = [arrays.node_of(leaf).type for leaf in leaves]
+        finally:
+            scope.restore()
+    return trees.unflatten(structure, [creation.zeros((0, *t.shape), t.dtype) for t in types])
+
+
+def map(f: Function, xs: Any) -> Any:
+    """The stack of f(x) over the first axis of the leaves of xs."""
+    return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
+
+
+def associative_scan(f: Callable[[Any, Any], Any], xs: Any, reverse: bool = False) -> Any:
+    """The running results of an associative f over the first axis of the leaves of xs, in a number of steps that grows with log(n).
+
+    f(a, b) works on whole stacks: trees like xs whose leaves have any first size. Blelloch 1990, section 1.4."""
+    if reverse:
+        xs = trees.map_leaves(lambda x: x[::-1], xs)
+    n = _length(xs, None)
+    results = _running(f, xs, n) if n else xs
+    return trees.map_leaves(lambda x: x[::-1], results) if reverse else results
+
+
+def _running(f: Callable[[Any, Any], Any], xs: Any, n: int) -> Any:
+    """Pairs are combined, their running results found, and those of the places between filled in."""
+    if n == 1:
+        return xs
+    pairs = f(trees.map_leaves(lambda x: x[0 : n - 1 : 2], xs), trees.map_leaves(lambda x: x[1:n:2], xs))
+    odd = _running(f, pairs, n // 2)
+    count = (n - 1) // 2
+    even = f(trees.map_leaves(lambda x: x[:count], odd), trees.map_leaves(lambda x: x[2::2], xs)) if count else None
+
+    def merged(x: Any, odds: Any, *evens: Any) -> Any:
+        out = creation.zeros((n, *odds.shape[1:]), odds.dtype)
+        out[0] = x[0]
+        out[1::2] = odds
+        if evens:
+            out[2::2] = evens[0]
+        return out
+
+    return trees.map_leaves(merged, xs, odd, *([even] if count else []))
 
 
 def _length(xs: Any, length: int | None) -> int:
@@ -65,8 +188,12 @@ def _length(xs: Any, length: int | None) -> int:
     return sizes.pop()
 
 
-def _at(xs: Any, i: int) -> Any:
-    return trees.map_leaves(lambda leaf: leaf[i], xs)
+def _at(xs: Any, i: Any) -> Any:
+    return trees.map_leaves(lambda leaf: (leaf if type(leaf) is ndarray or not tracing() else _array(leaf))[i], xs)
+
+
+def _array(leaf: Any) -> Any:
+    return arrays.wrap(arrays.node_of(leaf))
 
 
 def _stacked(ys: list[Any]) -> Any:

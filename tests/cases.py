@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lazynp.ir.node import Graph, Node, new_input
+from lazynp.ir.body import canonical_bodies
+from lazynp.ir.node import Graph, Node, new_dim, new_input
 from lazynp.ir.op import Kind, Op
 from lazynp.ir.types import ArrayType
 from lazynp.ops import contraction, indexing, library, movement, reduction, structured
@@ -449,6 +450,42 @@ def _calls(rng: np.random.Generator) -> Rows:
     yield Case((a, b), {"body": body}, (np.sin(a) * b, a + b))
 
 
+def _loops(rng: np.random.Generator) -> Rows:
+    """x[i] is written, then read by the sum: a recurrence; ranges forward, backward, stepped and empty."""
+    for start, stop, step in ((0, 4, 1), (3, -1, -1), (1, 4, 2), (2, 2, 1)):
+        i = new_dim()
+        x, total, w = leaves([np.zeros(4), np.zeros(()), np.zeros(4)])
+        place = (Step(movement.slice_, ((i,), (1,), (1,))), Step(movement.reshape, ((),)))
+        new = movement.follow(w, place) * ew.sin(total) + 1.0
+        body = canonical_bodies([Graph((i, x, total, w), (indexing.update(x, new, place), total + new * movement.follow(x, place)))])[0]
+        a, b, c = sample(rng, (4,), float), sample(rng, (), float), sample(rng, (4,), float)
+        y, s = a.copy(), b
+        for k in range(start, stop, step):
+            value = c[k] * np.sin(s) + 1.0
+            s = s + value * y[k]
+            y[k] = value
+        yield Case((np.array(start), np.array(stop), np.array(step), a, np.array(b), c), {"body": body}, (y, s))
+
+
+def _whiles(rng: np.random.Generator) -> Rows:
+    """Halve until small."""
+    for first in (3.0, 0.01):
+        x, limit = leaves([np.zeros(()), np.zeros(())])
+        condition, body = canonical_bodies([Graph((x, limit), (ew.greater(x, limit),)), Graph((x, limit), (x * 0.5,))])
+        value = first
+        while value > 0.1:
+            value *= 0.5
+        yield Case((np.array(first), np.array(0.1)), {"condition": condition, "body": body}, (value,))
+
+
+def _branches(rng: np.random.Generator) -> Rows:
+    for test in (True, False):
+        x, y = leaves([np.zeros(3), np.zeros(3)])
+        yes, no = canonical_bodies([Graph((x, y), (ew.sin(x) * y, x + y)), Graph((x, y), (x - y, y))])
+        a, b = sample(rng, (3,), float), sample(rng, (3,), float)
+        yield Case((np.array(test), a, b), {"yes": yes, "no": no}, (np.sin(a) * b, a + b) if test else (a - b, b))
+
+
 TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "where": _conditions,
     "cast": _casts,
@@ -505,6 +542,9 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "irfft": _transforms("irfft"),
     "random_draw": _draws,
     "call": _calls,
+    "loop": _loops,
+    "while_": _whiles,
+    "cond": _branches,
 }
 
 LEAVES = ("const", "input", "dim", "item")

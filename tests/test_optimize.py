@@ -20,7 +20,7 @@ from lazynp.ops.elementwise import absolute, exp, expit, expm1, filled, log, log
 from lazynp.ops.indexing import gather
 from lazynp.ops.movement import broadcast, permute, reshape, slice_
 from lazynp.ops.reduction import keep_axes, reduce_add, reduce_maximum
-from lazynp.optimize.dims import simplify_size
+from lazynp.ops.sizes import simplify_size
 from lazynp.optimize.passes import optimize, stabilize_graph
 from lazynp.transform.derive import pullback
 

@@ -11,6 +11,7 @@ from lazynp.api.dispatch import UfuncBase, Unsupported, any_lazy, into, sync, th
 from lazynp.array import NotLazy, assign, ndarray, node_of, operand, wrap
 from lazynp.config import settings
 from lazynp.ir.node import Node
+from lazynp.ir.types import Symbolic
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
 from lazynp.ops.contraction import matmul
@@ -335,6 +336,7 @@ def array_ufunc(function: np.ufunc, method: str, inputs: tuple[Any, ...], option
         override = getattr(type(x), "__array_ufunc__", None)
         if (
             type(x) is not ndarray
+            and not issubclass(type(x), Symbolic)
             and override is not np.ndarray.__array_ufunc__
             and hasattr(type(x), "__array_ufunc__")
             and not isinstance(x, np.generic)

@@ -20,7 +20,7 @@ from lazynp.ir.node import Graph, Node, const, input_, toposort
 from lazynp.ir.op import Kind
 from lazynp.ops import elementwise as ew
 from lazynp.ops import indexing, movement
-from lazynp.ops.structured import item
+from lazynp.ops.structured import CONTROL, item
 
 _CHEAP = 2.0
 """Recomputing costs less than a load up to so many additions."""
@@ -101,7 +101,7 @@ _OWN_STEP = (Kind.REDUCE, Kind.ACCUMULATE, Kind.CONTRACT, Kind.UPDATE, Kind.LIBR
 
 def is_library(node: Node) -> bool:
     """Whether Python runs this op: opaque routines, and elementwise ops that the C prelude does not have."""
-    return node.op.kind is Kind.LIBRARY or (node.op.kind is Kind.ELEMENTWISE and not has_c(node))
+    return node.op in CONTROL or node.op.kind is Kind.LIBRARY or (node.op.kind is Kind.ELEMENTWISE and not has_c(node))
 
 
 def has_c(node: Node) -> bool:

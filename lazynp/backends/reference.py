@@ -7,7 +7,8 @@ import numpy as np
 
 from lazynp.errors import with_origin
 from lazynp.ir.node import Graph, Node, const, dim, input_, toposort
-from lazynp.ops.structured import call
+from lazynp.ir.op import Kind
+from lazynp.ops.structured import interpreter, item
 
 
 def evaluate(graph: Graph, values: "list[Any] | tuple[Any, ...]", dims: Mapping[Node, int] | None = None) -> list[Any]:
@@ -24,8 +25,8 @@ def compute(node: Node, args: list[Any], known: dict[Node, Any]) -> Any:
     """One node's value from its arguments' values; a failure names the line that created the node."""
     attrs = {name: resolve(value, known) for name, value in node.attributes.items()}
     try:
-        if node.op is call:
-            return tuple(evaluate(attrs["body"], args))
+        if node.op.kind is Kind.STRUCTURED and node.op is not item:
+            return node.op.numpy(*args, **attrs, dims={n: v for n, v in known.items() if n.op is dim})
         value = node.op.numpy(*args, **attrs)
     except (ValueError, IndexError, TypeError, ArithmeticError, np.linalg.LinAlgError) as error:
         if isinstance(node.where, int):  # a canonical graph: the runtime knows the user's line
@@ -54,3 +55,6 @@ def size_value(node: Node, known: dict[Node, Any]) -> Any:
                 assert part.op is not dim and part.op is not input_, f"{part} has no value"
                 known[part] = part.value.array if part.op is const else part.op.numpy(*[known[a] for a in part.args], **part.attributes)
     return known[node]
+
+
+interpreter.evaluate = evaluate

@@ -16,7 +16,7 @@ from lazynp.array import ndarray, node_of, to_numpy, wrap
 from lazynp.errors import CaptureError
 from lazynp.functional.arguments import Selection, Slot, check_differentiable
 from lazynp.ir.node import Node, new_input, substitute, toposort
-from lazynp.ir.types import LAZY_DTYPES
+from lazynp.ir.types import LAZY_DTYPES, Symbolic
 from lazynp.ops import elementwise as ew
 from lazynp.runtime.evaluate import execute, stabilized
 from lazynp.runtime.storage import (
@@ -150,7 +150,9 @@ class Run:
             opened = {slot: self._opened(tree) for slot, tree in rest.items()}
             try:
                 result = f(*[opened[i] for i in range(len(args))], **{name: opened[name] for name in kwargs})
-                self.result = trees.map_leaves(lambda leaf: Held(node_of(leaf)) if type(leaf) is ndarray else leaf, result)
+                self.result = trees.map_leaves(
+                    lambda leaf: Held(node_of(leaf)) if type(leaf) is ndarray or isinstance(leaf, Symbolic) else leaf, result
+                )
             finally:
                 self.writes = self.scope.take_back()
 

@@ -12,7 +12,7 @@ import numpy as np
 from lazynp.errors import Where
 from lazynp.ir import op as op_module
 from lazynp.ir.op import Kind, Op, register
-from lazynp.ir.types import ArrayType
+from lazynp.ir.types import ArrayType, Symbolic, settled
 
 
 class Node:
@@ -59,6 +59,10 @@ class Node:
             node.where = self.where
         return node
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For sizes in attributes: expressions of a few nodes. A graph is stored by its nodes' numbers."""
+        return make_node, (self.op, self.args, self.attrs)
+
     def __repr__(self) -> str:
         inner = [a.op.name if a.args else repr(a) for a in self.args] + [f"{k}={v}" for k, v in self.attributes.items()]
         return f"{self.op.name}({', '.join(inner)})"
@@ -94,6 +98,9 @@ def make_node(op: Op, args: tuple[Node, ...], attrs: tuple[Any, ...]) -> Node:
         known = entry()
         if known is not None:
             return known
+    if Symbolic.used and op.dims:
+        attrs = settled(attrs)
+        key = (op, *[id(a) for a in args], attrs)
     node = _new_node(Node)
     node.op = op
     node.args = args
@@ -168,6 +175,16 @@ def numbered_input(position: int, type_: ArrayType) -> Node:
     return make_node(input_, (), (("argument", position), type_))
 
 
+def new_dim() -> Node:
+    """A fresh 0-d int64 leaf: an integer known only at run time that may stand in attributes. Its text sorts by age."""
+    return make_node(dim, (), (("free", f"{next(_serial):09d}"),))
+
+
+def loop_dim(height: int, position: int) -> Node:
+    """The leaf of a canonical loop body: height counts the loops inside it, so that an inner body may mention outer leaves."""
+    return make_node(dim, (), (("loop", height, position),))
+
+
 def numbered_dim(position: int) -> Node:
     """The size or offset at a fixed position of a size-generic program's parameters; 0-d int64."""
     return make_node(dim, (), (position,))
@@ -180,6 +197,21 @@ class Graph(NamedTuple):
     inputs: tuple[Node, ...]
     outputs: tuple[Node, ...]
     aliases: tuple[tuple[int, int], ...] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        number: dict[Node, int] = {}
+        rows = []
+        for node in toposort((*self.inputs, *self.outputs)):
+            number[node] = len(number)
+            rows.append((node.op, [number[a] for a in node.args], node.attrs))
+        return _rebuilt_graph, (rows, [number[i] for i in self.inputs], [number[o] for o in self.outputs], self.aliases)
+
+
+def _rebuilt_graph(rows: list[Any], inputs: list[int], outputs: list[int], aliases: Any) -> Graph:
+    nodes: list[Node] = []
+    for op, args, attrs in rows:
+        nodes.append(make_node(op, tuple([nodes[a] for a in args]), attrs))
+    return Graph(tuple([nodes[i] for i in inputs]), tuple([nodes[o] for o in outputs]), aliases)
 
 
 def toposort(outputs: Iterable[Node], stop: Callable[[Node], bool] | None = None) -> list[Node]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -14,6 +14,30 @@ Shape: TypeAlias = "tuple[Dim, ...]"
 
 LAZY_DTYPES = frozenset(np.dtype(code) for code in "?bhilqBHILQefdFD")
 """The dtypes that graphs compute with. Everything else (longdouble, strings, objects, dates, records) stays with NumPy."""
+
+
+class Symbolic:
+    """A Python number of a trace: `node` holds its value, `kind` is the Python type whose weak place in promotion it takes."""
+
+    __slots__ = ("__weakref__", "node")
+    kind: type
+    used = False
+    """Whether there has been any in this process: as long as not, nobody looks for them."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        Symbolic.used = True
+
+
+def settled(value: Any) -> Any:
+    """Attributes with the nodes of symbolic numbers in their places."""
+    if isinstance(value, Symbolic):
+        return value.node
+    if type(value) is tuple:
+        return tuple([settled(v) for v in value])
+    if isinstance(value, tuple) and hasattr(value, "op"):  # a step of a path
+        return value._replace(attrs=settled(value.attrs))  # type: ignore[attr-defined]
+    return value
 
 
 class ArrayType(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 
 from lazynp.ir.node import Literal, Node, const, constant
 from lazynp.ir.op import Kind, Op, Pattern, register
-from lazynp.ir.types import ArrayType, Shape
+from lazynp.ir.types import ArrayType, Shape, Symbolic
 from lazynp.ops.movement import broadcast, broadcast_shape
 
 Partial = Callable[..., Any] | None
@@ -51,13 +51,17 @@ def operand_type(operand: Any) -> Any:
     if isinstance(operand, Node):
         return operand.dtype
     kind = type(operand)
-    return kind if kind in _WEAK else np.asarray(operand).dtype
+    if kind in _WEAK:
+        return kind
+    return operand.kind if issubclass(kind, Symbolic) else np.asarray(operand).dtype
 
 
 def as_node(operand: Any, dtype: np.dtype) -> Node:
     """The operand as a node of that dtype. A Python int that does not fit raises NumPy's OverflowError."""
     if not isinstance(operand, Node):
-        return constant(operand, dtype)
+        if not isinstance(operand, Symbolic):
+            return constant(operand, dtype)
+        operand = operand.node
     if operand.dtype == dtype:
         return operand
     if operand.op is const:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lazynp.errors import CaptureError
 from lazynp.ir.node import Node
 from lazynp.ir.op import Kind, Op, op_named, register
-from lazynp.ir.types import ArrayType, Dim, Shape
+from lazynp.ir.types import ArrayType, Dim, Shape, Symbolic, settled
 
 
 class Step(NamedTuple):
@@ -81,11 +82,13 @@ def broadcast_shape(*shapes: Shape) -> Shape:
     """NumPy's broadcasting of shapes; unknown sizes fit only themselves and 1. Raises NumPy's ValueError."""
     rank = max(map(len, shapes))
     out: list[Dim] = [1] * rank
-    for shape in shapes:
+    for shape in settled(shapes) if Symbolic.used else shapes:
         for axis, n in enumerate(shape, rank - len(shape)):
             if _is_one(out[axis]):
                 out[axis] = n
             elif not _is_one(n) and n != out[axis]:
+                if isinstance(n, Node) or isinstance(out[axis], Node):
+                    raise CaptureError(f"sizes known only at run time, {n} and {out[axis]}, cannot be shown to agree")
                 listed = " ".join(str(tuple(s)).replace(" ", "") for s in shapes)
                 raise ValueError(f"operands could not be broadcast together with shapes {listed} ")
     return tuple(out)

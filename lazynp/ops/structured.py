@@ -1,10 +1,25 @@
-"""Ops that contain graphs or take values apart: `item` of a multi-output op, `call` of a graph."""
+"""Ops that contain graphs or take values apart: `loop`, `while_`, `cond`, `call`, and `item` of an op with several outputs.
 
+Bodies are graphs over leaves of their own (see ir/body.py). `evaluate` runs them: the interpreter that backends/reference.py sets.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
-from lazynp.ir.node import Graph, Node, substitute
+import numpy as np
+
+from lazynp.ir.node import Graph, Node, dim, substitute
 from lazynp.ir.op import Kind, Op, register
 from lazynp.ir.types import ArrayType
+
+
+class _Interpreter:
+    """evaluate(graph, values, dims) -> the outputs; dims: the values of free dims."""
+
+    evaluate: Callable[..., list[Any]]
+
+
+interpreter = _Interpreter()
 
 
 def _item_infer(x: Any, index: int) -> ArrayType:
@@ -28,8 +43,8 @@ def _call_infer(*types: ArrayType, body: Graph) -> tuple[ArrayType, ...]:
     return tuple([o.type for o in body.outputs])
 
 
-def _call_numpy(*values: Any, body: Graph) -> Any:
-    raise LookupError("call is interpreted by the backend, which runs the body")
+def _call_numpy(*values: Any, body: Graph, dims: Any = None) -> Any:
+    return tuple(interpreter.evaluate(body, values, dims))
 
 
 call = register(Op(name="call", kind=Kind.STRUCTURED, attrs=("body",), infer=_call_infer, numpy=_call_numpy))
@@ -40,3 +55,90 @@ def inline(node: Node) -> tuple[Node, ...]:
     """The outputs of a `call` as nodes of the caller's graph."""
     body: Graph = node.body
     return tuple(substitute(body.outputs, dict(zip(body.inputs, node.args, strict=True))))
+
+
+# --- loops -----------------------------------------------------------------------------------------------------------
+
+
+def _fits(types: tuple[ArrayType, ...], leaves: tuple[Node, ...], what: str) -> None:
+    """Raises ValueError where an argument is of another type than the leaf that stands for it."""
+    if len(types) != len(leaves):
+        raise ValueError(f"{what}: {len(types)} values for {len(leaves)} leaves")
+    for type_, leaf in zip(types, leaves, strict=True):
+        if type_.shape != leaf.type.shape or type_.dtype != leaf.type.dtype:
+            raise ValueError(f"{what}: a value of type {type_} for a leaf of type {leaf.type}")
+
+
+def _carried_types(body: Graph, first: int) -> tuple[ArrayType, ...]:
+    """The types of a loop's results; raises ValueError where a turn changes them."""
+    carried = body.inputs[first : first + len(body.outputs)]
+    _fits(tuple([o.type for o in body.outputs]), carried, "a turn of a loop")
+    return tuple([leaf.type for leaf in carried])
+
+
+def _loop_infer(start: ArrayType, stop: ArrayType, step: ArrayType, *types: ArrayType, body: Graph) -> tuple[ArrayType, ...]:
+    _fits((start, *types), body.inputs, "loop")
+    return _carried_types(body, 1)
+
+
+def _loop_numpy(start: Any, stop: Any, step: Any, *values: Any, body: Graph, dims: Any = None) -> tuple[Any, ...]:
+    count = len(body.outputs)
+    carried, rest = list(values[:count]), values[count:]
+    for i in range(int(start), int(stop), int(step)):
+        carried = interpreter.evaluate(body, [np.int64(i), *carried, *rest], dims)
+    return tuple(carried)
+
+
+loop = register(Op(name="loop", kind=Kind.STRUCTURED, attrs=("body",), infer=_loop_infer, numpy=_loop_numpy))
+"""loop(start, stop, step, *carried, *others, body): for i in range(start, stop, step): carried = body(i, *carried, *others).
+Returns the carried values; what a body collects per turn is a carried array of which it updates a region. step is not 0."""
+
+
+def _while_infer(*types: ArrayType, condition: Graph, body: Graph) -> tuple[ArrayType, ...]:
+    _fits(types, body.inputs, "while")
+    return _carried_types(body, 0)
+
+
+def _while_numpy(*values: Any, condition: Graph, body: Graph, dims: Any = None) -> tuple[Any, ...]:
+    count = len(body.outputs)
+    carried, rest = list(values[:count]), values[count:]
+    while interpreter.evaluate(condition, [*carried, *rest], dims)[0]:
+        carried = interpreter.evaluate(body, [*carried, *rest], dims)
+    return tuple(carried)
+
+
+while_ = register(Op(name="while_", kind=Kind.STRUCTURED, attrs=("condition", "body"), infer=_while_infer, numpy=_while_numpy))
+"""while_(*carried, *others, condition, body): while condition(*carried, *others): carried = body(*carried, *others). Both graphs have the
+same inputs; the condition has one 0-d bool output."""
+
+
+def _cond_infer(predicate: ArrayType, *types: ArrayType, yes: Graph, no: Graph) -> tuple[ArrayType, ...]:
+    _fits(types, yes.inputs, "cond")
+    _fits(tuple([o.type for o in no.outputs]), yes.outputs, "the branches of cond")
+    return tuple([o.type for o in yes.outputs])
+
+
+def _cond_numpy(predicate: Any, *values: Any, yes: Graph, no: Graph, dims: Any = None) -> tuple[Any, ...]:
+    return tuple(interpreter.evaluate(yes if predicate else no, values, dims))
+
+
+cond = register(Op(name="cond", kind=Kind.STRUCTURED, attrs=("yes", "no"), infer=_cond_infer, numpy=_cond_numpy))
+"""cond(predicate, *args, yes, no): the outputs of one of two graphs over the same inputs; the other one is not evaluated."""
+
+CONTROL = frozenset({loop, while_, cond})
+"""Ops whose bodies run any number of times."""
+
+
+def carried_inputs(node: Node) -> tuple[Node, ...]:
+    """The leaves of a loop's body that its outputs replace at the next turn."""
+    first = 1 if node.op is loop else 0
+    return node.body.inputs[first : first + len(node.body.outputs)]
+
+
+def first_carried(node: Node) -> int:
+    """The position among a loop's arguments of the first carried value."""
+    return 3 if node.op is loop else 0
+
+
+def is_dim(leaf: Node) -> bool:
+    return leaf.op is dim

@@ -18,8 +18,9 @@ from lazynp.backends.pool import POOLED, Block, empty
 from lazynp.config import settings
 from lazynp.errors import CaptureError
 from lazynp.ir import canonical
-from lazynp.ir.node import Node, input_, new_input, toposort
+from lazynp.ir.node import Node, dim, input_, new_input, toposort
 from lazynp.ir.types import ArrayType, itemcount
+from lazynp.ops.sizes import hinted
 from lazynp.runtime.evaluate import located, lock, prepare
 
 _bound: "WeakKeyDictionary[Node, np.ndarray]" = WeakKeyDictionary()
@@ -49,7 +50,7 @@ class Storage:
     def memory(self) -> np.ndarray:
         """The buffer; allocated here (untouched virtual memory) when the storage has none yet. Its contents may be stale."""
         if self.buffer is None:
-            self.buffer = empty(self.shape, self.dtype)
+            self.buffer = empty(hinted(self.shape), self.dtype)
         return self.buffer
 
     def value(self) -> Node:
@@ -308,7 +309,7 @@ class TraceQueue(Queue):
 
 def depends_on_arguments(node: Node) -> bool:
     """Whether some leaf below is the argument of a trace."""
-    return any(n.op is input_ and n not in _bound for n in toposort([node]))
+    return any((n.op is input_ and n not in _bound) or n.op is dim for n in toposort([node]))
 
 
 def _failed(storages: list[Storage], error: BaseException) -> set[Storage]:

@@ -8,7 +8,7 @@ import numpy as np
 from lazynp import array as arrays
 from lazynp.array import ndarray
 from lazynp.ir.node import Node, new_input
-from lazynp.ir.types import LAZY_DTYPES, ArrayType
+from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic
 from lazynp.ops.movement import Path
 from lazynp.runtime.storage import Storage, bound, trace_scope
 from lazynp.trace import trees
@@ -79,6 +79,7 @@ def trace(
         finally:
             scope.restore()
         result_leaves, structure = trees.flatten(result)
+        result_leaves = [arrays.wrap(leaf.node) if isinstance(leaf, Symbolic) else leaf for leaf in result_leaves]
         owners = {h._storage: i for i, (h, n) in enumerate(zip(stand_ins, inputs, strict=True)) if n is not None}
         values: dict[Storage, int] = {}
         results = [_output(leaf, owners, values, scope.written) for leaf in result_leaves]

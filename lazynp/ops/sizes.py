@@ -1,0 +1,424 @@
+"""Sizes and numbers that are known only at run time: their normal form as polynomials, what is known about their range, and the
+Python numbers of a trace that stand for them (`SymInt`, `SymFloat`).
+
+A loop variable is a `dim` leaf. While a body is traced every such leaf has a *hint* (a value it may have, for NumPy's geometry) and
+bounds; nothing that depends on a hint may reach the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from lazynp.errors import CaptureError
+from lazynp.ir.node import Node, const, constant, dim, make_node, new_dim, toposort
+from lazynp.ir.show import size_text
+from lazynp.ir.types import Dim, Symbolic
+from lazynp.ops import elementwise as ew
+from lazynp.ops.elementwise import add, floor_divide, maximum, minimum, multiply, negative, remainder, subtract
+
+Monomial = tuple[Node, ...]
+Polynomial = dict[Monomial, int]
+"""Products of indivisible nodes (sorted by their text) -> coefficient; () is the constant term. Zero coefficients are left out."""
+
+_MOST_TERMS = 32
+_ARITHMETIC = frozenset({add, subtract, negative, multiply, floor_divide, remainder, minimum, maximum})
+
+
+def simplify_size(size: Dim) -> Dim:
+    """The normal form of a size: an int where it is constant."""
+    return size if type(size) is int else _size(polynomial(size))
+
+
+def polynomial(size: Dim) -> Polynomial:
+    """The normal form as a polynomial over dims, and over what is no polynomial of them."""
+    if type(size) is int:
+        return _clean({(): size})
+    known: dict[Node, Polynomial] = {}
+    for node in toposort([size], stop=_indivisible):  # type: ignore[list-item]
+        known[node] = {(node,): 1} if _indivisible(node) else _polynomial(node, known)
+    return known[size]  # type: ignore[index]
+
+
+def _indivisible(node: Node) -> bool:
+    return node.op is not const and node.op not in _ARITHMETIC
+
+
+def _polynomial(node: Node, known: dict[Node, Polynomial]) -> Polynomial:
+    """The polynomial of a node whose arguments' polynomials are known."""
+    if node.op is const:
+        return _clean({(): int(node.value.array)})
+    parts = [known[a] for a in node.args]
+    if node.op is add:
+        return _sum(parts[0], parts[1], 1)
+    if node.op is subtract:
+        return _sum(parts[0], parts[1], -1)
+    if node.op is negative:
+        return _sum({}, parts[0], -1)
+    if node.op is multiply and len(parts[0]) * len(parts[1]) <= _MOST_TERMS:
+        return _product(parts[0], parts[1])
+    if node.op is floor_divide:
+        exact = _quotient(parts[0], parts[1])
+        if exact is not None:
+            return exact
+    return _opaque(node, parts)
+
+
+def _opaque(node: Node, parts: list[Polynomial]) -> Polynomial:
+    """A node that is no polynomial stands for itself, over simplified arguments."""
+    sizes = [_size(p) for p in parts]
+    if sizes and all(type(n) is int for n in sizes):
+        return _clean({(): int(node.op.numpy(*[constant(n, node.dtype).value.array for n in sizes], **node.attributes))})
+    args = [constant(n, a.dtype) if type(n) is int else n for n, a in zip(sizes, node.args, strict=True)]
+    return {(make_node(node.op, tuple(args), node.attrs),): 1}  # type: ignore[arg-type]
+
+
+def _clean(terms: Polynomial) -> Polynomial:
+    return {monomial: n for monomial, n in terms.items() if n}
+
+
+def _sum(first: Polynomial, second: Polynomial, sign: int) -> Polynomial:
+    total = dict(first)
+    for monomial, n in second.items():
+        total[monomial] = total.get(monomial, 0) + sign * n
+    return _clean(total)
+
+
+def _product(first: Polynomial, second: Polynomial) -> Polynomial:
+    total: Polynomial = {}
+    for one, n in first.items():
+        for other, m in second.items():
+            monomial = tuple(sorted((*one, *other), key=size_text))
+            total[monomial] = total.get(monomial, 0) + n * m
+    return _clean(total)
+
+
+def _quotient(first: Polynomial, second: Polynomial) -> Polynomial | None:
+    """The quotient by a constant that divides every coefficient."""
+    divisor = second.get((), 0)
+    if set(second) != {()} or any(n % divisor for n in first.values()):
+        return None
+    return {monomial: n // divisor for monomial, n in first.items()}
+
+
+def _size(terms: Polynomial) -> Dim:
+    """The node of a polynomial: higher degrees first, the constant last."""
+    if not terms:
+        return 0
+    first, *rest = sorted(terms, key=lambda m: (-len(m), [size_text(a) for a in m]))
+    total = _term(first, terms[first])
+    for monomial in rest:
+        term = _term(monomial, abs(terms[monomial]))
+        total = total - term if terms[monomial] < 0 else total + term
+    return total
+
+
+def _term(monomial: Monomial, factor: int) -> Any:
+    """factor * product: an int where the product is empty."""
+    if not monomial:
+        return factor
+    product = monomial[0]
+    for node in monomial[1:]:
+        product = product * node
+    return product if factor == 1 else product * factor
+
+
+# --- what is known about loop variables -------------------------------------------------------------------------------
+
+_hints: WeakKeyDictionary[Node, int] = WeakKeyDictionary()
+_bounds: WeakKeyDictionary[Node, tuple[Dim | None, Dim | None]] = WeakKeyDictionary()
+_DEEPEST = 24
+
+
+def new_size(hint: int, low: Dim | None = None, high: Dim | None = None) -> Node:
+    """A fresh leaf for an integer of a trace; low, high: its least and its greatest value, where known."""
+    leaf = new_dim()
+    _hints[leaf] = hint
+    _bounds[leaf] = low, high
+    return leaf
+
+
+def hint_of(size: Dim) -> int:
+    """A value that the size may have. Raises CaptureError for one that is computed from data."""
+    if type(size) is int:
+        return size
+    known: dict[Node, Any] = {}
+    for node in toposort([size]):  # type: ignore[list-item]
+        if node.op is const:
+            known[node] = int(node.value.array)
+        elif node.op is dim:
+            known[node] = _hints.get(node, 2)
+        elif node.args and all(a in known for a in node.args):
+            known[node] = node.op.numpy(*[known[a] for a in node.args], **node.attributes)
+        else:
+            raise CaptureError("a size or a slice bound that is computed from traced values is not known while tracing")
+    return int(known[size])  # type: ignore[index]
+
+
+def hinted(value: Any) -> Any:
+    """Shapes, attributes and paths with every size replaced by its hint."""
+    if isinstance(value, Node):
+        return hint_of(value)
+    if isinstance(value, tuple):
+        parts = [hinted(v) for v in value]
+        return type(value)._make(parts) if hasattr(value, "_make") else tuple(parts)  # type: ignore[attr-defined]
+    return value
+
+
+def is_size(node: Node) -> bool:
+    """Whether a 0-d integer depends on loop variables and constants only: then it may stand in attributes."""
+    return all(n.op is dim or n.op is const or n.op in _SIZE_OPS for n in toposort([node]))
+
+
+_SIZE_OPS = frozenset(
+    {add, subtract, multiply, negative, floor_divide, remainder, minimum, maximum, ew.where, ew.less, ew.less_equal, ew.cast}
+)
+
+
+def never_negative(size: Dim) -> bool:
+    """Whether a size is certainly >= 0, from the bounds of the loop variables."""
+    return _never_negative(polynomial(size), _DEEPEST)
+
+
+def _never_negative(terms: Polynomial, depth: int) -> bool:
+    atoms = {atom for monomial in terms for atom in monomial}
+    if not atoms:
+        return terms.get((), 0) >= 0
+    if depth == 0:
+        return False
+    atom = max(atoms, key=_age)
+    linear = {m: n for m, n in terms.items() if atom in m}
+    if set(linear) != {(atom,)}:
+        return False
+    factor = linear[(atom,)]
+    rest = {m: n for m, n in terms.items() if atom not in m}
+
+    def holds(bound: Dim) -> bool:
+        return _never_negative(_sum(rest, {m: n * factor for m, n in polynomial(bound).items()}, 1), depth - 1)
+
+    return any(all(map(holds, bounds)) for bounds in _limits(atom, factor > 0))
+
+
+def _age(atom: Node) -> Any:
+    """Inner loop variables first: their bounds may mention outer ones. What is computed of them comes before them."""
+    return (1, size_text(atom)) if atom.op is not dim else (0, str(atom.key[-1]) if type(atom.key) is tuple else "")
+
+
+def _limits(atom: Node, lower: bool) -> list[tuple[Dim, ...]]:
+    """Sets of values of which one set bounds the atom from below (or above) by its extreme member."""
+    if atom.op is dim:
+        bound = _bounds.get(atom, (None, None))[0 if lower else 1]
+        return [] if bound is None else [(bound,)]
+    if atom.op is minimum or atom.op is maximum:
+        either = (atom.op is maximum) == lower
+        return [(a,) for a in atom.args] if either else [atom.args]
+    if atom.op is ew.where:
+        return [atom.args[1:]]
+    if atom.op is remainder and atom.args[1].op is const and int(atom.args[1].value.array) > 0:
+        return [(0,)] if lower else [(int(atom.args[1].value.array) - 1,)]
+    return []
+
+
+# --- Python numbers of a trace -----------------------------------------------------------------------------------------
+
+
+class _Hooks:
+    """How numbers of a trace meet arrays: set by the floor of arrays."""
+
+    ufunc: Callable[..., Any]
+    as_array: Callable[[Node], Any]
+
+
+hooks = _Hooks()
+
+
+def _operation(ufunc: np.ufunc, swapped: bool = False) -> Callable[[Any, Any], Any]:
+    def operate(self: Any, other: Any) -> Any:
+        if isinstance(other, Node):  # sizes of a graph: only whether they are the same
+            return (self.node is other) == (ufunc is np.equal)
+        a, b = (other, self) if swapped else (self, other)
+        known = _python_result(ufunc, a, b)
+        return hooks.ufunc(ufunc, "__call__", (a, b), {}) if known is None else known
+
+    return operate
+
+
+def _python_result(ufunc: np.ufunc, a: Any, b: Any) -> Any:
+    """The number that Python's operator gives for two Python numbers; None where another operand decides."""
+    kinds = {_kind(x) for x in (a, b)}
+    if None in kinds:
+        return None
+    if kinds <= {int, bool} and ufunc in _INTEGER:
+        return number(_INTEGER[ufunc](_node(a), _node(b)))
+    if ufunc in _COMPARE:
+        return _compared(ufunc, a, b) if kinds <= {int, bool} else hooks.as_array(_COMPARE[ufunc](_node(a), _node(b)))
+    if ufunc is np.power and kinds <= {int, bool}:
+        return None
+    result = ew.UFUNCS[ufunc][0](*[ew.as_node(_node(x), np.dtype(complex if complex in kinds else float)) for x in (a, b)])
+    return SymFloat(result)
+
+
+def _kind(x: Any) -> Any:
+    """int, float, bool or complex for a Python number, also one of a trace; None for anything else."""
+    if isinstance(x, Symbolic):
+        return x.kind
+    return type(x) if type(x) in (int, float, bool, complex) else None
+
+
+def _node(x: Any) -> Node:
+    return x.node if isinstance(x, Symbolic) else constant(int(x) if type(x) is bool else x)
+
+
+_INTEGER: dict[Any, Any] = {
+    np.add: add,
+    np.subtract: subtract,
+    np.multiply: multiply,
+    np.floor_divide: floor_divide,
+    np.remainder: remainder,
+}
+_COMPARE: dict[Any, Any] = {
+    np.less: ew.less, np.less_equal: ew.less_equal, np.greater: ew.greater, np.greater_equal: ew.greater_equal,
+    np.equal: ew.equal, np.not_equal: ew.not_equal,
+}  # fmt: skip
+
+
+def _compared(ufunc: np.ufunc, a: Any, b: Any) -> Any:
+    """True or False where the bounds of the loop variables decide it, else a traced boolean."""
+    known = _decided(ufunc, subtract(_node(a), _node(b)))
+    return hooks.as_array(_COMPARE[ufunc](_node(a), _node(b))) if known is None else known
+
+
+def _decided(ufunc: np.ufunc, difference: Node) -> bool | None:
+    below, above = never_negative(-difference - 1), never_negative(difference - 1)
+    at_most, at_least = never_negative(-difference), never_negative(difference)
+    if ufunc is np.less:
+        return True if below else False if at_least else None
+    if ufunc is np.less_equal:
+        return True if at_most else False if above else None
+    if ufunc is np.greater:
+        return True if above else False if at_most else None
+    if ufunc is np.greater_equal:
+        return True if at_least else False if below else None
+    same = at_most and at_least
+    if not (same or below or above):
+        return None
+    return same == (ufunc is np.equal)
+
+
+_OPERATORS = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "floordiv": np.floor_divide,
+    "mod": np.remainder, "pow": np.power,
+}  # fmt: skip
+_MESSAGE = (
+    "the value of a loop variable, or of a number computed from one, is needed here (an index into a list, range(), len(), "
+    "a NumPy array from outside), but the loop is compiled once for all its turns"
+)
+
+
+def _unknown(*args: Any) -> Any:
+    raise CaptureError(_MESSAGE)
+
+
+class _Number(Symbolic):
+    """A Python number whose value is known only at run time. Weak in promotion, as the number it stands for."""
+
+    __slots__ = ()
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        return hooks.ufunc(ufunc, method, inputs, options)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise CaptureError(_MESSAGE)
+
+    def __neg__(self) -> Any:
+        return number(negative(self.node)) if self.kind is int else SymFloat(negative(self.node))
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return hooks.ufunc(np.absolute, "__call__", (self,), {})
+
+    def __bool__(self) -> bool:
+        return bool(self != 0)
+
+    def __hash__(self) -> int:
+        return hash(self.node)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({size_text(self.node)})"
+
+    __float__ = __complex__ = __int__ = __index__ = __round__ = __trunc__ = __floor__ = __ceil__ = _unknown
+
+
+for _name, _ufunc in _OPERATORS.items():
+    setattr(_Number, f"__{_name}__", _operation(_ufunc))
+    setattr(_Number, f"__r{_name}__", _operation(_ufunc, swapped=True))
+for _name, _ufunc in (
+    ("lt", np.less), ("le", np.less_equal), ("gt", np.greater), ("ge", np.greater_equal), ("eq", np.equal), ("ne", np.not_equal),
+):  # fmt: skip
+    setattr(_Number, f"__{_name}__", _operation(_ufunc))
+
+
+class SymInt(_Number):
+    """An int of a trace: a loop variable or what is computed from it; `node` is in normal form.
+
+    No subclass of int: Python's own indexing, range() and C code would silently use the value it had. It says that it is an int."""
+
+    __slots__ = ()
+    kind = int
+
+    __class__ = property(lambda self: int)  # type: ignore[assignment]
+
+
+class SymFloat(_Number):
+    """A float of a trace: carried from turn to turn, or computed from a loop variable."""
+
+    __slots__ = ()
+    kind = float
+
+
+def number(size: Dim) -> Any:
+    """A 0-d int64 node as a Python int: an int where it is constant, else a SymInt."""
+    simple = simplify_size(size)
+    return simple if type(simple) is int else SymInt(simple)  # type: ignore[arg-type]
+
+
+def surface(shape: tuple[Dim, ...]) -> tuple[Any, ...]:
+    """A shape as the user sees it."""
+    return tuple([n if type(n) is int else number(n) for n in shape])
+
+
+def as_size(value: Any) -> Dim:
+    """A SymInt's node, in the place of a size; ints as they are. Raises CaptureError for one that is computed from data."""
+    if type(value) is SymInt:
+        if not is_size(value.node):
+            raise CaptureError("a slice bound or a size that is computed from traced values cannot be compiled")
+        return value.node
+    return value  # type: ignore[no-any-return]
+
+
+def same_size(a: Dim, b: Dim) -> bool:
+    """Whether two sizes are certainly equal."""
+    return a is b or a == b or ((isinstance(a, Node) or isinstance(b, Node)) and simplify_size(subtract(_dim(a), _dim(b))) == 0)
+
+
+def _dim(size: Dim) -> Node:
+    return size if isinstance(size, Node) else constant(size)
+
+
+def least(a: Dim, b: Dim) -> Dim:
+    """min(a, b), without a comparison at run time where the bounds decide it."""
+    if never_negative(subtract(_dim(b), _dim(a))):
+        return a
+    return b if never_negative(subtract(_dim(a), _dim(b))) else simplify_size(minimum(_dim(a), _dim(b)))
+
+
+def greatest(a: Dim, b: Dim) -> Dim:
+    """max(a, b), without a comparison at run time where the bounds decide it."""
+    if never_negative(subtract(_dim(a), _dim(b))):
+        return a
+    return b if never_negative(subtract(_dim(b), _dim(a))) else simplify_size(maximum(_dim(a), _dim(b)))

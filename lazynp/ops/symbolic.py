@@ -1,0 +1,114 @@
+"""Basic indices whose bounds are known only at run time: `A[i + 1 :, i]` as movement steps that hold sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lazynp.errors import CaptureError
+from lazynp.ir.node import Node, constant
+from lazynp.ir.types import Dim, Shape
+from lazynp.ops import elementwise as ew
+from lazynp.ops.movement import Step, reshape, slice_
+from lazynp.ops.sizes import SymInt, as_size, greatest, is_size, least, never_negative, simplify_size
+
+
+def mentions_sizes(shape: Shape, items: tuple[Any, ...]) -> bool:
+    """Whether a shape or a basic index has parts that are known only at run time."""
+    return any(isinstance(n, Node) for n in shape) or any(
+        type(item) is SymInt or (type(item) is slice and any(type(part) is SymInt for part in (item.start, item.stop, item.step)))
+        for item in items
+    )
+
+
+def symbolic_steps(shape: Shape, items: tuple[Any, ...]) -> tuple[list[Step], bool] | None:
+    """The movement steps of a basic index and whether it names one element. None where a position may lie outside: then it is a gather,
+    which looks at run time. Slices are clipped as Python clips them, at run time where the bounds of loop variables do not decide it."""
+    used = sum(1 for item in items if item is not None and item is not Ellipsis)
+    if used > len(shape) or sum(1 for item in items if item is Ellipsis) > 1:
+        raise IndexError(f"too many indices for array: array is {len(shape)}-dimensional, but {used} were indexed")
+    single = used == len(shape) and not any(item is None or item is Ellipsis or isinstance(item, slice) for item in items)
+    starts: list[Dim] = []
+    steps: list[int] = []
+    sizes: list[Dim] = []
+    out: list[Dim] = []
+    for item in items if any(item is Ellipsis for item in items) else (*items, Ellipsis):
+        rest = shape[len(sizes) :]
+        if item is None:
+            out.append(1)
+        elif item is Ellipsis:
+            for n in rest[: len(shape) - used]:
+                _add((0, 1, n), starts, steps, sizes)
+                out.append(n)
+        elif isinstance(item, slice):
+            _add(_slice(item, rest[0]), starts, steps, sizes)
+            out.append(sizes[-1])
+        else:
+            place = _position(item, rest[0])
+            if place is None:
+                return None
+            _add((place, 1, 1), starts, steps, sizes)
+    path = []
+    if tuple(sizes) != tuple(shape) or any(type(s) is not int or s for s in starts) or any(s != 1 for s in steps):
+        path.append(Step(slice_, (tuple(starts), tuple(steps), tuple(sizes))))
+    if tuple(out) != tuple(sizes):
+        path.append(Step(reshape, (tuple(out),)))
+    return path, single
+
+
+def _add(part: tuple[Dim, int, Dim], starts: list[Dim], steps: list[int], sizes: list[Dim]) -> None:
+    starts.append(part[0])
+    steps.append(part[1])
+    sizes.append(part[2])
+
+
+def _node(size: Dim) -> Node:
+    return size if isinstance(size, Node) else constant(size)
+
+
+def _plus(a: Dim, b: Dim, sign: int = 1) -> Dim:
+    if type(a) is int and type(b) is int:
+        return a + sign * b
+    return simplify_size(_node(a) + _node(b) if sign > 0 else _node(a) - _node(b))
+
+
+def _position(item: Any, n: Dim) -> Dim | None:
+    """An index made non-negative, if it certainly lies inside."""
+    place: Dim = item.node if type(item) is SymInt else int(item)
+    if isinstance(place, Node) and not is_size(place):
+        return None
+    if never_negative(place) and never_negative(_plus(_plus(n, place, -1), -1)):
+        return place
+    wrapped = _plus(n, place)
+    return wrapped if never_negative(_plus(-1, place, -1)) and never_negative(wrapped) else None
+
+
+def _slice(item: slice, n: Dim) -> tuple[Dim, int, Dim]:
+    """(start, step, size) of a Python slice along an axis of n elements."""
+    step = 1 if item.step is None else item.step
+    if type(step) is not int:
+        raise CaptureError("the step of a slice must be a number that is known while tracing")
+    if step == 0:
+        raise ValueError("slice step cannot be zero")
+    if step > 0:
+        first = 0 if item.start is None else _clipped(item.start, 0, n, n)
+        last = n if item.stop is None else _clipped(item.stop, 0, n, n)
+        room = _plus(last, first, -1)
+    else:
+        first = _plus(n, -1) if item.start is None else _clipped(item.start, -1, _plus(n, -1), n)
+        last = -1 if item.stop is None else _clipped(item.stop, -1, _plus(n, -1), n)
+        room = _plus(first, last, -1)
+    count = room if abs(step) == 1 else simplify_size((_node(_plus(room, abs(step) - 1))) // constant(abs(step)))
+    return first, step, greatest(0, count)
+
+
+def _clipped(bound: Any, low: int, high: Dim, n: Dim) -> Dim:
+    """A bound of a slice, counted from the end if negative, moved into [low, high]."""
+    if not isinstance(bound, (int, SymInt)) and not hasattr(bound, "__index__"):
+        raise TypeError("slice indices must be integers or None or have an __index__ method")
+    place = as_size(bound) if type(bound) is SymInt else int(bound)
+    if never_negative(place):
+        return least(place, high)
+    wrapped = greatest(_plus(place, n), low)
+    if never_negative(_plus(-1, place, -1)):
+        return wrapped
+    return simplify_size(ew.where(ew.less(_node(place), constant(0)), _node(wrapped), _node(least(place, high))))

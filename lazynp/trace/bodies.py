@@ -1,0 +1,540 @@
+"""Traced loops and branches: a Python function of the carried values becomes a graph inside a `loop`, `while_` or `cond` node.
+
+A body is traced in a queue of its own. What it reads of the surroundings becomes an input of the graph; what it writes in place
+(`x[i] = v`) becomes a carried value, and the write is done for the surroundings by the loop as a whole. Values that the body returns and
+that are not what it was given are carried too. Their types are found by tracing again until a turn returns what it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import lcm
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lazynp import array as arrays
+from lazynp.array import ndarray
+from lazynp.config import settings
+from lazynp.errors import CaptureError, user_position
+from lazynp.ir.body import canonical_bodies
+from lazynp.ir.node import Graph, Node, const, constant, new_input, substitute, toposort
+from lazynp.ir.types import LAZY_DTYPES, ArrayType, Dim, Symbolic
+from lazynp.ops import elementwise as ew
+from lazynp.ops import structured
+from lazynp.ops.movement import broadcast
+from lazynp.ops.sizes import SymFloat, SymInt, hint_of, is_size, new_size, number, simplify_size
+from lazynp.runtime.storage import Queue, Storage, TraceQueue, queue, trace_scope
+from lazynp.trace import trees
+
+_TRIALS = 8
+_INT64 = np.dtype(np.int64)
+
+
+class BodyQueue(TraceQueue):
+    """What a body records. sources: the leaf of each thing read from the surroundings -> its node there."""
+
+    def __init__(self, parent: Queue) -> None:
+        super().__init__()
+        self.parent = parent
+        self.before: dict[Storage, Node | None] = {}
+        self.kept: list[Any] = []
+        self.closed = False
+
+    def reads_from_outside(self, storage: Storage) -> bool:
+        return storage.home is not self and storage not in self.written
+
+    def outside(self, storage: Storage) -> Node:
+        leaf = self.leaves.get(id(storage))
+        if leaf is None:
+            with trace_scope(self.parent):
+                node = storage.value()
+            leaf = self._leaf(id(storage), storage, node)
+        return leaf
+
+    def outside_array(self, array: np.ndarray) -> Node:
+        leaf = self.leaves.get(id(array))
+        if leaf is None:
+            with trace_scope(self.parent):
+                node = arrays.capture(array)
+            leaf = self._leaf(id(array), array, node)
+        return leaf
+
+    def _leaf(self, key: int, source: Any, node: Node) -> Node:
+        leaf = self.leaves[key] = new_input(node.type)
+        self.sources[leaf] = node
+        self.kept.append(source)
+        return leaf
+
+    def before_write_outside(self, storage: Storage) -> None:
+        if storage not in self.written and storage.home is not self:
+            self.written[storage] = self.outside(storage)
+            self.before[storage] = storage.node
+
+    def differentiates(self, node: Node) -> bool:
+        return any(self.parent.differentiates(source) for source in self.sources.values())
+
+    def restore(self) -> None:
+        """Give the storages of the surroundings back the values they had."""
+        self.closed = True
+        while self.before:
+            storage, node = self.before.popitem()
+            storage.node = node
+
+
+# --- what is carried -------------------------------------------------------------------------------------------------
+
+
+class Carried(NamedTuple):
+    """kind: int or float (a Python number), or None for an array of that type; scalar: NumPy would have handed out a scalar."""
+
+    kind: Any
+    type: ArrayType
+    scalar: bool = False
+
+
+def _described(leaf: Any) -> Carried | None:
+    """What a leaf is as a carried value; None for what only Python knows."""
+    kind = type(leaf)
+    if kind is int or kind is SymInt:
+        return Carried(int, ArrayType((), _INT64))
+    if kind is float or kind is SymFloat:
+        return Carried(float, ArrayType((), np.dtype(float)))
+    if kind is bool or kind is complex:
+        return Carried(None, ArrayType((), np.dtype(kind)), True)
+    if kind is ndarray:
+        type_ = leaf._type if leaf._storage is not None else ArrayType(leaf.shape, leaf.dtype)
+        return Carried(None, type_, leaf._scalar)
+    if isinstance(leaf, (np.ndarray, np.generic)) and leaf.dtype in LAZY_DTYPES:
+        return Carried(None, ArrayType(leaf.shape, leaf.dtype), isinstance(leaf, np.generic))
+    return None
+
+
+def _joined(a: Carried, b: Carried) -> Carried | None:
+    """What holds both without changing what either means; None where nothing does."""
+    if a == b:
+        return a
+    if a.kind is not None and b.kind is not None:
+        return a if a.kind is float else b
+    if a.kind is not None or b.kind is not None:
+        weak, other = (a, b) if a.kind is not None else (b, a)
+        dtype = np.result_type(other.type.dtype, weak.kind(0))
+        return None if other.type.shape else Carried(None, ArrayType((), dtype), other.scalar)
+    if a.type.shape != b.type.shape:
+        return None
+    if a.type.dtype == b.type.dtype:
+        return a._replace(scalar=a.scalar and b.scalar)
+    dtype = np.result_type(a.type.dtype, b.type.dtype)
+    exact = all(d.kind in "biu" or d == dtype for d in (a.type.dtype, b.type.dtype))
+    return Carried(None, ArrayType(a.type.shape, dtype), a.scalar) if exact else None
+
+
+def _same(given: Any, returned: Any) -> bool:
+    """Whether a leaf that came back is the one that went in: the same memory seen the same way, or an equal Python value."""
+    if given is returned:
+        return True
+    if type(given) is not type(returned):
+        return False
+    if type(given) is ndarray:
+        return given._storage is not None and given._storage is returned._storage and given._path == returned._path
+    if isinstance(given, Symbolic):
+        return given.node is returned.node
+    if isinstance(given, (np.ndarray, np.generic)):
+        return False
+    return bool(given == returned) and repr(given) == repr(returned)
+
+
+def _stand_in(carried: Carried, initial: Any) -> tuple[Any, Node]:
+    """A value of the body without a value, and its leaf."""
+    if carried.kind is int:
+        leaf = new_size(initial if type(initial) is int and initial > 1 else 2)
+        return SymInt(leaf), leaf
+    leaf = new_input(carried.type)
+    if carried.kind is float:
+        return SymFloat(leaf), leaf
+    value = arrays.wrap(leaf)
+    value._scalar = carried.scalar
+    return value, leaf
+
+
+def _value_of(leaf: Any, carried: Carried) -> Node:
+    """A leaf as a node of the carried type."""
+    node = ew.as_node(arrays.node_of(leaf), carried.type.dtype)
+    return node if node.shape == carried.type.shape else broadcast(node, carried.type.shape)
+
+
+def _handed_out(node: Node, carried: Carried) -> Any:
+    """What Python gets for a value that a loop or a branch returns."""
+    if carried.kind is int:
+        return number(node)
+    if carried.kind is float:
+        return SymFloat(node)
+    value = arrays.wrap(node)
+    value._scalar = carried.scalar
+    return value
+
+
+class _Unstable(CaptureError):
+    """A turn returns another shape or dtype than it was given."""
+
+
+class _Body:
+    """One trace of a body. given: the leaves it was called with; leaves: for each carried value the leaf of the graph."""
+
+    def __init__(self, initial: Sequence[Any], plan: Sequence[Carried | None]) -> None:
+        self.scope = BodyQueue(queue())
+        self.given: list[Any] = []
+        self.leaves: list[Node | None] = []
+        self.initial = initial
+        self.plan = plan
+        with trace_scope(self.scope):
+            for leaf, carried in zip(initial, plan, strict=True):
+                value, node = (leaf, None) if carried is None else _stand_in(carried, leaf)
+                self.given.append(value)
+                self.leaves.append(node)
+
+    def call(self, function: Callable[..., Any], structure: Any, *more: Any) -> list[Any]:
+        """The leaves that function(*more, tree) returns. Raises CaptureError where it does not fit, whatever the function raised: in
+        lazy mode the same error comes again, if it is the user's."""
+        with trace_scope(self.scope):
+            try:
+                result = function(*more, trees.unflatten(structure, list(self.given)))
+            except CaptureError:
+                raise
+            except Exception as error:
+                raise CaptureError(f"the body of a loop or branch cannot be traced: {type(error).__name__}: {error}") from error
+        leaves, returned = trees.flatten(result)
+        if returned != structure:
+            raise CaptureError(f"a turn of a loop must return a tree like the one it is given, {structure}, got {returned}")
+        return leaves
+
+    def grown(self, returned: Sequence[Any]) -> list[Carried | None]:
+        """The plan with what this turn has changed."""
+        found: list[Carried | None] = []
+        for carried, given, initial, leaf in zip(self.plan, self.given, self.initial, returned, strict=True):
+            if carried is None and _same(given, leaf):
+                found.append(None)
+                continue
+            old, new = carried or _described(initial), _described(leaf)
+            joined = None if old is None or new is None else _joined(old, new)
+            if joined is None:
+                raise _Unstable(f"a carried value changes from {_name(old, initial)} to {_name(new, leaf)} in a turn")
+            found.append(joined)
+        return found
+
+    def outputs(self, returned: Sequence[Any]) -> list[Node]:
+        """The nodes of the carried values, then of the storages written to."""
+        with trace_scope(self.scope):
+            nodes = [_value_of(leaf, c) for leaf, c in zip(returned, self.plan, strict=True) if c is not None]
+            return nodes + [storage.node for storage in self.scope.written]  # type: ignore[misc]
+
+    def inputs(self) -> list[Node]:
+        """The leaves of the carried values, then of the storages written to."""
+        return [leaf for leaf in self.leaves if leaf is not None] + list(self.scope.written.values())
+
+    def arguments(self) -> list[Node]:
+        """What the carried leaves stand for before the first turn, in the surroundings."""
+        nodes = [_value_of(leaf, c) for leaf, c in zip(self.initial, self.plan, strict=True) if c is not None]
+        return nodes + [self.scope.sources[leaf] for leaf in self.scope.written.values()]
+
+    def others(self) -> dict[Node, Node]:
+        """The leaves of what is only read -> what they stand for."""
+        carried = set(self.scope.written.values())
+        return {leaf: node for leaf, node in self.scope.sources.items() if leaf not in carried}
+
+    def hand_back(self, node: Node, returned: Sequence[Any]) -> list[Any]:
+        """The results of the loop as the caller's leaves; storages written to get their new values."""
+        position = 0
+        out: list[Any] = []
+        for carried, initial in zip(self.plan, self.initial, strict=True):
+            if carried is None:
+                out.append(initial)
+            else:
+                out.append(_handed_out(structured.item(node, index=position), carried))
+                position += 1
+        for storage in self.scope.written:
+            storage.write(structured.item(node, index=position))
+            position += 1
+        return out
+
+
+def _name(carried: Carried | None, leaf: Any) -> str:
+    if carried is None:
+        return type(leaf).__name__
+    return carried.kind.__name__ if carried.kind is not None else str(carried.type)
+
+
+def _graphs(inputs: list[Node], outputs: list[list[Node]], others: dict[Node, Node]) -> tuple[list[Graph], list[Node]]:
+    """Canonical graphs over one list of inputs, and the arguments beyond the carried ones. Constants move inside."""
+    used = set(toposort([node for nodes in outputs for node in nodes]))
+    others = {leaf: node for leaf, node in others.items() if leaf in used}
+    constants = {leaf: node for leaf, node in others.items() if _is_constant(node)}
+    rest = {leaf: node for leaf, node in others.items() if leaf not in constants}
+    leaves = (*inputs, *rest)
+    graphs = [Graph(leaves, tuple(substitute(nodes, constants))) for nodes in outputs]
+    return canonical_bodies(graphs, simplify_size), list(rest.values())
+
+
+def _is_constant(node: Node) -> bool:
+    while node.op is broadcast:
+        node = node.args[0]
+    return node.op is const
+
+
+def _made(op: Any, *args: Node, **attrs: Any) -> Node:
+    node = op(*args, **attrs)
+    if node.where is None:
+        node.where = user_position()
+    return node  # type: ignore[no-any-return]
+
+
+# --- for -------------------------------------------------------------------------------------------------------------
+
+
+def traced_for(lower: Any, upper: Any, step: Any, body: Callable[..., Any], init: Any) -> Any:
+    """for i in range(lower, upper, step): value = body(i, value), as one node. Raises CaptureError."""
+    leaves, structure = trees.flatten(init)
+    if all(type(n) is int for n in (lower, upper, step)):
+        count = len(range(lower, upper, step))
+        if count <= settings.unroll or not _structured():
+            return _unrolled(range(lower, upper, step), body, init)
+    else:
+        count = -1
+    if type(step) is not int or step == 0:
+        raise CaptureError("the step of a loop must be a number that is known while tracing, and not 0")
+    plan: list[Carried | None] = [None] * len(leaves)
+    for _ in range(_TRIALS):
+        traced = _Body(leaves, plan)
+        with trace_scope(traced.scope):
+            index = _loop_variable(lower, upper, step)
+        try:
+            returned = traced.call(body, structure, SymInt(index))
+            swaps = _permutation(traced, returned)
+            if swaps is None:
+                plan = traced.grown(returned)
+                if plan != list(traced.plan):
+                    continue
+                outputs = traced.outputs(returned)
+        except _Unstable:
+            if count < 1:
+                raise
+            return traced_for(lower + step, upper, step, body, _after(traced, body, lower, init))
+        finally:
+            traced.scope.restore()
+        if swaps is not None:
+            return _by_periods(lower, upper, step, count, swaps, body, init)
+        (graph,), others = _graphs([index, *traced.inputs()], [outputs], traced.others())
+        limits = [_limit(n) for n in (lower, upper, step)]
+        node = _made(structured.loop, *limits, *traced.arguments(), *others, body=graph)
+        return trees.unflatten(structure, traced.hand_back(node, returned))
+    raise CaptureError("the types of the values that a loop carries do not settle")
+
+
+def _structured() -> bool:
+    """Whether the loop may stay a loop; what is differentiated is written out for now."""
+    scope: Any = queue()
+    while isinstance(scope, BodyQueue):
+        scope = scope.parent
+    return type(scope) is TraceQueue
+
+
+def _after(traced: _Body, body: Callable[..., Any], index: int, init: Any) -> Any:
+    """The first turn on its own, after which the types are those of all others."""
+    traced.scope.restore()
+    return body(index, init)
+
+
+def _unrolled(turns: Any, body: Callable[..., Any], value: Any) -> Any:
+    for i in turns:
+        value = body(i, value)
+    return value
+
+
+def _limit(n: Any) -> Node:
+    return constant(n) if type(n) is int else ew.as_node(arrays.node_of(n), _INT64)
+
+
+def _bound(n: Any) -> Dim | None:
+    """A limit of a loop as a size; None for one that is computed from data."""
+    if type(n) is int:
+        return n
+    return n.node if type(n) is SymInt and is_size(n.node) else None
+
+
+def _loop_variable(lower: Any, upper: Any, step: int) -> Node:
+    first, last = _bound(lower), _bound(upper)
+    ends = (first, last if last is None else simplify_size(_node(last) - 1))
+    if step < 0:
+        ends = (last if last is None else simplify_size(_node(last) + 1), first)
+    hint = 2
+    if first is not None and last is not None:
+        turns = range(hint_of(first), hint_of(last), step)
+        hint = turns[len(turns) // 2] if len(turns) else hint_of(first)
+    return new_size(hint, *ends)
+
+
+def _node(size: Dim) -> Node:
+    return size if isinstance(size, Node) else constant(size)
+
+
+def _permutation(traced: _Body, returned: Sequence[Any]) -> list[int] | None:
+    """u, v = v, u: for each leaf the position of the one it was, if a turn does nothing but exchange what it was given."""
+    places: list[int] = []
+    for k, leaf in enumerate(returned):
+        candidates = [k, *range(len(returned))]
+        place = next((j for j in candidates if traced.plan[j] is None and _same(traced.given[j], leaf)), -1)
+        places.append(place if traced.plan[k] is None else k)
+    moved = [k for k, place in enumerate(places) if place != k]
+    arrays_only = all(type(traced.given[k]) is ndarray for k in moved)
+    if not moved or not arrays_only or sorted(places) != list(range(len(places))):
+        return None
+    return places if any(traced.given[k]._storage in traced.scope.written for k in moved) else None
+
+
+def _by_periods(lower: Any, upper: Any, step: int, count: int, swaps: list[int], body: Callable[..., Any], init: Any) -> Any:
+    """Buffers that change places every turn are at home again after one period: that many turns become one."""
+    if count < 0:
+        raise CaptureError("arrays that change places in a loop need a number of turns that is known while tracing")
+    period = lcm(*_cycles(swaps))
+    if period > 4:
+        raise CaptureError(f"arrays come back to their places only after {period} turns")
+
+    def turns(t: Any, value: Any) -> Any:
+        for r in range(period):
+            value = body(lower + step * (period * t + r), value)
+        return value
+
+    value = traced_for(0, count // period, 1, turns, init)
+    return _unrolled(range(lower + step * (count - count % period), upper, step), body, value)
+
+
+def _cycles(places: list[int]) -> list[int]:
+    lengths = []
+    for k in range(len(places)):
+        length, at = 1, places[k]
+        while at != k:
+            length, at = length + 1, places[at]
+        lengths.append(length)
+    return lengths
+
+
+# --- while -----------------------------------------------------------------------------------------------------------
+
+
+def traced_while(condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Any) -> Any:
+    """while condition(value): value = body(value), as one node. Raises CaptureError."""
+    leaves, structure = trees.flatten(init)
+    plan: list[Carried | None] = [None] * len(leaves)
+    for _ in range(_TRIALS):
+        traced = _Body(leaves, plan)
+        try:
+            with trace_scope(traced.scope):
+                test = condition(trees.unflatten(structure, list(traced.given)))
+                written = bool(traced.scope.written)
+                if not isinstance(test, (ndarray, Symbolic)) and not test:
+                    return init
+                predicate = _truth(test)
+            returned = traced.call(body, structure)
+            plan = traced.grown(returned)
+            if plan != list(traced.plan):
+                continue
+            if written:
+                raise CaptureError("the condition of a while loop writes to an array")
+            outputs = traced.outputs(returned)
+        finally:
+            traced.scope.restore()
+        (test_graph, graph), others = _graphs(traced.inputs(), [[predicate], outputs], traced.others())
+        node = _made(structured.while_, *traced.arguments(), *others, condition=test_graph, body=graph)
+        return trees.unflatten(structure, traced.hand_back(node, returned))
+    raise CaptureError("the types of the values that a loop carries do not settle")
+
+
+def _truth(value: Any) -> Node:
+    """A 0-d value as a boolean node."""
+    node = arrays.node_of(value)
+    if any(type(n) is not int or n != 1 for n in node.shape):
+        raise CaptureError("the truth value of an array with more than one element is ambiguous: use a.any() or a.all()")
+    if node.shape:
+        node = arrays.node_of(arrays.wrap(node).reshape(()))
+    return node if node.dtype == bool else ew.not_equal(node, constant(0, node.dtype))
+
+
+# --- if --------------------------------------------------------------------------------------------------------------
+
+
+def traced_cond(predicate: Any, yes: Callable[..., Any], no: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
+    """yes(*operands) if predicate else no(*operands), as one node of which one branch is evaluated. Raises CaptureError."""
+    if not isinstance(predicate, (ndarray, Symbolic)):
+        return yes(*operands) if predicate else no(*operands)
+    test = _truth(predicate)
+    branches = [_Branch(function, operands) for function in (yes, no)]
+    if branches[0].structure != branches[1].structure:
+        raise CaptureError(f"the branches return trees of different form: {branches[0].structure} and {branches[1].structure}")
+    plan = [_chosen(a, b) for a, b in zip(branches[0].leaves, branches[1].leaves, strict=True)]
+    written = list(dict.fromkeys([s for branch in branches for s in branch.scope.written]))
+    leaves: dict[Any, Node] = {}
+    sources: dict[Node, Node] = {}
+    outputs = []
+    for branch in branches:
+        nodes = branch.outputs(plan, written)
+        shared: dict[Node, Node] = {}
+        for leaf, source in branch.scope.sources.items():
+            shared[leaf] = leaves.setdefault(branch.owner[leaf], leaf)
+            sources[shared[leaf]] = source
+        outputs.append(substitute(nodes, shared))
+    graphs, others = _graphs([], outputs, sources)
+    node = _made(structured.cond, test, *others, yes=graphs[0], no=graphs[1])
+    values = iter(range(len(plan) + len(written)))
+    out = [
+        branches[0].leaves[k] if carried is None else _handed_out(structured.item(node, index=next(values)), carried)
+        for k, carried in enumerate(plan)
+    ]
+    for storage in written:
+        storage.write(structured.item(node, index=next(values)))
+    return trees.unflatten(branches[0].structure, out)
+
+
+class _Branch:
+    """One traced branch: the leaves it returns, and its queue."""
+
+    def __init__(self, function: Callable[..., Any], operands: tuple[Any, ...]) -> None:
+        self.scope = BodyQueue(queue())
+        try:
+            with trace_scope(self.scope):
+                try:
+                    result = function(*operands)
+                except CaptureError:
+                    raise
+                except Exception as error:
+                    raise CaptureError(f"a branch cannot be traced: {type(error).__name__}: {error}") from error
+                self.leaves, self.structure = trees.flatten(result)
+                self.values = {storage: storage.node for storage in self.scope.written}
+                self.known = {
+                    k: (arrays.node_of(leaf), _described(leaf)) for k, leaf in enumerate(self.leaves) if _described(leaf) is not None
+                }
+        finally:
+            self.scope.restore()
+
+    @property
+    def owner(self) -> dict[Node, int]:
+        return {leaf: key for key, leaf in self.scope.leaves.items()}
+
+    def outputs(self, plan: Sequence[Carried | None], written: Sequence[Storage]) -> list[Node]:
+        nodes = []
+        for k, carried in enumerate(plan):
+            if carried is not None:
+                node = ew.as_node(self.known[k][0], carried.type.dtype)
+                nodes.append(node if node.shape == carried.type.shape else broadcast(node, carried.type.shape))
+        return nodes + [self.values[s] if s in self.values else self.scope.outside(s) for s in written]  # type: ignore[misc]
+
+
+def _chosen(a: Any, b: Any) -> Carried | None:
+    """What the branches' results are together; None where both are the same."""
+    if _same(a, b):
+        return None
+    first, second = _described(a), _described(b)
+    joined = None if first is None or second is None else _joined(first, second)
+    arrays_differ = joined is not None and joined.kind is None and first.kind is None and second.kind is None  # type: ignore[union-attr]
+    if joined is None or (arrays_differ and first.type != second.type):  # type: ignore[union-attr]
+        raise CaptureError(f"the branches return different things: {_name(first, a)} and {_name(second, b)}")
+    return joined

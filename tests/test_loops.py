@@ -1,0 +1,353 @@
+"""Structured loops and branches through the explicit forms of `lazynp.scan`: each program also runs on NumPy, in plain Python."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lazynp as lnp
+from lazynp import scan
+from lazynp.config import settings
+
+N = 9
+
+
+def fori(lower: Any, upper: Any, body: Callable[..., Any], init: Any, step: int = 1) -> Any:
+    value = init
+    for i in range(lower, upper, step):
+        value = body(i, value)
+    return value
+
+
+def while_(condition: Callable[..., Any], body: Callable[..., Any], value: Any) -> Any:
+    while condition(value):
+        value = body(value)
+    return value
+
+
+class Plain:
+    """The forms as Python has them, over NumPy."""
+
+    np = np
+    fori_loop = staticmethod(fori)
+    while_loop = staticmethod(while_)
+
+    @staticmethod
+    def cond(predicate: Any, yes: Any, no: Any, *operands: Any) -> Any:
+        return yes(*operands) if predicate else no(*operands)
+
+
+class Structured:
+    np = lnp
+    fori_loop = staticmethod(scan.fori_loop)
+    while_loop = staticmethod(scan.while_loop)
+    cond = staticmethod(scan.cond)
+
+
+PROGRAMS: dict[str, tuple[Callable[..., Any], Callable[[np.random.Generator], tuple[Any, ...]]]] = {}
+
+
+def program(*arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A program f(forms, *arguments); arguments: shapes of random arrays, or functions of a generator."""
+
+    def draw(rng: np.random.Generator) -> tuple[Any, ...]:
+        return tuple([a(rng) if callable(a) else rng.uniform(0.5, 2.0, a) for a in arguments])
+
+    def enter(function: Callable[..., Any]) -> Callable[..., Any]:
+        PROGRAMS[function.__name__] = function, draw
+        return function
+
+    return enter
+
+
+def dominant(rng: np.random.Generator) -> np.ndarray:
+    return rng.uniform(-1, 1, (N, N)) + N * np.eye(N)
+
+
+@program((N,))
+def total(m, x):
+    return m.fori_loop(0, N, lambda i, s: s + x[i] * i, 0.0)
+
+
+@program((N,))
+def backwards(m, x):
+    return m.fori_loop(N - 1, -1, lambda i, s: s * 0.5 + x[i], 0.0, -1)
+
+
+@program((N,))
+def every_third(m, x):
+    return m.fori_loop(1, N, lambda i, s: (s[0] + x[i], s[1] + 1), (0.0, 0), 3)
+
+
+@program((N,))
+def linear_recurrence(m, x):
+    def body(i, y):
+        y[i] = 0.9 * y[i - 1] + x[i]
+        return y
+
+    return m.fori_loop(1, N, body, x.copy())
+
+
+@program((N,))
+def wraps_to_the_end(m, x):
+    """x[i - 1] at i == 0 is the last element, as in NumPy."""
+
+    def body(i, y):
+        y[i] = y[i] + x[i - 1]
+        return y
+
+    return m.fori_loop(0, N, body, x.copy())
+
+
+@program(dominant)
+def lu(m, a):
+    def body(i, a):
+        a[i + 1 :, i] /= a[i, i]
+        a[i + 1 :, i + 1 :] -= a[i + 1 :, i][:, None] * a[i, i + 1 :][None, :]
+        return a
+
+    return m.fori_loop(0, N - 1, body, a.copy())
+
+
+@program(dominant)
+def cholesky(m, a):
+    a = a @ a.T
+    low = m.np.zeros((N, N))
+
+    def body(j, low):
+        low[j, j] = m.np.sqrt(a[j, j] - low[j, :j] @ low[j, :j])
+        low[j + 1 :, j] = (a[j + 1 :, j] - low[j + 1 :, :j] @ low[j, :j]) / low[j, j]
+        return low
+
+    return m.fori_loop(0, N, body, low)
+
+
+@program(dominant, (N,))
+def triangular_solve(m, a, b):
+    def body(i, x):
+        x[i] = (b[i] - a[i, :i] @ x[:i]) / a[i, i]
+        return x
+
+    return m.fori_loop(0, N, body, m.np.zeros(N))
+
+
+@program((N,), (N,), (N,), (N,))
+def thomas(m, low, diagonal, up, right):
+    diagonal, right = diagonal + 5, right.copy()
+
+    def forward(i, state):
+        w = low[i] / diagonal[i - 1]
+        diagonal[i] = diagonal[i] - w * up[i - 1]
+        right[i] = right[i] - w * right[i - 1]
+        return state
+
+    def backward(i, state):
+        right[i] = (right[i] - up[i] * right[i + 1]) / diagonal[i]
+        return state
+
+    m.fori_loop(1, N, forward, ())
+    right[N - 1] = right[N - 1] / diagonal[N - 1]
+    m.fori_loop(N - 2, -1, backward, (), -1)
+    return right
+
+
+@program((N, N))
+def floyd_warshall(m, d):
+    def body(k, d):
+        return m.np.minimum(d, d[:, k][:, None] + d[k, :][None, :])
+
+    return m.fori_loop(0, N, body, d * 10)
+
+
+@program((N, N))
+def gauss_seidel(m, u):
+    def row(i, u):
+        def column(j, u):
+            u[i, j] = 0.25 * (u[i - 1, j] + u[i + 1, j] + u[i, j - 1] + u[i, j + 1])
+            return u
+
+        return m.fori_loop(1, N - 1, column, u)
+
+    return m.fori_loop(0, 6, lambda t, u: m.fori_loop(1, N - 1, row, u), u.copy())
+
+
+@program((N, N))
+def jacobi_until_converged(m, u):
+    def condition(state):
+        return state[1] > 1e-3
+
+    def body(state):
+        u, _, count = state
+        new = u.copy()
+        new[1:-1, 1:-1] = 0.25 * (u[:-2, 1:-1] + u[2:, 1:-1] + u[1:-1, :-2] + u[1:-1, 2:])
+        return new, m.np.abs(new - u).max(), count + 1
+
+    return m.while_loop(condition, body, (u, 1.0, 0))
+
+
+@program((40,))
+def heat_with_two_buffers(m, u):
+    def body(t, state):
+        u, v = state
+        v[1:-1] = u[1:-1] + 0.1 * (u[2:] - 2 * u[1:-1] + u[:-2])
+        return v, u
+
+    return m.fori_loop(0, 11, body, (u.copy(), u.copy()))
+
+
+@program((N,))
+def triangle(m, x):
+    table = m.np.zeros((N, N))
+
+    def row(i, state):
+        def column(j, state):
+            table[i, j] = table[i, j - 1] + x[i] * x[j]
+            return state
+
+        return m.fori_loop(i + 1, N, column, state)
+
+    m.fori_loop(0, N, row, ())
+    return table
+
+
+@program((5, 5), lambda rng: rng.integers(0, 5, 12), lambda rng: rng.integers(0, 5, 12))
+def gather_and_scatter(m, a, rows, columns):
+    def body(k, a):
+        a[rows[k], columns[k]] = a[columns[k], rows[k]] + k
+        return a
+
+    return m.fori_loop(0, 12, body, a.copy())
+
+
+def sparse(rng: np.random.Generator) -> np.ndarray:
+    return np.array([0, 2, 2, 5, 6, 9])
+
+
+@program((9,), lambda rng: rng.integers(0, 7, 9), sparse, (7,))
+def csr_product(m, data, indices, indptr, x):
+    y = m.np.zeros(5)
+
+    def row(i, state):
+        y[i] = m.fori_loop(indptr[i], indptr[i + 1], lambda k, s: s + data[k] * x[indices[k]], 0.0)
+        return state
+
+    m.fori_loop(0, 5, row, ())
+    return y
+
+
+@program(lambda rng: rng.integers(2, 1000, 8))
+def collatz(m, first):
+    out = m.np.zeros(8, int)
+
+    def body(i, state):
+        def turn(state):
+            n, count = state
+            return m.cond(n % 2 == 0, lambda n: n // 2, lambda n: 3 * n + 1, n), count + 1
+
+        out[i] = m.while_loop(lambda s: s[0] != 1, turn, (first[i], 0))[1]
+        return state
+
+    m.fori_loop(0, 8, body, ())
+    return out
+
+
+@program((N,))
+def branch_that_writes(m, x):
+    y = x.copy()
+
+    def body(i, state):
+        def small(count):
+            y[i] = -y[i]
+            return count + 1
+
+        return m.cond(y[i] < 1, small, lambda count: count, state)
+
+    return m.fori_loop(0, N, body, 0), y
+
+
+@program((N, 3))
+def rows_by_name(m, x):
+    def body(i, norms):
+        row = x[i]
+        norms[i] = m.np.sqrt((row * row).sum())
+        return norms
+
+    return m.fori_loop(0, N, body, m.np.zeros(N))
+
+
+@program((N, N))
+def gram_schmidt(m, a):
+    q = a.copy()
+
+    def column(j, state):
+        def remove(k, state):
+            q[:, j] -= (q[:, k] @ q[:, j]) * q[:, k]
+            return state
+
+        m.fori_loop(0, j, remove, ())
+        q[:, j] /= m.np.sqrt((q[:, j] ** 2).sum())
+        return state
+
+    m.fori_loop(0, N, column, ())
+    return q
+
+
+@program((N,))
+def bounds_are_clipped(m, x):
+    def body(i, s):
+        return s + x[i - 2 : i + 3].sum() + x[i : 2 * i].sum() + x[: -i - 1].sum() + x[i::-2].sum()
+
+    return m.fori_loop(0, N, body, 0.0)
+
+
+@program((6, 4))
+def an_op_without_c(m, a):
+    """Singular values per turn: LAPACK runs in Python."""
+
+    def body(i, state):
+        x, total = state
+        values = m.np.linalg.svd(x)[1] if m is Plain else m.np.linalg.svd(x, full_matrices=False)[1]
+        return x * 0.5 + a, total + values.sum() * i
+
+    return m.fori_loop(0, 6, body, (a, 0.0))
+
+
+@program((N,))
+def no_turns(m, x):
+    y = x.copy()
+
+    def body(i, s):
+        y[i] = 0
+        return s + x[i]
+
+    return m.fori_loop(N, N, body, 1.0), m.fori_loop(3, 0, body, 2.0), y
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("backend", ["c", "reference"])
+def test_program_is_numpys(name: str, backend: str) -> None:
+    """One native program, NumPy's answer; nothing falls back to lazy mode."""
+    function, draw = PROGRAMS[name]
+    arguments = draw(np.random.default_rng(7))
+    expected = function(Plain, *[np.array(a) for a in arguments])
+    compiled = lnp.jit(lambda *a: function(Structured, *a), strict=True)
+    with lnp.config(backend=backend, unroll=0), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        actual = compiled(*arguments)
+    for one, other in zip(_flat(actual), _flat(expected), strict=True):
+        np.testing.assert_allclose(np.asarray(one), other, rtol=1e-12, atol=1e-12)
+
+
+def _flat(value: Any) -> list[Any]:
+    return [leaf for v in value for leaf in _flat(v)] if isinstance(value, tuple) else [value]
+
+
+def test_unroll_setting() -> None:
+    """A loop of few turns has no loop node."""
+    f = lnp.jit(lambda x: scan.fori_loop(0, 3, lambda i, s: s + x[i], 0.0))
+    ops = {n.op.name for n in f.lower(np.ones(3)).form.order}
+    assert "loop" not in ops and settings.unroll >= 3
+    with lnp.config(unroll=0):
+        assert "loop" in {n.op.name for n in f.lower(np.ones(3)).form.order}
