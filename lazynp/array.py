@@ -35,7 +35,7 @@ class NotLazy(TypeError):
 
 class _ArrayMeta(type):
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, np.ndarray) or type.__instancecheck__(cls, instance)
+        return isinstance(instance, np.ndarray) or type.__instancecheck__(cls, instance) or hasattr(type(instance), "is_lazynp_array")
 
 
 class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)

@@ -36,6 +36,7 @@ from lazynp.ops.movement import Step, broadcast, broadcast_shape, reshape, slice
 from lazynp.ops.sizes import SymInt
 from lazynp.ops.symbolic import mentions_sizes, symbolic_steps
 from lazynp.runtime.storage import tracing, tracing_count
+from lazynp.selection import computed, select, selected_by, whole
 
 # --- reading by index ---------------------------------------------------------------------------------------------------
 
@@ -184,6 +185,9 @@ def _scalar_mask(index: Any) -> bool:
 
 
 def _read_advanced(x: Any, index: Any) -> Any:
+    index = computed(index)
+    if _is_whole_mask(x, index) and (tracing() or is_lazy(x) or is_lazy(index)):
+        return select(x, index)
     if _scalar_mask(index):
         return from_numpy(to_numpy(x)[plain_index(index)])
     if not (is_lazy(x) or tracing() or _mentions_lazy(index)):
@@ -360,7 +364,16 @@ def _shape_text(shape: tuple[int, ...]) -> str:
     return str(tuple(shape)).replace(" ", "")
 
 
+def _is_whole_mask(x: Any, index: Any) -> bool:
+    return isinstance(index, ndarray) and index.dtype == bool and index.shape == x.shape and index.ndim > 0
+
+
 def _write_advanced(x: Any, index: Any, value: Any) -> None:
+    index = computed(index)
+    if selected_by(value, index) and _is_whole_mask(x, index):
+        recorded(_write_masked, x, index, whole(value))
+        return
+    value = computed(value)
     if not (tracing() or is_lazy(x) or is_pending(value)):
         x._storage.settle_readers()
         geometry(x)[plain_index(index)] = to_numpy(value)

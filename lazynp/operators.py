@@ -113,29 +113,29 @@ def _unary(ufunc: np.ufunc, function: Callable[..., Any]) -> Callable[..., Any]:
     return operate
 
 
-_BINARY = {
+BINARY = {
     "add": (np.add, operator.add), "sub": (np.subtract, operator.sub), "mul": (np.multiply, operator.mul),
     "truediv": (np.true_divide, operator.truediv), "floordiv": (np.floor_divide, operator.floordiv), "mod": (np.remainder, operator.mod),
     "pow": (np.power, operator.pow), "and": (np.bitwise_and, operator.and_), "or": (np.bitwise_or, operator.or_),
     "xor": (np.bitwise_xor, operator.xor), "lshift": (np.left_shift, operator.lshift), "rshift": (np.right_shift, operator.rshift),
 }  # fmt: skip
-_COMPARE = {
+COMPARE = {
     "eq": (np.equal, operator.eq), "ne": (np.not_equal, operator.ne), "lt": (np.less, operator.lt),
     "le": (np.less_equal, operator.le), "gt": (np.greater, operator.gt), "ge": (np.greater_equal, operator.ge),
 }  # fmt: skip
-_UNARY = {
+UNARY = {
     "neg": (np.negative, operator.neg), "pos": (np.positive, operator.pos), "abs": (np.absolute, operator.abs),
     "invert": (np.invert, operator.invert),
 }  # fmt: skip
 
-for _name, (_ufunc, _function) in _BINARY.items():
+for _name, (_ufunc, _function) in BINARY.items():
     _forward, _reflected = _binary(_ufunc, _function)
     setattr(ndarray, f"__{_name}__", _forward)
     setattr(ndarray, f"__r{_name}__", _reflected)
     setattr(ndarray, f"__i{_name}__", _inplace(_ufunc))
-for _name, (_ufunc, _function) in _COMPARE.items():
+for _name, (_ufunc, _function) in COMPARE.items():
     setattr(ndarray, f"__{_name}__", _binary(_ufunc, _function)[0])
-for _name, (_ufunc, _function) in _UNARY.items():
+for _name, (_ufunc, _function) in UNARY.items():
     setattr(ndarray, f"__{_name}__", _unary(_ufunc, _function))
 
 

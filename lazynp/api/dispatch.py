@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from lazynp import array as arrays
+from lazynp import selection
 from lazynp.array import NotLazy, ndarray
 from lazynp.errors import user_position, with_origin
 from lazynp.runtime.stats import record_fallback
 from lazynp.runtime.storage import queue, tracing, tracing_count
+from lazynp.selection import Selection
 
 HANDLERS: dict[Any, Callable[..., Any]] = {}
 """NumPy function -> our public function: what `__array_function__` looks up."""
@@ -46,6 +48,8 @@ def unwrapped(value: Any) -> Any:
     kind = type(value)
     if kind is ndarray:
         return arrays.exported(value)
+    if kind is Selection:
+        return arrays.exported(value.compute())
     if kind is list or kind is tuple:
         return kind([unwrapped(v) for v in value])
     if kind is dict:
@@ -158,6 +162,8 @@ def inspects(function: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]
 
 def _public(function: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
+        if args and type(args[0]) is Selection:
+            return selection.call(function, args, kwargs)
         if (tracing_count.depth and tracing()) or any_lazy(args, kwargs):
             try:
                 return arrays.recorded(lazy, *args, **kwargs)

@@ -1,6 +1,7 @@
 """Sums, extrema, means and running values, as NumPy defines them: formulas over ufunc reductions."""
 
 import builtins
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from lazynp import array as arrays
 from lazynp.api.dispatch import Unsupported, any_given, implements, into, unwrapped
 from lazynp.api.shaping import concatenate, diagonal, lifted, moveaxis, ravel, stack
 from lazynp.api.ufuncs import OBJECTS, axes_of
-from lazynp.array import node_of, wrap
+from lazynp.array import node_of, operand, wrap
+from lazynp.ir.node import Node, constant
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
 from lazynp.ops.library import sort
@@ -55,14 +57,21 @@ def _strict_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     return axes_of(axis, ndim)
 
 
-def _count(x: Any, axes: tuple[int, ...], where: Any) -> Any:
+def _count(x: Any, axes: tuple[int, ...], where: Any, dtype: np.dtype) -> Any:
+    """How many elements a mean is of: an int, or with `where` an array of this dtype with the reduced axes kept."""
     if where is not True:
         mask = wrap(broadcast(node_of(where), x.shape))
-        return sum(mask, axis=axes, keepdims=True)
+        return wrap(ew.as_node(node_of(sum(mask, axis=axes, keepdims=True)), np.dtype(dtype.char.lower())))
     count = 1
     for a in axes:
         count *= x.shape[a]
     return count
+
+
+def _included(x: Any, where: Any) -> Callable[[Node], Node]:
+    """A function that puts zeros where a reduction with `where` leaves elements out."""
+    mask = broadcast(node_of(where), x.shape)
+    return lambda node: ew.where(mask, node, constant(np.zeros((), node.dtype)))
 
 
 @implements(np.mean)
@@ -73,11 +82,11 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
     working = _mean_dtype(x.dtype) if dtype is None else np.dtype(dtype)
     if where is not _NONE and where is not True:
         total = OBJECTS[np.add].reduce(x, axes, working, None, True, where=where)
-        result = total / _count(x, axes, where)
+        result = total / _count(x, axes, where, working)
         if not keep:
             result = wrap(reshape_node(node_of(result), tuple([n for k, n in enumerate(result.shape) if k not in axes])))
     else:
-        result = OBJECTS[np.add].reduce(x, axes, working, None, keep) / _count(x, axes, True)
+        result = OBJECTS[np.add].reduce(x, axes, working, None, keep) / _count(x, axes, True, working)
     kind = np.dtype(dtype) if dtype is not None else x.dtype if x.dtype == np.float16 else result.dtype
     return into(wrap(ew.as_node(node_of(result), kind)), out, "unsafe")
 
@@ -101,18 +110,23 @@ def var(
     correction: Any = _NONE,
 ) -> Any:
     """mean(abs(x - mean(x))**2), two passes."""
-    if where is not _NONE or mean is not _NONE or (correction is not _NONE and ddof != 0):
+    if mean is not _NONE or (correction is not _NONE and ddof != 0):
         raise Unsupported
     x = lifted(a)
     axes = _strict_axes(axis, x.ndim)
     ddof = ddof if correction is _NONE else correction
     working = _mean_dtype(x.dtype) if dtype is None else np.dtype(dtype)
     node = ew.as_node(node_of(x), working)
-    count = _count(x, axes, True)
-    center = red.keep_axes(node, red.reduce_add(node, axes), axes) / count
+    included = (lambda n: n) if where is _NONE or where is True else _included(x, where)
+    count = _count(x, axes, True if where is _NONE else where, working)
+    center = red.keep_axes(node, red.reduce_add(included(node), axes), axes) / operand(count)
     off = node - center
     squares = ew.real(off * ew.conjugate(off)) if off.dtype.kind == "c" else off * off
-    total = red.reduce_add(squares, axes) / float(np.maximum(count - ddof, 0))
+    total = red.reduce_add(included(squares), axes)
+    if isinstance(count, int):
+        total = total / float(np.maximum(count - ddof, 0))
+    else:
+        total = total / reshape_node(node_of(OBJECTS[np.maximum](count - ddof, 0)), total.shape)
     if keepdims is not _NONE and keepdims:
         total = red.keep_axes(node, total, axes)
     if x.dtype == np.float16 and dtype is None:

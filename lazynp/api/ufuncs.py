@@ -17,6 +17,7 @@ from lazynp.ops import reduction as red
 from lazynp.ops.contraction import matmul
 from lazynp.ops.movement import broadcast, broadcast_shape, permute, reshape
 from lazynp.runtime.storage import tracing, tracing_count
+from lazynp.selection import Selection, apply
 
 _SCALARS = frozenset({int, float, complex, bool, np.float64, np.int64, np.float32, np.bool_, np.complex128})
 
@@ -121,6 +122,8 @@ def _outputs(options: dict[str, Any]) -> tuple[Any, ...]:
 
 def call_ufunc(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """function(*args, **options) with at least one operand that may be lazy."""
+    if any(type(a) is Selection for a in args):
+        return apply(function, args, options)
     if len(args) > function.nin:  # positional outputs
         options = {**options, "out": args[function.nin :]}
         args = args[: function.nin]

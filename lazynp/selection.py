@@ -1,0 +1,226 @@
+"""What `x[mask]` is while its size is not known: the elements of an array where a boolean array of its shape is True.
+
+How many there are is data, but most programs never ask: `x[m] = x[m] ** 2 + c[m]` is a `where`, `x[m].mean()` a masked sum. A
+`Selection` keeps the whole array (with a harmless 1 where the mask is False) and the mask; elementwise functions of selections by one
+mask and of scalars are selections, reductions to a scalar become reductions with `where=`, and writing one back through its mask is a
+`where`. Anything else computes the elements: from then on the selection stands for that array. Inside a trace that raises CaptureError.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lazynp import operators
+from lazynp.array import as_array, exported, from_numpy, hooks, ndarray, node_of, recorded, to_numpy, wrap
+from lazynp.ir.node import constant
+from lazynp.ops import elementwise as ew
+from lazynp.ops.movement import broadcast
+
+REDUCTIONS = frozenset({np.sum, np.prod, np.mean, np.var, np.std, np.any, np.all})
+"""Functions of one array that take `where=`, and whose value for no elements is NumPy's too."""
+
+
+class Selection:
+    """The elements of an array where a mask is True, in C order: one axis, of a size that is found when it is needed."""
+
+    __slots__ = ("_array", "_mask", "_whole")
+    is_lazynp_array = True
+    __array_priority__ = 1.0
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, whole: Any, mask: Any) -> None:
+        self._whole = whole
+        self._mask = mask
+        self._array: Any = None
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._whole.dtype if self._array is None else self._array.dtype
+
+    @property
+    def ndim(self) -> int:
+        return 1
+
+    def compute(self) -> Any:
+        """The elements as an array of their own; the same array every time."""
+        if self._array is None:
+            self._array = from_numpy(to_numpy(self._whole)[to_numpy(self._mask)])
+            self._whole = self._mask = None
+        return self._array
+
+    def is_by(self, mask: Any) -> bool:
+        """Whether it was selected by this mask: the same values of the same array."""
+        return self._array is None and isinstance(mask, ndarray) and mask.dtype == bool and node_of(mask) is node_of(self._mask)
+
+    # --- NumPy's protocols ---
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(exported(self.compute()), dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        return apply(ufunc, inputs, options) if method == "__call__" else getattr(ufunc, method)(*computed(inputs), **options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return call(function, args, kwargs)
+
+    # --- everything that needs the elements ---
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__array_"):
+            raise AttributeError(name)
+        return getattr(self.compute(), name)
+
+    def __len__(self) -> int:
+        return len(self.compute())
+
+    def __iter__(self) -> Any:
+        return iter(self.compute())
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.compute()[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.compute()[index] = value
+
+    def __contains__(self, value: Any) -> bool:
+        return value in self.compute()
+
+    def __repr__(self) -> str:
+        return repr(self.compute())
+
+    def __str__(self) -> str:
+        return str(self.compute())
+
+    def __bool__(self) -> bool:
+        return bool(self.compute())
+
+    def __float__(self) -> float:
+        return float(self.compute())
+
+    def __int__(self) -> int:
+        return int(self.compute())
+
+    def __copy__(self) -> Any:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copy()
+
+    def __reduce__(self) -> Any:
+        return self.compute().__reduce__()
+
+    def copy(self, order: str = "C") -> Any:
+        """As ndarray.copy."""
+        return Selection(self._whole, self._mask) if self._array is None else self._array.copy()
+
+    def __divmod__(self, other: Any) -> Any:
+        return divmod(self.compute(), other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return divmod(other, self.compute())
+
+    def __matmul__(self, other: Any) -> Any:
+        return self.compute() @ other
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return other @ self.compute()
+
+
+def select(x: Any, mask: Any) -> Selection:
+    """x[mask] for a mask of x's shape."""
+    return recorded(_select, x, mask)
+
+
+def _select(x: Any, mask: Any) -> Selection:
+    test = as_array(wrap(node_of(mask)))
+    node = node_of(x)
+    one = broadcast(constant(np.ones((), node.dtype)), node.shape)
+    return Selection(as_array(wrap(ew.where(node_of(test), node, one))), test)
+
+
+def computed(values: Any) -> Any:
+    """Arguments in which selections are the arrays they stand for, also inside lists, tuples and dicts."""
+    kind = type(values)
+    if kind is Selection:
+        return values.compute()
+    if kind is list or kind is tuple:
+        return kind([computed(v) for v in values])
+    if kind is dict:
+        return {name: computed(v) for name, v in values.items()}
+    return values
+
+
+def apply(ufunc: np.ufunc, operands: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """A ufunc with a selection among its operands: a selection, if the other operands are selections by the same mask or scalars."""
+    first = next((x for x in operands if type(x) is Selection), None)
+    together = first is not None and first._array is None and not options and ufunc.signature is None and ufunc.nout == 1
+    if not together or not all(_joins(x, first) for x in operands):
+        return hooks.ufunc(ufunc, "__call__", computed(operands), computed(options))
+    whole = hooks.ufunc(ufunc, "__call__", tuple([x._whole if type(x) is Selection else x for x in operands]), {})
+    return Selection(whole, first._mask)
+
+
+def _joins(x: Any, first: Selection) -> bool:
+    if type(x) is Selection:
+        return x is first or (x._array is None and x.is_by(first._mask))
+    return np.ndim(x) == 0
+
+
+def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A NumPy function with a selection among its arguments."""
+    if function in REDUCTIONS and type(args[0]) is Selection and args[0]._array is None and _reduces_all(args, kwargs):
+        return hooks.function(function, (args[0]._whole,), {**kwargs, "axis": None, "where": args[0]._mask})
+    return hooks.function(function, computed(args), computed(kwargs))
+
+
+def _reduces_all(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether the arguments are an array, its only axis and perhaps a dtype."""
+    return len(args) == 1 and kwargs.keys() <= {"axis", "dtype"} and kwargs.get("axis") in (None, 0, -1)
+
+
+def selected_by(value: Any, mask: Any) -> bool:
+    """Whether a value is a selection by this very mask, so that writing it back through the mask is a `where`."""
+    return type(value) is Selection and value.is_by(mask)
+
+
+def whole(selection: Selection) -> Any:
+    """The array in which a selection's elements stand at their places."""
+    return selection._whole
+
+
+def _binary(ufunc: np.ufunc) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+    def forward(self: Any, other: Any) -> Any:
+        return apply(ufunc, (self, other), {}) if type(other) is Selection or operators.is_operand(other) else NotImplemented
+
+    def reflected(self: Any, other: Any) -> Any:
+        return apply(ufunc, (other, self), {}) if operators.is_operand(other) else NotImplemented
+
+    def in_place(self: Any, other: Any) -> Any:
+        result = apply(ufunc, (self, other), {}) if self._array is None else None
+        if type(result) is Selection and result._array is None and result.dtype == self.dtype:
+            self._whole = result._whole
+        else:
+            self._array = hooks.ufunc(ufunc, "__call__", (self.compute(), computed(other)), {"out": (self.compute(),)})
+        return self
+
+    return forward, reflected, in_place
+
+
+def _unary(ufunc: np.ufunc) -> Callable[..., Any]:
+    return lambda self: apply(ufunc, (self,), {})
+
+
+def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, *args, **kwargs: call(function, (self, *args), kwargs)
+
+
+for _name, (_ufunc, _) in operators.BINARY.items():
+    for _prefix, _method in zip(("", "r", "i"), _binary(_ufunc), strict=True):
+        setattr(Selection, f"__{_prefix}{_name}__", _method)
+for _name, (_ufunc, _) in operators.COMPARE.items():
+    setattr(Selection, f"__{_name}__", _binary(_ufunc)[0])
+for _name, (_ufunc, _) in operators.UNARY.items():
+    setattr(Selection, f"__{_name}__", _unary(_ufunc))
+for _function in REDUCTIONS:
+    setattr(Selection, _function.__name__, _reduction(_function))

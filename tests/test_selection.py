@@ -1,0 +1,141 @@
+"""`x[mask]` while its size is not known: the same answers as NumPy's, and no elements computed where none are needed."""
+
+import numpy
+import pytest
+
+import lazynp
+import lazynp as np
+from lazynp import PerformanceWarning
+from lazynp.selection import Selection
+
+RNG = numpy.random.default_rng(0)
+X, C = RNG.random((9, 11)), RNG.random((9, 11))
+
+
+def same(actual, expected):
+    if isinstance(expected, (tuple, list)):
+        assert len(actual) == len(expected)
+        for a, b in zip(actual, expected, strict=True):
+            same(a, b)
+        return
+    actual, expected = numpy.asarray(actual), numpy.asarray(expected)
+    assert actual.dtype == expected.dtype and actual.shape == expected.shape
+    numpy.testing.assert_allclose(actual, expected, rtol=1e-13)
+
+
+def write_back(np, x, c):
+    m = x > 0.3
+    x[m] = x[m] ** 2 + c[m]
+    x[x > 0.8] = 1.0 / x[x > 0.8]
+    x[~m] -= 1
+    x[m] *= 2
+    return x
+
+
+def reduce(np, x, c):
+    m = c > 0.4
+    s = np.exp(x[m]) * 2
+    return s.sum(), x[m].mean(), np.std(x[m]), (x[m] > 0.5).any(), np.prod(x[m] + 0.5), np.all(x[m] < 1), np.sum(x[m] * c[m])
+
+
+def integers(np, x, c):
+    m = x > 0.3
+    w = (x * 9).astype(int)
+    w[m] = w[m] // 2
+    w[~m] = 7 % (w[~m] + 1)
+    return w, w[m].sum(), (w[m] * 1.5).sum()
+
+
+TRACED = [write_back, reduce, integers]
+
+
+def elements(np, x, c):
+    m = x > 0.3
+    return x[m], len(x[m]), x[m].shape, np.sort(x[m]), x[m][1:3], x[m].max(), np.median(x[m]), list(x[m])[:3], x[m].astype("f4")
+
+
+def two_masks(np, x, c):
+    m, n = x > 0.3, x <= 0.7
+    k = int(np.sum(m))
+    y = x.copy()
+    y[m] = c.ravel()[:k]
+    return x[m][: int(n.sum())] + 0, np.concatenate((x[m], x[n])), x[m] @ c[m], y, divmod(x[m], 0.25)
+
+
+def alias(np, x, c):
+    s = x[x > 0.3]
+    t = s
+    s += 1
+    s[0] = 5
+    return t, x, s is t
+
+
+def changed_after(np, x, c):
+    s = x[x > 0.3]
+    x[:] = 0
+    return s, s.sum()
+
+
+def mask_changes(np, x, c):
+    m = x > 0.3
+    s = x[m] * 2
+    m[:] = ~m
+    s = s[: int(m.sum())]
+    x[m] = 4
+    return s, x
+
+
+def broadcast_write(np, x, c):
+    x[x > 0.3] = c[0, 0]
+    x[x < 0.1] = [7.0]
+    return x
+
+
+@pytest.mark.parametrize(
+    "program", [*TRACED, elements, two_masks, alias, changed_after, mask_changes, broadcast_write], ids=lambda p: p.__name__
+)
+def test_as_numpy(program, threshold):
+    same(program(np, np.array(X), np.array(C)), program(numpy, X.copy(), C.copy()))
+
+
+@pytest.mark.parametrize("program", TRACED, ids=lambda p: p.__name__)
+def test_traced_without_a_fallback(program):
+    same(lazynp.jit(lambda x, c: program(np, x, c), strict=True)(X.copy(), C.copy()), program(numpy, X.copy(), C.copy()))
+
+
+def test_what_needs_the_elements_runs_in_lazy_mode():
+    f = lazynp.jit(lambda x, c: elements(np, x, c)[0])
+    with pytest.warns(PerformanceWarning, match="a traced array is needed"):
+        same(f(X.copy(), C.copy()), X[X > 0.3])
+
+
+def test_gradient_through_a_selection():
+    def loss(np, x):
+        y = x * 1.0
+        y[x > 0.5] = np.log(y[x > 0.5])
+        return np.sum(y) + np.mean(x[x < 0.2] ** 2)
+
+    x = X[0]
+    expected = numpy.where(x > 0.5, 1 / x, 1) + numpy.where(x < 0.2, 2 * x / max(int((x < 0.2).sum()), 1), 0)
+    same(lazynp.grad(lambda x: loss(np, x))(x), expected)
+
+
+def test_nothing_is_computed_to_write_back():
+    with lazynp.config(lazy_threshold=0):
+        x = np.array(X)
+        s = x[x > 0.3] * 2
+        assert type(s) is Selection and isinstance(s, np.ndarray)
+        before = lazynp.stats()["program_runs"] + lazynp.stats()["interpreted"]
+        x[x > 0.3] = s
+        assert type(s) is Selection and s._array is None
+        assert lazynp.stats()["program_runs"] + lazynp.stats()["interpreted"] == before
+        same(x, numpy.where(X > 0.3, X * 2, X))
+
+
+def test_no_elements():
+    x = X - 2
+    with lazynp.config(lazy_threshold=0):
+        y = np.array(x)
+        same([y[y > 0].sum(), y[y > 0].size, y[y > 0]], [x[x > 0].sum(), x[x > 0].size, x[x > 0]])
+        with pytest.raises(ValueError, match="zero-size array to reduction operation maximum"):
+            y[y > 0].max()
