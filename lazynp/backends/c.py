@@ -10,24 +10,23 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Iterable
 from typing import Any
 
 from lazynp.backends import base, blas, diskcache, toolchain, workers
 from lazynp.backends.compact import compact
-from lazynp.backends.fuse import bands, drop_dead_stores, fuse, share_outputs
+from lazynp.backends.control import Block, Printer, block_of, temporaries
+from lazynp.backends.fuse import share_outputs
 from lazynp.backends.lower import Memory
 from lazynp.backends.memory import plan_arena
-from lazynp.backends.nests import Nest, loads, nests_of
-from lazynp.backends.partition import Plan, Step, partition, strip
-from lazynp.backends.polynomial import Poly, Sizes, product
+from lazynp.backends.partition import Plan, Step, Unbounded, partition, strip
+from lazynp.backends.polynomial import Poly, Sizes
 from lazynp.backends.program import ARENA, FIRST_DIM, FIRST_SLOT, PLAN, Blueprint, CProgram, SizeText
 from lazynp.backends.render import Program as Text
-from lazynp.backends.render import print_band, source
-from lazynp.backends.schedule import schedule
+from lazynp.backends.render import source
 from lazynp.errors import CompileError
 from lazynp.ir.node import Graph, Node, dim, toposort
 from lazynp.ir.types import Dim
+from lazynp.ops.structured import CONTROL
 
 # --- compiling -------------------------------------------------------------------------------------------------------
 
@@ -47,9 +46,14 @@ def compile(graph: Graph, key: str) -> base.Program:
 
 def draft(graph: Graph) -> Blueprint:
     """C text, Python text and tables of a graph's program."""
-    sizes = Sizes(_dim_count(graph))
-    plan = partition(graph, sizes)
-    return _Draft(plan, sizes).blueprint()
+    in_python: set[Node] = set()
+    while True:
+        sizes = Sizes(_dim_count(graph))
+        plan = partition(graph, sizes, None, in_python)
+        try:
+            return _Draft(plan, sizes).blueprint()
+        except Unbounded:
+            in_python |= {n for n in toposort(graph.outputs) if n.op in CONTROL}
 
 
 def _dim_count(graph: Graph) -> int:
@@ -80,48 +84,33 @@ class _Draft:
         self.plan = plan
         self.sizes = sizes
         self.result = Blueprint()
-        self.parts: list[list[Nest] | Step] = []
+        stretches: list[list[Step] | Step] = []
         for step in plan.steps:
             if step.kind == "library":
-                self.parts.append(step)
-            elif self.parts and isinstance(self.parts[-1], list):
-                self.parts[-1] += nests_of(plan, step)
+                stretches.append(step)
+            elif stretches and isinstance(stretches[-1], list):
+                stretches[-1].append(step)
             else:
-                self.parts.append(nests_of(plan, step))
-        self._fuse()
-
-    def _fuse(self) -> None:
-        for number, part in enumerate(self.parts):
-            if isinstance(part, list):
-                self.parts[number] = fuse([nest for nest in part if not _is_empty(nest)])
-        self._drop_dead_stores()
-        if len(self.parts) == 1 and isinstance(self.parts[0], list):
-            share_outputs(self.parts[0])
-        self.groups = {n: bands([schedule(nest) for nest in part]) for n, part in enumerate(self.parts) if isinstance(part, list)}
-
-    def _drop_dead_stores(self) -> None:
-        """Over all segments at once: what one stores another may read."""
-        lists = [part for part in self.parts if isinstance(part, list)]
-        kept = drop_dead_stores([nest for part in lists for nest in part], [len(part) for part in lists])
-        self.parts = [kept.pop(0) if isinstance(part, list) else part for part in self.parts]
+                stretches.append([step])
+        several = len(stretches) > 1
+        share = None if several else share_outputs
+        read = _read_by(stretches) if several else {}
+        self.parts: list[Block | Step] = [
+            part if isinstance(part, Step) else block_of(plan, part, lambda m, n=n: any(k != n for k in read.get(m, ())), share)
+            for n, part in enumerate(stretches)
+        ]
 
     def blueprint(self) -> Blueprint:
         result = self.result
-        arena = plan_arena([_temporaries(item.nest for item in group) for groups in self.groups.values() for group in groups])
+        blocks = [part for part in self.parts if isinstance(part, Block)]
+        arena = plan_arena([use for block in blocks for use in temporaries(block)])
         text = self.text = Text(arena.offsets)
-        kernels: list[tuple[str, str]] = []
-        ends: list[int] = []
-        volumes: set[Poly] = set()
-        for groups in self.groups.values():
-            for group in groups:
-                kernels.append(print_band(text, len(kernels), group))
-                volumes.update([product([a.size for a in item.nest.axes]) for item in group])
-            ends.append(len(kernels))
-        segments = self._segments(kernels, ends)
-        result.kernels = len(kernels)
-        result.kernels += len(self.parts) - len(segments)
+        printer = Printer(text, self.sizes)
+        printed = [printer.block(block) for block in blocks]
+        segments = self._segments(printed)
+        result.kernels = printer.count + len(self.parts) - len(segments)
         result.segments = len(segments)
-        result.python = self._python(arena.size, volumes)
+        result.python = self._python(arena.size, printer.volumes)
         result.routines = text.routines
         result.failures = text.failures
         result.slots = FIRST_SLOT + len(text.memories) + len(text.routines)
@@ -131,14 +120,14 @@ class _Draft:
         result.dims = self.sizes.count + len(self.sizes.extra)
         return result
 
-    def _segments(self, kernels: list[tuple[str, str]], ends: list[int]) -> list[list[str]]:
+    def _segments(self, printed: list[list[tuple[str, str]]]) -> list[list[str]]:
         """The calls of each segment; functions go to the text. Only a program of one segment shares functions between kernels."""
-        if len(ends) == 1:
-            functions, calls = compact(kernels)
+        if len(printed) == 1:
+            functions, calls = compact(printed[0])
             self.text.functions += functions
             return [calls]
-        self.text.functions += [definition for definition, _ in kernels if definition]
-        return [[call for _, call in kernels[begin:end]] for begin, end in zip([0, *ends], ends, strict=False)]
+        self.text.functions += [definition for kernels in printed for definition, _ in kernels if definition]
+        return [[call for _, call in kernels] for kernels in printed]
 
     def _blas(self) -> str:
         if not self.text.routines:
@@ -160,7 +149,7 @@ class _Draft:
         names = self._arrays(lines)
         segment = 0
         for part in self.parts:
-            if isinstance(part, list):
+            if isinstance(part, Block):
                 lines += self._call(segment)
                 segment += 1
             else:
@@ -175,9 +164,12 @@ class _Draft:
         count = self.sizes.count
         lines = [f"n{k} = d[{FIRST_DIM + k}] = dims[{k}]" for k in range(count)]
         for k, node in enumerate(self.sizes.extra):
+            if node is None:  # C sets it
+                lines.append(f"n{count + k} = 0")
+                continue
             self.result.extra.append((node.op, node.attributes, tuple([self.sizes(a).text() for a in node.args])))
             known = ", ".join([f"'n{j}': n{j}" for j in range(count + k)])
-            lines.append(f"n{count + k} = d[{FIRST_DIM + count + k}] = extra({k}, {{{known}}})")
+            lines.append(f"n{count + k} = d[{FIRST_DIM + count + k}] = extra({len(self.result.extra) - 1}, {{{known}}})")
         return lines
 
     def _threads(self, volumes: set[Poly]) -> list[str]:
@@ -225,13 +217,13 @@ class _Draft:
         """What Python steps read and write."""
         found: list[Memory] = []
         for part in self.parts:
-            if not isinstance(part, list):
+            if not isinstance(part, Block):
                 found += [part.reads[strip(a)].memory for a in part.node.args]
                 found += [t.memory for t in part.targets]
         return found
 
     def _made_by_python(self, memory: Memory) -> bool:
-        return any(t.memory is memory for part in self.parts if not isinstance(part, list) for t in part.targets)
+        return any(t.memory is memory for part in self.parts if not isinstance(part, Block) for t in part.targets)
 
     def _call(self, segment: int) -> list[str]:
         lines = [f"d[1] = {segment}"] if self.result.segments > 1 else []
@@ -272,16 +264,11 @@ class _Draft:
         return found
 
 
-def _is_empty(nest: Nest) -> bool:
-    """Whether nothing is stored at any point of it. An index out of range that nobody uses is no error."""
-    return not nest.folds and nest.gemm is None and any(a.size.constant == 0 for a in nest.axes)
-
-
-def _temporaries(nests: Iterable[Nest]) -> list[Memory]:
-    """The memories in the arena that nests touch."""
-    found: list[Memory] = []
-    for nest in nests:
-        gemm = nest.gemm
-        found += [n.buffer.memory for n in loads(nest.roots())] + [buffer.memory for buffer, _ in nest.targets()]
-        found += [] if gemm is None else [gemm.x.memory, gemm.y.memory, gemm.out.memory]
-    return [m for m in found if m.kind == "temp"]
+def _read_by(stretches: list[list[Step] | Step]) -> dict[Memory, set[int]]:
+    """For each memory the stretches between Python steps that read it."""
+    readers: dict[Memory, set[int]] = {}
+    for number, part in enumerate(stretches):
+        for step in [part] if isinstance(part, Step) else part:
+            for buffer in (*step.reads.values(), *step.begun):
+                readers.setdefault(buffer.memory, set()).add(number)
+    return readers

@@ -33,7 +33,7 @@ def compact(kernels: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
 
 def _form(definition: str) -> tuple[str, list[str], list[str]] | None:
     """(skeleton, its integers, its floats); None for kernels with local arrays or chunks."""
-    if not definition or "_chunk(" in definition or re.search(r"(?m)^ *\w+ \w+\[\d+\];", definition):
+    if not definition or definition.startswith("/*") or "_chunk(" in definition or re.search(r"(?m)^ *\w+ \w+\[\d+\];", definition):
         return None
     body = definition.partition("{")[2]
     for number, name in enumerate(_DECLARED.findall(body)):

@@ -4,7 +4,7 @@ a temporary that dies where an output is written lives in that output's memory, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from lazynp.backends.lower import Memory, load
 from lazynp.backends.nests import Nest, Store, index_values, loads, scalars
@@ -113,8 +113,15 @@ def _forwarded(roots: list[Node], known: dict[tuple[Memory, Poly], Node]) -> lis
     return transform(roots, visit)
 
 
-def drop_dead_stores(nests: list[Nest], lengths: list[int]) -> list[list[Nest]]:
-    """Without stores into temporaries that nobody reads any more. lengths: of the segments that stand one after the other in `nests`."""
+def touched_memories(nest: Nest) -> set[Memory]:
+    """The memories that a nest reads or writes."""
+    touched = _Touched(nest)
+    return touched.reads.keys() | touched.writes.keys() | touched.inside
+
+
+def drop_dead_stores(nests: list[Nest], lengths: list[int], outlives: Callable[[Memory], bool] = lambda memory: False) -> list[list[Nest]]:
+    """Without stores into temporaries that nobody reads any more. lengths: of the segments that stand one after the other in `nests`;
+    outlives: whether a memory is read elsewhere."""
     users: dict[Memory, int] = {}
     for nest in nests:
         for memory in _Touched(nest).reads:
@@ -122,15 +129,15 @@ def drop_dead_stores(nests: list[Nest], lengths: list[int]) -> list[list[Nest]]:
     segments: list[list[Nest]] = []
     end = len(nests)
     for length in reversed(lengths):
-        kept = [_alive(nest, users) for nest in reversed(nests[end - length : end])]
+        kept = [_alive(nest, users, outlives) for nest in reversed(nests[end - length : end])]
         segments.append([nest for nest in reversed(kept) if nest.stores or nest.folds or nest.gemm is not None])
         end -= length
     return segments[::-1]
 
 
-def _alive(nest: Nest, users: dict[Memory, int]) -> Nest:
+def _alive(nest: Nest, users: dict[Memory, int], outlives: Callable[[Memory], bool]) -> Nest:
     """The nest without its dead stores; what only they read loses a user."""
-    stores = [s for s in nest.stores if s.buffer.memory.kind != "temp" or users.get(s.buffer.memory)]
+    stores = [s for s in nest.stores if s.buffer.memory.kind != "temp" or users.get(s.buffer.memory) or outlives(s.buffer.memory)]
     if len(stores) == len(nest.stores) or nest.kind == "scatter":
         return nest
     alive = Nest(nest.kind, nest.axes, stores, nest.folds, nest.reduced, nest.op, nest.gemm)

@@ -14,7 +14,7 @@ import numpy as np
 
 from lazynp.backends import polynomial
 from lazynp.backends.polynomial import ZERO, Atom, Poly, Sizes, lower_bound, never_negative, poly, quotient, upper_bound, variable
-from lazynp.ir.node import Node, const, constant
+from lazynp.ir.node import Node, const, constant, dim
 from lazynp.ir.op import Kind, Op
 from lazynp.ir.types import ArrayType
 from lazynp.ops import elementwise as ew
@@ -153,8 +153,13 @@ class Lowering:
         self.places = places
         self.sizes = sizes
         self.box = box
+        self.origin: Any = None
         self._memo: dict[Any, Node] = {}
         self._values: dict[Node, Poly] = {}
+
+    def where(self, node: Node) -> Any:
+        """What an error in the node names as its origin."""
+        return node.where if self.origin is None else self.origin
 
     def shape(self, node: Node) -> tuple[Poly, ...]:
         return tuple([self.sizes(n) for n in node.shape])
@@ -197,6 +202,8 @@ class Lowering:
             return self._elementwise(node, index, guards)
         if node.op is const:
             return self._immediate(node)
+        if node.op is dim:
+            return self._immediate(position.make((), expression=self.sizes(node)))
         if node.op is indexing.iota:
             return self._immediate(position.make((), expression=linear(index, self.shape(node))))
         if node.op is indexing.gather:
@@ -246,7 +253,7 @@ class Lowering:
                 full.append(next(rest))
                 continue
             raw = yield indices[node.axes.index(axis)], inner, guards
-            full.append(self.checked(raw, sizes[axis], axis, node.where, guards))
+            full.append(self.checked(raw, sizes[axis], axis, self.where(node), guards))
             if not sizes[axis].constant:
                 guards = (*guards, Condition(sizes[axis] - 1))
         return (yield x, tuple(full), guards)

@@ -104,7 +104,9 @@ def _boxes(plan: Plan, step: Step, axes: tuple[Axis, ...], cuts: int, build: Cal
     while waiting:
         box = waiting.pop()
         try:
-            found.append(build(Lowering(places, plan.sizes, box)))
+            lowering = Lowering(places, plan.sizes, box)
+            lowering.origin = plan.origin
+            found.append(build(lowering))
         except Split as split:
             low, high = box.cut(split)
             waiting += [high, low]
@@ -269,7 +271,7 @@ def _scatter(plan: Plan, step: Step) -> list[Nest]:
         for axis in range(base.ndim):
             if axis in node.axes:
                 raw = lowering.at(indices[node.axes.index(axis)], inner)
-                places.append(lowering.checked(raw, shape[axis], axis, node.where, ()))
+                places.append(lowering.checked(raw, shape[axis], axis, lowering.where(node), ()))
             else:
                 places.append(next(rest))
         return Nest(

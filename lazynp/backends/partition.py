@@ -9,18 +9,22 @@ order is impossible, those readers get a copy of the older version instead.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
 
 from lazynp.backends import prelude
 from lazynp.backends.expand import expand
 from lazynp.backends.lower import Buffer, Memory
-from lazynp.backends.polynomial import Sizes, product
-from lazynp.ir.node import Graph, Node, const, input_, toposort
+from lazynp.backends.polynomial import Poly, Sizes, product
+from lazynp.ir.body import bodies_of
+from lazynp.ir.node import Graph, Node, const, dim, input_, toposort
 from lazynp.ir.op import Kind
 from lazynp.ops import elementwise as ew
 from lazynp.ops import indexing, movement
-from lazynp.ops.structured import CONTROL, item
+from lazynp.ops.structured import CONTROL, carried_argument, item, read_arguments
 
 _CHEAP = 2.0
 """Recomputing costs less than a load up to so many additions."""
@@ -29,17 +33,20 @@ _MOST_OPS = 250
 
 
 class Step:
-    """One value being made. kind: "map" (the node is computed from its arguments), "copy" (read from where it lives, or recomputed),
-    "update" (the region of node.path is stored into base's memory), "scatter", "reduce", "scan", "gemm" or "library".
+    """What is made at once. kind: "map" (the node is computed from its arguments), "copy" (read from where it lives, or recomputed),
+    "update" (the region of node.path is stored into base's memory), "scatter", "reduce", "scan", "gemm", "library" or "control" (a loop or
+    branch with a plan of its own; targets: its results).
     reads: the nodes in memory that it reads; redirect: those of them that it reads from a copy."""
 
-    __slots__ = ("base", "kind", "node", "number", "reads", "redirect", "targets")
+    __slots__ = ("base", "begun", "kind", "node", "number", "reads", "redirect", "targets")
 
     def __init__(self, kind: str, node: Node, targets: list[Buffer], base: Buffer | None = None) -> None:
         self.kind = kind
         self.node = node
         self.targets = targets
         self.base = base
+        self.begun: list[Buffer] = []
+        """control: the versions that it overwrites."""
         self.number = 0
         self.redirect: dict[Node, Buffer] = {}
         self.reads: dict[Node, Buffer] = {}
@@ -58,6 +65,10 @@ class Plan:
     def __init__(self, graph: Graph, sizes: Sizes) -> None:
         self.graph = graph
         self.sizes = sizes
+        self.given: Given | None = None
+        self.origin: Any = None
+        """Where the operations of a loop's body belong to: the loop."""
+        self.in_python: Collection[Node] = ()
         self.places: dict[Node, Buffer] = {}
         self.steps: list[Step] = []
         self.inputs: list[Memory] = []
@@ -69,7 +80,14 @@ class Plan:
     def buffer(self, node: Node, memory: Memory | None = None) -> Buffer:
         """A new version holding a node's value, by default in a memory of its own."""
         shape = tuple([self.sizes(n) for n in node.shape])
-        return Buffer(node, shape, memory or Memory("temp", product(shape), node.dtype))
+        return Buffer(node, shape, memory or self.temporary(shape, node.dtype))
+
+    def temporary(self, shape: Iterable[Poly], dtype: np.dtype) -> Memory:
+        """A memory in the arena for the largest size that the shape has at any turn of the loops around. Raises Unbounded."""
+        most = [self.sizes.upper(n) for n in shape]
+        if any(n is None for n in most):
+            raise Unbounded
+        return Memory("temp", product(most), dtype)
 
 
 def strip(node: Node) -> Node:
@@ -79,10 +97,27 @@ def strip(node: Node) -> Node:
     return node
 
 
-def partition(graph: Graph, sizes: Sizes) -> Plan:
-    """The steps that compute a graph, in an order that respects every hazard."""
+class Unbounded(Exception):
+    """A temporary inside a loop has a size that is computed from data: the loop runs step by step in Python."""
+
+
+class Given(NamedTuple):
+    """The plan around a loop's body: memories of its inputs (None for integers, which live in dims), and of its outputs."""
+
+    inputs: Sequence[Memory | None]
+    outputs: Sequence[Memory]
+    consts: list[Node]
+    origin: Any
+
+
+def partition(graph: Graph, sizes: Sizes, given: Given | None = None, in_python: Collection[Node] = ()) -> Plan:
+    """The steps that compute a graph, in an order that respects every hazard. in_python: loops that Python runs."""
     graph = expand(graph)
     plan = Plan(graph, sizes)
+    plan.given = given
+    plan.in_python = in_python
+    if given is not None:
+        plan.consts, plan.origin = given.consts, given.origin
     order = toposort((*graph.inputs, *graph.outputs))
     chosen = _materialised(graph, order)
     _place_leaves(plan, order)
@@ -100,8 +135,22 @@ _OWN_STEP = (Kind.REDUCE, Kind.ACCUMULATE, Kind.CONTRACT, Kind.UPDATE, Kind.LIBR
 
 
 def is_library(node: Node) -> bool:
-    """Whether Python runs this op: opaque routines, and elementwise ops that the C prelude does not have."""
-    return node.op in CONTROL or node.op.kind is Kind.LIBRARY or (node.op.kind is Kind.ELEMENTWISE and not has_c(node))
+    """Whether Python runs this op: opaque routines, elementwise ops that the C prelude does not have, and loops that contain such."""
+    if node.op in CONTROL:
+        return not runs_in_c(node)
+    return node.op.kind is Kind.LIBRARY or (node.op.kind is Kind.ELEMENTWISE and not has_c(node))
+
+
+def runs_in_c(node: Node) -> bool:
+    """Whether nothing inside a loop or branch needs Python."""
+    known = _compiled.get(node)
+    if known is None:
+        bodies = [toposort(body.outputs) for body in bodies_of(node)]
+        known = _compiled[node] = not any(is_library(n) for order in bodies for n in order)
+    return known
+
+
+_compiled: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
 
 
 def has_c(node: Node) -> bool:
@@ -184,6 +233,8 @@ def _forced(graph: Graph, order: list[Node]) -> set[Node]:
             chosen.add(node)
         if is_library(node) or node.op.kind is Kind.CONTRACT:
             chosen.update([strip(a) for a in node.args])
+        elif node.op in CONTROL:
+            chosen.update([strip(a) for a in read_arguments(node)])
     return chosen
 
 
@@ -192,10 +243,14 @@ def _forced(graph: Graph, order: list[Node]) -> set[Node]:
 
 def _place_leaves(plan: Plan, order: list[Node]) -> None:
     for number, node in enumerate(plan.graph.inputs):
-        plan.places[node] = plan.buffer(node, Memory("input", product(map(plan.sizes, node.shape)), node.dtype, number))
-        plan.inputs.append(plan.places[node].memory)
+        memory = Memory("input", product(map(plan.sizes, node.shape)), node.dtype, number)
+        if plan.given is not None:
+            memory = plan.given.inputs[number]  # type: ignore[assignment]
+        plan.inputs.append(memory)
+        if memory is not None and node.op is not dim:
+            plan.places[node] = plan.buffer(node, memory)
     for node in order:
-        if node.op is const and node.shape:
+        if node.op is const and node.shape and node not in plan.places:
             memory = Memory("const", product(map(plan.sizes, node.shape)), node.dtype, len(plan.consts))
             plan.places[node] = plan.buffer(node, memory)
             plan.consts.append(node)
@@ -208,9 +263,11 @@ def _place_outputs(plan: Plan, chosen: set[Node]) -> None:
     for number, output in enumerate(plan.graph.outputs):
         size = product(map(plan.sizes, output.shape))
         memory = plan.inputs[aliases[number]] if number in aliases else Memory("output", size, output.dtype, number)
+        if plan.given is not None:
+            memory = plan.given.outputs[number]
         plan.outputs.append(memory)
         node = strip(output)
-        if node not in taken and node.op not in (input_, const, item) and not is_library(node):
+        if node not in taken and node.op not in (input_, const, dim) and not _made_in_python(plan, node):
             taken.add(node)
             plan.places[node] = plan.buffer(node, memory)
     _share_with_bases(plan, chosen)
@@ -220,22 +277,47 @@ def _share_with_bases(plan: Plan, chosen: set[Node]) -> None:
     """Let each update take the memory of its base: from outputs down the chains, then the others, latest first."""
     pinned = {strip(o) for o in plan.graph.outputs}
     owner: dict[Node, Node] = {}
-    updates = [n for n in toposort(plan.graph.outputs) if n.op.kind is Kind.UPDATE]
+    order = toposort(plan.graph.outputs)
+    writers = [n for n in order if _overwritten(plan, n) is not None]
     aliased = [strip(plan.graph.outputs[o]) for o, _ in plan.graph.aliases]
-    for last in (*aliased, *reversed(updates)):
+    for last in (*aliased, *reversed(writers)):
         node = last
-        while node.op.kind is Kind.UPDATE:
+        while True:
+            base = _overwritten(plan, node)
+            if base is None:
+                break
             memory = _memory_of(plan, node)
-            base = strip(node.args[0])
             place = plan.places.get(base)
             if base in owner or (place is not None and place.memory is not memory) or (base in pinned and place is None):
                 break
             if place is None:
-                if base not in chosen or is_library(base) or base.op is item:
+                if base not in chosen or _made_in_python(plan, base) or base.op is dim:
                     break
                 plan.places[base] = plan.buffer(base, memory)
             owner[base] = node
             node = base
+
+
+def _made_in_python(plan: Plan, node: Node) -> bool:
+    """Whether the value is what a Python step returns: a NumPy array of its own."""
+    if node.op is item:
+        return is_library(node.args[0]) or node.args[0] in plan.in_python
+    return is_library(node)
+
+
+def _overwritten(plan: Plan, node: Node) -> Node | None:
+    """The value whose memory this one takes over: the base of an update, the first value of what a loop carries. None: it has none, or
+    the loop reads it beside."""
+    if node.op.kind is Kind.UPDATE:
+        return strip(node.args[0])
+    if node.op is not item or node.args[0].op not in CONTROL or _made_in_python(plan, node):
+        return None
+    control = node.args[0]
+    number = carried_argument(control, node.index)
+    if number is None:
+        return None
+    base = strip(control.args[number])
+    return base if [strip(a) for a in control.args].count(base) == 1 else None
 
 
 def _memory_of(plan: Plan, node: Node) -> Memory:
@@ -255,9 +337,12 @@ def _make_steps(plan: Plan, order: list[Node], chosen: set[Node]) -> None:
         if node.op is item:
             items.setdefault(node.args[0], []).append(node)
     for node in order:
-        if node.op is input_ or node.op is item or (node.op is const and node.shape) or node not in chosen:
+        if node.op in CONTROL and not is_library(node) and node not in plan.in_python:
+            _control_step(plan, node, items.get(node, []))
             continue
-        if is_library(node):
+        if node.op in (input_, item, dim) or (node.op is const and node.shape) or node not in chosen:
+            continue
+        if is_library(node) or node in plan.in_python:
             _library_step(plan, node, items.get(node, [node]))
         elif node.op.kind is Kind.UPDATE:
             _update_step(plan, node)
@@ -298,12 +383,33 @@ def _update_step(plan: Plan, node: Node) -> None:
     plan.follows.append((older, step))
 
 
+def _control_step(plan: Plan, node: Node, used: list[Node]) -> None:
+    """A loop or branch. What it carries starts as a copy in the memory of the result, unless it is there already."""
+    items = {one.index: one for one in used}
+    results = [items.get(index) or item(node, index=index) for index in range(len(node.type))]
+    begun: list[Buffer] = []
+    for result in results:
+        memory = _memory_of(plan, result)
+        number = carried_argument(node, result.index)
+        if number is None:
+            continue
+        first = node.args[number]
+        older = plan.places.get(strip(first))
+        if older is None or older.memory is not memory:
+            older = plan.buffer(first, memory)
+            _add(plan, Step("copy", first, [older]))
+        begun.append(older)
+    step = _add(plan, Step("control", node, [plan.places[result] for result in results]))
+    step.begun = begun
+    plan.follows += [(older, step) for older in begun]
+
+
 def _order_overwrites(plan: Plan) -> None:
     """The first step that writes into an aliased input's memory follows all that read what the caller passed."""
     for _, number in plan.graph.aliases:
         memory = plan.inputs[number]
-        given = plan.places[plan.graph.inputs[number]]
-        if any(older is given for older, _ in plan.follows):
+        given = plan.places.get(plan.graph.inputs[number])
+        if given is None or any(older is given for older, _ in plan.follows):
             continue
         first = next((s for s in plan.steps if any(t.memory is memory for t in s.targets)), None)
         if first is not None:
@@ -314,12 +420,12 @@ def _copy_remaining_outputs(plan: Plan) -> None:
     """Outputs whose node lives elsewhere: inputs, constants, one value returned twice."""
     for number, output in enumerate(plan.graph.outputs):
         memory = plan.outputs[number]
-        place = plan.places[strip(output)]
-        if place.memory is memory:
+        place = plan.places.get(strip(output))
+        if place is not None and place.memory is memory:
             continue
         step = _add(plan, Step("copy", output, [plan.buffer(output, memory)]))
         for alias, source in plan.graph.aliases:
-            if alias == number:
+            if alias == number and plan.graph.inputs[source] in plan.places:
                 plan.follows.append((plan.places[plan.graph.inputs[source]], step))
 
 
@@ -335,6 +441,8 @@ def operands(step: Step) -> tuple[Node, ...]:
     """The nodes whose elements a step reads."""
     if step.kind == "copy":
         return (step.node,)
+    if step.kind == "control":
+        return read_arguments(step.node)
     return step.node.args[1:] if step.kind in ("update", "scatter") else step.node.args
 
 
@@ -380,7 +488,7 @@ class _Order:
                 self.after.setdefault(before, []).append(step)
 
     def _needs(self, step: Step) -> set[Step]:
-        buffers = [*step.reads.values(), *([step.base] if step.base is not None else [])]
+        buffers = [*step.reads.values(), *step.begun, *([step.base] if step.base is not None else [])]
         return {writer for buffer in buffers for writer in buffer.writers if writer is not step}
 
     def run(self) -> list[Step]:

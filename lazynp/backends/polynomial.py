@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
-from lazynp.ir.node import Node, const, dim
+import numpy as np
+
+from lazynp.ir.node import Node, const, dim, numbered_dim, toposort
 from lazynp.ops import elementwise as ew
 
 Monomial = tuple["Atom", ...]
@@ -48,6 +50,11 @@ def variable(name: str) -> Poly:
 def size_atom(position: int) -> Poly:
     """The size at a position of a program's dims; never negative."""
     return Poly({(_atom("dim", f"n{position}", frozenset()),): 1})
+
+
+def index_atom(position: int) -> Poly:
+    """An integer at a position of a program's dims that may be negative: a loop variable."""
+    return Poly({(_atom("index", f"n{position}", frozenset()),): 1})
 
 
 def _atom(kind: str, name: str, variables: frozenset[Atom] | None) -> Atom:
@@ -297,12 +304,60 @@ def value_atom(node: Node, variables: frozenset[Atom]) -> Poly:
 
 
 class Sizes:
-    """Turns `Dim`s into polynomials. What is no polynomial over dims (a quotient, a maximum) becomes a further dim that Python computes."""
+    """Turns `Dim`s into polynomials. What is no polynomial over dims (a quotient, a maximum) becomes a further dim that Python computes.
+
+    Loops of the program add dims of their own, which C sets at every turn: loop variables and, in `inner`, what is computed from them."""
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.extra: list[Node] = []
+        self.extra: list[Node | None] = []
+        self.inner: dict[int, Node] = {}
         self._known: dict[Node, Poly] = {}
+        self._places: dict[Atom, int] = {}
+        self._limits: dict[Atom, tuple[Poly | None, Poly | None]] = {}
+
+    def loop_dim(self, low: Poly | None, high: Poly | None) -> Node:
+        """A new leaf that C sets, between low and high where they are known."""
+        leaf = numbered_dim(self._place())
+        self._known[leaf] = self._limited(leaf.key, low, high)
+        return leaf
+
+    def _place(self) -> int:
+        self.extra.append(None)
+        return self.count + len(self.extra) - 1
+
+    def _limited(self, position: int, low: Poly | None, high: Poly | None) -> Poly:
+        p = size_atom(position) if low is not None and never_negative(low) else index_atom(position)
+        (atom,) = p.atoms()
+        self._places[atom] = position
+        self._limits[atom] = low, high
+        return p
+
+    def loop_places(self, p: Poly) -> set[int]:
+        """The positions of the dims in p that loops set."""
+        return {self._places[a] for a in p.atoms() if a in self._places}
+
+    def upper(self, p: Poly) -> Poly | None:
+        """A polynomial without loop variables that p never exceeds, or None."""
+        return self._extreme(p, 1)
+
+    def _extreme(self, p: Poly, side: int) -> Poly | None:
+        while True:
+            atoms = [a for a in p.atoms() if a in self._places]
+            if not atoms:
+                return p
+            atom = max(atoms, key=self._places.__getitem__)
+            limits = self._limits[atom]
+            total = ZERO
+            for monomial, n in p.terms.items():
+                term = Poly({tuple([a for a in monomial if a is not atom]): n})
+                for _ in range(monomial.count(atom)):
+                    limit = limits[side if n > 0 else 1 - side]
+                    if limit is None or (len(monomial) > 1 and not all(a.kind == "dim" for a in monomial)):
+                        return None
+                    term = term * limit
+                total = total + term
+            p = total
 
     def __call__(self, size: Any) -> Poly:
         if type(size) is int:
@@ -316,11 +371,53 @@ class Sizes:
         if node.op is const:
             return poly(int(node.value.array))
         if node.op is dim:
+            assert type(node.key) is int, f"{node} is bound by no loop around"
             return size_atom(node.key)
         if node.op is ew.negative:
             return self(node.args[0]) * -1
         if node.op in (ew.add, ew.subtract, ew.multiply):
             left, right = self(node.args[0]), self(node.args[1])
             return left + right if node.op is ew.add else left - right if node.op is ew.subtract else left * right
+        if any(n.op is dim and size_atom_of(self(n)) in self._places for n in toposort([node])):
+            return self._computed(node)
         self.extra.append(node)
         return size_atom(self.count + len(self.extra) - 1)
+
+    def _computed(self, node: Node) -> Poly:
+        """A dim that C computes at every turn of a loop."""
+        for part in toposort(node.args):
+            if part.dtype == np.int64:
+                self(part)
+        low, high = [self._bound_of(node, side) for side in (0, 1)]
+        position = self._place()
+        self.inner[position] = node
+        return self._limited(position, low, high)
+
+    def _bound_of(self, node: Node, side: int) -> Poly | None:
+        """A bound of a size that is no polynomial, from those of its arguments."""
+        if node.op is ew.remainder:
+            by = self(node.args[1]).constant
+            return None if by is None or by <= 0 else ZERO if side == 0 else poly(by - 1)
+        if node.op is ew.floor_divide and (self(node.args[1]).constant or 0) > 0:
+            inner = self._extreme(self(node.args[0]), side)
+            return inner if inner is not None and never_negative(inner) else None
+        if node.op not in (ew.minimum, ew.maximum, ew.where):
+            return None
+        found = [self._extreme(self(a), side) for a in node.args[-2:]]
+        either = (node.op is ew.minimum) == (side == 1) and node.op is not ew.where
+        known = [f for f in found if f is not None]
+        if either and known:
+            return max(known, key=never_negative) if side == 0 else known[0]
+        if len(known) < 2:
+            return None
+        first, second = known
+        for a, b in ((first, second), (second, first)):
+            if never_negative(a - b):
+                return a if side == 1 else b
+        return first + second if side == 1 and never_negative(first) and never_negative(second) else None
+
+
+def size_atom_of(p: Poly) -> Atom | None:
+    """The atom of a polynomial that is one atom."""
+    atoms = p.atoms()
+    return next(iter(atoms)) if len(atoms) == 1 else None

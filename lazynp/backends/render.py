@@ -244,7 +244,7 @@ class Writer:
 
     def poly(self, p: Poly) -> str:
         for atom in _all_atoms(p):
-            if atom.kind == "dim":
+            if atom.kind in ("dim", "index"):
                 self.sizes.add(atom)
         return p.text()
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.ir.node import Graph, Node, dim, substitute
+from lazynp.ir.node import Graph, Node, substitute
 from lazynp.ir.op import Kind, Op, register
 from lazynp.ir.types import ArrayType
+from lazynp.ops.sizes import is_size
 
 
 class _Interpreter:
@@ -129,16 +130,45 @@ CONTROL = frozenset({loop, while_, cond})
 """Ops whose bodies run any number of times."""
 
 
-def carried_inputs(node: Node) -> tuple[Node, ...]:
-    """The leaves of a loop's body that its outputs replace at the next turn."""
-    first = 1 if node.op is loop else 0
-    return node.body.inputs[first : first + len(node.body.outputs)]
+def carried_argument(node: Node, index: int) -> int | None:
+    """The position of the argument whose place the output `index` takes: what a loop carries, what a branch only writes regions of."""
+    if node.op is loop:
+        return 3 + index
+    if node.op is while_:
+        return index
+    origin = _common_origin(node, index)
+    if origin is None or any(_common_origin(node, before) is origin for before in range(index)):
+        return None
+    return 1 + node.yes.inputs.index(origin)
 
 
-def first_carried(node: Node) -> int:
-    """The position among a loop's arguments of the first carried value."""
-    return 3 if node.op is loop else 0
+def _common_origin(node: Node, index: int) -> Node | None:
+    """The input that both branches of a cond write regions of for one output."""
+    origins = {_origin(branch.outputs[index]) for branch in (node.yes, node.no)}
+    origin = origins.pop()
+    return None if origins or origin not in node.yes.inputs else origin
 
 
-def is_dim(leaf: Node) -> bool:
-    return leaf.op is dim
+def _origin(node: Node) -> Node:
+    """The value that a chain of writes began with."""
+    while True:
+        if node.op.kind is Kind.UPDATE:
+            node = node.args[0]
+        elif node.op is item and node.args[0].op in CONTROL:
+            position = carried_argument(node.args[0], node.index)
+            if position is None:
+                return node
+            node = node.args[0].args[position]
+        else:
+            return node
+
+
+def read_arguments(node: Node) -> tuple[Node, ...]:
+    """The arguments that a loop or branch reads beside those whose place its outputs take."""
+    carried = {carried_argument(node, index) for index in range(len(node.type))}
+    return tuple([a for position, a in enumerate(node.args) if position not in carried and not _is_known_limit(node, position)])
+
+
+def _is_known_limit(node: Node, position: int) -> bool:
+    """Whether an argument is a limit of a loop made of constants and of the dims around: no value in memory is needed."""
+    return node.op is loop and position < 3 and is_size(node.args[position])

@@ -1,0 +1,300 @@
+"""Loops and branches of a program as C: their bodies have plans of their own over the memories around them.
+
+A loop variable lives in `dims`, where kernels find all sizes: at every turn C sets it, and what is computed from it. Carried values live
+in the memory of the loop's results; a body's outputs are aliases of its inputs, so the hazards of a turn are those of any plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from lazynp.backends import prelude
+from lazynp.backends.fuse import bands, drop_dead_stores, fuse, touched_memories
+from lazynp.backends.lower import Memory
+from lazynp.backends.nests import Nest, nests_of
+from lazynp.backends.partition import Given, Plan, Step, partition, strip
+from lazynp.backends.polynomial import Poly, Sizes, product
+from lazynp.backends.program import FIRST_DIM
+from lazynp.backends.render import Program as Text
+from lazynp.backends.render import expression, literal, print_band
+from lazynp.backends.schedule import Scheduled, schedule
+from lazynp.ir.body import bodies_of, rename
+from lazynp.ir.node import Graph, Node, const, dim, toposort
+from lazynp.ops.sizes import is_size
+from lazynp.ops.structured import carried_argument, cond, loop, while_
+
+Limit = "Poly | Memory"
+
+
+class Control:
+    """kind: the op; blocks: for each body its kernels in order. limits: start, stop and step of a loop; index: the position in dims of its
+    variable; integers: carried integers (position in dims, memory); predicate: the 0-d bool that a branch or a while loop tests."""
+
+    def __init__(self, node: Node, sizes: Sizes) -> None:
+        self.kind = node.op
+        self.sizes = sizes
+        self.limits: list[Poly | Memory] = []
+        self.index = -1
+        self.integers: list[tuple[int, Memory]] = []
+        self.predicate: Memory | None = None
+        self.blocks: list[Block] = []
+        self.interface: set[Memory] = set()
+        """Memories of the surroundings: alive during all turns."""
+
+    def items(self) -> Iterator[Scheduled]:
+        """Every nest inside."""
+        for block in self.blocks:
+            yield from block.items()
+
+    def memories(self) -> set[Memory]:
+        """Every memory that is touched inside, or that must outlive a turn."""
+        found = set(self.interface)
+        for item in self.items():
+            found |= touched_memories(item.nest)
+        return found
+
+
+class Block:
+    """Groups of nests that run as one kernel, and loops between them, in order."""
+
+    def __init__(self, parts: list[list[list[Scheduled]] | Control]) -> None:
+        self.parts = parts
+
+    def items(self) -> Iterator[Scheduled]:
+        for part in self.parts:
+            if isinstance(part, Control):
+                yield from part.items()
+            else:
+                for group in part:
+                    yield from group
+
+
+def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], share: Callable[[list[Nest]], None] | None = None) -> Block:
+    """The kernels of some steps. outlive: whether a memory is read after them; share: applied to the nests if there are no loops."""
+    sequence: list[list[Nest] | Control] = []
+    for step in steps:
+        if step.kind == "control":
+            sequence.append(control_of(plan, step))
+            continue
+        if not sequence or isinstance(sequence[-1], Control):
+            sequence.append([])
+        sequence[-1] += nests_of(plan, step)  # type: ignore[operator]
+    lists = [fuse([nest for nest in part if not is_empty(nest)]) for part in sequence if isinstance(part, list)]
+    kept: set[Memory] = set()
+    for part in sequence:
+        if isinstance(part, Control):
+            kept |= part.memories()
+    lists = drop_dead_stores([n for part in lists for n in part], [len(part) for part in lists], lambda m: outlive(m) or m in kept)
+    if share is not None and len(sequence) == 1 and lists:
+        share(lists[0])
+    return Block([part if isinstance(part, Control) else bands([schedule(nest) for nest in lists.pop(0)]) for part in sequence])
+
+
+def is_empty(nest: Nest) -> bool:
+    """Whether nothing is stored at any point of it. An index out of range that nobody uses is no error."""
+    return not nest.folds and nest.gemm is None and any(a.size.constant == 0 for a in nest.axes)
+
+
+def control_of(plan: Plan, step: Step) -> Control:
+    """The loop or branch of a step, its bodies lowered."""
+    node = step.node
+    control = Control(node, plan.sizes)
+    held: list[Memory | None] = [_memory(plan, step, a) for a in node.args]
+    for index, target in enumerate(step.targets):
+        number = carried_argument(node, index)
+        if number is not None:
+            held[number] = target.memory
+    inputs = held
+    first = 0
+    if node.op is loop:
+        control.limits = [plan.sizes(a) if is_size(a) else held[k] for k, a in enumerate(node.args[:3])]  # type: ignore[misc]
+        inputs, first = [None, *held[3:]], 3
+    elif node.op is cond:
+        control.predicate = held[0]
+        inputs, first = held[1:], 1
+    aliases = []
+    for index in range(len(step.targets)):
+        number = carried_argument(node, index)
+        if number is not None:
+            aliases.append((index, number - first + (node.op is loop)))
+    control.interface = {m for m in (*held, *[t.memory for t in step.targets]) if m is not None}
+    origin = node.where if plan.origin is None else plan.origin
+    bodies = _own_leaves(control, node, inputs, plan.sizes)
+    targets = [t.memory for t in step.targets]
+    if node.op is while_:
+        control.predicate = Memory("temp", product(()), np.dtype(bool))
+        control.blocks.append(_block(plan, bodies[0], inputs, [control.predicate], (), origin))
+        control.interface.add(control.predicate)
+    for body in bodies[1:] if node.op is while_ else bodies:
+        control.blocks.append(_block(plan, body, inputs, targets, tuple(aliases), origin))
+    return control
+
+
+def _memory(plan: Plan, step: Step, argument: Node) -> Memory | None:
+    node = strip(argument)
+    buffer = step.redirect.get(node) or plan.places.get(node)
+    return None if buffer is None else buffer.memory
+
+
+def _own_leaves(control: Control, node: Node, inputs: list[Memory | None], sizes: Sizes) -> list[Graph]:
+    """The bodies with a place in dims for each of their integers."""
+    bodies = bodies_of(node)
+    leaves: dict[Node, Node] = {}
+    for position, leaf in enumerate(bodies[0].inputs):
+        if leaf.op is not dim:
+            continue
+        if node.op is loop and position == 0:
+            leaves[leaf] = sizes.loop_dim(*_range(control.limits))
+            control.index = leaves[leaf].key
+        else:
+            leaves[leaf] = sizes.loop_dim(None, None)
+            memory = inputs[position]
+            assert memory is not None
+            control.integers.append((leaves[leaf].key, memory))
+    renamed = []
+    for body in bodies:
+        nodes = rename((*body.inputs, *body.outputs), leaves)
+        renamed.append(Graph(tuple(nodes[: len(body.inputs)]), tuple(nodes[len(body.inputs) :]), body.aliases))
+    return renamed
+
+
+def _range(limits: list[Poly | Memory]) -> tuple[Poly | None, Poly | None]:
+    """The least and the greatest value of a loop variable."""
+    start, stop = [p if isinstance(p, Poly) else None for p in limits[:2]]
+    step = limits[2].constant if isinstance(limits[2], Poly) else None
+    if not step:
+        return None, None
+    if step > 0:
+        return start, None if stop is None else stop - 1
+    return None if stop is None else stop + 1, start
+
+
+def _block(
+    plan: Plan, body: Graph, inputs: list[Memory | None], outputs: list[Memory], aliases: tuple[tuple[int, int], ...], origin: Any
+) -> Block:
+    inner = partition(body._replace(aliases=aliases), plan.sizes, Given(inputs, outputs, plan.consts, origin))
+    outer = {m for m in (*inputs, *outputs) if m is not None}
+    return block_of(inner, inner.steps, outer.__contains__)
+
+
+# --- the arena -------------------------------------------------------------------------------------------------------
+
+
+def temporaries(block: Block) -> list[list[Memory]]:
+    """For each kernel in order the memories of the arena that it touches; those around a loop are alive from its start to its end."""
+    uses: list[list[Memory]] = []
+    for part in block.parts:
+        if not isinstance(part, Control):
+            uses += [[m for item in group for m in touched_memories(item.nest) if m.kind == "temp"] for group in part]
+            continue
+        inner = [use for body in part.blocks for use in temporaries(body)]
+        around = [m for m in part.interface if m.kind == "temp"]
+        uses += [around, *inner, around]
+    return uses
+
+
+# --- text ------------------------------------------------------------------------------------------------------------
+
+
+class Printer:
+    """Prints the kernels of a program; `volumes`: how many points each visits at most."""
+
+    def __init__(self, text: Text, sizes: Sizes) -> None:
+        self.text = text
+        self.sizes = sizes
+        self.count = 0
+        self.volumes: set[Poly] = set()
+
+    def block(self, block: Block) -> list[tuple[str, str]]:
+        """(definition, call) of each part in order."""
+        found: list[tuple[str, str]] = []
+        for part in block.parts:
+            if isinstance(part, Control):
+                found.append(self.control(part))
+                continue
+            for group in part:
+                found.append(print_band(self.text, self._number(), group))
+                for item in group:
+                    most = self.sizes.upper(product([a.size for a in item.nest.axes]))
+                    if most is not None:
+                        self.volumes.add(most)
+        return found
+
+    def _number(self) -> int:
+        self.count += 1
+        return self.count - 1
+
+    def control(self, control: Control) -> tuple[str, str]:
+        """A loop or branch as a C function, after the functions that it calls."""
+        name = f"{control.kind.name.strip('_')}{self._number()}"
+        printed = [self.block(block) for block in control.blocks]
+        definitions = [definition for block in printed for definition, _ in block if definition]
+        calls = [[call for _, call in block] for block in printed]
+        head = f"static void {name}(void **slots, const int64_t *dims) {{"
+        body = _CONTROLS[control.kind](self, control, calls)
+        return "\n".join([f"/* {name} */", *definitions, head, *[f"    {line}" for line in body], "}"]), f"{name}(slots, dims);"
+
+    def loop(self, control: Control, calls: list[list[str]]) -> list[str]:
+        start, stop, step = [self.limit(p) for p in control.limits]
+        known = control.limits[2].constant if isinstance(control.limits[2], Poly) else None
+        test = "step > 0 ? i < stop : i > stop" if not known else "i < stop" if known > 0 else "i > stop"
+        names = self.sizes_used([p for p in control.limits if isinstance(p, Poly)])
+        turn = [f"dim[{FIRST_DIM + control.index}] = i;", *self.turn(control), *calls[0], *self.check()]
+        opening = f"int64_t *dim = (int64_t *)dims; const int64_t stop = {stop}, step = {step};"
+        return [*names, opening, f"for (int64_t i = {start}; {test}; i += step) {{", *[f"    {line}" for line in turn], "}"]
+
+    def while_(self, control: Control, calls: list[list[str]]) -> list[str]:
+        assert control.predicate is not None
+        test = f"if (!{self.load(control.predicate)}) break;"
+        turn = [*self.turn(control), *calls[0], test, *calls[1], *self.check()]
+        return ["int64_t *dim = (int64_t *)dims; (void)dim;", "for (;;) {", *[f"    {line}" for line in turn], "}"]
+
+    def cond(self, control: Control, calls: list[list[str]]) -> list[str]:
+        assert control.predicate is not None
+        yes, no = calls
+        return [f"if ({self.load(control.predicate)}) {{", *yes, "} else {", *no, "}"]
+
+    def check(self) -> list[str]:
+        """A turn that failed is the last one."""
+        return ["if (*(int64_t *)slots[0]) return;"]
+
+    def turn(self, control: Control) -> list[str]:
+        """The integers of a turn: what is carried, and what is computed from the loop's variables."""
+        lines = [f"dim[{FIRST_DIM + position}] = {self.load(memory)};" for position, memory in control.integers]
+        own = {control.index, *[position for position, _ in control.integers]}
+        for position, node in self.sizes.inner.items():
+            if max(self.places(node)) in own:
+                names = " ".join(self.sizes_used([self.sizes(n) for n in toposort(node.args) if n.dtype == np.int64]))
+                lines.append(f"{{ {names} dim[{FIRST_DIM + position}] = {self.formula(node)}; }}")
+        return lines
+
+    def places(self, node: Node) -> set[int]:
+        """The positions of the loop variables that a computed size depends on."""
+        found = {n.key for n in toposort([node]) if n.op is dim}
+        return found & {place for n in toposort([node]) if n.op is dim for place in self.sizes.loop_places(self.sizes(n))}
+
+    def formula(self, node: Node) -> str:
+        """A size that is no polynomial as C."""
+        if node.op is const:
+            return literal(node.value.array[()], node.dtype)
+        if node.dtype == np.int64 and (node.op is dim or node not in self.sizes.inner.values()):
+            return self.sizes(node).text()
+        return expression(node.op, node, [a.dtype for a in node.args], [self.formula(a) for a in node.args])
+
+    def sizes_used(self, polys: list[Poly]) -> list[str]:
+        names = sorted({a.name for p in polys for a in p.atoms() if a.kind in ("dim", "index")})
+        return [f"const int64_t {name} = dims[{FIRST_DIM} + {name[1:]}];" for name in names]
+
+    def limit(self, limit: Poly | Memory) -> str:
+        return limit.text() if isinstance(limit, Poly) else self.load(limit)
+
+    def load(self, memory: Memory) -> str:
+        """The only element of a memory."""
+        self.text.name(memory)
+        return f"((const {prelude.ctype(memory.dtype)} *){self.text.address(memory)})[0]"
+
+
+_CONTROLS = {loop: Printer.loop, while_: Printer.while_, cond: Printer.cond}
