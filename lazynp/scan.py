@@ -37,13 +37,13 @@ def _limit(n: Any) -> Any:
     return n if type(n) is ndarray or isinstance(n, Symbolic) else int(n)
 
 
-def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Any) -> Any:
-    """value = init; while condition(value): value = body(value)."""
+def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Any, limit: int | None = None) -> Any:
+    """value = init; while condition(value): value = body(value), at most `limit` times. Reverse-mode derivatives need a limit."""
     if tracing():
-        return bodies.traced_while(condition, body, init)
-    value = init
-    while condition(value):
-        value = body(value)
+        return bodies.traced_while(condition, body, init, limit)
+    value, turns = init, 0
+    while turns != limit and condition(value):
+        value, turns = body(value), turns + 1
     return value
 
 

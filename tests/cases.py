@@ -475,7 +475,7 @@ def _whiles(rng: np.random.Generator) -> Rows:
         value = first
         while value > 0.1:
             value *= 0.5
-        yield Case((np.array(first), np.array(0.1)), {"condition": condition, "body": body}, (value,))
+        yield Case((np.array(first), np.array(0.1)), {"condition": condition, "body": body, "limit": 8}, (value,))
 
 
 def _branches(rng: np.random.Generator) -> Rows:

@@ -351,3 +351,45 @@ def test_unroll_setting() -> None:
     assert "loop" not in ops and settings.unroll >= 3
     with lnp.config(unroll=0):
         assert "loop" in {n.op.name for n in f.lower(np.ones(3)).form.order}
+
+
+# --- derivatives -----------------------------------------------------------------------------------------------------
+
+ROUGH = {"collatz", "gather_and_scatter", "csr_product", "jacobi_until_converged", "an_op_without_c"}
+SMOOTH = [name for name in PROGRAMS if name not in ROUGH]
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_derivative_of_program(name: str) -> None:
+    """Forward and reverse mode by the inner-product identity, and against a difference quotient of the NumPy program."""
+    function, draw = PROGRAMS[name]
+    rng = np.random.default_rng(11)
+    arguments = [np.asarray(a, float) for a in draw(rng)]
+    with lnp.config(unroll=0):
+        _, tangent, back, step, seeds = _both_modes(lambda *a: function(Structured, *a), arguments, rng)
+    inner = sum(float(np.vdot(s, t)) for s, t in zip(seeds, tangent, strict=True))
+    assert inner == pytest.approx(sum(float(np.vdot(b, d)) for b, d in zip(back, step, strict=True)), rel=1e-9, abs=1e-9)
+    eps = 1e-6
+    up, down = [_numpy_values(function, [a + sign * eps * d for a, d in zip(arguments, step, strict=True)]) for sign in (1, -1)]
+    quotient = sum(float(np.vdot(s, (u - d) / (2 * eps))) for s, u, d in zip(seeds, up, down, strict=True))
+    assert inner == pytest.approx(quotient, rel=1e-5, abs=1e-5)
+
+
+def _numpy_values(function: Any, arguments: list[np.ndarray]) -> list[np.ndarray]:
+    return [np.asarray(v, float) for v in _flat(function(Plain, *[a.copy() for a in arguments]))]
+
+
+def _both_modes(f: Any, arguments: list[np.ndarray], rng: np.random.Generator) -> Any:
+    """(value, tangent along a random step, cotangent for a random seed, step, seeds), through one compiled function."""
+    flat = lambda *a: tuple([v * 1.0 for v in _flat(f(*a))])  # noqa: E731
+    step = [rng.uniform(-1, 1, a.shape) for a in arguments]
+    shapes = [np.shape(v) for v in flat(*arguments)]
+    seeds = [rng.uniform(-1, 1, shape) for shape in shapes]
+
+    def run(arguments: Any, step: Any, seeds: Any) -> Any:
+        value, tangent = lnp.jvp(flat, arguments, step)
+        _, pull = lnp.vjp(flat, *arguments)
+        return value, tangent, pull(tuple(seeds))
+
+    value, tangent, back = lnp.jit(run, strict=True)(tuple(arguments), tuple(step), tuple(seeds))
+    return value, tangent, back, step, seeds

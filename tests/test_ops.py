@@ -18,7 +18,6 @@ from lazynp.ops.contraction import matmul
 from lazynp.ops.indexing import scatter
 from lazynp.ops.library import random_draw
 from lazynp.ops.reduction import reduce_add
-from lazynp.ops.structured import CONTROL
 from lazynp.transform.derive import differentiable, pullback, pushforward
 
 TESTED = [op for op in all_ops() if op.name not in LEAVES]
@@ -226,8 +225,8 @@ def types_agree(nodes: Any, primals: Any) -> bool:
 @pytest.mark.parametrize("op", TESTED, ids=str)
 def test_derivatives(op: Op) -> None:
     """<ct, J t> == <vjp ct, t>; J t against central differences; both ways to the second derivative, and its differences."""
-    if op in CONTROL:
-        pytest.skip("loops and branches are written out before they are differentiated")
+    if op.name == "loop":
+        pytest.skip("the limits of the loop are inputs here: tests/test_loops.py differentiates loops whose number of turns is known")
     rng = generator(op)
     tested = 0
     for case in smooth_cases(op):

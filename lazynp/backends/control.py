@@ -35,6 +35,7 @@ class Control:
 
     def __init__(self, node: Node, sizes: Sizes) -> None:
         self.kind = node.op
+        self.limit: int | None = node.limit if node.op is while_ else None
         self.sizes = sizes
         self.limits: list[Poly | Memory] = []
         self.index = -1
@@ -250,7 +251,13 @@ class Printer:
         assert control.predicate is not None
         test = f"if (!{self.load(control.predicate)}) break;"
         turn = [*self.turn(control), *calls[0], test, *calls[1], *self.check()]
-        return ["int64_t *dim = (int64_t *)dims; (void)dim;", "for (;;) {", *[f"    {line}" for line in turn], "}"]
+        bound = "" if control.limit is None else f"turn < {control.limit}"
+        return [
+            "int64_t *dim = (int64_t *)dims; (void)dim;",
+            f"for (int64_t turn = 0; {bound}; turn++) {{",
+            *[f"    {line}" for line in turn],
+            "}",
+        ]
 
     def cond(self, control: Control, calls: list[list[str]]) -> list[str]:
         assert control.predicate is not None

@@ -7,7 +7,8 @@ bounds; nothing that depends on a hint may reach the graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -200,6 +201,50 @@ def _never_negative(terms: Polynomial, depth: int) -> bool:
         return _never_negative(_sum(rest, {m: n * factor for m, n in polynomial(bound).items()}, 1), depth - 1)
 
     return any(all(map(holds, bounds)) for bounds in _limits(atom, factor > 0))
+
+
+@contextmanager
+def in_range(leaf: Node, low: Dim | None, high: Dim | None) -> Iterator[None]:
+    """Inside, the bounds of a loop variable of a body that is not being traced are known."""
+    before = _bounds.get(leaf)
+    _bounds[leaf] = low, high
+    try:
+        yield
+    finally:
+        if before is None:
+            del _bounds[leaf]
+        else:
+            _bounds[leaf] = before
+
+
+def upper_bound(size: Dim, leaf: Node) -> Dim:
+    """A size without the loop variable that this one never exceeds. Raises TypeError if none is found."""
+    terms = _above(polynomial(size), leaf, _DEEPEST)
+    if terms is None:
+        raise TypeError(f"lazynp: no bound is known for a size that depends on a loop variable, {size_text(size)}")
+    return _size(terms)
+
+
+def _above(terms: Polynomial, leaf: Node, depth: int) -> Polynomial | None:
+    atoms = [a for a in {atom for m in terms for atom in m} if leaf in toposort([a])]
+    if not atoms or depth == 0:
+        return None if atoms else terms
+    atom = max(atoms, key=_age)
+    linear = {m: n for m, n in terms.items() if atom in m}
+    if set(linear) != {(atom,)}:
+        return None
+    factor = linear[(atom,)]
+    rest = {m: n for m, n in terms.items() if atom not in m}
+    for bounds in _limits(atom, factor < 0):
+        found = [_above(_sum(rest, {m: n * factor for m, n in polynomial(b).items()}, 1), leaf, depth - 1) for b in bounds]
+        if any(f is None for f in found):
+            continue
+        sizes = [_size(f) for f in found]  # type: ignore[arg-type]
+        largest = sizes[0]
+        for other in sizes[1:]:
+            largest = greatest(largest, other)
+        return polynomial(largest)
+    return None
 
 
 def _age(atom: Node) -> Any:

@@ -95,22 +95,30 @@ loop = register(Op(name="loop", kind=Kind.STRUCTURED, attrs=("body",), infer=_lo
 Returns the carried values; what a body collects per turn is a carried array of which it updates a region. step is not 0."""
 
 
-def _while_infer(*types: ArrayType, condition: Graph, body: Graph) -> tuple[ArrayType, ...]:
+def _while_infer(*types: ArrayType, condition: Graph, body: Graph, limit: int | None) -> tuple[ArrayType, ...]:
     _fits(types, body.inputs, "while")
     return _carried_types(body, 0)
 
 
-def _while_numpy(*values: Any, condition: Graph, body: Graph, dims: Any = None) -> tuple[Any, ...]:
+def _while_numpy(*values: Any, condition: Graph, body: Graph, limit: int | None, dims: Any = None) -> tuple[Any, ...]:
     count = len(body.outputs)
     carried, rest = list(values[:count]), values[count:]
-    while interpreter.evaluate(condition, [*carried, *rest], dims)[0]:
+    turns = 0
+    while turns != limit and interpreter.evaluate(condition, [*carried, *rest], dims)[0]:
+        turns += 1
         carried = interpreter.evaluate(body, [*carried, *rest], dims)
     return tuple(carried)
 
 
-while_ = register(Op(name="while_", kind=Kind.STRUCTURED, attrs=("condition", "body"), infer=_while_infer, numpy=_while_numpy))
-"""while_(*carried, *others, condition, body): while condition(*carried, *others): carried = body(*carried, *others). Both graphs have the
-same inputs; the condition has one 0-d bool output."""
+def _while_door(op: Op, *args: Node, condition: Graph, body: Graph, limit: int | None = None) -> Node:
+    return op.make(args, condition=condition, body=body, limit=limit)
+
+
+while_ = register(
+    Op(name="while_", kind=Kind.STRUCTURED, attrs=("condition", "body", "limit"), infer=_while_infer, numpy=_while_numpy, door=_while_door)
+)
+"""while_(*carried, *others, condition, body, limit): while condition(*carried, *others): carried = body(*carried, *others).
+Both graphs have the same inputs; the condition has one 0-d bool output. limit: the most turns, or None."""
 
 
 def _cond_infer(predicate: ArrayType, *types: ArrayType, yes: Graph, no: Graph) -> tuple[ArrayType, ...]:

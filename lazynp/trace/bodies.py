@@ -296,7 +296,7 @@ def traced_for(lower: Any, upper: Any, step: Any, body: Callable[..., Any], init
     leaves, structure = trees.flatten(init)
     if all(type(n) is int for n in (lower, upper, step)):
         count = len(range(lower, upper, step))
-        if count <= settings.unroll or not _structured():
+        if count <= settings.unroll:
             return _unrolled(range(lower, upper, step), body, init)
     else:
         count = -1
@@ -328,14 +328,6 @@ def traced_for(lower: Any, upper: Any, step: Any, body: Callable[..., Any], init
         node = _made(structured.loop, *limits, *traced.arguments(), *others, body=graph)
         return trees.unflatten(structure, traced.hand_back(node, returned))
     raise CaptureError("the types of the values that a loop carries do not settle")
-
-
-def _structured() -> bool:
-    """Whether the loop may stay a loop; what is differentiated is written out for now."""
-    scope: Any = queue()
-    while isinstance(scope, BodyQueue):
-        scope = scope.parent
-    return type(scope) is TraceQueue
 
 
 def _after(traced: _Body, body: Callable[..., Any], index: int, init: Any) -> Any:
@@ -421,8 +413,8 @@ def _cycles(places: list[int]) -> list[int]:
 # --- while -----------------------------------------------------------------------------------------------------------
 
 
-def traced_while(condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Any) -> Any:
-    """while condition(value): value = body(value), as one node. Raises CaptureError."""
+def traced_while(condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Any, limit: int | None = None) -> Any:
+    """while condition(value): value = body(value), at most `limit` times, as one node. Raises CaptureError."""
     leaves, structure = trees.flatten(init)
     plan: list[Carried | None] = [None] * len(leaves)
     for _ in range(_TRIALS):
@@ -444,7 +436,7 @@ def traced_while(condition: Callable[[Any], Any], body: Callable[[Any], Any], in
         finally:
             traced.scope.restore()
         (test_graph, graph), others = _graphs(traced.inputs(), [[predicate], outputs], traced.others())
-        node = _made(structured.while_, *traced.arguments(), *others, condition=test_graph, body=graph)
+        node = _made(structured.while_, *traced.arguments(), *others, condition=test_graph, body=graph, limit=limit)
         return trees.unflatten(structure, traced.hand_back(node, returned))
     raise CaptureError("the types of the values that a loop carries do not settle")
 

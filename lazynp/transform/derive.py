@@ -26,7 +26,9 @@ Where a function has no derivative, the value is a convention:
 * logaddexp(-inf, -inf): 1 by each argument.
 """
 
-from collections.abc import Iterable, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lazynp.errors import Where, with_origin
@@ -34,15 +36,18 @@ from lazynp.ir.node import Node, toposort, transform
 from lazynp.ir.op import Op
 from lazynp.ir.types import ArrayType
 from lazynp.ops import elementwise as ew
-from lazynp.ops.indexing import update
+from lazynp.ops.indexing import scatter, update
 from lazynp.ops.movement import Step, pad, slice_
-from lazynp.ops.structured import call, inline, item
+from lazynp.ops.structured import CONTROL, call, inline, item
+from lazynp.transform import loops
 
 _FUSED_PADS = 8
 """So many padded cotangents of one array are added as a whole; more (a loop that reads slices) are added region by region."""
 
 
-def pullback(outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequence[Node]) -> list[Node | None]:
+def pullback(
+    outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequence[Node], initial: Mapping[Node, Node] | None = None
+) -> list[Node | None]:
     """Reverse mode: for each node of `wrt` the cotangent of its type that the outputs' cotangents induce, or None for zero.
 
     Linear in the size of the graph. A node of `wrt` that depends on another one does not hide it: derivatives are total.
@@ -51,20 +56,35 @@ def pullback(outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Se
     outputs, wrt = _without_calls(outputs, wrt)
     order = toposort(outputs)
     active = _depending(order, wrt)
-    parts: dict[Node, Any] = {}
+    inside = initial is not None
+    parts: dict[Node, Any] = {leaf: [value] for leaf, value in (initial or {}).items()}
     for output, cotangent in zip(outputs, cotangents, strict=True):
         if cotangent is not None and output in active:
             _collect(parts, output, cotangent)
     origins = _Origins(order)
     for node in reversed(order):
         if node in parts and node in active:
-            parts[node] = total = _total(node, parts[node])
+            parts[node] = total = _total(node, parts[node], inside)
+            if node.op in CONTROL:
+                _collect_structured(parts, node, total, active, origins)
+                continue
             for index, argument in enumerate(node.args):
                 if argument in active:
                     part = _argument_cotangent(total, node, index)
                     if part is not None:
                         _collect(parts, argument, origins.mark(part, node.where), node)
-    return [parts.get(node) for node in wrt]
+    return [_sum(parts[node], inside) if isinstance(parts.get(node), list) else parts.get(node) for node in wrt]
+
+
+def _collect_structured(parts: dict[Node, Any], node: Node, total: Any, active: set[Node], origins: _Origins) -> None:
+    """What the arguments of a loop or branch receive; a body is differentiated once for all of them."""
+    try:
+        found = loops.pulled_back(node, total, active.__contains__, pullback)
+    except TypeError as error:
+        raise with_origin(error, node.where) from None
+    for argument, part in zip(node.args, found, strict=True):
+        if part is not None and argument in active:
+            _collect(parts, argument, origins.mark(part, node.where), node)
 
 
 def pushforward(outputs: Sequence[Node], inputs: Sequence[Node], tangents: Sequence[Node | None]) -> list[Node | None]:
@@ -135,28 +155,37 @@ def _collect(parts: dict[Node, Any], node: Node, part: Node, user: Node | None =
         lists[user.index].append(part)
 
 
-def _total(node: Node, parts: Any) -> Any:
+def _total(node: Node, parts: Any, inside: bool) -> Any:
     """The sum of the collected cotangents; for an op with several outputs one sum or None per output."""
     if isinstance(parts, tuple):
-        return tuple([_sum(p) if p else None for p in parts])
-    return _sum(parts)
+        return tuple([_sum(p, inside) if p else None for p in parts])
+    return _sum(parts, inside)
 
 
-def _sum(parts: list[Node]) -> Node:
-    """Regions are added into what is there: 5000 slices of one array must not become 5000 arrays of its size."""
+def _sum(parts: list[Node], inside: bool) -> Node:
+    """Regions are added into what is there: 5000 slices of one array must not become 5000 arrays of its size, and a turn of a loop
+    (`inside`) must not touch all of an array of which it reads an element."""
     padded = [part for part in parts if part.op is pad]
-    if len(padded) <= _FUSED_PADS:
+    if len(padded) <= _FUSED_PADS and not inside:
         padded = []
-    regions = set(padded)
+    scattered = [part for part in parts if inside and _adds_elements(part)]
+    regions = {*padded, *scattered}
     whole = [part for part in parts if part not in regions]
     total = whole[0] if whole else ew.filled(parts[0].shape, 0, parts[0].dtype)
     for part in whole[1:]:
         total = total + part
+    for part in scattered:
+        total = part.with_args((total, *part.args[1:]))
     for part in padded:
         region = part.args[0]
         attrs = (part.starts, part.steps, region.shape)
         total = update(total, slice_(total, *attrs) + region, path=(Step(slice_, attrs),))
     return total
+
+
+def _adds_elements(part: Node) -> bool:
+    """Whether a cotangent is elements added to zeros: where a gather has read."""
+    return part.op is scatter and part.combine is ew.add and ew.constant_value(part.args[0]) == 0
 
 
 def _argument_cotangent(cotangent: Any, node: Node, index: int) -> Node | None:
@@ -213,6 +242,11 @@ def _output_tangent(tangents: tuple[Any, ...], node: Node) -> Any:
     op = node.op
     if op is item:
         return tangents[0][node.index]
+    if op in CONTROL:
+        try:
+            return loops.pushed_forward(node, tangents, pushforward)
+        except TypeError as error:
+            raise with_origin(error, node.where) from None
     if op.partials is not None:
         return _total_differential(tangents, node)
     if op.jvp is not None:
