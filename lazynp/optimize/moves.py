@@ -11,7 +11,6 @@ from lazynp.ops.movement import (
     Step,
     broadcast,
     broadcast_axes,
-    broadcast_shape,
     diagonal,
     follow,
     join,
@@ -179,11 +178,20 @@ def compute_before_repeating(node: Node) -> Node | None:
         if argument.op is not broadcast:
             return None
     sources = [a.args[0] for a in node.args]
-    shape = broadcast_shape(*[s.shape for s in sources])
+    shape = _varying(node.shape, [s.shape for s in sources])
     if shape == node.shape:
         return None
     inner = node.op.make(tuple([broadcast(s, shape) for s in sources]), **node.attributes)
     return broadcast(inner, node.shape)
+
+
+def _varying(shape: Shape, sources: list[Shape]) -> Shape:
+    """The shape that some sources, each of which repeats to `shape`, repeat to together. The sizes are those of `shape`: two names of
+    one run-time size may stand in two sources."""
+    rank = max(map(len, sources))
+    longest = shape[len(shape) - rank :]
+    padded = [(1,) * (rank - len(source)) + tuple(source) for source in sources]
+    return tuple([1 if all(type(p[k]) is int and p[k] == 1 for p in padded) else n for k, n in enumerate(longest)])
 
 
 @moves.on(Kind.ELEMENTWISE)

@@ -255,14 +255,16 @@ class jit:  # noqa: N801  (used as a decorator)
         if entry is None:
             try:
                 entry = self._compile(leaves, rebuild)
-            except CaptureError as error:
+            except Exception as error:
+                if not _concerns_capture(error):
+                    raise
                 if any(type(leaf) in _TRACED_SCALARS for leaf in leaves):  # perhaps Python needs their values
                     self._remember(key, _BY_VALUE)
                     return self._call((key, _scalar_values(leaves)), _untraced(leaves), rebuild)
-                if self._strict:
+                if self._strict and isinstance(error, CaptureError):
                     raise
                 self._remember(key, _UNCOMPILED)
-                return self._uncaptured(error, leaves, rebuild, str(error))
+                return self._uncaptured(error, leaves, rebuild, str(_concerns_capture(error)))
             self._remember(key, entry)
         if entry is _UNCOMPILED or (entry.overlaps_matter and _overlap(entry, leaves)):
             return self._run_lazily(leaves, rebuild)
@@ -350,6 +352,15 @@ def _overlap(entry: Compiled, leaves: list[Any]) -> bool:
             if other != argument and isinstance(block, np.ndarray) and np.may_share_memory(memory[argument], block):
                 return True
     return False
+
+
+def _concerns_capture(error: BaseException | None) -> CaptureError | None:
+    """The CaptureError that an exception is, or that NumPy has answered with an exception of its own."""
+    for _ in range(8):
+        if error is None or isinstance(error, CaptureError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _line_of(error: BaseException | None) -> Where | None:
