@@ -1,7 +1,6 @@
 """Programs with loops and branches as NumPy users write them: plain functions over the global `np`.
 
-Each runs on NumPy, under `jit` and in lazy mode (tests/test_loop_programs.py), and is timed (benchmarks/loops.py). The sizes of the tests are
-the defaults of `arguments`; `large` is one at which NumPy takes 10 ms to 2 s.
+Each runs on NumPy, under `jit` and in lazy mode (tests/test_loop_programs.py), and is timed (benchmarks/loops.py).
 """
 
 from collections.abc import Callable
@@ -99,7 +98,7 @@ def triangular_solve(L, b):
 
 
 def bands(rng, n):
-    return tuple([rng.uniform(size=n), 4 + rng.uniform(size=n), rng.uniform(size=n), rng.uniform(size=n)])
+    return rng.uniform(size=n), 4 + rng.uniform(size=n), rng.uniform(size=n), rng.uniform(size=n)
 
 
 @program(bands, 9, 30_000)
