@@ -3,6 +3,7 @@
 from typing import Any
 
 from lazynp.errors import VerifyError
+from lazynp.ir.body import bodies_of
 from lazynp.ir.node import Graph, Node, dim, input_, toposort
 from lazynp.ir.op import Kind
 from lazynp.ir.types import LAZY_DTYPES, ArrayType
@@ -32,6 +33,8 @@ def _check_node(node: Node) -> None:
     for argument in node.args:
         if not isinstance(argument, Node):
             _fail(node, f"argument {argument!r} is no node")
+    for body in bodies_of(node):
+        verify(body)
     if node.op.kind is Kind.ELEMENTWISE and any(a.type.shape != node.args[0].type.shape for a in node.args):
         _fail(node, f"elementwise arguments of shapes {[a.type.shape for a in node.args]}")
     for type_ in node.type if type(node.type) is tuple else (node.type,):

@@ -10,6 +10,7 @@ from lazynp.optimize.contract import contraction
 from lazynp.optimize.dims import simplify_sizes
 from lazynp.optimize.fast import fast
 from lazynp.optimize.fold import fold
+from lazynp.optimize.loops import map_bodies, prune, simplify_loops
 from lazynp.optimize.moves import moves
 from lazynp.optimize.simplify import simplify, undetach
 from lazynp.optimize.stabilize import logsumexp, softmax, stabilize
@@ -18,7 +19,15 @@ Pass = Rules | Callable[[Graph, str, Listener | None], Graph]
 
 algebra = undetach + simplify + moves + fold + stabilize + contraction + fast
 
+
+def bodies(graph: Graph, level: str, listener: Listener | None) -> Graph:
+    """The bodies of loops and branches, first without what nobody reads."""
+    return map_bodies(prune(graph), lambda body: optimize(body, level, listener))
+
+
 PASSES: tuple[Pass, ...] = (
+    bodies,
+    simplify_loops,
     simplify_sizes,
     algebra,
     softmax,  # before log-sum-exp, whose results it reads
@@ -49,7 +58,8 @@ def stabilize_graph(outputs: Iterable[Node], listener: Listener | None = None) -
     At level "exact" they come back as they are."""
     if settings.level == "exact":
         return list(outputs)
-    return rewrite(outputs, _before_derivatives, listener)
+    graph = map_bodies(Graph((), tuple(outputs)), lambda body: body._replace(outputs=tuple(stabilize_graph(body.outputs, listener))))
+    return rewrite(graph.outputs, _before_derivatives, listener)
 
 
 _before_derivatives = (simplify + moves + fold + stabilize).upto("stable")

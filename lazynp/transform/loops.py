@@ -84,8 +84,12 @@ class _Loop:
 
 
 def _has_floats(node: Node) -> bool:
-    types = (node.type,) if isinstance(node.type, ArrayType) else node.type
-    return any(_active(t) for t in types)
+    return any(_active(t) for t in _types(node))
+
+
+def _types(node: Node) -> tuple[Any, ...]:
+    """The types of a node's outputs."""
+    return (node.type,) if isinstance(node.type, ArrayType) else node.type
 
 
 # --- forward ---------------------------------------------------------------------------------------------------------
@@ -121,10 +125,10 @@ def _pushed_branches(node: Node, tangents: Sequence[Node | None], pushforward: R
     leaves = node.yes.inputs
     moved = {leaf: new_input(leaf.type) for leaf, t in zip(leaves, tangents[1:], strict=True) if t is not None}
     found = [pushforward(list(branch.outputs), list(moved), list(moved.values())) for branch in (node.yes, node.no)]
-    wanted = [k for k in range(len(node.type)) if _active(node.type[k]) and any(f[k] is not None for f in found)]
+    wanted = [k for k in range(len(node.type)) if _active(_types(node)[k]) and any(f[k] is not None for f in found)]
     if not wanted:
         return (None,) * len(node.type)
-    outputs = [tuple([_filled(node.type[k]) if f[k] is None else f[k] for k in wanted]) for f in found]
+    outputs = [tuple([_filled(_types(node)[k]) if f[k] is None else f[k] for k in wanted]) for f in found]
     graphs = canonical_bodies([Graph((*leaves, *moved.values()), o) for o in outputs], simplify_size)
     result = cond(*node.args, *[t for t in tangents[1:] if t is not None], yes=graphs[0], no=graphs[1])
     return tuple([item(result, index=wanted.index(k)) if k in wanted else None for k in range(len(node.type))])
@@ -221,18 +225,20 @@ class _Turns:
 
     def backwards(self) -> tuple[Node, Node, Node]:
         if abs(self.stride) == 1:
-            last = self.stop - self.stride
+            last: Any = self.stop - self.stride
         else:
             room = self.stop - self.start - (1 if self.stride > 0 else -1)
             last = self.start + (room // self.stride) * self.stride
-        return _known(last), _known(self.start - self.stride), constant(-self.stride)
+        before: Any = self.start - self.stride
+        return _known(last), _known(before), constant(-self.stride)
 
     def stacks(self, values: Sequence[Node]) -> tuple[list[Node], list[Path]]:
         """For each value an array with a row per turn, as a leaf, and the path to the row of the present turn."""
         if not values:
             return [], []
         count, number = self.count(), self.number()
-        leaves, paths = [], []
+        leaves: list[Node] = []
+        paths: list[Path] = []
         for value in values:
             with in_range(self.index, *self.range()):
                 most = [upper_bound(n, self.index) for n in value.shape]
@@ -309,7 +315,7 @@ def _pulled_branches(node: Node, cotangents: Sequence[Node | None], active: Call
     leaves = node.yes.inputs
     given = [k for k, ct in enumerate(cotangents) if ct is not None]
     wanted = [k for k, leaf in enumerate(leaves) if active(node.args[1 + k]) and _active(leaf.type)]
-    seeds = [new_input(node.type[k]) for k in given]
+    seeds = [new_input(_types(node)[k]) for k in given]
     overwritten = {carried_argument(node, index) for index in range(len(node.type))}
     changing = {leaf for k, leaf in enumerate(leaves) if 1 + k in overwritten}
     backs, saves = [], []
