@@ -320,14 +320,9 @@ def as_array(x: Any) -> Any:
 
 
 def from_numpy(array: Any) -> Any:
-    """A NumPy result as lazynp hands it out: itself when tiny or not numeric, else an array over the same memory."""
-    if type(array) is not np.ndarray or array.dtype not in LAZY_DTYPES:
+    """A NumPy result as lazynp hands it out: itself when small or not numeric, else an array over the same memory."""
+    if type(array) is not np.ndarray or (array.size < settings.lazy_threshold and not tracing()) or array.dtype not in LAZY_DTYPES:
         return array
-    if not tracing():
-        if array.size <= settings.tiny_threshold and settings.lazy_threshold > 0:
-            return array
-        if array.size < settings.lazy_threshold:
-            return eager(array)
     return adopt(array)
 
 
@@ -525,7 +520,7 @@ def _unshared(x: Any) -> Any:
 
 def from_view(view: np.ndarray, parent: Any) -> Any:
     """A NumPy view of an eager array's memory as lazynp hands it out."""
-    if view.size <= settings.tiny_threshold and settings.lazy_threshold > 0:
+    if view.size < settings.lazy_threshold:
         return view
     return eager(view, parent._parent if parent._parent is not None else parent)
 

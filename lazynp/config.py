@@ -11,10 +11,8 @@ from typing import Any
 class Settings:
     """Everything that can be set. Types are taken from the defaults; None means "decide by yourself"."""
 
-    lazy_threshold: int = 16384
-    """Arrays with fewer elements are computed at once through NumPy; 0 makes everything lazy."""
-    tiny_threshold: int = 16
-    """Results with at most so many elements are NumPy's own arrays (unless lazy_threshold is 0)."""
+    lazy_threshold: int = 65536
+    """Outside a trace, arrays with fewer elements are NumPy's own; 0 makes everything lazy."""
     pending_nodes: int = 4096
     """Pending work is run when it reaches so many nodes."""
     pending_bytes: int = 1 << 30

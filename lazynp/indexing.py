@@ -41,11 +41,51 @@ from lazynp.selection import computed, select, selected_by, whole
 # --- reading by index ---------------------------------------------------------------------------------------------------
 
 
-def _eager_item(x: Any, index: Any) -> Any:
-    item = x._np[plain_index(index)]
+_BASIC = frozenset({int, slice, type(None), type(Ellipsis), np.int64, np.intp})
+
+
+_PRESENT = frozenset({int, float, bool, complex, np.ndarray, np.float64, np.int64, np.bool_, np.complex128, np.float32})
+
+
+def _is_basic(index: Any) -> bool:
+    kind = type(index)
+    if kind is tuple:
+        return all(type(item) in _BASIC for item in index)
+    return kind in _BASIC
+
+
+def _present_item(x: Any, index: Any) -> Any:
+    """A basic index into an array that is not pending: NumPy's own scalar or view, whatever it costs the array later (its memory is known
+    outside from now on: see Storage.leaf). None where the view is large: that stays ours."""
+    item = geometry(x)[index]
     if type(item) is not np.ndarray:
         return item
-    if item.size <= settings.tiny_threshold:
+    if item.size >= settings.lazy_threshold:
+        return None
+    storage = x._storage
+    storage.settle_readers()
+    storage.exported = True
+    if not x._writeable:
+        item.flags.writeable = False
+    return item
+
+
+def _write_present(x: Any, index: Any, value: Any) -> bool:
+    """Write a NumPy value to a small region of an array that is not pending, at once; False, with nothing done, for anything else."""
+    if type(value) not in _PRESENT:
+        return False
+    memory = geometry(x)
+    region = memory[index]
+    if (type(region) is np.ndarray and region.size >= settings.lazy_threshold) or not x._writeable:
+        return False
+    x._storage.settle_readers()
+    memory[index] = value
+    return True
+
+
+def _eager_item(x: Any, index: Any) -> Any:
+    item = x._np[plain_index(index)]
+    if type(item) is not np.ndarray or item.size < settings.lazy_threshold:
         return item
     return eager(item, x if item.base is not None and item.base is (x._np if x._np.base is None else x._np.base) else None)
 
@@ -420,8 +460,13 @@ def write_scattered(x: Any, index: Any, value: Any, combine: Op | None = None) -
 
 
 def _getitem(self: Any, index: Any) -> Any:
-    if self._storage is None:
+    storage = self._storage
+    if storage is None:
         return _eager_item(self, index)
+    if storage.node is None and not tracing_count.depth and _is_basic(index):
+        item = _present_item(self, index)
+        if item is not None:
+            return item
     return _read(self, index)
 
 
@@ -430,7 +475,7 @@ def _setitem(self: Any, index: Any, value: Any) -> None:
         raise TypeError(f"'numpy.{self.dtype.name}' object does not support item assignment")
     if self._storage is None and not tracing():
         self._np[plain_index(index)] = to_numpy(value) if type(value) is ndarray else value
-    else:
+    elif tracing_count.depth or self._storage.node is not None or not _is_basic(index) or not _write_present(self, index, value):
         _write(self, index, value)
 
 

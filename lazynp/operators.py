@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.array import EAGER_SCALARS, NotLazy, eager, exported, from_numpy, goes_lazy, hooks, ndarray, operand, recorded, to_numpy, wrap
+from lazynp.array import EAGER_SCALARS, NotLazy, exported, from_numpy, goes_lazy, hooks, ndarray, operand, recorded, to_numpy, wrap
 from lazynp.config import settings
 from lazynp.ir.op import Op
 from lazynp.ir.types import Symbolic, itemcount
 from lazynp.ops import elementwise as ew
 from lazynp.runtime.stats import record_fallback
-from lazynp.runtime.storage import tracing, tracing_count
+from lazynp.runtime.storage import tracing
 
 
 def elementwise(ufunc: np.ufunc, *operands: Any) -> Any:
@@ -40,22 +40,12 @@ def _record_elementwise(op: Op, operands: tuple[Any, ...]) -> Any:
 
 
 def _binary(ufunc: np.ufunc, function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The operator and its reflection. The hottest code of the package for small arrays: one type check, one NumPy call, one wrapper."""
+    """The operator and its reflection."""
 
     def forward(self: Any, other: Any) -> Any:
-        if self._storage is None and not tracing_count.depth:
-            kind = type(other)
-            if kind in EAGER_SCALARS:
-                return eager(function(self._np, other))
-            if kind is ndarray and other._storage is None:
-                a, b = self._np, other._np
-                if a.shape == b.shape or a.size * b.size < settings.lazy_threshold:
-                    return eager(function(a, b))
         return _general(ufunc, function, self, other)
 
     def reflected(self: Any, other: Any) -> Any:
-        if self._storage is None and not tracing_count.depth and type(other) in EAGER_SCALARS:
-            return eager(function(other, self._np))
         return _general(ufunc, function, other, self)
 
     return forward, reflected
@@ -106,8 +96,6 @@ def _inplace(ufunc: np.ufunc) -> Callable[..., Any]:
 
 def _unary(ufunc: np.ufunc, function: Callable[..., Any]) -> Callable[..., Any]:
     def operate(self: Any) -> Any:
-        if self._storage is None and not tracing_count.depth:
-            return eager(function(self._np))
         return elementwise(ufunc, self) if goes_lazy(self) else from_numpy(function(to_numpy(self)))
 
     return operate

@@ -412,8 +412,9 @@ def test_dlpack(threshold):
 
 def test_array_namespace(threshold):
     _, actual = both(grid())
-    assert actual.__array_namespace__() is lazynp
-    assert actual.device == "cpu"
+    assert actual.__array_namespace__() is (lazynp if type(actual) is lazynp.ndarray else numpy)
+    assert lazynp.lazy(actual).__array_namespace__() is lazynp
+    assert actual.device == lazynp.lazy(actual).device == "cpu"
 
 
 def test_numpy_functions_take_our_arrays(threshold):
@@ -456,15 +457,39 @@ def test_lazy_makes_a_lazy_copy_of_anything():
 
 
 def test_sizes_decide_what_is_lazy():
-    assert type(np.ones(3)) is numpy.ndarray
-    small, large = np.ones(100) + 1, np.ones(20_000) + 1
-    assert type(small) is lazynp.ndarray and not is_pending(small)
+    small, large = np.ones(1000) + 1, np.ones(100_000) + 1
+    assert type(small) is type(np.exp(small)) is type(np.ones(3)) is numpy.ndarray
     assert is_pending(large)
-    assert is_pending(np.ones((200, 1)) + np.ones((1, 200)))
+    assert is_pending(np.exp(numpy.ones(100_000)))
+    assert is_pending(np.ones((300, 300)) + np.ones((1, 300)))
+    assert type(np.add(np.ones((300, 1)), np.ones((1, 300)))) is lazynp.ndarray
     with lazynp.config(lazy_threshold=50):
         assert is_pending(np.ones(100) + 1)
     with lazynp.config(lazy_threshold=0):
         assert is_pending(np.ones(2) + 1)
+
+
+def test_small_parts_of_a_large_array_are_numpys_views():
+    x = np.ones((300, 300))
+    row, item = x[1], x[2, 3]
+    assert type(row) is numpy.ndarray and type(item) is numpy.float64
+    twice = x * 2
+    row[:] = 5
+    assert twice[1, 0] == 2 and x[1, 0] == 5
+    x[0, :] = row
+    x[1:3, 0] = [7, 8]
+    assert row[0] == 7 and x[0, 0] == 5 and (x + 0)[2, 0] == 8
+    fixed = np.broadcast_to(np.ones(300), (300, 300))
+    with pytest.raises(ValueError, match="read-only"):
+        fixed[1][0] = 1
+    with pytest.raises(IndexError, match="out of bounds"):
+        x[300]
+
+
+def test_a_product_with_a_small_result_is_computed_at_once():
+    a = np.ones((300, 300))
+    assert type(a @ np.ones(300)) is type(np.dot(a, a[0])) is numpy.ndarray
+    assert is_pending((a + 1) @ np.ones(300))
 
 
 def test_arrays_that_are_not_numeric_stay_numpys(threshold):

@@ -6,14 +6,15 @@ is, it records the lazy implementation; what an implementation cannot express (`
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from lazynp import array as arrays
 from lazynp import selection
-from lazynp.array import NotLazy, ndarray
+from lazynp.array import NotLazy, is_pending, ndarray
+from lazynp.config import settings
 from lazynp.errors import user_position, with_origin
 from lazynp.runtime.stats import record_fallback
 from lazynp.runtime.storage import queue, tracing, tracing_count
@@ -30,6 +31,27 @@ class Unsupported(Exception):
     """Raised by a lazy implementation for arguments that it leaves to NumPy."""
 
 
+_PLAIN = frozenset({
+    int, float, bool, complex, str, type(None), type, np.dtype, np.float64, np.int64, np.bool_, np.complex128, np.float32, np.int32,
+})  # fmt: skip
+
+
+def is_plain(values: Iterable[Any], depth: int = 2) -> bool:
+    """Whether all are scalars and small NumPy arrays, or lists and tuples of such: NumPy's function can be called at once."""
+    threshold = settings.lazy_threshold
+    for value in values:
+        kind = type(value)
+        if kind is np.ndarray:
+            if value.size >= threshold:
+                return False
+        elif kind is list or kind is tuple:
+            if not depth or not is_plain(value, depth - 1):
+                return False
+        elif kind not in _PLAIN:
+            return False
+    return True
+
+
 def _mentions(value: Any, test: Callable[[Any], bool]) -> bool:
     """Whether an argument, or a member of a list or tuple (two levels deep), passes the test."""
     kind = type(value)
@@ -41,6 +63,21 @@ def _mentions(value: Any, test: Callable[[Any], bool]) -> bool:
 def any_lazy(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether some argument is pending or large."""
     return any(_mentions(a, arrays.is_lazy) for a in args) or any(_mentions(a, arrays.is_lazy) for a in kwargs.values())
+
+
+_PRODUCTS = frozenset({np.matmul, np.dot, np.vdot, np.inner, np.vecdot, np.matvec, np.vecmat})
+
+
+def is_small_product(function: Any, args: tuple[Any, ...]) -> bool:
+    """Whether a function is a product of arrays that are there, with a small result. NumPy's BLAS computes it at once as fast as ours
+    would, and there is next to nothing to fuse it with; recording it costs more than a product of a row and a column."""
+    if function not in _PRODUCTS or len(args) != 2 or not all(isinstance(a, (np.ndarray, ndarray)) and not is_pending(a) for a in args):
+        return False
+    a, b = args
+    if a.ndim == 0 or b.ndim == 0:
+        return False
+    shared = max(a.shape[-1], 1)
+    return bool(a.size // shared * (b.size // shared) < settings.lazy_threshold)
 
 
 def unwrapped(value: Any) -> Any:
@@ -75,6 +112,14 @@ def wrapped(result: Any) -> Any:
     if type(result) is list:
         return [wrapped(r) for r in result]
     return result
+
+
+def handed_out(result: Any) -> Any:
+    """`wrapped` for the result of small arguments, which nearly always is a small array or a scalar."""
+    kind = type(result)
+    if kind is np.ndarray:
+        return result if result.size < settings.lazy_threshold else arrays.from_numpy(result)
+    return wrapped(result) if kind is tuple or kind is list else result
 
 
 def through_numpy(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -162,9 +207,11 @@ def inspects(function: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]
 
 def _public(function: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
+        if not tracing_count.depth and is_plain(args) and (not kwargs or is_plain(kwargs.values())):
+            return handed_out(function(*args, **kwargs))
         if args and type(args[0]) is Selection:
             return selection.call(function, args, kwargs)
-        if (tracing_count.depth and tracing()) or any_lazy(args, kwargs):
+        if (tracing_count.depth and tracing()) or (any_lazy(args, kwargs) and not (is_small_product(function, args) and not kwargs)):
             try:
                 return arrays.recorded(lazy, *args, **kwargs)
             except (NotLazy, Unsupported, OverflowError):  # a Python integer that the dtype does not hold: NumPy decides

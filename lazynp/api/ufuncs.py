@@ -7,7 +7,18 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from lazynp import array as arrays
 from lazynp import indexing, operators
-from lazynp.api.dispatch import UfuncBase, Unsupported, any_lazy, into, sync, through_numpy, unwrapped
+from lazynp.api.dispatch import (
+    UfuncBase,
+    Unsupported,
+    any_lazy,
+    handed_out,
+    into,
+    is_plain,
+    is_small_product,
+    sync,
+    through_numpy,
+    unwrapped,
+)
 from lazynp.array import NotLazy, assign, ndarray, node_of, operand, wrap
 from lazynp.config import settings
 from lazynp.ir.node import Node
@@ -19,8 +30,6 @@ from lazynp.ops.movement import broadcast, broadcast_shape, permute, reshape
 from lazynp.runtime.storage import tracing, tracing_count
 from lazynp.selection import Selection, apply
 
-_SCALARS = frozenset({int, float, complex, bool, np.float64, np.int64, np.float32, np.bool_, np.complex128})
-
 
 class ufunc(UfuncBase):  # noqa: N801  (NumPy's name)
     """A NumPy ufunc whose operations on lazy arrays are recorded. `numpy` is the ufunc itself."""
@@ -29,7 +38,6 @@ class ufunc(UfuncBase):  # noqa: N801  (NumPy's name)
         self.numpy = numpy
         self.__name__ = numpy.__name__
         self.__doc__ = numpy.__doc__
-        self._small = numpy.nin if numpy.signature is None and numpy.nout == 1 else -1
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.numpy, name)
@@ -41,19 +49,8 @@ class ufunc(UfuncBase):  # noqa: N801  (NumPy's name)
         return _named, (self.__name__,)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        if not options and len(args) == self._small and not tracing_count.depth:
-            plain = []
-            for a in args:
-                kind = type(a)
-                if kind is ndarray and a._storage is None and a._np.size < settings.lazy_threshold:
-                    plain.append(a._np)
-                elif kind in _SCALARS:
-                    plain.append(a)
-                else:
-                    break
-            else:
-                if len(plain) < 2 or not operators.grows(args[0], args[1]):
-                    return arrays.from_numpy(self.numpy(*plain))
+        if not options and not tracing_count.depth and is_plain(args):
+            return handed_out(self.numpy(*args))
         return call_ufunc(self.numpy, args, options)
 
     def reduce(
@@ -128,7 +125,10 @@ def call_ufunc(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any
         options = {**options, "out": args[function.nin :]}
         args = args[: function.nin]
     targets = [o for o in _outputs(options) if o is not None]
-    if (tracing_count.depth and tracing()) or any_lazy((*args, *targets), {"where": options.get("where", True)}) or _broadcasts_large(args):
+    if (tracing_count.depth and tracing()) or (
+        not (is_small_product(function, args) and not options)
+        and (any_lazy((*args, *targets), {"where": options.get("where", True)}) or _broadcasts_large(args))
+    ):
         try:
             return arrays.recorded(_record, function, args, options)
         except (NotLazy, Unsupported, KeyError, OverflowError):

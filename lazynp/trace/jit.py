@@ -135,7 +135,7 @@ class Compiled:
                 array = values[index]
                 if path:
                     array = follow_numpy(array, path)
-                out.append(arrays.from_numpy(array) if lazy else array if array.ndim else array[()])
+                out.append(arrays.adopt(array) if lazy else array if array.ndim else array[()])
             elif kind == "argument":
                 out.append(_argument_view(leaves[index], path))
             else:
