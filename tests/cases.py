@@ -15,14 +15,14 @@ from lazynp.ir.body import canonical_bodies
 from lazynp.ir.node import Graph, Node, new_dim, new_input
 from lazynp.ir.op import Kind, Op
 from lazynp.ir.types import ArrayType
-from lazynp.ops import contraction, indexing, library, movement, reduction, structured
+from lazynp.ops import contraction, indexing, library, movement, opaque, reduction, structured
 from lazynp.ops import elementwise as ew
 from lazynp.ops.movement import Step
 from lazynp.ops.structured import item
 
 DTYPES = [np.dtype(code) for code in "?bhilBHILefdFD"]
 FLOATS = [np.dtype(code) for code in "efd"]
-_REGISTERED = (contraction, ew, indexing, library, movement, reduction, structured)
+_REGISTERED = (contraction, ew, indexing, library, movement, opaque, reduction, structured)
 """Imported so that every op stands in the table."""
 
 
@@ -440,6 +440,16 @@ def _draws(rng: np.random.Generator) -> Rows:
         yield Case((state, *map(np.asarray, parameters)), attrs, (library.pack_state(bits), drawn))
 
 
+def _numpy_calls(rng: np.random.Generator) -> Rows:
+    x = sample(rng, (4, 6), float)
+    one = {"gather": False, "shapes": ((4, 6),), "dtypes": (np.dtype(float),)}
+    yield Case((x,), {"function": "numpy.partition", "options": (("axis", 0), ("kth", 2)), **one}, np.partition(x, 2, 0))
+    two = {"gather": True, "shapes": ((6,),), "dtypes": (np.dtype(np.intp),)}
+    yield Case((x[0], x[1]), {"function": "numpy.lexsort", "options": (), **two}, np.lexsort([x[0], x[1]]))
+    several = {"gather": False, "shapes": ((7,), (8,)), "dtypes": (np.dtype(np.intp), np.dtype(float))}
+    yield Case((x,), {"function": "numpy.histogram", "options": (("bins", 7),), **several}, np.histogram(x, 7))
+
+
 # --- structured ------------------------------------------------------------------------------------------------------
 
 
@@ -541,6 +551,7 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "rfft": _transforms("rfft"),
     "irfft": _transforms("irfft"),
     "random_draw": _draws,
+    "numpy_call": _numpy_calls,
     "call": _calls,
     "loop": _loops,
     "while_": _whiles,

@@ -144,6 +144,24 @@ def ascontiguousarray(a: Any, dtype: Any = None, **options: Any) -> Any:
     return x if arrays.geometry(x).flags.c_contiguous else arrays.copy_of(x)
 
 
+@implements(np.asfortranarray)
+def asfortranarray(a: Any, dtype: Any = None, **options: Any) -> Any:
+    x = asarray(a, dtype)
+    if type(x) is not ndarray:
+        return np.asfortranarray(x)
+    x = x if x.ndim else arrays.reshaped(x, (1,))
+    return x if arrays.geometry(x).flags.f_contiguous else as_array(wrap(node_of(x.T))).T
+
+
+if hasattr(np, "astype"):
+
+    @implements(np.astype)
+    def astype_function(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+        if type(x) is not ndarray or device not in (None, "cpu"):
+            raise Unsupported
+        return x.astype(dtype, copy=copy)
+
+
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     return as_array(wrap(node_of(a)))

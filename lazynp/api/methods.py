@@ -7,14 +7,15 @@ import numpy as np
 
 from lazynp import array as arrays
 from lazynp import indexing
-from lazynp.api import linear, selecting
+from lazynp.api import linear, routines, selecting
 from lazynp.api.dispatch import HANDLERS, sync, unwrapped, wrapped
 from lazynp.array import ndarray, node_of, wrap
 from lazynp.ir.types import LAZY_DTYPES
 from lazynp.ops import elementwise as ew
 from lazynp.runtime.stats import record_fallback
 
-assert linear.dot is HANDLERS[np.dot]  # the families are registered before their methods are attached
+# the families are registered before their methods are attached
+assert linear.dot is HANDLERS[np.dot] and routines.put is HANDLERS[np.put]
 
 METHODS: dict[str, str] = {}
 """Method name -> status, for the table."""
@@ -38,8 +39,9 @@ def _same_as(function: Any) -> Callable[..., Any]:
 
 
 for _function in (
-    np.all, np.any, np.argmax, np.argmin, np.argsort, np.clip, np.cumprod, np.cumsum, np.diagonal, np.dot, np.max, np.mean, np.min, np.prod,
-    np.ravel, np.repeat, np.round, np.searchsorted, np.squeeze, np.std, np.sum, np.swapaxes, np.take, np.trace, np.var,
+    np.all, np.any, np.argmax, np.argmin, np.argpartition, np.argsort, np.choose, np.clip, np.cumprod, np.cumsum, np.diagonal, np.dot,
+    np.max, np.mean, np.min, np.prod, np.ravel,
+    np.repeat, np.round, np.searchsorted, np.squeeze, np.std, np.sum, np.swapaxes, np.take, np.trace, np.var,
 ):  # fmt: skip
     _attach(_function.__name__.removeprefix("a") if _function in (np.max, np.min) else _function.__name__, _same_as(_function), "COMPOSED")
 
@@ -130,12 +132,18 @@ def _setflags(self: Any, write: Any = None, align: Any = None, uic: Any = None) 
 
 
 def _put(self: Any, indices: Any, values: Any, mode: str = "raise") -> None:
-    if mode == "raise" and not eager(self):
-        arrays.reshaped(self, (self.size,))[np.asarray(unwrapped(indices)).ravel()] = np.resize(
-            unwrapped(values), np.size(unwrapped(indices))
-        )
+    HANDLERS[np.put](self, indices, values, mode)
+
+
+def _partition(self: Any, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None) -> None:
+    if eager(self) or order is not None:
+        arrays.exported(self).partition(unwrapped(kth), axis, kind, order)
     else:
-        arrays.exported(self).put(unwrapped(indices), unwrapped(values), mode)
+        self[...] = HANDLERS[np.partition](self, kth, axis, kind)
+
+
+def _compress(self: Any, condition: Any, axis: Any = None, out: Any = None) -> Any:
+    return HANDLERS[np.compress](condition, self, axis, out)
 
 
 def _through_numpy(name: str) -> Callable[..., Any]:
@@ -155,19 +163,15 @@ _OWN: dict[str, tuple[Callable[..., Any], str]] = {
     "fill": (_fill, "LAZY"),
     "flatten": (_flatten, "LAZY"), "conj": (_conjugate, "LAZY"), "conjugate": (_conjugate, "LAZY"), "nonzero": (_nonzero, "SYNC"),
     "sort": (_sort, "LAZY"), "item": (_item, "SYNC"), "view": (_view, "LAZY"), "resize": (_resize, "SYNC"), "setflags": (_setflags, "LAZY"),
-    "put": (_put, "LAZY"),
+    "put": (_put, "LAZY"), "partition": (_partition, "COMPOSED"), "compress": (_compress, "COMPOSED"),
 }  # fmt: skip
 for _name, (_method, _status) in _OWN.items():
     _attach(_name, _method, _status)
 for _name in (
-    "argpartition",
     "byteswap",
-    "choose",
-    "compress",
     "dump",
     "dumps",
     "getfield",
-    "partition",
     "setfield",
     "tobytes",
     "tofile",

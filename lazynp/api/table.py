@@ -10,7 +10,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lazynp.api import creation, fourier, inspection, linear, methods, reductions, selecting, shaping  # noqa: F401  (they register)
+from lazynp.api import (  # noqa: F401  (they register)
+    creation,
+    fourier,
+    inspection,
+    linear,
+    methods,
+    reductions,
+    routines,
+    selecting,
+    shaping,
+    transplant,
+)
 from lazynp.api.dispatch import HANDLERS, LAZY, synced
 from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import ndarray
@@ -28,20 +39,37 @@ class Row(NamedTuple):
 
 
 _SAME_FUNCTIONS = frozenset(
-    "array2string array_repr array_str base_repr binary_repr broadcast_shapes dtype errstate finfo format_float_positional "
+    "array2string busday_count busday_offset datetime_as_string datetime_data frompyfunc "
+    "array_repr array_str base_repr binary_repr broadcast_shapes dtype errstate finfo format_float_positional "
     "format_float_scientific format_parser frombuffer geterr geterrcall get_include get_printoptions getbufsize iinfo info "
     "is_busday isdtype issubdtype issubsctype iterable memmap min_scalar_type mintypecode ndenumerate ndindex nditer "
     "nested_iters printoptions promote_types set_printoptions setbufsize seterr seterrcall show_config "
     "show_runtime test typename vectorize einsum_path busdaycalendar isscalar isfortran".split()
 )
-"""Functions about dtypes, printing and settings, or that look at shapes only: NumPy's own, given our arrays."""
+"""Functions about dtypes, dates, printing and settings, or that look at shapes only: NumPy's own, given our arrays."""
 
-_REASONS = {
-    "numpy": "no op yet: data-dependent result size, non-numeric data, input or output, or rarely used on large arrays",
-    "numpy.linalg": "no op yet: a LAPACK routine whose result type depends on the data, or rarely used on large arrays",
-    "numpy.fft": "no op yet: a variant of the transforms",
-    "numpy.random": "draws happen at once, in NumPy's own stream",
+_DATA = "the size or dtype of the result depends on the data"
+_IO = "reads or writes files and text"
+_VALUES = "looks at the values to decide"
+_CALLS = "calls a Python function on selections that depend on the data"
+
+_REASONS: dict[str, str] = {
+    **dict.fromkeys(
+        "argwhere bincount extract flatnonzero intersect1d mask_indices nonzero setdiff1d setxor1d trim_zeros union1d".split(), _DATA
+    ),
+    **dict.fromkeys("unique unique_all unique_counts unique_inverse unique_values real_if_close roots eig eigvals lstsq".split(), _DATA),
+    **dict.fromkeys("fromfile fromregex fromstring genfromtxt load loadtxt save savetxt savez savez_compressed".split(), _IO),
+    **dict.fromkeys("dump dumps tobytes tofile tolist item".split(), "the answer is Python's business"),
+    **dict.fromkeys("asmatrix bmat".split(), "numpy.matrix is NumPy's own array"),
+    **dict.fromkeys("byteswap getfield setfield".split(), "works on the bytes of the memory"),
+    "asarray_chkfinite": _VALUES,
+    "piecewise": _CALLS,
+    "fromiter": "reads a Python iterator",
+    "from_dlpack": "takes over another library's memory",
+    "require": "asks for flags of the memory",
+    "resize": "replaces the memory in place",
 }
+"""Why a name is SYNC."""
 
 MODULES = ("numpy", "numpy.linalg", "numpy.fft", "numpy.random")
 
@@ -61,12 +89,17 @@ def value_of(module: str, name: str) -> tuple[str, Any]:
         return "LAZY", ndarray
     if isinstance(original, np.ufunc):
         known = original in UFUNCS or (original.signature is not None and name in ("matmul", "vecdot", "matvec", "vecmat"))
-        return ("LAZY" if known else "SYNC"), OBJECTS[original]
+        return ("LAZY" if known else "SAME"), OBJECTS[original]  # isnat: dates are NumPy's own arrays
     if not callable(original) or isinstance(original, type) or name in _SAME_FUNCTIONS:
         return "SAME", original
     if original in LAZY:
         return "COMPOSED", HANDLERS[original]
     return "SYNC", synced(original)
+
+
+def reason_of(module: str, name: str) -> str:
+    """Why a name is SYNC; empty where nobody has said it (a test fails then)."""
+    return "draws happen at once, in NumPy's own stream" if module == "numpy.random" else _REASONS.get(name, "")
 
 
 def rows() -> list[Row]:
@@ -75,10 +108,10 @@ def rows() -> list[Row]:
     for module in MODULES:
         for name in names_of(import_module(module)):
             status, value = value_of(module, name)
-            table.append(Row(module, name, status, _REASONS[module] if status == "SYNC" else "", value))
+            table.append(Row(module, name, status, reason_of(module, name) if status == "SYNC" else "", value))
     for name in sorted(n for n in dir(np.ndarray) if not n.startswith("_")):
         status = methods.METHODS.get(name, "LAZY" if hasattr(ndarray, name) else "ABSENT")
-        reason = {"SYNC": "the answer is Python's business", "ABSENT": "not an attribute of lazynp's arrays"}.get(status, "")
+        reason = {"SYNC": _REASONS.get(name, ""), "ABSENT": "not an attribute of lazynp's arrays"}.get(status, "")
         table.append(Row("numpy.ndarray", name, status, reason, getattr(ndarray, name, None)))
     return table
 

@@ -1,0 +1,405 @@
+"""Functions that stay NumPy's routines as steps of a program: recorded with the type of their result, run when the program runs."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from lazynp import array as arrays
+from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
+from lazynp.api.shaping import lifted, ravel
+from lazynp.array import ndarray, node_of, operand, wrap
+from lazynp.ir.node import Node
+from lazynp.ir.types import LAZY_DTYPES
+from lazynp.ops import elementwise as ew
+from lazynp.ops.movement import broadcast, broadcast_shape
+from lazynp.ops.opaque import call
+
+_INDEX = np.dtype(np.intp)
+
+
+def _one(function: Any, args: list[Node], shape: Any, dtype: Any, gather: bool = False, **options: Any) -> Any:
+    return wrap(call(function, args, [(shape, dtype)], options, gather)[0])
+
+
+def _static(value: Any) -> Any:
+    """An option as a hashable value: sequences as tuples. Raises Unsupported for arrays whose values are not known yet."""
+    if arrays.is_pending(value):
+        raise Unsupported
+    if isinstance(value, ndarray):
+        value = unwrapped(value).tolist()
+    if isinstance(value, np.generic):
+        value = value.item()
+    return tuple([_static(v) for v in value]) if isinstance(value, (list, tuple)) else value
+
+
+# --- order ------------------------------------------------------------------------------------------------------------------
+
+
+def _partitioning(function: Any, dtype_of: Callable[[np.dtype], np.dtype]) -> Callable[..., Any]:
+    def lazy(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
+        x = lifted(a)
+        if order is not None or np.asarray(unwrapped(kth)).dtype.kind not in "iu":
+            raise Unsupported
+        if axis is None:
+            x, axis = ravel(x), 0
+        axis = normalize_axis_index(axis, x.ndim)
+        places = _static(kth)
+        if any(not -x.shape[axis] <= k < x.shape[axis] for k in np.ravel(places)):
+            raise Unsupported
+        return _one(function, [node_of(x)], x.shape, dtype_of(x.dtype), kth=places, axis=axis, kind=kind)
+
+    return implements(function)(lazy)
+
+
+partition = _partitioning(np.partition, lambda dtype: dtype)
+argpartition = _partitioning(np.argpartition, lambda dtype: _INDEX)
+
+
+@implements(np.lexsort)
+def lexsort(keys: Any, axis: Any = -1) -> Any:
+    nodes = [node_of(k) for k in keys]
+    if not nodes or nodes[0].ndim == 0 or axis is None or any(n.shape != nodes[0].shape for n in nodes):
+        raise Unsupported
+    return _one(np.lexsort, nodes, nodes[0].shape, _INDEX, True, axis=normalize_axis_index(axis, nodes[0].ndim))
+
+
+@implements(np.digitize)
+def digitize(x: Any, bins: Any, right: bool = False) -> Any:
+    values, edges = node_of(x), node_of(bins)
+    if values.dtype.kind == "c" or edges.ndim != 1:
+        raise Unsupported
+    return _one(np.digitize, [values, edges], values.shape, _INDEX, right=bool(right))
+
+
+@implements(np.isin)
+def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: Any = None) -> Any:
+    x, wanted = node_of(element), node_of(test_elements)
+    return _one(np.isin, [x, wanted], x.shape, bool, assume_unique=bool(assume_unique), invert=bool(invert), kind=kind)
+
+
+# --- choice -----------------------------------------------------------------------------------------------------------------
+
+
+@implements(np.choose)
+def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+    which = node_of(a)
+    options = [operand(c) for c in choices]
+    if which.dtype.kind not in "iub" or not options:
+        raise Unsupported
+    dtype = np.result_type(*[o.dtype if isinstance(o, Node) else np.asarray(o).dtype for o in options])
+    nodes = [ew.as_node(o, dtype) for o in options]
+    shape = broadcast_shape(which.shape, *[n.shape for n in nodes])
+    nodes = [broadcast(n, shape) for n in nodes]
+    return into(wrap(call(_choose, [broadcast(which, shape), *nodes], [(shape, dtype)], {"mode": mode})[0]), out)
+
+
+def _choose(a: Any, *choices: Any, mode: str) -> Any:
+    return np.choose(a, choices, mode=mode)
+
+
+@implements(np.place)
+def place(arr: Any, mask: Any, vals: Any) -> None:
+    if type(arr) is not ndarray:
+        raise Unsupported
+    x, chosen = node_of(arr), node_of(mask)
+    if chosen.shape != x.shape:
+        raise Unsupported
+    arr[...] = _one(_placed, [x, chosen, ew.as_node(operand(vals), x.dtype)], x.shape, x.dtype)
+
+
+def _placed(arr: Any, mask: Any, vals: Any) -> Any:
+    filled = np.array(arr)
+    np.place(filled, mask, vals)
+    return filled
+
+
+@implements(np.compress)
+def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
+    if arrays.is_pending(condition) or out is not None or np.ndim(unwrapped(condition)) != 1:
+        raise Unsupported
+    x = lifted(a)
+    x, axis = (ravel(x), 0) if axis is None else (x, normalize_axis_index(axis, x.ndim))
+    return x[(slice(None),) * axis + (np.flatnonzero(unwrapped(condition)),)]
+
+
+@implements(np.put)
+def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+    if type(a) is not ndarray or arrays.is_pending(ind) or mode not in ("raise", "clip", "wrap") or a.size == 0:
+        raise Unsupported
+    places = np.asarray(unwrapped(ind)).ravel()
+    if places.dtype.kind not in "iu":
+        raise Unsupported
+    places = places.clip(0, a.size - 1) if mode == "clip" else places % a.size if mode == "wrap" else places
+    _write_flat(a, places, v)
+
+
+@implements(np.fill_diagonal)
+def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    if type(a) is not ndarray or a.ndim < 2 or len(set(a.shape[: a.ndim if a.ndim > 2 else 1])) > 1 or 0 in a.shape:
+        raise Unsupported
+    step = a.shape[1] + 1 if a.ndim == 2 else 1 + sum([a.shape[0] ** k for k in range(1, a.ndim)])
+    end = a.size if wrap or a.ndim > 2 else min(a.size, a.shape[1] * a.shape[1])
+    _write_flat(a, np.arange(0, end, step), val)
+
+
+def _write_flat(a: Any, places: np.ndarray, values: Any) -> None:
+    """Write at positions of the flattened array; values repeat. Raises NumPy's IndexError."""
+    flat = ravel(lifted(values)) if isinstance(values, ndarray) else np.ravel(values)
+    if flat.size == 0 or places.size == 0:
+        return
+    bad = np.flatnonzero((places < -a.size) | (places >= a.size))
+    if bad.size:  # NumPy writes until it meets the error
+        _write_flat(a, places[: bad[0]], values)
+        raise IndexError(f"index {places[bad[0]]} is out of bounds for axis 0 with size {a.size}")
+    turns = -(-places.size // flat.size)
+    repeated = flat if flat.size == 1 else np.concatenate([flat] * turns)[: places.size]
+    a[np.unravel_index(places % a.size, a.shape)] = repeated
+
+
+# --- bits and positions -----------------------------------------------------------------------------------------------------
+
+
+@implements(np.packbits)
+def packbits(a: Any, /, axis: Any = None, bitorder: str = "big") -> Any:
+    x = lifted(a)
+    if x.dtype.kind not in "bui" or (x.ndim == 0 and axis is not None):
+        raise Unsupported
+    x, axis = (ravel(x), 0) if axis is None else (x, normalize_axis_index(axis, x.ndim))
+    return _one(np.packbits, [node_of(x)], _resized(x.shape, axis, -(-x.shape[axis] // 8)), np.uint8, axis=axis, bitorder=bitorder)
+
+
+@implements(np.unpackbits)
+def unpackbits(a: Any, /, axis: Any = None, count: Any = None, bitorder: str = "big") -> Any:
+    x = lifted(a)
+    if x.dtype != np.uint8 or (x.ndim == 0 and axis is not None):
+        raise Unsupported
+    x, axis = (ravel(x), 0) if axis is None else (x, normalize_axis_index(axis, x.ndim))
+    size = 8 * x.shape[axis]
+    size = size if count is None else int(count) if count >= 0 else max(size + int(count), 0)
+    return _one(np.unpackbits, [node_of(x)], _resized(x.shape, axis, size), np.uint8, axis=axis, count=_static(count), bitorder=bitorder)
+
+
+def _resized(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
+    return (*shape[:axis], size, *shape[axis + 1 :])
+
+
+@implements(np.unravel_index)
+def unravel_index(indices: Any, shape: Any, order: str = "C") -> Any:
+    x = node_of(indices)
+    sizes = _static(shape)
+    sizes = sizes if isinstance(sizes, tuple) else (sizes,)
+    if x.dtype.kind not in "iu" or not sizes:
+        raise Unsupported
+    results = call(np.unravel_index, [x], [(x.shape, _INDEX)] * len(sizes), {"shape": sizes, "order": order})
+    return tuple([wrap(r) for r in results])
+
+
+@implements(np.ravel_multi_index)
+def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> Any:
+    nodes = [node_of(i) for i in multi_index]
+    if any(n.dtype.kind not in "iu" for n in nodes):
+        raise Unsupported
+    shape = broadcast_shape(*[n.shape for n in nodes])
+    nodes = [broadcast(n, shape) for n in nodes]
+    return wrap(call(_ravel_multi_index, nodes, [(shape, _INDEX)], {"dims": _static(dims), "mode": _static(mode), "order": order})[0])
+
+
+def _ravel_multi_index(*index: Any, **options: Any) -> Any:
+    return np.ravel_multi_index(index, **options)
+
+
+# --- statistics -------------------------------------------------------------------------------------------------------------
+
+
+def _nan_position(function: Any) -> Callable[..., Any]:
+    def lazy(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = np._NoValue) -> Any:
+        x = node_of(a)
+        if x.ndim == 0 or x.dtype.kind == "c":
+            raise Unsupported
+        axis = None if axis is None else normalize_axis_index(axis, x.ndim)
+        keep = keepdims is not np._NoValue and bool(keepdims)
+        shape = _without(x.shape, axis, keep)
+        return into(_one(function, [x], shape, _INDEX, axis=axis, keepdims=keep), out)
+
+    return implements(function)(lazy)
+
+
+def _without(shape: tuple[int, ...], axis: Any, keep: bool) -> tuple[int, ...]:
+    """A shape without the reduced axes. Raises AxisError."""
+    gone = range(len(shape)) if axis is None else normalize_axis_tuple(axis, len(shape))
+    return tuple([1 if k in gone else n for k, n in enumerate(shape) if keep or k not in gone])
+
+
+nanargmax = _nan_position(np.nanargmax)
+nanargmin = _nan_position(np.nanargmin)
+
+
+@implements(np.nanmedian)
+def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = np._NoValue) -> Any:
+    x = node_of(a)
+    axis, keep = _static(axis), keepdims is not np._NoValue and bool(keepdims)
+    dtype = np.nanmedian(np.ones(1, x.dtype)).dtype
+    return into(_one(np.nanmedian, [x], _without(x.shape, axis, keep), dtype, axis=axis, keepdims=keep), out)
+
+
+def _nan_quantile(function: Any) -> Callable[..., Any]:
+    def lazy(
+        a: Any,
+        q: Any,
+        axis: Any = None,
+        out: Any = None,
+        overwrite_input: bool = False,
+        method: str = "linear",
+        keepdims: Any = np._NoValue,
+        *,
+        weights: Any = None,
+    ) -> Any:
+        if weights is not None:
+            raise Unsupported
+        x, levels = node_of(a), node_of(q)
+        axis, keep = _static(axis), keepdims is not np._NoValue and bool(keepdims)
+        dtype = np.asarray(function(np.ones(1, x.dtype), np.zeros(1, levels.dtype) if levels.ndim else 0.5, method=method)).dtype
+        shape = (*levels.shape, *_without(x.shape, axis, keep))
+        return into(_one(function, [x, levels], shape, dtype, axis=axis, keepdims=keep, method=method), out)
+
+    return implements(function)(lazy)
+
+
+nanpercentile = _nan_quantile(np.nanpercentile)
+nanquantile = _nan_quantile(np.nanquantile)
+
+
+@implements(np.correlate)
+def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+    x, y = node_of(a), node_of(v)
+    if x.ndim != 1 or y.ndim != 1 or 0 in (*x.shape, *y.shape) or mode not in ("valid", "same", "full"):
+        raise Unsupported
+    large, small = max(x.shape[0], y.shape[0]), min(x.shape[0], y.shape[0])
+    size = {"valid": large - small + 1, "same": large, "full": large + small - 1}[mode]
+    return _one(np.correlate, [x, y], (size,), np.result_type(x.dtype, y.dtype), mode=mode)
+
+
+@implements(np.polyfit)
+def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
+    at, values = node_of(x), node_of(y)
+    if full or cov or w is not None or not isinstance(deg, (int, np.integer)) or at.ndim != 1 or not 1 <= values.ndim <= 2:
+        raise Unsupported
+    if deg < 0 or at.shape[0] == 0 or at.shape[0] != values.shape[0]:
+        raise Unsupported
+    dtype = np.result_type(at.dtype, values.dtype, np.float64)
+    return _one(np.polyfit, [at, values], (int(deg) + 1, *values.shape[1:]), dtype, deg=int(deg), rcond=_static(rcond))
+
+
+# --- histograms -------------------------------------------------------------------------------------------------------------
+
+
+def _histogram_options(bins: Any, range: Any, density: Any) -> dict[str, Any]:
+    """The options of a histogram whose edges are counted beforehand. Raises Unsupported for bins that depend on the data."""
+    if isinstance(bins, str) or (isinstance(bins, (list, tuple)) and any(isinstance(b, str) for b in bins)):
+        raise Unsupported
+    return {"bins": _static(bins), "range": _static(range), "density": density}
+
+
+@implements(np.histogram)
+def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
+    edges = bins if isinstance(bins, ndarray) and bins.ndim else None
+    options = _histogram_options(0 if edges is not None else bins, range, density)
+    given = {"a": a, "bins": edges, "weights": weights}
+    nodes = {name: node_of(x) for name, x in given.items() if x is not None}
+    if (weights is not None and nodes["a"].shape != nodes["weights"].shape) or (edges is not None and edges.ndim != 1):
+        raise Unsupported
+    options["names"] = tuple(nodes)
+    samples = [np.arange(n.shape[0]).astype(n.dtype) if name == "bins" else np.ones(1, n.dtype) for name, n in nodes.items()]
+    types = [(r.shape, r.dtype) for r in _histogram(*samples, **options)]
+    counts, where = call(_histogram, list(nodes.values()), types, options)
+    return wrap(counts), wrap(where)
+
+
+def _histogram(*operands: Any, names: tuple[str, ...], **options: Any) -> Any:
+    return np.histogram(**{**options, **dict(zip(names, operands, strict=True))})
+
+
+@implements(np.histogram_bin_edges)
+def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
+    options = {k: v for k, v in _histogram_options(bins, range, None).items() if k != "density"}
+    x = node_of(a)
+    edges = np.histogram_bin_edges(np.ones(1, x.dtype), **options)
+    return _one(np.histogram_bin_edges, [x], edges.shape, edges.dtype, **options)
+
+
+@implements(np.histogram2d)
+def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
+    options = _histogram_options(bins, range, density)
+    return _counted(_histogram2d, [x, y, *([] if weights is None else [weights])], options)
+
+
+def _histogram2d(x: Any, y: Any, weights: Any = None, **options: Any) -> Any:
+    return np.histogram2d(x, y, weights=weights, **options)
+
+
+@implements(np.histogramdd)
+def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
+    options = _histogram_options(bins, range, density)
+    if isinstance(sample, (list, tuple)) or lifted(sample).ndim != 2:
+        raise Unsupported
+    counts, *edges = _counted(_histogramdd, [sample, *([] if weights is None else [weights])], options)
+    return counts, _LIST_OF_EDGES(edges)
+
+
+_LIST_OF_EDGES = type(np.histogramdd(np.zeros((2, 1)), 1)[1])
+"""A tuple or a list: versions of NumPy differ."""
+
+
+def _histogramdd(sample: Any, weights: Any = None, **options: Any) -> Any:
+    return np.histogramdd(sample, weights=weights, **options)
+
+
+def _counted(function: Any, operands: Sequence[Any], options: dict[str, Any]) -> tuple[Any, ...]:
+    """A histogram of several dimensions; its result type is that of two points."""
+    nodes = [node_of(x) for x in operands]
+    if len({n.shape[0] if n.ndim else -1 for n in nodes}) != 1:
+        raise Unsupported
+    counts, *edges = function(*[np.ones((2, *n.shape[1:]), n.dtype) for n in nodes], **options)
+    edges = edges[0] if isinstance(edges[0], (tuple, list)) else edges
+    types = [(np.shape(r), np.asarray(r).dtype) for r in (counts, *edges)]
+    return tuple([wrap(r) for r in call(function, nodes, types, options)])
+
+
+# --- NumPy makes the values ---------------------------------------------------------------------------------------------------
+
+
+def _created(function: Any) -> None:
+    """A new array that depends on no array: NumPy's values, handed out as ours."""
+
+    def lazy(*args: Any, **options: Any) -> Any:
+        result = function(*unwrapped(list(args)), **unwrapped(options))
+        if type(result) is tuple:
+            return tuple([arrays.from_numpy(r) for r in result])
+        if result.dtype not in LAZY_DTYPES:
+            raise Unsupported
+        return arrays.from_numpy(result)
+
+    implements(function)(lazy)
+
+
+for _function in (
+    np.bartlett, np.blackman, np.hamming, np.hanning, np.kaiser, np.tri, np.tril_indices, np.triu_indices, np.diag_indices, np.indices,
+    np.fft.fftfreq, np.fft.rfftfreq,
+):  # fmt: skip
+    _created(_function)
+
+
+def _by_shape(function: Any) -> None:
+    """Positions that depend on an array's shape only."""
+
+    def lazy(arr: Any, *args: Any, **options: Any) -> Any:
+        shape = np.shape(arr) if not isinstance(arr, ndarray) else arr.shape
+        return tuple([arrays.from_numpy(i) for i in function(np.broadcast_to(np.zeros(()), shape), *args, **options)])
+
+    implements(function)(lazy)
+
+
+for _function in (np.tril_indices_from, np.triu_indices_from, np.diag_indices_from):
+    _by_shape(_function)
