@@ -13,13 +13,13 @@ import numpy as np
 
 from lazynp.backends import prelude
 from lazynp.backends.fuse import bands, drop_dead_stores, fuse, touched_memories
-from lazynp.backends.lower import Memory
-from lazynp.backends.nests import Nest, nests_of
+from lazynp.backends.lower import Memory, checked
+from lazynp.backends.nests import Nest, nests_of, scalars
 from lazynp.backends.partition import Given, Plan, Step, partition, strip
 from lazynp.backends.polynomial import Poly, Sizes, product
-from lazynp.backends.program import FIRST_DIM
+from lazynp.backends.program import ERRORS, FIRST_DIM
+from lazynp.backends.render import Kernel, Writer, expression, indented, literal, print_band
 from lazynp.backends.render import Program as Text
-from lazynp.backends.render import expression, literal, print_band
 from lazynp.backends.schedule import Scheduled, schedule
 from lazynp.ir.body import bodies_of, rename
 from lazynp.ir.node import Graph, Node, const, dim, toposort
@@ -199,6 +199,11 @@ def temporaries(block: Block) -> list[list[Memory]]:
 
 # --- text ------------------------------------------------------------------------------------------------------------
 
+_INLINE = 2048
+"""Kernels of at most so many points are printed into the loop around them; larger ones are functions, which may run on threads."""
+_LOCAL = 64
+"""Temporaries of at most so many elements are local variables of C: single numbers stay in registers."""
+
 
 class Printer:
     """Prints the kernels of a program; `volumes`: how many points each visits at most."""
@@ -214,94 +219,205 @@ class Printer:
         found: list[tuple[str, str]] = []
         for part in block.parts:
             if isinstance(part, Control):
-                found.append(self.control(part))
-                continue
-            for group in part:
-                found.append(print_band(self.text, self._number(), group))
-                for item in group:
-                    most = self.sizes.upper(product([a.size for a in item.nest.axes]))
-                    if most is not None:
-                        self.volumes.add(most)
+                found.append(_Function(self, part).printed())
+            else:
+                found += [self.kernel(group) for group in part]
         return found
 
-    def _number(self) -> int:
+    def kernel(self, group: list[Scheduled]) -> tuple[str, str]:
+        """(definition, call) of nests that are a function of their own."""
+        for item in group:
+            most = self.volume(item)
+            if most is not None:
+                self.volumes.add(most)
+        return print_band(self.text, self.number(), group)
+
+    def volume(self, item: Scheduled) -> Poly | None:
+        """The most points that a nest visits."""
+        most = [self.sizes.upper(a.size) for a in item.nest.axes]
+        return None if None in most else product(most)
+
+    def number(self) -> int:
         self.count += 1
         return self.count - 1
 
-    def control(self, control: Control) -> tuple[str, str]:
-        """A loop or branch as a C function, after the functions that it calls."""
-        name = f"{control.kind.name.strip('_')}{self._number()}"
-        printed = [self.block(block) for block in control.blocks]
-        definitions = [definition for block in printed for definition, _ in block if definition]
-        calls = [[call for _, call in block] for block in printed]
-        head = f"static void {name}(void **slots, const int64_t *dims) {{"
-        body = _CONTROLS[control.kind](self, control, calls)
-        return "\n".join([f"/* {name} */", *definitions, head, *[f"    {line}" for line in body], "}"]), f"{name}(slots, dims);"
+    def is_inline(self, item: Scheduled) -> bool:
+        if item.nest.gemm is not None:
+            return False
+        most = self.volume(item)
+        return most is not None and most.constant is not None and most.constant <= _INLINE
 
-    def loop(self, control: Control, calls: list[list[str]]) -> list[str]:
+
+class _Function:
+    """An outermost loop or branch as a C function. What is small stands in it; what is not is called and finds its integers in `dims`."""
+
+    def __init__(self, printer: Printer, control: Control) -> None:
+        self.printer = printer
+        self.sizes = printer.sizes
+        self.text = printer.text
+        self.control = control
+        self.writer = Writer(printer.text)
+        self.definitions: list[str] = []
+        self.called: set[Memory] = set()
+        """Memories that functions called from here touch: they have to be where the plan says."""
+        self.calls: set[Control] = set()
+        """Loops and branches from whose bodies functions are called."""
+        self._look(control)
+        self.locals = self._locals()
+
+    def _look(self, control: Control) -> bool:
+        """Whether something is called from inside; notes what is."""
+        calls = False
+        for block in control.blocks:
+            for part in block.parts:
+                if isinstance(part, Control):
+                    calls |= self._look(part)
+                    continue
+                for group in part:
+                    if not all(map(self.printer.is_inline, group)):
+                        calls = True
+                        self.called |= {m for item in group for m in touched_memories(item.nest)}
+        if calls:
+            self.calls.add(control)
+        return calls
+
+    def _locals(self) -> set[Memory]:
+        """Memories that are variables of the function: single elements, and small temporaries of a turn."""
+        around = self.control.interface
+        found = self.control.memories() | self._interfaces(self.control)
+        return {
+            m
+            for m in found - self.called
+            if m.size.constant is not None and m.size.constant <= (1 if m in around or m.kind != "temp" else _LOCAL)
+        }
+
+    def _interfaces(self, control: Control) -> set[Memory]:
+        found = set(control.interface)
+        for block in control.blocks:
+            for part in block.parts:
+                if isinstance(part, Control):
+                    found |= self._interfaces(part)
+        return found
+
+    def printed(self) -> tuple[str, str]:
+        """(definition, call)."""
+        name = f"{self.control.kind.name.strip('_')}{self.printer.number()}"
+        body = self.lines(self.control)
+        opening, closing = self._variables()
+        sync = ["int64_t *dim = (int64_t *)dims;"] if self.calls else []
+        head = f"static void {name}(void **slots, const int64_t *dims) {{"
+        lines = [head, *self._sizes(), *opening, *sync, *body, *(["done:;"] if self._fails() else []), *closing, "}"]
+        return "\n".join([f"/* {name} */", *self.definitions, indented(lines)]), f"{name}(slots, dims);"
+
+    def _fails(self) -> bool:
+        return bool(self.text.failures)
+
+    def _sizes(self) -> list[str]:
+        """The program's sizes; those that loops set are variables of these loops."""
+        atoms = [a for a in sorted(self.writer.sizes) if not self.sizes.loop_places(Poly({(a,): 1}))]
+        return [f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in atoms]
+
+    def _variables(self) -> tuple[list[str], list[str]]:
+        """Pointers to memory, local variables, and what is written back at the end. Temporaries of the arena may share a place."""
+        opening, closing = [], []
+        for memory in self.writer.used:
+            ctype, name, place = prelude.ctype(memory.dtype), self.text.name(memory), self.text.address(memory)
+            written = memory in self.writer.written
+            if memory not in self.locals:
+                restrict = "" if memory.kind == "temp" else " restrict"
+                opening.append(f"{'' if written else 'const '}{ctype} *{restrict[1:]} {name} = {place};".replace("*  ", "*"))
+            elif memory in self.control.interface or memory.kind != "temp":
+                opening.append(f"{ctype} {name}[1] = {{*(const {ctype} *){place}}};")
+                if written:
+                    closing.append(f"*({ctype} *){place} = {name}[0];")
+            else:
+                opening.append(f"{ctype} {name}[{memory.size.constant or 1}];")
+        return opening, closing
+
+    # -- the parts
+
+    def lines(self, control: Control) -> list[str]:
+        return _CONTROLS[control.kind](self, control)
+
+    def block(self, block: Block) -> list[str]:
+        lines: list[str] = []
+        for part in block.parts:
+            if isinstance(part, Control):
+                lines += self.lines(part)
+                continue
+            for group in part:
+                if all(map(self.printer.is_inline, group)):
+                    for item in group:
+                        lines += Kernel(self.text, 0, item, self.writer, inline=True).block()
+                else:
+                    definition, call = self.printer.kernel(group)
+                    self.definitions += [definition] if definition else []
+                    lines.append(call)
+        return lines
+
+    def loop(self, control: Control) -> list[str]:
         start, stop, step = [self.limit(p) for p in control.limits]
         known = control.limits[2].constant if isinstance(control.limits[2], Poly) else None
-        test = "step > 0 ? i < stop : i > stop" if not known else "i < stop" if known > 0 else "i > stop"
-        names = self.sizes_used([p for p in control.limits if isinstance(p, Poly)])
-        turn = [f"dim[{FIRST_DIM + control.index}] = i;", *self.turn(control), *calls[0], *self.check()]
-        opening = f"int64_t *dim = (int64_t *)dims; const int64_t stop = {stop}, step = {step};"
-        return [*names, opening, f"for (int64_t i = {start}; {test}; i += step) {{", *[f"    {line}" for line in turn], "}"]
+        name = f"n{control.index}"
+        end = self.writer.fresh("end")
+        test = f"{name} < {end}" if known and known > 0 else f"{name} > {end}" if known else f"{step} > 0 ? {name} < {end} : {name} > {end}"
+        turn = [*self.turn(control), *self.block(control.blocks[0]), *self.check(control)]
+        advance = f"{name} += {step}"
+        return ["{", f"const int64_t {end} = {stop};", f"for (int64_t {name} = {start}; {test}; {advance}) {{", *turn, "}", "}"]
 
-    def while_(self, control: Control, calls: list[list[str]]) -> list[str]:
+    def while_(self, control: Control) -> list[str]:
         assert control.predicate is not None
-        test = f"if (!{self.load(control.predicate)}) break;"
-        turn = [*self.turn(control), *calls[0], test, *calls[1], *self.check()]
-        bound = "" if control.limit is None else f"turn < {control.limit}"
-        return [
-            "int64_t *dim = (int64_t *)dims; (void)dim;",
-            f"for (int64_t turn = 0; {bound}; turn++) {{",
-            *[f"    {line}" for line in turn],
-            "}",
-        ]
+        turns = self.writer.fresh("turn")
+        bound = "" if control.limit is None else f"{turns} < {control.limit}"
+        head = f"for (int64_t {turns} = 0; {bound}; {turns}++) {{"
+        test = [*self.block(control.blocks[0]), f"if (!{self.load(control.predicate)}) break;"]
+        return [head, *self.turn(control), *test, *self.block(control.blocks[1]), *self.check(control), "}"]
 
-    def cond(self, control: Control, calls: list[list[str]]) -> list[str]:
+    def cond(self, control: Control) -> list[str]:
         assert control.predicate is not None
-        yes, no = calls
-        return [f"if ({self.load(control.predicate)}) {{", *yes, "} else {", *no, "}"]
+        test = self.load(control.predicate)
+        yes, no = [self.block(block) for block in control.blocks]
+        start = [*self.turn(control)]
+        return ["{", *start, f"if ({test}) {{", *yes, "} else {", *no, "}", "}"]
 
-    def check(self) -> list[str]:
+    def check(self, control: Control) -> list[str]:
         """A turn that failed is the last one."""
-        return ["if (*(int64_t *)slots[0]) return;"]
+        fails = any(n.op is checked for item in control.items() for n in scalars(item.nest.roots()))
+        return [f"if (*(int64_t *)slots[{ERRORS}]) goto done;"] if fails else []
 
     def turn(self, control: Control) -> list[str]:
         """The integers of a turn: what is carried, and what is computed from the loop's variables."""
-        lines = [f"dim[{FIRST_DIM + position}] = {self.load(memory)};" for position, memory in control.integers]
-        own = {control.index, *[position for position, _ in control.integers]}
+        lines = [f"const int64_t n{position} = {self.load(memory)};" for position, memory in control.integers]
+        own = [control.index] if control.index >= 0 else []
+        own += [position for position, _ in control.integers]
         for position, node in self.sizes.inner.items():
             if max(self.places(node)) in own:
-                names = " ".join(self.sizes_used([self.sizes(n) for n in toposort(node.args) if n.dtype == np.int64]))
-                lines.append(f"{{ {names} dim[{FIRST_DIM + position}] = {self.formula(node)}; }}")
-        return lines
+                lines.append(f"const int64_t n{position} = {self.formula(node)};")
+                own.append(position)
+        return lines + [f"dim[{FIRST_DIM + position}] = n{position};" for position in own if control in self.calls]
 
     def places(self, node: Node) -> set[int]:
         """The positions of the loop variables that a computed size depends on."""
-        found = {n.key for n in toposort([node]) if n.op is dim}
-        return found & {place for n in toposort([node]) if n.op is dim for place in self.sizes.loop_places(self.sizes(n))}
+        return {place for n in toposort([node]) if n.op is dim for place in self.sizes.loop_places(self.sizes(n))}
 
     def formula(self, node: Node) -> str:
         """A size that is no polynomial as C."""
         if node.op is const:
             return literal(node.value.array[()], node.dtype)
         if node.dtype == np.int64 and (node.op is dim or node not in self.sizes.inner.values()):
-            return self.sizes(node).text()
-        return expression(node.op, node, [a.dtype for a in node.args], [self.formula(a) for a in node.args])
+            return self.writer.poly(self.sizes(node))
+        return expression(node.op, node, [a.dtype for a in node.args], [self.argument(a) for a in node.args])
 
-    def sizes_used(self, polys: list[Poly]) -> list[str]:
-        names = sorted({a.name for p in polys for a in p.atoms() if a.kind in ("dim", "index")})
-        return [f"const int64_t {name} = dims[{FIRST_DIM} + {name[1:]}];" for name in names]
+    def argument(self, node: Node) -> str:
+        """An argument of a formula: sizes have names by now."""
+        return self.writer.poly(self.sizes(node)) if node.dtype == np.int64 and node.op is not const else self.formula(node)
 
     def limit(self, limit: Poly | Memory) -> str:
-        return limit.text() if isinstance(limit, Poly) else self.load(limit)
+        return self.writer.poly(limit) if isinstance(limit, Poly) else self.load(limit)
 
     def load(self, memory: Memory) -> str:
         """The only element of a memory."""
-        self.text.name(memory)
-        return f"((const {prelude.ctype(memory.dtype)} *){self.text.address(memory)})[0]"
+        return f"{self.writer.pointer(memory)}[0]"
 
 
-_CONTROLS = {loop: Printer.loop, while_: Printer.while_, cond: Printer.cond}
+_CONTROLS = {loop: _Function.loop, while_: _Function.while_, cond: _Function.cond}

@@ -50,6 +50,8 @@ typedef struct { uint16_t bits; } lz_f16;
 typedef struct { float re, im; } lz_c64;
 typedef struct { double re, im; } lz_c128;
 #define LZ_INLINE static inline __attribute__((always_inline, unused))
+/* Division by a constant power of two is a shift, also for negative numbers: the floor is wanted. */
+#define LZ_POWER(b) (__builtin_constant_p(b) && (b) > 0 && !((b) & ((b) - 1)))
 #define LZ_INF __builtin_inf()
 #define LZ_NAN __builtin_nan("")
 #if !defined(__clang__) && __GNUC__ >= 12
@@ -159,9 +161,15 @@ _row("fmod", "unsigned", "$T d = b ? b : 1; return b ? a % d : 0;")
 _row(
     "floor_divide",
     "signed",
+    "if (LZ_POWER(b)) return ($T)(a >> __builtin_ctzll((uint64_t)b)); "
     "if (b == 0) return 0; if (b == -1) return ($T)(0 - ($U)a); $T q = a / b; return q - ((q * b != a) & ((a < 0) != (b < 0)));",
 )
-_row("remainder", "signed", "if (b == 0 || b == -1) return 0; $T r = a % b; return r + ((r != 0) & ((r < 0) != (b < 0)) ? b : 0);")
+_row(
+    "remainder",
+    "signed",
+    "if (LZ_POWER(b)) return ($T)(a & (b - 1)); "
+    "if (b == 0 || b == -1) return 0; $T r = a % b; return r + ((r != 0) & ((r < 0) != (b < 0)) ? b : 0);",
+)
 _row("fmod", "signed", "return b == 0 || b == -1 ? 0 : a % b;")
 _row("power", "int", "$U r = 1, p = a; for ($U n = b > 0 ? b : 0; n; n >>= 1) { if (n & 1) r *= p; p *= p; } return b < 0 ? 0 : ($T)r;")
 _row("left_shift", "int", "return ($U)b < $B ? ($T)(($U)a << ($U)b) : 0;")

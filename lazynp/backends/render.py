@@ -340,7 +340,9 @@ def _open(axis: Axis, writer: Writer, begin: str = "", end: str = "") -> str:
 class Kernel:
     """The C function of one nest, and the statement that calls it."""
 
-    def __init__(self, program: Program, number: int, scheduled: Scheduled, writer: Writer | None = None) -> None:
+    def __init__(self, program: Program, number: int, scheduled: Scheduled, writer: Writer | None = None, inline: bool = False) -> None:
+        self.inline = inline
+        """Whether the loops stand inside a function that somebody else writes, on one thread."""
         self.program = program
         self.name = f"k{number}"
         self.nest = scheduled.nest
@@ -442,7 +444,7 @@ class Kernel:
         lines = list(self.values.statements[0])
         if kept:
             self.chunked = kept[0]
-        elif reduced and not args:
+        elif reduced and not args and not self.inline:
             self.chunked = reduced[0]
             self.folds = [prelude.ctype(f.value.dtype) for f in folds]
         for depth, axis in enumerate(kept, 1):
@@ -666,6 +668,14 @@ class Kernel:
     def _folded(self, fold: Fold, a: str, b: str) -> str:
         return fold_text(fold.op, fold.value.dtype, a, b)
 
+    def block(self) -> list[str]:
+        """The loops as a block of a function around them."""
+        body = self.body()
+        if self.chunked is None:
+            return ["{", *body, "}"]
+        begin, end = self.writer.poly(self.chunked.begin), self.writer.poly(self.chunked.end)
+        return ["{", f"const int64_t begin = {begin}, end = {end};", *body, "}"]
+
     # -- the function around the loops
 
     def _wrapped(self, body: list[str]) -> tuple[str, str]:
@@ -677,11 +687,11 @@ class Kernel:
             self.chunked = None
         if self.chunked is None:
             text = [f"static void {self.name}(void **slots, const int64_t *dims) {{", *prologue, *body, "}"]
-            return _indented(text), f"{self.name}(slots, dims);"
+            return indented(text), f"{self.name}(slots, dims);"
         extra = "".join([f", {ctype} *restrict part{k}" for k, ctype in enumerate(self.folds)])
         extra = f", int64_t chunk{extra}" if self.folds else ""
         head = f"static void {self.name}_chunk(void **slots, const int64_t *dims, int64_t begin, int64_t end{extra}) {{"
-        return _indented([head, *prologue, *body, "}", "", *self._driver()]), f"{self.name}(slots, dims);"
+        return indented([head, *prologue, *body, "}", "", *self._driver()]), f"{self.name}(slots, dims);"
 
     def _driver(self) -> list[str]:
         """Cuts the outermost loop into chunks, the same ones for any number of threads."""
@@ -800,7 +810,7 @@ def _gemm_call(gemm: Gemm, program: Program) -> str:
     return f"{{ {sizes} for (int64_t b = 0; b < {batch}; b++) {call} }}"
 
 
-def _indented(lines: Iterable[str]) -> str:
+def indented(lines: Iterable[str]) -> str:
     depth, out = 0, []
     for line in lines:
         if line.startswith("}"):
@@ -832,4 +842,4 @@ def source(program: Program, segments: list[list[str]], blas_calls: str) -> str:
             entry += [f"case {number}: {{", *calls, "break;", "}"]
         entry.append("}")
     entry += ["return *(int64_t *)slots[0];" if program.failures else "return 0;", "}"]
-    return "\n".join([*parts, body, _indented(entry), ""])
+    return "\n".join([*parts, body, indented(entry), ""])

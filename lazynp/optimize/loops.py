@@ -15,10 +15,13 @@ from lazynp.ir.node import Graph, Node, const, make_node, new_input, substitute,
 from lazynp.ir.op import Kind
 from lazynp.ir.rewrite import Listener
 from lazynp.ir.types import ArrayType
+from lazynp.ops.elementwise import where
 from lazynp.ops.movement import broadcast
 from lazynp.ops.sizes import simplify_size
 from lazynp.ops.structured import CONTROL, cond, item, loop, while_
 
+_SELECT = 12.0
+"""The most additions that a branch over single numbers may cost to be computed on both sides."""
 _WORTH = 2.0
 """What costs no more than so many additions per element is computed again at every turn rather than stored before the loop."""
 
@@ -143,6 +146,10 @@ def _pruned_branches(node: Node, read: set[int]) -> dict[int, Node]:
     kept = sorted(read - found.keys())
     if not kept:
         return found
+    if _is_select(node, kept):
+        leaves = dict(zip(inputs, node.args[1:], strict=True))
+        sides = [substitute([branch.outputs[k] for k in kept], leaves) for branch in (node.yes, node.no)]
+        return found | {k: where(node.args[0], one, other) for k, one, other in zip(kept, *sides, strict=True)}
     needed = {leaf for branch in (node.yes, node.no) for k in kept for leaf in _leaves(branch.outputs[k])}
     chosen = [k for k, leaf in enumerate(inputs) if leaf in needed]
     if len(kept) == len(node.type) and len(chosen) == len(inputs):
@@ -151,6 +158,14 @@ def _pruned_branches(node: Node, read: set[int]) -> dict[int, Node]:
     graphs = [Graph(leaves, tuple([branch.outputs[k] for k in kept])) for branch in (node.yes, node.no)]
     fresh = _rebuilt(node, node.args[:1], [node.args[1 + k] for k in chosen], graphs)
     return found | {k: item(fresh, index=position) for position, k in enumerate(kept)}
+
+
+def _is_select(node: Node, kept: list[int]) -> bool:
+    """Whether both branches are a few operations on single numbers: then doing both costs less than a jump that is guessed wrong."""
+    order = toposort([branch.outputs[k] for branch in (node.yes, node.no) for k in kept])
+    if any(n.shape or (n.args and n.op.kind is not Kind.ELEMENTWISE) for n in order if isinstance(n.type, ArrayType)):
+        return False
+    return all(isinstance(n.type, ArrayType) for n in order) and sum([n.op.cost for n in order if n.args]) <= _SELECT
 
 
 # --- what does not change --------------------------------------------------------------------------------------------
