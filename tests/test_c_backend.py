@@ -225,6 +225,8 @@ def test_contract(dtype, n):
         contraction.contract(x, y, (0, 1), (1, 2), (2, 0)),
         contraction.contract(x, turned, (0, 1), (2, 1), (0, 2)),
         contraction.contract(z, z, (0,), (1,), (1, 0)),
+        contraction.contract(x, x, (0, 1), (2, 1), (0, 2)),
+        contraction.contract(x, x, (1, 0), (1, 2), (0, 2)),
     ]
     outputs += [contraction.contract(x * x, y, (0, 1), (1, 2), (0,))]
     check(outputs, [a, b, v])

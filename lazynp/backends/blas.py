@@ -85,12 +85,13 @@ class Blas:
         """C text, after the prelude's header: row-major matrix products for f32, f64, c64 or c128.
 
             lz_gemm_<s>(fn, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)    c (m, n) = alpha op(a) (m, k) op(b) (k, n) + beta c
+            lz_syrk_<s>(fn, ta, m, k, alpha, a, lda, beta, c)    c (m, m) = alpha op(a) (m, k) op(a).T + beta c, half the work of gemm
             lz_gemv_<s>(fn, ta, m, n, alpha, a, lda, x, incx, beta, y, incy)         y = alpha op(a) x + beta y, a (m, n) as stored
 
         fn is the slot; ta, tb: 'N', 'T' or, in gemm only, 'C'; ld*: elements from row to row; alpha, beta by value."""
         letter = _CHARACTERS[suffix]
         text = _CALLS.replace("$S", suffix).replace("$X", letter).replace("$T", _CTYPES[suffix]).replace("$I", self.int_type)
-        return "\n".join([self.prototype(f"{letter}gemm"), self.prototype(f"{letter}gemv"), text])
+        return "\n".join([*[self.prototype(f"{letter}{routine}") for routine in ("gemm", "gemv", "syrk")], text])
 
 
 # A row-major matrix is its transpose in column-major order: c = a b  <=>  c' = b' a'. BLAS wants ld >= 1 also where a size is 0 or 1.
@@ -102,6 +103,16 @@ static void lz_gemm_$S(void *fn, char ta, char tb, int64_t m, int64_t n, int64_t
     $I m_ = ($I)m, n_ = ($I)n, k_ = ($I)k, lda_ = lz_ld_$S(lda, ta == 'N' ? k : m), ldb_ = lz_ld_$S(ldb, tb == 'N' ? n : k);
     $I ldc_ = lz_ld_$S(ldc, n);
     ((lz_$Xgemm_t)fn)(&tb, &ta, &n_, &m_, &k_, &alpha, (void *)b, &ldb_, (void *)a, &lda_, &beta, c, &ldc_);
+}
+static void lz_syrk_$S(void *fn, char ta, int64_t m, int64_t k, $T alpha, const void *a, int64_t lda, $T beta, void *c) {
+    $I m_ = ($I)m, k_ = ($I)k, lda_ = lz_ld_$S(lda, ta == 'N' ? k : m), ldc_ = lz_ld_$S(m, m);
+    char upper = 'U', turned = ta == 'N' ? 'T' : 'N';
+    ((lz_$Xsyrk_t)fn)(&upper, &turned, &m_, &k_, &alpha, (void *)a, &lda_, &beta, c, &ldc_);
+    $T *r = c; /* column-major upper is row-major lower: mirror it, tile by tile */
+    for (int64_t i0 = 0; i0 < m; i0 += 32)
+        for (int64_t j0 = i0; j0 < m; j0 += 32)
+            for (int64_t i = i0; i < m && i < i0 + 32; i++)
+                for (int64_t j = j0 > i ? j0 : i + 1; j < m && j < j0 + 32; j++) r[i * m + j] = r[j * m + i];
 }
 static void lz_gemv_$S(void *fn, char ta, int64_t m, int64_t n, $T alpha, const void *a, int64_t lda, const void *x, int64_t incx,
                        $T beta, void *y, int64_t incy) {

@@ -805,8 +805,12 @@ def _gemm_call(gemm: Gemm, program: Program) -> str:
     ld = [m if gemm.turned[0] else k, k if gemm.turned[1] else n]
     batch = writer.poly(gemm.batch)
     sizes = " ".join([f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in sorted(writer.sizes)])
-    operands = f"{one}, {places[0]}, {ld[0]}, {places[1]}, {ld[1]}, {zero}, {places[2]}, {n}"
-    call = f"lz_gemm_{suffix}({program.routine(letter + 'gemm')}, {turned[0]}, {turned[1]}, {m}, {n}, {k}, {operands});"
+    if gemm.x.memory is gemm.y.memory and gemm.turned[0] != gemm.turned[1]:  # a matrix by its own transpose
+        routine = program.routine(letter + "syrk")
+        call = f"lz_syrk_{suffix}({routine}, {turned[0]}, {m}, {k}, {one}, {places[0]}, {ld[0]}, {zero}, {places[2]});"
+    else:
+        operands = f"{one}, {places[0]}, {ld[0]}, {places[1]}, {ld[1]}, {zero}, {places[2]}, {n}"
+        call = f"lz_gemm_{suffix}({program.routine(letter + 'gemm')}, {turned[0]}, {turned[1]}, {m}, {n}, {k}, {operands});"
     return f"{{ {sizes} for (int64_t b = 0; b < {batch}; b++) {call} }}"
 
 
