@@ -35,7 +35,7 @@ from lazynp.ops.indexing import gather, scatter
 from lazynp.ops.movement import Step, broadcast, broadcast_shape, reshape, slice_
 from lazynp.ops.sizes import SymInt
 from lazynp.ops.symbolic import mentions_sizes, symbolic_steps
-from lazynp.runtime.storage import tracing, tracing_count
+from lazynp.runtime.storage import Snapshot, tracing, tracing_count
 from lazynp.selection import computed, select, selected_by, whole
 
 # --- reading by index ---------------------------------------------------------------------------------------------------
@@ -241,7 +241,16 @@ def _mentions_lazy(index: Any) -> bool:
 
 def _read_gathered(x: Any, index: Any) -> Any:
     view, indices, axes, position = advanced(x, index)
-    return wrap(gather(node_of(view), *indices, axes=axes, position=position))
+    node = gather(node_of(view), *indices, axes=axes, position=position)
+    if node.shape and tracing() and type(view) is ndarray and view._storage is not None and _is_view_in_numpy(index):
+        return handle(Snapshot(node, view._storage), (), node.type, None)
+    return wrap(node)
+
+
+def _is_view_in_numpy(index: Any) -> bool:
+    """Whether NumPy would see plain integers where a trace has 0-d arrays."""
+    items = index if type(index) is tuple else (index,)
+    return all(i is None or i is Ellipsis or isinstance(i, (slice, int, np.integer)) or getattr(i, "_scalar", False) for i in items)
 
 
 def advanced(x: Any, index: Any) -> tuple[Any, list[Node], tuple[int, ...], int]:

@@ -344,6 +344,24 @@ def _flat(value: Any) -> list[Any]:
     return [leaf for v in value for leaf in _flat(v)] if isinstance(value, tuple) else [value]
 
 
+def test_while_with_a_limit_backwards() -> None:
+    """Reverse mode through a while loop whose body reads an array from outside, against forward mode."""
+
+    def f(x: Any) -> Any:
+        def body(state: Any) -> Any:
+            value, count = state
+            return value * value * 0.5 + value * x.mean() * 0.1, count + 1
+
+        return scan.while_loop(lambda s: s[0] > 0.1, body, (x.sum(), 0), limit=20)[0]
+
+    x = np.array([0.5, 0.3, 0.9])
+    gradient = lnp.jit(lnp.grad(f), strict=True)(x)
+    for k in range(3):
+        assert gradient[k] == pytest.approx(lnp.jvp(f, (x,), (np.eye(3)[k],))[1], rel=1e-12)
+    with pytest.raises(TypeError, match="limit"):
+        lnp.grad(lambda x: scan.while_loop(lambda v: v > 0.1, lambda v: v * v * 0.4, x))(np.float64(0.9))
+
+
 def test_unroll_setting() -> None:
     """A loop of few turns has no loop node."""
     f = lnp.jit(lambda x: scan.fori_loop(0, 3, lambda i, s: s + x[i], 0.0))
@@ -351,6 +369,134 @@ def test_unroll_setting() -> None:
     assert "loop" not in ops and settings.unroll >= 3
     with lnp.config(unroll=0):
         assert "loop" in {n.op.name for n in f.lower(np.ones(3)).form.order}
+
+
+# --- random programs -------------------------------------------------------------------------------------------------
+
+
+def random_body(rng: np.random.Generator, depth: int = 0) -> list[Any]:
+    """Statements (kind, numbers, inner bodies) over two matrices, two vectors and two numbers."""
+    statements = []
+    for _ in range(rng.integers(1, 4)):
+        kind = int(rng.integers(0, 11 if depth < 2 else 9))
+        inner = [random_body(rng, depth + 1) for _ in range(2)] if kind >= 9 else []
+        statements.append((kind, rng.integers(0, 6, 4).tolist(), inner))
+    return statements
+
+
+def run_body(m: Any, statements: list[Any], i: Any, state: tuple[Any, ...], fixed: tuple[Any, Any]) -> tuple[Any, ...]:
+    """Rebinding and writing in place, slices whose sizes depend on i, reads of what was just written, loops and branches inside."""
+    n = 5
+    c, d, s = list(state[:2]), list(state[2:4]), list(state[4:])
+    for kind, p, inner in statements:
+        a, b = p[0] % 2, p[1] % 2
+        if kind == 0:
+            c[a] = c[b] * 0.5 + fixed[p[2] % 2] * 0.25
+        elif kind == 1:
+            c[a][i, :] = d[b] * 0.5 + c[1 - a][:, i] * 0.25
+        elif kind == 2:
+            c[a][1:-1] = 0.5 * (c[b][:-2] + c[b][2:])
+        elif kind == 3:
+            d[a][i] = s[b] * 0.5 + d[1 - a][p[2] % n]
+        elif kind == 4:
+            s[a] = s[b] * 0.5 + c[p[2] % 2][i, p[3] % n] * 0.25
+        elif kind == 5:
+            d[a] = (c[b] @ d[b]) * 0.125
+        elif kind == 6:
+            c[a][i:, i] += d[b][i:] * 0.25
+        elif kind == 7:
+            s[a] = (d[b][: i + 1] * 0.25).sum() + s[1 - a] * 0.5
+        elif kind == 8:
+            d[a][p[2] % n :] = d[b][: n - p[2] % n] * 0.5
+        elif kind == 9:
+            start, stop = (0, i) if p[3] % 2 else (p[2] % 3, n)
+            result = m.fori_loop(start, stop, lambda j, z, body=inner[0]: run_body(m, body, j, z, fixed), (*c, *d, *s))
+            c, d, s = list(result[:2]), list(result[2:4]), list(result[4:])
+        else:
+            yes, no = [lambda *z, body=body: run_body(m, body, i, z, fixed) for body in inner]
+            result = m.cond(s[a] > 0.3, yes, no, *c, *d, *s)
+            c, d, s = list(result[:2]), list(result[2:4]), list(result[4:])
+    return (*c, *d, *s)
+
+
+def random_program(seed: int) -> tuple[Callable[..., Any], list[np.ndarray]]:
+    rng = np.random.default_rng(seed)
+    body, turns = random_body(rng), int(rng.integers(0, 6))
+
+    def run(m: Any, a: Any, b: Any, v: Any, w: Any, *fixed: Any) -> Any:
+        state = (a.copy(), b.copy(), v.copy(), w.copy(), 0.25, 0.5)
+        return m.fori_loop(0, turns, lambda i, z: run_body(m, body, i, z, fixed), state)
+
+    return run, [rng.uniform(0, 1, shape) for shape in ((5, 5), (5, 5), 5, 5, (5, 5), (5, 5))]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_random_program_is_numpys(seed: int) -> None:
+    """Every hazard of memory in a turn: C and the interpreter give NumPy's answer."""
+    function, arguments = random_program(seed)
+    expected = function(Plain, *arguments)
+    for backend in ("c", "reference"):
+        with lnp.config(backend=backend, unroll=0):
+            actual = lnp.jit(lambda *a: function(Structured, *a), strict=True)(*arguments)
+        for one, other in zip(actual, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_derivative_of_random_program(seed: int) -> None:
+    function, arguments = random_program(seed)
+    _check_derivative(function, arguments, np.random.default_rng(seed))
+
+
+def test_errors_name_the_line() -> None:
+    """An index out of range in a turn is NumPy's IndexError, with the user's line."""
+    f = lnp.jit(lambda x, k: scan.fori_loop(0, 6, lambda i, s: s + x[k[i]], 0.0), strict=True)
+    with pytest.raises(IndexError, match="index 7 is out of bounds for axis 0 with size 6") as caught:
+        f(np.ones(6), np.array([0, 1, 7, 2, 3, 4]))
+    assert any("test_loops.py" in note for note in caught.value.__notes__)
+
+
+def test_view_at_a_traced_position_is_no_copy() -> None:
+    """row = a[k[i]] is a view in NumPy: what the trace cannot follow runs in lazy mode, with NumPy's answer."""
+
+    def f(m: Any, a: Any, k: Any) -> Any:
+        def body(i: Any, a: Any) -> Any:
+            row = a[k[i]]
+            row[0] = row[0] + 1
+            a[i] = a[i] + row
+            return a
+
+        return m.fori_loop(0, 6, body, a.copy())
+
+    a, k = np.arange(18.0).reshape(6, 3), np.array([1, 3, 0, 2, 5, 5])
+    with pytest.warns(lnp.errors.PerformanceWarning, match="position known only at run time"):
+        np.testing.assert_array_equal(lnp.jit(lambda a, k: f(Structured, a, k))(a, k), f(Plain, a, k))
+
+
+def test_the_size_of_the_program_does_not_grow_with_the_turns() -> None:
+    def source(n: int) -> int:
+        f = lnp.jit(lambda x: scan.fori_loop(0, n, lambda i, s: s * 0.5 + x, x))
+        return len(f.lower(np.ones(3)).ready.program.source)
+
+    assert abs(source(10) - source(1_000_000)) < 100
+
+
+def test_reverse_mode_costs_what_a_turn_touches() -> None:
+    """The way back of 200 writes of one element of an array of 200,000 does not visit the array 200 times."""
+
+    def f(x: Any) -> Any:
+        y = x.copy()
+
+        def body(i: Any, y: Any) -> Any:
+            y[i + 1] = lnp.sin(y[i]) * y[i + 1]
+            return y
+
+        return (scan.fori_loop(0, 200, body, y) ** 2).sum()
+
+    program = lnp.jit(lnp.grad(f), strict=True).lower(np.ones(200_000)).ready.program
+    loops = [part[: part.index("\n}", part.index("static void loop"))] for part in program.source.split("/* loop")[1:]]
+    assert loops
+    assert all("200000" not in text and "199999" not in text for text in loops)
 
 
 # --- derivatives -----------------------------------------------------------------------------------------------------
@@ -364,7 +510,10 @@ def test_derivative_of_program(name: str) -> None:
     """Forward and reverse mode by the inner-product identity, and against a difference quotient of the NumPy program."""
     function, draw = PROGRAMS[name]
     rng = np.random.default_rng(11)
-    arguments = [np.asarray(a, float) for a in draw(rng)]
+    _check_derivative(function, [np.asarray(a, float) for a in draw(rng)], rng)
+
+
+def _check_derivative(function: Any, arguments: list[np.ndarray], rng: np.random.Generator) -> None:
     with lnp.config(unroll=0):
         _, tangent, back, step, seeds = _both_modes(lambda *a: function(Structured, *a), arguments, rng)
     inner = sum(float(np.vdot(s, t)) for s, t in zip(seeds, tangent, strict=True))

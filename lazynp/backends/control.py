@@ -23,8 +23,7 @@ from lazynp.backends.render import Program as Text
 from lazynp.backends.schedule import Scheduled, schedule
 from lazynp.ir.body import bodies_of, rename
 from lazynp.ir.node import Graph, Node, const, dim, toposort
-from lazynp.ops.sizes import is_size
-from lazynp.ops.structured import carried_argument, cond, loop, while_
+from lazynp.ops.structured import carried_argument, cond, is_immediate, loop, while_
 
 Limit = "Poly | Memory"
 
@@ -108,22 +107,31 @@ def control_of(plan: Plan, step: Step) -> Control:
         number = carried_argument(node, index)
         if number is not None:
             held[number] = target.memory
-    inputs = held
-    first = 0
+    first = 3 if node.op is loop else 1 if node.op is cond else 0
+    inputs = [None, *held[3:]] if node.op is loop else held[first:]
+    aliases = []
+    fixed: dict[Node, Node] = {}
+    carried = {carried_argument(node, index): index for index in range(len(step.targets))}
+    for number, argument in enumerate(node.args[first:], first):
+        place = number - first + (node.op is loop)
+        if number in carried:
+            aliases.append((carried[number], place))
+        elif is_immediate(argument):
+            fixed[bodies_of(node)[0].inputs[place]] = argument
+    if node.op is cond:  # a result may lie where a branch still reads
+        aliases += [
+            (index, place)
+            for index, target in enumerate(step.targets)
+            for place, memory in enumerate(inputs)
+            if memory is target.memory and (index, place) not in aliases
+        ]
     if node.op is loop:
-        control.limits = [plan.sizes(a) if is_size(a) else held[k] for k, a in enumerate(node.args[:3])]  # type: ignore[misc]
-        inputs, first = [None, *held[3:]], 3
+        control.limits = [plan.sizes(a) if is_immediate(a) else held[k] for k, a in enumerate(node.args[:3])]  # type: ignore[misc]
     elif node.op is cond:
         control.predicate = held[0]
-        inputs, first = held[1:], 1
-    aliases = []
-    for index in range(len(step.targets)):
-        number = carried_argument(node, index)
-        if number is not None:
-            aliases.append((index, number - first + (node.op is loop)))
     control.interface = {m for m in (*held, *[t.memory for t in step.targets]) if m is not None}
     origin = node.where if plan.origin is None else plan.origin
-    bodies = _own_leaves(control, node, inputs, plan.sizes)
+    bodies = _own_leaves(control, node, inputs, plan.sizes, fixed)
     targets = [t.memory for t in step.targets]
     if node.op is while_:
         control.predicate = Memory("temp", product(()), np.dtype(bool))
@@ -140,12 +148,12 @@ def _memory(plan: Plan, step: Step, argument: Node) -> Memory | None:
     return None if buffer is None else buffer.memory
 
 
-def _own_leaves(control: Control, node: Node, inputs: list[Memory | None], sizes: Sizes) -> list[Graph]:
-    """The bodies with a place in dims for each of their integers."""
+def _own_leaves(control: Control, node: Node, inputs: list[Memory | None], sizes: Sizes, fixed: dict[Node, Node]) -> list[Graph]:
+    """The bodies with a place in dims for each of their integers, and with numbers known outside (`fixed`) in their places."""
     bodies = bodies_of(node)
-    leaves: dict[Node, Node] = {}
+    leaves = dict(fixed)
     for position, leaf in enumerate(bodies[0].inputs):
-        if leaf.op is not dim:
+        if leaf.op is not dim or leaf in fixed:
             continue
         if node.op is loop and position == 0:
             leaves[leaf] = sizes.loop_dim(*_range(control.limits))
@@ -158,8 +166,13 @@ def _own_leaves(control: Control, node: Node, inputs: list[Memory | None], sizes
     renamed = []
     for body in bodies:
         nodes = rename((*body.inputs, *body.outputs), leaves)
-        renamed.append(Graph(tuple(nodes[: len(body.inputs)]), tuple(nodes[len(body.inputs) :]), body.aliases))
+        renamed.append(Graph(_without_fixed(body.inputs, nodes, fixed), tuple(nodes[len(body.inputs) :]), body.aliases))
     return renamed
+
+
+def _without_fixed(inputs: tuple[Node, ...], renamed: list[Node], fixed: dict[Node, Node]) -> tuple[Node, ...]:
+    """The inputs under their new names; the leaf of a fixed number stays, unread."""
+    return tuple([leaf if leaf in fixed else new for leaf, new in zip(inputs, renamed, strict=False)])
 
 
 def _range(limits: list[Poly | Memory]) -> tuple[Poly | None, Poly | None]:

@@ -24,7 +24,7 @@ from lazynp.ir.node import Graph, Node, const, dim, input_, toposort
 from lazynp.ir.op import Kind
 from lazynp.ops import elementwise as ew
 from lazynp.ops import indexing, movement
-from lazynp.ops.structured import CONTROL, carried_argument, item, read_arguments
+from lazynp.ops.structured import CONTROL, carried_argument, item, loop, read_arguments, while_
 
 _CHEAP = 2.0
 """Recomputing costs less than a load up to so many additions."""
@@ -267,7 +267,9 @@ def _place_outputs(plan: Plan, chosen: set[Node]) -> None:
             memory = plan.given.outputs[number]
         plan.outputs.append(memory)
         node = strip(output)
-        if node not in taken and node.op not in (input_, const, dim) and not _made_in_python(plan, node):
+        if node in taken or node.op in (input_, const, dim) or _made_in_python(plan, node):
+            continue
+        if not _read_by_own_loop(plan, node, memory):
             taken.add(node)
             plan.places[node] = plan.buffer(node, memory)
     _share_with_bases(plan, chosen)
@@ -296,6 +298,15 @@ def _share_with_bases(plan: Plan, chosen: set[Node]) -> None:
                 plan.places[base] = plan.buffer(base, memory)
             owner[base] = node
             node = base
+
+
+def _read_by_own_loop(plan: Plan, node: Node, memory: Memory) -> bool:
+    """Whether a loop reads, turn after turn, what lies where one of its results is wanted."""
+    if node.op is not item or node.args[0].op not in (loop, while_):
+        return False
+    own = carried_argument(node.args[0], node.index)
+    others = [strip(a) for position, a in enumerate(node.args[0].args) if position != own]
+    return any(a in plan.places and plan.places[a].memory is memory for a in others)
 
 
 def _made_in_python(plan: Plan, node: Node) -> bool:

@@ -174,9 +174,9 @@ def _origin(node: Node) -> Node:
 def read_arguments(node: Node) -> tuple[Node, ...]:
     """The arguments that a loop or branch reads beside those whose place its outputs take."""
     carried = {carried_argument(node, index) for index in range(len(node.type))}
-    return tuple([a for position, a in enumerate(node.args) if position not in carried and not _is_known_limit(node, position)])
+    return tuple([a for position, a in enumerate(node.args) if position not in carried and not is_immediate(a)])
 
 
-def _is_known_limit(node: Node, position: int) -> bool:
-    """Whether an argument is a limit of a loop made of constants and of the dims around: no value in memory is needed."""
-    return node.op is loop and position < 3 and is_size(node.args[position])
+def is_immediate(argument: Node) -> bool:
+    """Whether an argument is a number made of constants and of the dims around: no value in memory is needed."""
+    return argument.type.shape == () and is_size(argument)

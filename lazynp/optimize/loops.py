@@ -147,8 +147,8 @@ def _pruned_branches(node: Node, read: set[int]) -> dict[int, Node]:
     if not kept:
         return found
     if _is_select(node, kept):
-        leaves = dict(zip(inputs, node.args[1:], strict=True))
-        sides = [substitute([branch.outputs[k] for k in kept], leaves) for branch in (node.yes, node.no)]
+        given = dict(zip(inputs, node.args[1:], strict=True))
+        sides = [substitute([branch.outputs[k] for k in kept], given) for branch in (node.yes, node.no)]
         return found | {k: where(node.args[0], one, other) for k, one, other in zip(kept, *sides, strict=True)}
     needed = {leaf for branch in (node.yes, node.no) for k in kept for leaf in _leaves(branch.outputs[k])}
     chosen = [k for k, leaf in enumerate(inputs) if leaf in needed]

@@ -117,6 +117,26 @@ class Storage:
         self._leaf = None
 
 
+class Snapshot(Storage):
+    """The copy that stands for a view at a position known only at run time. NumPy's view would follow its array: a write to either after
+    the other has been read cannot be traced."""
+
+    __slots__ = ("seen", "source")
+
+    def __init__(self, node: Node, source: Storage) -> None:
+        super().__init__(node.type.shape, node.type.dtype, node, None)  # type: ignore[arg-type]
+        self.source = source
+        self.seen = source.value()
+
+    def value(self) -> Node:
+        if self.source.value() is not self.seen:
+            raise CaptureError("a view at a position known only at run time is read after its array has changed: copy it with .copy()")
+        return super().value()
+
+    def write(self, node: Node) -> None:
+        raise CaptureError("a view at a position known only at run time is written to: write to the array itself, a[i, ...] = value")
+
+
 def _references(holder: Any) -> tuple[int, int]:
     """How many references there are to a holder's buffer and, if it is a view, to the array whose memory it shows."""
     buffer = holder.buffer
