@@ -1,7 +1,7 @@
 """numpy.random: NumPy's own generators, so that streams are bit-identical; results are lazynp's arrays.
 
-`drawn` is the one place where a draw happens. Inside a trace it raises CaptureError (a draw would be frozen into the program),
-and jit runs the function in lazy mode.
+`drawn` is the one place where a draw happens. In lazy mode NumPy draws at once. In a trace that runs again later the draw is recorded,
+with the generator's state as a hidden input and output (`lazynp.api.streams`).
 """
 
 import functools
@@ -10,45 +10,90 @@ from typing import Any
 
 import numpy as np
 
+from lazynp.api import streams
 from lazynp.api.dispatch import unwrapped, wrapped
+from lazynp.array import ndarray, recorded
 from lazynp.errors import CaptureError
-from lazynp.runtime.storage import tracing
+from lazynp.runtime.storage import queue, tracing
 
 
-def drawn(method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a method of a NumPy generator with plain arguments; wrap what it returns."""
-    if tracing():
-        raise CaptureError("a random draw inside a traced function: draw outside and pass the numbers in")
-    return wrapped(method(*[unwrapped(a) for a in args], **{k: unwrapped(v) for k, v in kwargs.items()}))
+def drawn(generator: Any, method: str, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call original(generator, ...), a method of NumPy's class. Raises CaptureError for a draw that cannot be recorded."""
+    if streams.recording():
+        return recorded(streams.record, generator, method, original, args, kwargs)
+    streams.settle(generator)
+    if tracing() and any(_depends(a) for a in (*args, *kwargs.values())):
+        return recorded(streams.record_and_advance, generator, method, original, args, kwargs)
+    return wrapped(original(generator, *[unwrapped(a) for a in args], **{k: unwrapped(v) for k, v in kwargs.items()}))
 
 
-def _drawing(name: str, original: Any) -> Callable[..., Any]:
+def _depends(x: Any) -> bool:
+    """Whether a derivative by something that x depends on is being taken."""
+    return type(x) is ndarray and x._storage is not None and x._storage.node is not None and queue().differentiates(x._storage.node)
+
+
+def _method(name: str, original: Any) -> Callable[..., Any]:
     @functools.wraps(original, updated=())
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return drawn(functools.partial(original, self), args, kwargs)
+        return drawn(self, name, original, args, kwargs)
 
     return method
 
 
-_STATE = {"set_state", "get_state", "seed", "spawn", "bit_generator"}
+def _state_method(name: str, original: Any) -> Callable[..., Any]:
+    """A method that reads or changes the state itself."""
+
+    @functools.wraps(original, updated=())
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return _on_state(self, name, original, args, kwargs)
+
+    return method
 
 
-def _subclass(base: type) -> type:
+def _on_state(generator: Any, name: str, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if streams.recording():
+        if name != "seed" or not (args or kwargs):
+            raise CaptureError(f"{name}() of a random generator inside a traced function: the state is not known there")
+        return streams.reseed(generator, np.random.RandomState(*unwrapped(args), **unwrapped(kwargs)))
+    streams.settle(generator)
+    return original(generator, *unwrapped(args), **unwrapped(kwargs))
+
+
+_STATE = ("get_state", "set_state", "seed")
+
+
+def _subclass(base: Any) -> Any:
     """A generator whose public methods hand out lazynp's arrays; still an instance of NumPy's class."""
-    names = [n for n in dir(base) if not n.startswith("_") and n not in _STATE and callable(getattr(base, n))]
-    members = {n: _drawing(n, getattr(base, n)) for n in names}
-    return type(base.__name__, (base,), {**members, "__module__": "lazynp.random", "__doc__": base.__doc__})
+    names = [n for n in dir(base) if not n.startswith("_") and callable(getattr(base, n)) and n != "spawn"]
+    members: dict[str, Any] = {n: (_state_method if n in _STATE else _method)(n, getattr(base, n)) for n in names}
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        base.__init__(self, *args, **kwargs)
+        streams.born(self, args, kwargs)
+
+    return type(base.__name__, (base,), {**members, "__init__": __init__, "__module__": "lazynp.random", "__doc__": base.__doc__})
 
 
 Generator: Any = _subclass(np.random.Generator)
 RandomState: Any = _subclass(np.random.RandomState)
 
 
+@functools.wraps(np.random.Generator.spawn)
 def _spawn(self: Any, n_children: int) -> list[Any]:
+    if streams.recording() and not streams.is_local(self):
+        raise CaptureError("spawn() of a random generator inside a traced function changes what the next call would spawn")
     return [Generator(child.bit_generator) for child in np.random.Generator.spawn(self, n_children)]
 
 
+def _bit_generator(self: Any) -> Any:
+    if streams.recording() and not streams.is_local(self):
+        raise CaptureError("the bit generator of a random generator inside a traced function: its state is not known there")
+    streams.settle(self)
+    return np.random.Generator.bit_generator.__get__(self)  # type: ignore[attr-defined]
+
+
 Generator.spawn = _spawn
+Generator.bit_generator = property(_bit_generator, doc=np.random.Generator.bit_generator.__doc__)
 
 
 def _reduced(self: Any) -> Any:
@@ -59,17 +104,34 @@ def _restored(bit_generator: Any) -> Any:
     return Generator(bit_generator)
 
 
+def _reduced_legacy(self: Any) -> Any:
+    return _restored_legacy, (self.get_state(legacy=False),)
+
+
+def _restored_legacy(state: dict[str, Any]) -> Any:
+    fresh = RandomState(getattr(np.random, state["bit_generator"])())
+    fresh.set_state(state)
+    return fresh
+
+
 Generator.__reduce__ = _reduced
+RandomState.__reduce__ = _reduced_legacy
 
 
 @functools.wraps(np.random.default_rng)
 def default_rng(seed: Any = None) -> Any:
     if isinstance(seed, Generator):
         return seed
+    if seed is None and streams.recording():
+        raise CaptureError("default_rng() without a seed inside a traced function would freeze one seed: make the generator outside")
+    if isinstance(seed, np.random.RandomState):
+        return Generator(np.random.default_rng(seed).bit_generator)
     return Generator(np.random.default_rng(unwrapped(seed)).bit_generator)
 
 
-_shared = np.random.mtrand._rand
+SHARED = np.random.mtrand._rand
+_ALIASES = {"ranf": "random_sample", "sample": "random_sample"}
+_PLAIN = frozenset({"get_bit_generator", "set_bit_generator", "test"})
 
 
 def module_function(name: str) -> Any:
@@ -78,15 +140,14 @@ def module_function(name: str) -> Any:
     known = {"Generator": Generator, "RandomState": RandomState, "default_rng": default_rng}
     if name in known:
         return known[name]
-    if (
-        isinstance(original, type)
-        or not callable(original)
-        or name in ("seed", "get_state", "set_state", "get_bit_generator", "set_bit_generator")
-    ):
+    if isinstance(original, type) or not callable(original) or name in _PLAIN:
         return original
+    unbound = getattr(np.random.RandomState, _ALIASES.get(name, name))
 
     @functools.wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return drawn(original, args, kwargs)
+        if name in _STATE:
+            return _on_state(SHARED, name, unbound, args, kwargs)
+        return drawn(SHARED, _ALIASES.get(name, name), unbound, args, kwargs)
 
     return call

@@ -59,7 +59,7 @@ _REASONS: dict[str, str] = {
     ),
     **dict.fromkeys("unique unique_all unique_counts unique_inverse unique_values real_if_close roots eig eigvals lstsq".split(), _DATA),
     **dict.fromkeys("fromfile fromregex fromstring genfromtxt load loadtxt save savetxt savez savez_compressed".split(), _IO),
-    **dict.fromkeys("dump dumps tobytes tofile tolist item".split(), "the answer is Python's business"),
+    **dict.fromkeys("bytes dump dumps tobytes tofile tolist item".split(), "the answer is Python's business"),
     **dict.fromkeys("asmatrix bmat".split(), "numpy.matrix is NumPy's own array"),
     **dict.fromkeys("byteswap getfield setfield".split(), "works on the bytes of the memory"),
     "asarray_chkfinite": _VALUES,
@@ -84,7 +84,7 @@ def value_of(module: str, name: str) -> tuple[str, Any]:
     original = getattr(import_module(module), name)
     if module == "numpy.random":
         value = import_module("lazynp.api.randomness").module_function(name)  # numpy.random is loaded when somebody draws
-        return ("SAME" if value is original else "SYNC"), value
+        return ("SAME" if value is original else "SYNC" if name == "bytes" else "LAZY"), value
     if original is np.ndarray:
         return "LAZY", ndarray
     if isinstance(original, np.ufunc):
@@ -97,9 +97,9 @@ def value_of(module: str, name: str) -> tuple[str, Any]:
     return "SYNC", synced(original)
 
 
-def reason_of(module: str, name: str) -> str:
+def reason_of(name: str) -> str:
     """Why a name is SYNC; empty where nobody has said it (a test fails then)."""
-    return "draws happen at once, in NumPy's own stream" if module == "numpy.random" else _REASONS.get(name, "")
+    return _REASONS.get(name, "")
 
 
 def rows() -> list[Row]:
@@ -108,7 +108,7 @@ def rows() -> list[Row]:
     for module in MODULES:
         for name in names_of(import_module(module)):
             status, value = value_of(module, name)
-            table.append(Row(module, name, status, reason_of(module, name) if status == "SYNC" else "", value))
+            table.append(Row(module, name, status, reason_of(name) if status == "SYNC" else "", value))
     for name in sorted(n for n in dir(np.ndarray) if not n.startswith("_")):
         status = methods.METHODS.get(name, "LAZY" if hasattr(ndarray, name) else "ABSENT")
         reason = {"SYNC": _REASONS.get(name, ""), "ABSENT": "not an attribute of lazynp's arrays"}.get(status, "")

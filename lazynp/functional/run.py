@@ -62,6 +62,10 @@ class Scope(TraceQueue):
         self.before: dict[Storage, Node | None] = {}
         self.read: dict[Storage, Node] = {}
 
+    @property
+    def runs_once(self) -> bool:  # type: ignore[override]
+        return self.parent.runs_once if isinstance(self.parent, TraceQueue) else True
+
     def add(self, storage: Storage) -> None:
         Queue.add(self, storage)
 

@@ -1,5 +1,6 @@
 """Opaque routines: linear algebra, Fourier transforms, sorting, random draws. A row gives NumPy's function and the result type."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -236,49 +237,88 @@ irfft = _fourier("irfft", lambda n: n, False, _irfft_transpose)
 # --- random ----------------------------------------------------------------------------------------------------------
 
 
-def _words(state: Any) -> list[int]:
-    """A bit generator's state (nested dict of ints and arrays) as 64-bit words, in the order of its keys."""
+def _words(state: Any) -> list[np.ndarray]:
+    """A generator's state (nested dict of ints, floats and arrays) as 64-bit words, in the order of its keys."""
     if isinstance(state, dict):
-        return [word for key in sorted(state) for word in _words(state[key])]
+        return [words for key in sorted(state) for words in _words(state[key])]
     if isinstance(state, np.ndarray):
-        return [int(word) for word in state]
+        return [state.astype(np.uint64)]
     if isinstance(state, float):
-        return [int(np.float64(state).view(np.uint64))]
-    return [] if isinstance(state, str) else [int(state) & (2**64 - 1), int(state) >> 64]
+        return [np.array([state]).view(np.uint64)]
+    return [] if isinstance(state, str) else [np.array([int(state) & (2**64 - 1), int(state) >> 64], np.uint64)]
 
 
-def _unwords(like: Any, words: "list[int]") -> Any:
-    """The inverse of `_words` for a state of the same form; consumes the list from its front."""
+def _unwords(like: Any, words: np.ndarray, start: int) -> tuple[Any, int]:
+    """The inverse of `_words` for a state of the same form, from a position on: (state, the position after it)."""
     if isinstance(like, dict):
-        restored = {key: _unwords(like[key], words) for key in sorted(like)}
-        return {key: restored[key] for key in like}
+        restored = {}
+        for key in sorted(like):
+            restored[key], start = _unwords(like[key], words, start)
+        return restored, start
     if isinstance(like, np.ndarray):
-        return np.array([words.pop(0) for _ in like], like.dtype)
+        return words[start : start + like.size].astype(like.dtype), start + like.size
     if isinstance(like, float):
-        return float(np.uint64(words.pop(0)).view(np.float64))
+        return float(words[start : start + 1].view(np.float64)[0]), start + 1
     if isinstance(like, str):
-        return like
-    low, high = words.pop(0), words.pop(0)
-    return low | high << 64
+        return like, start
+    return int(words[start]) | int(words[start + 1]) << 64, start + 2
 
 
-def pack_state(bit_generator: np.random.BitGenerator) -> np.ndarray:
-    """The state of a bit generator as a 1-d uint64 array."""
-    return np.array(_words(bit_generator.state), np.uint64)
+def _state_of(source: Any) -> Any:
+    return np.random.RandomState.get_state(source, legacy=False) if isinstance(source, np.random.RandomState) else source.state
 
 
-def unpack_state(bit_generator: np.random.BitGenerator, packed: np.ndarray) -> None:
-    """Give a bit generator the state that `pack_state` read from one of its class."""
-    bit_generator.state = _unwords(bit_generator.state, [int(word) for word in packed])
+def pack_state(source: Any) -> np.ndarray:
+    """The state of a bit generator, or of a RandomState (which keeps a spare normal number), as a 1-d uint64 array."""
+    return np.concatenate(_words(_state_of(source)))
 
 
-def _draw(state: Any, *parameters: Any, method: str, generator: str, size: Any, out_dtype: np.dtype) -> tuple[Any, Any]:
-    bits = getattr(np.random, generator)(0)
-    unpack_state(bits, state)
-    source = np.random.Generator(bits)
-    dtyped = {"dtype": out_dtype} if method in _DTYPED else {}
-    drawn = getattr(source, method)(*parameters, size=size, **dtyped)
-    return pack_state(bits), np.asarray(drawn, out_dtype)
+def unpack_state(source: Any, packed: np.ndarray) -> None:
+    """Give a bit generator or RandomState the state that `pack_state` read from one of its class."""
+    state, _ = _unwords(_state_of(source), packed, 0)
+    if isinstance(source, np.random.RandomState):
+        np.random.RandomState.set_state(source, state)  # not the method that a subclass has
+    else:
+        source.state = state
+
+
+class _Sources(threading.local):
+    """Generators to draw with, one per class and thread: making one costs more than a small draw."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, tuple[Any, Any]] = {}
+
+    def of(self, name: str) -> tuple[Any, Any]:
+        """(what has the methods, what has the state) for "PCG64" or "RandomState:MT19937"."""
+        if name not in self.known:
+            legacy, _, bits = name.rpartition(":")
+            bit_generator = getattr(np.random, bits)(0)
+            source: Any = np.random.RandomState(bit_generator) if legacy else np.random.Generator(bit_generator)
+            self.known[name] = source, source if legacy else bit_generator
+        return self.known[name]
+
+
+sources = _Sources()
+UNSIZED = frozenset({"permutation", "permuted", "shuffle"})
+"""Methods without a `size`."""
+
+
+def _draw(
+    state: Any, *parameters: Any, method: str, generator: str, size: Any, out_dtype: np.dtype, names: tuple[str, ...], options: Any
+) -> tuple[Any, Any]:
+    source, keeper = sources.of(generator)
+    unpack_state(keeper, state)
+    named = dict(zip(names, parameters, strict=True) if names else ()) | dict(options)
+    if method == "shuffle":
+        drawn = np.array(named.pop("x"))
+        source.shuffle(drawn, **named)
+        return pack_state(keeper), drawn
+    if method not in UNSIZED:
+        named.setdefault("size", size)
+    if method in _DTYPED and isinstance(source, np.random.Generator):
+        named.setdefault("dtype", out_dtype)
+    drawn = getattr(source, method)(*(() if names else parameters), **named)
+    return pack_state(keeper), np.asarray(drawn, out_dtype)
 
 
 _DTYPED = ("random", "standard_normal", "standard_exponential", "standard_gamma", "integers")
@@ -336,14 +376,17 @@ def _draw_jvp(tangents: tuple[Any, ...], node: Node) -> tuple[Any, ...]:
 random_draw = routine(
     "random_draw",
     _draw,
-    lambda state, *parameters, method, generator, size, out_dtype: (state, ArrayType(size, out_dtype)),
+    lambda state, *parameters, method, generator, size, out_dtype, names, options: (state, ArrayType(size, out_dtype)),
     vjp=_draw_vjp,
     jvp=_draw_jvp,
-    attrs=("method", "generator", "size", "out_dtype"),
+    attrs=("method", "generator", "size", "out_dtype", "names", "options"),
     dims=frozenset({"size"}),
+    door=lambda op, *args, names=(), options=(), **attrs: op.make(args, names=names, options=options, **attrs),
 )
 """random_draw(state, *parameters): numpy.random.Generator(<generator> in that state).<method>(*parameters, size) -> (new state, draw).
-Pure, and bit-identical to NumPy: two draws from one state are one node, so a caller threads the state."""
+Pure, and bit-identical to NumPy: two draws from one state are one node, so a caller threads the state.
+generator: the bit generator's class, after "RandomState:" for the legacy methods. names: of the parameters, where they are not all
+positional, with `options` the static keywords. size: the shape of the draw."""
 
 
 def draw(state: Node, *parameters: Node, method: str, generator: str, size: Any, out_dtype: np.dtype) -> tuple[Node, Node]:

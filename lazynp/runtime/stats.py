@@ -39,7 +39,7 @@ def record_fallback(name: str) -> None:
     key = (where.filename, where.line, name) if where is not None else ("<unknown>", 0, name)
     counters.fallbacks[key] += 1
     if counters.policy == "warn":
-        warnings.warn(f"numpy.{name} ran through NumPy ({key[0]}:{key[1]})", FallbackWarning, stacklevel=3)
+        warnings.warn_explicit(f"numpy.{name} ran through NumPy ({key[0]}:{key[1]})", FallbackWarning, key[0], key[1])
     elif counters.policy == "error":
         raise LazynpError(f"numpy.{name} would run through NumPy ({key[0]}:{key[1]}); lazynp.fallbacks('error') forbids it")
 

@@ -110,6 +110,14 @@ class Storage:
         if self.read_by_pending:
             queue().run(None)
 
+    def outside_leaf(self) -> Node:
+        """The leaf that stands for the contents in a trace, which reads them again at every call."""
+        return borrowed(self.memory())
+
+    def overwritten(self) -> None:
+        """A program has written new contents into the buffer."""
+        self._leaf = None
+
     def filled(self, buffer: np.ndarray) -> None:
         """The pending value has been computed into `buffer`."""
         self.buffer = buffer
@@ -256,6 +264,9 @@ class TraceQueue(Queue):
     `written`: the storages it did not create but gave a new value to, with the value they had.
     """
 
+    runs_once = False
+    """Whether what is recorded is computed now and never again: then a random draw is done, not recorded."""
+
     def __init__(self) -> None:
         super().__init__()
         self.sources: dict[Node, Any] = {}
@@ -277,7 +288,7 @@ class TraceQueue(Queue):
         if leaf is None:
             if storage.node is not None:
                 storage.home.run(storage)
-            leaf = self.leaves[id(storage)] = borrowed(storage.memory())
+            leaf = self.leaves[id(storage)] = storage.outside_leaf()
             self.sources[leaf] = storage
         return leaf
 
@@ -299,7 +310,7 @@ class TraceQueue(Queue):
         """NumPy arrays that only the trace knows are constants: the function made them anew, and nobody can write to them."""
         for leaf in list(self.sources):
             holder = _Sample(self.sources.pop(leaf))
-            if type(holder.buffer) is Storage or _references(holder) != _ALONE_OWNER:
+            if isinstance(holder.buffer, Storage) or _references(holder) != _ALONE_OWNER:
                 self.sources[leaf] = holder.buffer
 
     def before_write_outside(self, storage: Storage) -> None:

@@ -125,7 +125,7 @@ class Compiled:
             if type(leaves[argument]) is ndarray and leaves[argument]._storage is not None:
                 leaves[argument]._storage._leaf = None
         for storage in self.traced.written_outside:
-            storage._leaf = None
+            storage.overwritten()
         return values
 
     def _result(self, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
@@ -152,7 +152,7 @@ def _block(array: np.ndarray) -> np.ndarray:
 
 def _current(source: Any) -> np.ndarray:
     """The present contents of a storage or NumPy array that a trace read from outside."""
-    return source.force() if type(source) is Storage else _block(source)
+    return source.force() if isinstance(source, Storage) else _block(source)
 
 
 def _argument_view(leaf: Any, path: Any) -> Any:
@@ -346,7 +346,7 @@ def _overlap(entry: Compiled, leaves: list[Any]) -> bool:
     """Whether an argument that is written to shares memory with another array that the function reads: then the trace's idea of them as
     separate is wrong."""
     memory = [arrays.geometry(leaf) if type(leaf) is ndarray else leaf for leaf in leaves]
-    memory += [source.memory() if type(source) is Storage else source for source in entry.traced.outside.values()]
+    memory += [source.memory() if isinstance(source, Storage) else source for source in entry.traced.outside.values()]
     for argument in entry.writes:
         for other, block in enumerate(memory):
             if other != argument and isinstance(block, np.ndarray) and np.may_share_memory(memory[argument], block):
@@ -413,13 +413,15 @@ def _attributes_read(leaves: list[Any]) -> list[Guard]:
 def _guards_of(read: Callable[[Any], Any], name: Any, value: Any) -> list[Guard]:
     if type(value) is np.ndarray and value.nbytes <= _SMALL_TABLE and not value.dtype.hasobject:
         return [(read, name, value), (_same_bytes, (value, value.tobytes()), True)]
-    if isinstance(value, _WATCHED):
+    if isinstance(value, _WATCHED) or type(value).__name__ in _GENERATORS:
         return [(read, name, value)]
     if isinstance(value, (list, dict)):
         return [(read, name, value), (_unchanged, (value, _members(value)), True)]
     return []
 
 
+_GENERATORS = frozenset({"Generator", "RandomState"})
+"""Told by their names: numpy.random is loaded by whoever draws."""
 _SMALL_TABLE = 4096
 """NumPy arrays up to so many bytes are guarded by their contents: what the function computes from them through NumPy alone is baked in.
 Larger ones are read again at every call wherever they meet a traced array."""
