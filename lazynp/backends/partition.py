@@ -474,6 +474,38 @@ def _leaves(roots: Iterable[Node], places: dict[Node, Buffer]) -> list[Node]:
     return list(found)
 
 
+def _regions(plan: Plan, reader: Step, keys: set[Node]) -> dict[Node, Node] | None:
+    """The small regions through which a step reads some values in memory -> the value; None where it reads more."""
+    found: dict[Node, Node] = {}
+    stack = list(operands(reader))
+    seen = set(stack)
+    while stack:
+        node = stack.pop()
+        if node in keys:
+            return None
+        if node in plan.places:
+            continue
+        following = node.args
+        if node.op in (movement.slice_, indexing.gather) and strip(node.args[0]) in keys:
+            key = strip(node.args[0])
+            if not _is_small(plan, node, key):
+                return None
+            found[node] = key
+            following = node.args[1:]
+        for a in following:
+            if a not in seen:
+                seen.add(a)
+                stack.append(a)
+    return found or None
+
+
+def _is_small(plan: Plan, region: Node, whole: Node) -> bool:
+    """Whether a region has at most a quarter of the elements."""
+    sizes = [plan.sizes.upper(product(map(plan.sizes, node.shape))) for node in (region, whole)]
+    counts = [None if size is None else size.constant for size in sizes]
+    return None not in counts and counts[0] * 4 <= counts[1]  # type: ignore[operator]
+
+
 class _Order:
     """Kahn's algorithm. needs: steps that must run before, because this one reads their result; waits: readers of what it overwrites."""
 
@@ -525,9 +557,11 @@ class _Order:
     def _break(self, ready: list[tuple[bool, int]]) -> None:
         """No step can run: the first that only waits for readers goes ahead, and they will read a copy."""
         writer = next(s for s in self.plan.steps if s not in self.done and not self.needs[s])
-        copies: dict[Buffer, Buffer] = {}
-        for reader in self.waits[writer]:
+        copies: dict[Any, Buffer] = {}
+        for reader in sorted(self.waits[writer], key=lambda step: step.number):
             older = self.older[reader, writer]
+            if self._keep_regions(reader, older, copies):
+                continue
             if older not in copies:
                 copies[older] = self._copy(older)
             for node, buffer in reader.reads.items():
@@ -535,6 +569,24 @@ class _Order:
                     reader.redirect[node] = reader.reads[node] = copies[older]
         self.waits[writer].clear()
         self._offer(writer, ready)
+
+    def _keep_regions(self, reader: Step, older: Buffer, copies: dict[Any, Buffer]) -> bool:
+        """Copy only the regions of the older version that the reader sees, if they are small: a turn of a loop that reads and writes an
+        element of a large array must not copy the array."""
+        keys = {node for node, buffer in reader.reads.items() if buffer is older}
+        regions = _regions(self.plan, reader, keys)
+        if regions is None:
+            return False
+        for region, key in regions.items():
+            if (older, region) not in copies:
+                step = Step("copy", region, [self.plan.buffer(region)])
+                step.redirect[key] = step.reads[key] = older
+                self.order.append(step)
+                copies[older, region] = step.target
+            reader.redirect[region] = reader.reads[region] = copies[older, region]
+        for key in keys:
+            del reader.reads[key]
+        return True
 
     def _copy(self, older: Buffer) -> Buffer:
         node = older.node
