@@ -17,6 +17,7 @@ from lazynp.array import hooks as _hooks
 from lazynp.array import lazy, ndarray
 from lazynp.config import config
 from lazynp.errors import CaptureError, FallbackWarning, LazynpError, PerformanceWarning
+from lazynp.errors import show_users_lines as _show_users_lines
 from lazynp.runtime.evaluate import VERSION
 from lazynp.runtime.stats import fallbacks, stats
 from lazynp.trace.jit import jit
@@ -63,3 +64,4 @@ def __dir__() -> list[str]:
 
 
 _hooks.namespace = sys.modules[__name__]
+_show_users_lines()

@@ -220,12 +220,18 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("len() of unsized object")
+            raise TypeError(f"object of type 'numpy.{self.dtype.name}' has no len()" if self._scalar else "len() of unsized object")
         return self.shape[0]
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ndarray.__slots__:  # not made yet, or being unpickled
+            raise AttributeError(name)
+        kind = f"numpy.{self.dtype.name}" if self._scalar else "numpy.ndarray"
+        raise AttributeError(f"'{kind}' object has no attribute '{name}'")
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
-            raise TypeError("iteration over a 0-d array")
+            raise TypeError(f"'numpy.{self.dtype.name}' object is not iterable" if self._scalar else "iteration over a 0-d array")
         return (self[i] for i in range(self.shape[0]))
 
     def __contains__(self, value: Any) -> bool:

@@ -1,8 +1,6 @@
 """Settings. Each is a field of `Settings`, a keyword of `with lazynp.config(...)` and an environment variable LAZYNP_<NAME>."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -84,6 +82,19 @@ def _parse(name: str, kind: Any, text: str) -> Any:
 settings = _from_environment()
 
 
+class _Changed:
+    """Settings that were changed: on leaving a `with` block they are what they were."""
+
+    def __init__(self, before: dict[str, Any]) -> None:
+        self._before = before
+
+    def __enter__(self) -> Settings:
+        return settings
+
+    def __exit__(self, *error: object) -> None:
+        settings.replace(**self._before)
+
+
 class Config:
     """`lazynp.config`: read a setting as an attribute, change some for a block of code by calling it."""
 
@@ -96,14 +107,10 @@ class Config:
     def __dir__(self) -> list[str]:
         return sorted(_TYPES)
 
-    @contextmanager
-    def __call__(self, **changes: Any) -> Iterator[Settings]:
-        """with config(lazy_threshold=0): ...   sets for the block, restores after it, also when the block raises."""
-        old = settings.replace(**changes)
-        try:
-            yield settings
-        finally:
-            settings.replace(**old)
+    def __call__(self, **changes: Any) -> "_Changed":
+        """config(lazy_threshold=0) sets at once, for good; `with config(lazy_threshold=0): ...` restores after the block, also when
+        it raises."""
+        return _Changed(settings.replace(**changes))
 
     def __repr__(self) -> str:
         return f"lazynp.config: {settings!r}"

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from types import CodeType
-from typing import NamedTuple
+from types import CodeType, TracebackType
+from typing import Any, NamedTuple
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _NUMPY = os.sep + os.path.join("numpy", "")
@@ -87,8 +87,46 @@ def recording_position(depth: int = 1) -> tuple[Where | None, object]:
     return where, (where, None if outer is None else (outer.f_code, outer.f_lasti))
 
 
-def with_origin(error: BaseException, where: Where | None) -> BaseException:
-    """The same error, with a note that names the line which created the failing operation."""
-    if where is not None:
+def with_origin(error: BaseException, where: Any) -> BaseException:
+    """The same error, whose traceback ends at the line which created the failing operation and which a note names."""
+    if isinstance(where, Where):  # in a canonical graph `where` is a number that the caller resolves
         error.add_note(f"lazynp: the operation was created at {where}")
+        error.__traceback__ = _traceback_at(where)
     return error
+
+
+def _traceback_at(where: Where) -> TracebackType | None:
+    """What a traceback would hold if the user's line itself had raised."""
+    raises = compile("\n" * (where.line - 1) + "raise LookupError", where.filename, "exec").replace(co_name=where.code.co_name)
+    try:
+        exec(raises, {})
+    except LookupError as error:
+        return error.__traceback__.tb_next if error.__traceback__ is not None else None
+    return None
+
+
+def shown_traceback(traceback: TracebackType | None) -> TracebackType | None:
+    """The traceback down to the user's own line: without the frames of lazynp and NumPy that lie deeper."""
+    frames = []
+    while traceback is not None:
+        frames.append(traceback)
+        traceback = traceback.tb_next
+    while len(frames) > 1 and _is_ours(frames[-1].tb_frame.f_code):
+        frames.pop()
+    shown = None
+    for frame in reversed(frames):
+        shown = TracebackType(shown, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    return shown
+
+
+def show_users_lines() -> None:
+    """Let Python end a traceback at the user's line, unless the program has a hook of its own. LAZYNP_TRACEBACK=full shows all frames."""
+    if sys.excepthook is not sys.__excepthook__ or os.environ.get("LAZYNP_TRACEBACK") == "full":
+        return
+
+    def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        full = isinstance(error, (CompileError, VerifyError))  # a defect of lazynp: its frames are what the report needs
+        shown = traceback if full else shown_traceback(traceback)
+        sys.__excepthook__(kind, error.with_traceback(shown), shown)
+
+    sys.excepthook = hook

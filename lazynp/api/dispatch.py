@@ -6,6 +6,7 @@ is, it records the lazy implementation; what an implementation cannot express (`
 """
 
 import functools
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -15,7 +16,7 @@ from lazynp import array as arrays
 from lazynp import selection
 from lazynp.array import NotLazy, is_pending, ndarray
 from lazynp.config import settings
-from lazynp.errors import user_position, with_origin
+from lazynp.errors import LazynpError, user_position, with_origin
 from lazynp.runtime.stats import record_fallback
 from lazynp.runtime.storage import queue, tracing, tracing_count
 from lazynp.selection import Selection
@@ -216,9 +217,49 @@ def _public(function: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
                 return arrays.recorded(lazy, *args, **kwargs)
             except (NotLazy, Unsupported, OverflowError):  # a Python integer that the dtype does not hold: NumPy decides
                 return sync(function, *args, **kwargs)
+            except (ValueError, TypeError, IndexError) as error:
+                raise numpys_error(function, args, kwargs, error) from None
         return through_numpy(function, args, kwargs)
 
     return _named_like(function, call)
+
+
+_MOST_STAND_INS = 1 << 24
+"""Elements that NumPy may have to look at only to say what is wrong."""
+
+
+def numpys_error(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ours: BaseException) -> BaseException:
+    """What NumPy raises for a call that a lazy implementation refused: its words, for arrays of the same shapes and dtypes. Ours if
+    NumPy takes the call (the error is about derivatives, or about values)."""
+    if isinstance(ours, LazynpError):
+        return ours
+    total = 0
+
+    def stand_in(value: Any) -> Any:
+        nonlocal total
+        kind = type(value)
+        if kind is list or kind is tuple:
+            return kind([stand_in(v) for v in value])
+        if kind is UfuncBase or isinstance(value, UfuncBase):
+            return value.numpy
+        if kind is not ndarray:
+            return value
+        total += value.size
+        flat = np.broadcast_to(np.ones((), value.dtype), value.shape)
+        return flat[()] if value._scalar else flat
+
+    plain, named = stand_in(args), {name: stand_in(v) for name, v in kwargs.items()}
+    if "out" in named:
+        named["out"] = unwrapped(kwargs["out"])
+    if total > _MOST_STAND_INS:
+        return ours
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            function(*plain, **named)
+    except Exception as error:
+        return ours if "read-only" in str(error) else error.with_traceback(None)  # only the stand-ins are read-only
+    return ours
 
 
 def synced(function: Any) -> Callable[..., Any]:

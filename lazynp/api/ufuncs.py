@@ -15,6 +15,7 @@ from lazynp.api.dispatch import (
     into,
     is_plain,
     is_small_product,
+    numpys_error,
     sync,
     through_numpy,
     unwrapped,
@@ -121,6 +122,8 @@ def call_ufunc(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any
     """function(*args, **options) with at least one operand that may be lazy."""
     if any(type(a) is Selection for a in args):
         return apply(function, args, options)
+    if len(args) > function.nargs:
+        raise numpys_error(function, args, options, TypeError(f"{function.__name__}() takes at most {function.nargs} positional arguments"))
     if len(args) > function.nin:  # positional outputs
         options = {**options, "out": args[function.nin :]}
         args = args[: function.nin]
@@ -133,6 +136,8 @@ def call_ufunc(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any
             return arrays.recorded(_record, function, args, options)
         except (NotLazy, Unsupported, KeyError, OverflowError):
             return _with_outputs(sync, function, args, options)
+        except (ValueError, TypeError, IndexError) as error:
+            raise numpys_error(function, args, options, error) from None
     return _with_outputs(lambda f, *a, **k: through_numpy(f, a, k), function, args, options)
 
 
