@@ -5,6 +5,7 @@ movement steps in `_path` lead from the storage's block to what the handle shows
 the operators are attached in `lazynp.indexing` and `lazynp.operators`, functions and methods from the table in `lazynp.api`.
 """
 
+import html
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -247,6 +248,16 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
     def __format__(self, spec: str) -> str:
         values = to_numpy(self)
         return format(values[()] if values.ndim == 0 else values, spec)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        if not self._scalar:
+            raise TypeError("type numpy.ndarray doesn't define __round__ method")
+        return round(to_numpy(self)[()], digits)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the values if they are known, else what they will be; nothing is computed to be looked at."""
+        values = f"shape {self.shape}, dtype {self.dtype}, not computed yet" if is_pending(self) else repr(self)
+        return f"<pre>{html.escape(values)}</pre>"
 
     def __hash__(self) -> int:
         if not self._scalar:

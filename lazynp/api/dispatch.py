@@ -280,8 +280,15 @@ def _named_like(function: Any, call: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+_CONVERSIONS = frozenset({np.atleast_1d, np.atleast_2d, np.atleast_3d})
+"""Functions by which other packages turn what a user's function returned into NumPy's arrays: compiled code of SciPy's that gets the
+result of numpy.atleast_1d takes no other type. Called by these names of NumPy's they return NumPy's arrays, outside a trace."""
+
+
 def array_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`__array_function__`: NumPy was called with one of our arrays."""
+    if function in _CONVERSIONS and not tracing():
+        return function(*unwrapped(args))
     public = HANDLERS.get(function)
     return public(*args, **kwargs) if public is not None else sync(function, *args, **kwargs)
 

@@ -1,0 +1,315 @@
+"""Other packages take lazynp's arrays: each row runs one piece of a package on lazy arrays and on NumPy's, and compares the results."""
+
+import copy
+import io
+import json
+import math
+import multiprocessing
+import pickle
+import threading
+
+import numpy
+import pytest
+
+import lazynp
+import lazynp as np
+
+RNG = numpy.random.default_rng(7)
+X, Y = RNG.random(50), RNG.random(50)
+M = RNG.random((12, 8))
+S = M[:8] @ M[:8].T + 8 * numpy.eye(8)
+
+
+def rosenbrock(np):
+    return lambda x: np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+def rosenbrock_gradient(np):
+    def gradient(x):
+        inner = x[1:-1]
+        ends = np.array([-400 * x[0] * (x[1] - x[0] ** 2) - 2 * (1 - x[0]), 200 * (x[-1] - x[-2] ** 2)])
+        middle = 200 * (inner - x[:-2] ** 2) - 400 * (x[2:] - inner**2) * inner - 2 * (1 - inner)
+        return np.concatenate((ends[:1], middle, ends[1:]))
+
+    return gradient
+
+
+def minimize(method):
+    def row(np, array):
+        optimize = pytest.importorskip("scipy.optimize")
+        gradient = None if method == "Nelder-Mead" else rosenbrock_gradient(np)
+        found = optimize.minimize(rosenbrock(np), array(numpy.full(4, 0.5)), jac=gradient, method=method)
+        return found.x, found.fun
+
+    return row
+
+
+def least_squares(np, array):
+    optimize = pytest.importorskip("scipy.optimize")
+    x, y = array(X), array(2.5 * numpy.exp(-1.3 * X))
+    return optimize.least_squares(lambda p: p[0] * np.exp(p[1] * x) - y, array(numpy.array([1.0, 0.0]))).x
+
+
+def curve_fit(np, array):
+    optimize = pytest.importorskip("scipy.optimize")
+    return optimize.curve_fit(lambda x, a, b: a * np.exp(b * x), array(X), array(2.5 * numpy.exp(-1.3 * X)), p0=[1.0, 0.0])[0]
+
+
+def root(np, array):
+    optimize = pytest.importorskip("scipy.optimize")
+    return optimize.root(
+        lambda x: np.array([x[0] + 0.5 * (x[0] - x[1]) ** 3 - 1.0, 0.5 * (x[1] - x[0]) ** 3 + x[1]]), array(numpy.zeros(2))
+    ).x
+
+
+def solve_ivp(np, array):
+    integrate = pytest.importorskip("scipy.integrate")
+
+    def lorenz(t, u):
+        return np.array([10 * (u[1] - u[0]), u[0] * (28 - u[2]) - u[1], u[0] * u[1] - 8 / 3 * u[2]])
+
+    return integrate.solve_ivp(lorenz, (0, 0.5), array(numpy.ones(3)), rtol=1e-8).y[:, -1]
+
+
+def quad(np, array):
+    return pytest.importorskip("scipy.integrate").quad(lambda x: np.exp(-(x**2)), 0, 1)[0]
+
+
+def linalg(np, array):
+    linalg = pytest.importorskip("scipy.linalg")
+    s = array(S)
+    return linalg.solve(s, array(numpy.ones(8))), linalg.cholesky(s), linalg.expm(s * 0.01), linalg.eigh(s)[0], linalg.lu(s)[1]
+
+
+def fft(np, array):
+    fft = pytest.importorskip("scipy.fft")
+    return fft.fft(array(X)), fft.rfft2(array(M)), fft.dct(array(X))
+
+
+def signal(np, array):
+    signal = pytest.importorskip("scipy.signal")
+    return signal.convolve(array(X), array(Y)), signal.lfilter([1.0, 0.5], [1.0, -0.2], array(X)), signal.savgol_filter(array(X), 5, 2)
+
+
+def ndimage(np, array):
+    ndimage = pytest.importorskip("scipy.ndimage")
+    return ndimage.gaussian_filter(array(M), 1.5), ndimage.sobel(array(M)), ndimage.label(array(M) > 0.5)[0]
+
+
+def stats(np, array):
+    stats = pytest.importorskip("scipy.stats")
+    return stats.norm.logpdf(array(X)), stats.pearsonr(array(X), array(Y)).statistic, stats.ttest_ind(array(X), array(Y)).pvalue
+
+
+def interpolate(np, array):
+    interpolate = pytest.importorskip("scipy.interpolate")
+    knots = array(numpy.linspace(0, 1, 50))
+    return interpolate.CubicSpline(knots, array(Y))(array(X)), interpolate.interp1d(knots, array(Y))(array(X))
+
+
+def sparse(np, array):
+    sparse = pytest.importorskip("scipy.sparse")
+    matrix = sparse.csr_array(numpy.where(M > 0.6, M, 0))
+    return matrix @ array(numpy.ones(8)), sparse.csr_array(array(numpy.where(M > 0.6, M, 0))).toarray(), sparse.diags(array(X)).diagonal()
+
+
+def sparse_solve(np, array):
+    pytest.importorskip("scipy.sparse")
+    from scipy.sparse import csc_array
+    from scipy.sparse.linalg import cg, spsolve
+
+    return spsolve(csc_array(S), array(numpy.ones(8))), cg(S, array(numpy.ones(8)), rtol=1e-10)[0]
+
+
+def special(np, array):
+    special = pytest.importorskip("scipy.special")
+    return special.erf(array(X)), special.logsumexp(array(M), axis=1), special.gammaln(array(X) + 1)
+
+
+def distance(np, array):
+    distance = pytest.importorskip("scipy.spatial.distance")
+    return distance.cdist(array(M), array(M[:3])), distance.pdist(array(M))
+
+
+def pandas_frame(np, array):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pandas.DataFrame({"x": array(X), "y": array(Y)})
+    frame["z"] = frame["x"] * array(Y) + 1
+    return frame.to_numpy(), frame.mean().to_numpy(), pandas.Series(array(X)).rolling(3).sum().to_numpy()
+
+
+def scikit_learn(np, array):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import LinearRegression, LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    m, labels = array(M), array((M[:, 0] > 0.5).astype(int))
+    means = KMeans(2, n_init=1, random_state=0).fit(m).cluster_centers_
+    return (
+        StandardScaler().fit_transform(m), LinearRegression().fit(m, array(M[:, 0])).predict(m), numpy.abs(PCA(2).fit_transform(m)),
+        LogisticRegression().fit(m, labels).predict_proba(m), means,
+    )  # fmt: skip
+
+
+def matplotlib_figures(np, array):
+    matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(2, 4)
+    (line,) = axes[0, 0].plot(array(X), array(Y))
+    points = axes[0, 1].scatter(array(X), array(Y), c=array(X), s=array(Y) * 9)
+    counts, edges, _ = axes[0, 2].hist(array(X), bins=7)
+    bars = axes[0, 3].bar(array(numpy.arange(8)), array(M[0]))
+    image = axes[1, 0].imshow(array(M))
+    axes[1, 1].contour(array(M))
+    axes[1, 2].fill_between(array(numpy.sort(X)), array(Y), array(Y) + 1)
+    axes[1, 3].errorbar(array(X), array(Y), yerr=array(Y) * 0.1)
+    figure.savefig(io.BytesIO(), format="png", dpi=20)
+    plt.close(figure)
+    return line.get_xydata(), points.get_offsets(), counts, edges, [b.get_height() for b in bars], image.get_array()
+
+
+def numba_function(np, array):
+    numba = pytest.importorskip("numba", reason="numba is not installed")
+
+    @numba.njit
+    def total(x):
+        s = 0.0
+        for v in x:
+            s += v
+        return s
+
+    return total(numpy.asarray(array(X)))
+
+
+def torch_tensor(np, array):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    return torch.from_dlpack(array(X)).numpy(), torch.as_tensor(numpy.asarray(array(M))).sum().item()
+
+
+def dlpack(np, array):
+    return numpy.from_dlpack(array(X))
+
+
+def buffer(np, array):
+    return numpy.frombuffer(memoryview(numpy.asarray(array(X)))), bytes(array(X).tobytes())[:8] == X.tobytes()[:8]
+
+
+def pickled(np, array):
+    return pickle.loads(pickle.dumps(array(M) * 2)), pickle.loads(pickle.dumps({"a": array(X)}, 5))["a"]
+
+
+def copied(np, array):
+    x = array(M)
+    shallow, deep = copy.copy(x), copy.deepcopy([x])[0]
+    x[0] = 9
+    return shallow, deep, x
+
+
+def joblib_parallel(np, array):
+    joblib = pytest.importorskip("joblib", reason="joblib is not installed")
+    return joblib.Parallel(2, backend="threading")(joblib.delayed(numpy.sum)(array(M) * k) for k in range(4))
+
+
+def scalars(np, array):
+    x = array(X)
+    total = np.sum(x)
+    first = x[0]
+    return (
+        math.sqrt(first), round(float(total), 6), f"{total:.4f}", f"{first:8.3e}", int(total), list(range(10))[: int(np.argmax(x)) % 10],
+        json.dumps({"total": float(total), "all": x.tolist()[:2]}), {first: 1}[first], hash(first) == hash(X[0]), round(total, 3),
+        isinstance(first, float), divmod(total, 2), max(x), sorted(x)[0], sum(x), "abc"[np.argmin(array(numpy.array([3, 1, 2])))],
+    )  # fmt: skip
+
+
+def text(np, array):
+    return str(array(M[:2, :2])), repr(array(M[:2, :2])), np.array2string(array(X[:4]), precision=3)
+
+
+METHODS = ("CG", "BFGS", "Newton-CG", "L-BFGS-B", "TNC", "SLSQP", "Nelder-Mead", "trust-constr")
+PIECES = (
+    least_squares, curve_fit, root, solve_ivp, quad, linalg, fft, signal, ndimage, stats, interpolate, sparse, sparse_solve, special,
+    distance, pandas_frame, scikit_learn, matplotlib_figures, numba_function, torch_tensor, dlpack, buffer, pickled, copied,
+    joblib_parallel, scalars, text,
+)  # fmt: skip
+ROWS = [pytest.param(minimize(m), id=f"scipy.optimize.minimize {m}") for m in METHODS]
+ROWS += [pytest.param(piece, id=piece.__name__) for piece in PIECES]
+
+
+def same(actual, expected):
+    if isinstance(expected, (tuple, list)):
+        assert len(actual) == len(expected)
+        for a, b in zip(actual, expected, strict=True):
+            same(a, b)
+    elif isinstance(expected, str):
+        assert actual == expected
+    else:
+        assert numpy.shape(actual) == numpy.shape(expected)
+        numpy.testing.assert_allclose(numpy.asarray(actual), numpy.asarray(expected), rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore:delta_grad == 0.0:UserWarning")
+def test_same_as_with_numpy(row, threshold):
+    same(row(np, np.array), row(numpy, numpy.array))
+
+
+def test_xarray_keeps_the_lazy_type():
+    xarray = pytest.importorskip("xarray", reason="xarray is not installed")
+    with lazynp.config(lazy_threshold=0):
+        data = xarray.DataArray(np.array(M), dims=("x", "y"))
+        result = (data * 2 + 1).isel(x=slice(1, 5))
+        assert type(result.data) is lazynp.ndarray
+        same(result.mean("x").to_numpy(), (M[1:5] * 2 + 1).mean(0))
+
+
+def test_memory_mapped_files(tmp_path):
+    path = tmp_path / "m.npy"
+    numpy.save(path, M)
+    mapped = np.load(path, mmap_mode="r+")
+    with lazynp.config(lazy_threshold=0):
+        same(np.sum(mapped * 2), M.sum() * 2)
+    mapped[0, 0] = 5
+    mapped.flush()
+    assert numpy.load(path)[0, 0] == 5
+
+
+def test_a_notebook_shows_an_array_without_computing_it():
+    with lazynp.config(lazy_threshold=0):
+        x = np.array(M) + 1
+        before = lazynp.stats()["program_runs"] + lazynp.stats()["interpreted"]
+        shown = x._repr_html_()
+        assert "(12, 8)" in shown and "float64" in shown
+        assert lazynp.stats()["program_runs"] + lazynp.stats()["interpreted"] == before
+
+
+def in_child(x):
+    return float(np.sum(np.exp(x) * 2))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_processes(method):
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"this system cannot start processes by {method}")
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        same(pool.map(in_child, [np.array(M), lazynp.lazy(X), X]), [numpy.exp(M).sum() * 2, numpy.exp(X).sum() * 2, numpy.exp(X).sum() * 2])
+
+
+def test_eight_threads_on_shared_lazy_arrays(threshold):
+    shared = np.array(M) * 2
+    f = lazynp.jit(lambda x: np.sum(x * x, axis=0))
+    wrong = []
+
+    def work(k):
+        for _ in range(20):
+            wrong.extend(not numpy.allclose(numpy.asarray(r), e) for r, e in ((shared + k, M * 2 + k), (f(shared), (4 * M * M).sum(0))))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(wrong) and not any(thread.is_alive() for thread in threads)
