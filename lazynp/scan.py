@@ -7,6 +7,7 @@ are written out. What cannot be compiled raises CaptureError, and jit then runs 
 """
 
 from collections.abc import Callable, Sequence
+from math import isqrt
 from typing import Any
 
 from lazynp import array as arrays
@@ -20,16 +21,31 @@ from lazynp.trace import bodies, trees
 Function = Callable[..., Any]
 
 
-def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any, step: int = 1) -> Any:
+def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any, step: int = 1, checkpoint: bool | int = False) -> Any:
     """value = init; for i in range(lower, upper, step): value = body(i, value). init: a pytree of arrays and Python numbers.
 
-    lower, upper: ints, or in a trace 0-d integer arrays and numbers made of loop variables around this one."""
+    lower, upper: ints, or in a trace 0-d integer arrays and numbers made of loop variables around this one. checkpoint: for derivatives
+    backwards keep the values of every k-th turn only and compute those between them again; True: k is the square root of the number of
+    turns, which must be known (Chen et al. 2016, section 4.1)."""
+    if tracing() and checkpoint:
+        return _in_segments(int(lower), int(upper), int(step), body, init, checkpoint)
     if tracing():
         return bodies.traced_for(_limit(lower), _limit(upper), _limit(step), body, init)
     value = init
     for i in range(int(lower), int(upper), int(step)):
         value = body(i, value)
     return value
+
+
+def _in_segments(lower: int, upper: int, step: int, body: Callable[[Any, Any], Any], init: Any, checkpoint: bool | int) -> Any:
+    count = len(range(lower, upper, step))
+    length = max(1, isqrt(count) if checkpoint is True else min(checkpoint, count))
+
+    def segment(k: Any, value: Any) -> Any:
+        return bodies.traced_for(0, length, 1, lambda t, v: body(lower + step * (k * length + t), v), value, again=True)
+
+    value = bodies.traced_for(0, count // length, 1, segment, init)
+    return bodies.traced_for(lower + step * (count - count % length), upper, step, body, value)
 
 
 def _limit(n: Any) -> Any:
@@ -70,15 +86,22 @@ def switch(index: Any, branches: Sequence[Function], *operands: Any) -> Any:
 
 
 def scan(
-    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, length: int | None = None, reverse: bool = False, unroll: int = 1
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int = 1,
+    checkpoint: bool | int = False,
 ) -> tuple[Any, Any]:
     """carry, ys = scan(f, init, xs): f(carry, x) -> (carry, y) over the first axis of the leaves of xs; the ys are stacked.
 
     xs: pytree of arrays of equal first size n, or None with `length` given. reverse: from the last x to the first; ys stay in the order of
-    xs. unroll: turns that one turn of the compiled loop does. With n == 0 the ys are empty arrays of the right types."""
+    xs. unroll: turns that one turn of the compiled loop does. checkpoint: as for fori_loop. With n == 0 the ys are empty arrays of the
+    right types."""
     n = _length(xs, length)
     if n == 0 or tracing():
-        return _traced_scan(f, init, xs, n, reverse, unroll)
+        return _traced_scan(f, init, xs, n, reverse, unroll, checkpoint)
     carry = init
     ys: list[Any] = [None] * n
     for i in range(n - 1, -1, -1) if reverse else range(n):
@@ -86,7 +109,7 @@ def scan(
     return carry, _stacked(ys)
 
 
-def _traced_scan(f: Function, init: Any, xs: Any, n: int, reverse: bool, unroll: int) -> tuple[Any, Any]:
+def _traced_scan(f: Function, init: Any, xs: Any, n: int, reverse: bool, unroll: int, checkpoint: bool | int) -> tuple[Any, Any]:
     if n == 0:
         return init, _empty(f, init, xs)
     stacks = _Stacks(n)
@@ -103,8 +126,8 @@ def _traced_scan(f: Function, init: Any, xs: Any, n: int, reverse: bool, unroll:
         return carry
 
     whole = n // unroll if unroll > 1 else 0
-    carry = fori_loop(0, whole, turns, init) if whole else init
-    carry = fori_loop(whole * unroll, n, turn, carry)
+    carry = fori_loop(0, whole, turns, init, 1, checkpoint) if whole else init
+    carry = fori_loop(whole * unroll, n, turn, carry, 1, checkpoint and not whole)
     return carry, stacks.tree()
 
 

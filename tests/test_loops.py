@@ -10,6 +10,8 @@ import pytest
 import lazynp as lnp
 from lazynp import scan
 from lazynp.config import settings
+from lazynp.ir import canonical
+from lazynp.ir.show import show_graph
 
 N = 9
 
@@ -360,6 +362,112 @@ def test_while_with_a_limit_backwards() -> None:
         assert gradient[k] == pytest.approx(lnp.jvp(f, (x,), (np.eye(3)[k],))[1], rel=1e-12)
     with pytest.raises(TypeError, match="limit"):
         lnp.grad(lambda x: scan.while_loop(lambda v: v > 0.1, lambda v: v * v * 0.4, x))(np.float64(0.9))
+
+
+@pytest.mark.parametrize("turns", [1, 7, 30])
+def test_checkpoint(turns: int) -> None:
+    """The same gradient from a fraction of the memory; the turns are a loop of loops."""
+
+    def gradient(checkpoint: Any) -> Any:
+        def f(x: Any, w: Any) -> Any:
+            return scan.fori_loop(0, turns, lambda i, h: lnp.sin(h * w) + x * i, x, checkpoint=checkpoint).sum()
+
+        return lnp.jit(lnp.grad(f, (0, 1)), strict=True)
+
+    x, w = np.random.default_rng(0).uniform(0, 1, (2, 50))
+    with lnp.config(unroll=0):
+        plain = gradient(False)(x, w)
+        for checkpoint in (True, 4):
+            for one, other in zip(gradient(checkpoint)(x, w), plain, strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_checkpoint_bounds_memory() -> None:
+    def arena(checkpoint: bool) -> int:
+        f = lambda x: scan.fori_loop(0, 400, lambda i, h: lnp.sin(h) + x, x, checkpoint=checkpoint).sum()  # noqa: E731
+        text = lnp.jit(lnp.grad(f), strict=True).lower(np.ones(100)).ready.program.blueprint.python
+        return int(text.partition("take_arena(")[2].partition(")")[0])
+
+    assert arena(True) * 5 < arena(False)
+
+
+def test_scan_with_checkpoint_and_reverse() -> None:
+    """The ys of a scan, backwards through all of them."""
+    xs = np.random.default_rng(1).uniform(0, 1, (12, 3))
+
+    def f(checkpoint: Any) -> Any:
+        def loss(xs: Any) -> Any:
+            carry, ys = scan.scan(lambda c, x: (lnp.sin(c) * x, c * x), xs[0], xs, reverse=True, checkpoint=checkpoint)
+            return (ys**2).sum() + carry.sum()
+
+        return lnp.jit(lnp.grad(loss), strict=True)(xs)
+
+    with lnp.config(unroll=0):
+        np.testing.assert_allclose(f(True), f(False), rtol=1e-12)
+
+
+def test_shown_with_its_body() -> None:
+    form = lnp.jit(lambda x: scan.fori_loop(0, 9, lambda i, s: s + x[i], 0.0)).lower(np.ones(9)).form
+    text = show_graph(canonical.specific(form).graph, form.order)
+    assert "body(i0, " in text
+    assert "slice(" in text
+    assert "starts=(i0,)" in text
+
+
+# --- what Theano's scan says -----------------------------------------------------------------------------------------
+
+
+def test_taps_into_the_past() -> None:
+    """x[t] = x[t-1] + 2 x[t-3]: the state is the window of the last three values."""
+
+    def turn(window: Any, _: Any) -> Any:
+        new = window[2] + 2 * window[0]
+        return (window[1], window[2], new), new
+
+    run = lnp.jit(lambda a, b, c: scan.scan(turn, (a, b, c), length=10)[1], strict=True)
+    expected = [1.0, 2.0, 3.0]
+    for _ in range(10):
+        expected.append(expected[-1] + 2 * expected[-3])
+    np.testing.assert_array_equal(run(np.float64(1), np.float64(2), np.float64(3)), expected[3:])
+
+
+def test_until_with_the_terminating_step() -> None:
+    """Powers of two up to the first above 45: that one included, the rest of the stack unused."""
+
+    def turn(state: Any) -> Any:
+        stack, count, _ = state
+        value = 2.0 ** (count + 1)
+        stack[count] = value
+        return stack, count + 1, value <= 45
+
+    def powers(stack: Any) -> Any:
+        return scan.while_loop(lambda s: s[2], turn, (stack.copy(), 0, True), limit=20)
+
+    stack, count, _ = lnp.jit(powers, strict=True)(np.zeros(20))
+    assert stack[: int(count)].tolist() == [2, 4, 8, 16, 32, 64]
+
+
+def test_truncated_gradient() -> None:
+    """What came before the last k turns is a constant of the gradient."""
+    k, n = 4, 10
+
+    def f(w: Any) -> Any:
+        early = scan.fori_loop(0, n - k, lambda i, h: lnp.sin(h * w) + 1, w)
+        return scan.fori_loop(n - k, n, lambda i, h: lnp.sin(h * w) + 1, lnp.stop_gradient(early))
+
+    w, eps = 0.7, 1e-6
+    h = w
+    for _ in range(n - k):
+        h = np.sin(h * w) + 1
+
+    def late(w: float) -> float:
+        value = h
+        for _ in range(k):
+            value = np.sin(value * w) + 1
+        return value
+
+    with lnp.config(unroll=0):
+        assert float(lnp.grad(f)(np.float64(w))) == pytest.approx((late(w + eps) - late(w - eps)) / (2 * eps), rel=1e-6)
 
 
 def test_unroll_setting() -> None:

@@ -21,10 +21,30 @@ def show_graph(graph: Graph, origins: Sequence[Node] = ()) -> str:
 
     origins: the nodes whose positions a canonical graph's `where` numbers."""
     names = _names(graph)
-    lines = [_line(node, names, origins) for node in names if node.op is not const or node.type.shape]
+    lines: list[str] = []
+    for node in names:
+        if node.op is not const or node.type.shape:
+            lines.append(_line(node, names, origins))
+            lines += _body_lines(node)
     lines.append(f"return {', '.join([names[o] for o in graph.outputs])}")
     lines += [f"output {o} is written into {names[graph.inputs[i]]}" for o, i in graph.aliases]
     return "\n".join(lines)
+
+
+def _body_lines(node: Node) -> list[str]:
+    """The bodies of a loop or branch, indented below it: `body(i0, %0, %1):` and its lines."""
+    lines = []
+    for name, value in node.attributes.items():
+        if isinstance(value, Graph):
+            names = _names(value)
+            lines.append(f"    {name}({', '.join([names[leaf] for leaf in value.inputs])}):")
+            lines += [f"        {line}" for line in show_graph(value).split("\n") if not _is_leaf_line(line)]
+    return lines
+
+
+def _is_leaf_line(line: str) -> bool:
+    """Whether a line only says that an input is an input: the head of a body lists them."""
+    return line.partition(" = ")[2].lstrip().startswith(("input", "int "))
 
 
 def show_node(node: Node, depth: int = 3) -> str:
@@ -63,6 +83,8 @@ def _names(graph: Graph) -> dict[Node, str]:
     for node in toposort((*graph.inputs, *graph.outputs)):
         if node.op is const and not node.type.shape:
             names[node] = repr(node.value)
+        elif node.op is dim:
+            names[node] = size_text(node)
         else:
             names[node] = f"%{number}"
             number += 1
@@ -79,11 +101,13 @@ def _call_text(node: Node, names: dict[Node, str]) -> str:
         return f"input{_key(node.key)}"
     if node.op is const:
         return f"const {_value_text(node.value)}"
+    if node.op is dim:
+        return "int"
     return f"{node.op.name}({', '.join([*[names.get(a, '') for a in node.args if names], *_attributes(node, names)])})"
 
 
 def _attributes(node: Node, names: dict[Node, str]) -> list[str]:
-    return [f"{name}={_value_text(value, names)}" for name, value in node.attributes.items()]
+    return [f"{name}={_value_text(value, names)}" for name, value in node.attributes.items() if not isinstance(value, Graph)]
 
 
 def _value_text(value: Any, names: dict[Node, str] | None = None) -> str:
@@ -107,12 +131,19 @@ def size_text(size: Any) -> str:
     if not isinstance(size, Node):
         return str(size)
     if size.op is dim:
-        return f"n{_key(size.key)}"
+        return _dim_text(size.key)
     if size.op is const:
         return repr(size.value)
     symbol = _SYMBOLS.get(size.op.name)
     inner = [size_text(a) for a in size.args]
     return f"({f' {symbol} '.join(inner)})" if symbol else f"{size.op.name}({', '.join(inner)})"
+
+
+def _dim_text(key: Any) -> str:
+    """n0, n1, ... for the sizes of a program; i0, i1, ... for loop variables, inner loops first."""
+    if isinstance(key, tuple) and key[0] == "loop":
+        return f"i{key[1]}" + (f"_{key[2]}" if key[2] else "")
+    return f"n{_key(key)}"
 
 
 _SYMBOLS = {"add": "+", "subtract": "-", "multiply": "*", "floor_divide": "//"}

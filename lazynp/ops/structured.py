@@ -77,12 +77,12 @@ def _carried_types(body: Graph, first: int) -> tuple[ArrayType, ...]:
     return tuple([leaf.type for leaf in carried])
 
 
-def _loop_infer(start: ArrayType, stop: ArrayType, step: ArrayType, *types: ArrayType, body: Graph) -> tuple[ArrayType, ...]:
+def _loop_infer(start: ArrayType, stop: ArrayType, step: ArrayType, *types: ArrayType, body: Graph, again: bool) -> tuple[ArrayType, ...]:
     _fits((start, *types), body.inputs, "loop")
     return _carried_types(body, 1)
 
 
-def _loop_numpy(start: Any, stop: Any, step: Any, *values: Any, body: Graph, dims: Any = None) -> tuple[Any, ...]:
+def _loop_numpy(start: Any, stop: Any, step: Any, *values: Any, body: Graph, again: bool, dims: Any = None) -> tuple[Any, ...]:
     count = len(body.outputs)
     carried, rest = list(values[:count]), values[count:]
     for i in range(int(start), int(stop), int(step)):
@@ -90,9 +90,14 @@ def _loop_numpy(start: Any, stop: Any, step: Any, *values: Any, body: Graph, dim
     return tuple(carried)
 
 
-loop = register(Op(name="loop", kind=Kind.STRUCTURED, attrs=("body",), infer=_loop_infer, numpy=_loop_numpy))
+def _loop_door(op: Op, *args: Node, body: Graph, again: bool = False) -> Node:
+    return op.make(args, body=body, again=again)
+
+
+loop = register(Op(name="loop", kind=Kind.STRUCTURED, attrs=("body", "again"), infer=_loop_infer, numpy=_loop_numpy, door=_loop_door))
 """loop(start, stop, step, *carried, *others, body): for i in range(start, stop, step): carried = body(i, *carried, *others).
-Returns the carried values; what a body collects per turn is a carried array of which it updates a region. step is not 0."""
+Returns the carried values; what a body collects per turn is a carried array of which it updates a region. step is not 0.
+again: the derivative backwards computes the turns again rather than to keep what they leave behind."""
 
 
 def _while_infer(*types: ArrayType, condition: Graph, body: Graph, limit: int | None) -> tuple[ArrayType, ...]:

@@ -104,7 +104,7 @@ def _rebuilt(node: Node, limits: tuple[Node, ...], arguments: list[Node], graphs
     """The loop with other bodies and arguments."""
     graphs = canonical_bodies(graphs, simplify_size)
     if node.op is loop:
-        fresh = loop(*limits, *arguments, body=graphs[0])
+        fresh = loop(*limits, *arguments, body=graphs[0], again=node.again)
     elif node.op is while_:
         fresh = while_(*arguments, condition=graphs[0], body=graphs[1], limit=node.limit)
     else:

@@ -291,8 +291,10 @@ def _made(op: Any, *args: Node, **attrs: Any) -> Node:
 # --- for -------------------------------------------------------------------------------------------------------------
 
 
-def traced_for(lower: Any, upper: Any, step: Any, body: Callable[..., Any], init: Any) -> Any:
-    """for i in range(lower, upper, step): value = body(i, value), as one node. Raises CaptureError."""
+def traced_for(lower: Any, upper: Any, step: Any, body: Callable[..., Any], init: Any, again: bool = False) -> Any:
+    """for i in range(lower, upper, step): value = body(i, value), as one node. Raises CaptureError.
+
+    again: the derivative backwards computes the turns again rather than to keep what they leave behind."""
     leaves, structure = trees.flatten(init)
     if all(type(n) is int for n in (lower, upper, step)):
         count = len(range(lower, upper, step))
@@ -318,14 +320,14 @@ def traced_for(lower: Any, upper: Any, step: Any, body: Callable[..., Any], init
         except _Unstable:
             if count < 1:
                 raise
-            return traced_for(lower + step, upper, step, body, _after(traced, body, lower, init))
+            return traced_for(lower + step, upper, step, body, _after(traced, body, lower, init), again)
         finally:
             traced.scope.restore()
         if swaps is not None:
             return _by_periods(lower, upper, step, count, swaps, body, init)
         (graph,), others = _graphs([index, *traced.inputs()], [outputs], traced.others())
         limits = [_limit(n) for n in (lower, upper, step)]
-        node = _made(structured.loop, *limits, *traced.arguments(), *others, body=graph)
+        node = _made(structured.loop, *limits, *traced.arguments(), *others, body=graph, again=again)
         return trees.unflatten(structure, traced.hand_back(node, returned))
     raise CaptureError("the types of the values that a loop carries do not settle")
 

@@ -24,6 +24,7 @@ from lazynp.ops.indexing import update
 from lazynp.ops.movement import Path, Step, broadcast, follow, permute, reshape, slice_
 from lazynp.ops.sizes import greatest, in_range, is_size, simplify_size, upper_bound
 from lazynp.ops.structured import carried_argument, cond, item, loop, while_
+from lazynp.optimize.loops import prune
 
 Rule = Callable[..., Any]
 _CHEAP = 2.0
@@ -113,7 +114,7 @@ def pushed_forward(node: Node, tangents: Sequence[Node | None], pushforward: Rul
     body = Graph(inputs, (*parts.outputs, *changes))
     if node.op is loop:
         (body,) = canonical_bodies([body], simplify_size)
-        result = loop(*arguments, body=body)
+        result = loop(*arguments, body=body, again=node.again)
     else:
         test, body = canonical_bodies([Graph(inputs, node.condition.outputs), body], simplify_size)
         result = while_(*arguments, condition=test, body=body, limit=node.limit)
@@ -180,7 +181,9 @@ def _pulled_loop(node: Node, cotangents: Sequence[Node | None], active: Callable
     starts = [_given(cotangents[k], parts.carried[k].type) for k in carried]
     starts += [_filled(parts.others[k].type) for k in others]
     kept = [item(forward, index=len(parts.carried) + m) for m in range(len(stacks))] if forward is not None else []
-    result = loop(*turns.backwards(), *starts, *parts.other_arguments, *kept, body=body)
+    if node.again and kept:  # without what only the results of the loop need
+        kept = list(prune(Graph((), tuple(kept))).outputs)
+    result = loop(*turns.backwards(), *starts, *parts.other_arguments, *kept, body=body, again=node.again)
     out: list[Node | None] = [None] * len(node.args)
     for position, k in enumerate(carried):
         out[3 + k] = item(result, index=position)
@@ -264,7 +267,7 @@ def _saving_loop(parts: _Loop, saved: Sequence[Node], stacks: Sequence[Node], ro
     inputs = (*parts.leading(), *parts.carried, *stacks, *parts.others)
     (body,) = canonical_bodies([Graph(inputs, (*parts.outputs, *written))], simplify_size)
     empty = [_filled(stack.type) for stack in stacks]
-    return loop(*parts.limits(), *parts.carried_arguments, *empty, *parts.other_arguments, body=body)  # type: ignore[no-any-return]
+    return loop(*parts.limits(), *parts.carried_arguments, *empty, *parts.other_arguments, body=body, again=parts.node.again)  # type: ignore[no-any-return]
 
 
 def _split(outputs: list[Node], linear: set[Node], changing: set[Node]) -> tuple[dict[Node, Node], list[Node]]:
@@ -297,6 +300,8 @@ def _split(outputs: list[Node], linear: set[Node], changing: set[Node]) -> tuple
 
 def _again(node: Node, lost: set[Node]) -> list[Node] | None:
     """The arguments to save instead of a node that is cheap to compute again; None where the node itself is saved."""
+    if node.op is item and node.args[0].op is loop and node.args[0].again:
+        return [a for a in node.args[0].args if a in lost]
     needed = [a for a in dict.fromkeys(node.args) if a in lost]
     if len(needed) != 1 or not isinstance(needed[0].type, ArrayType):
         return None
