@@ -6,11 +6,12 @@ from lazynp.config import settings
 from lazynp.ir.node import Graph, Node
 from lazynp.ir.rewrite import Listener, Rules, rewrite
 from lazynp.ir.verify import verify
+from lazynp.ops.pruning import prune
 from lazynp.optimize.contract import contraction
 from lazynp.optimize.dims import simplify_sizes
 from lazynp.optimize.fast import fast
 from lazynp.optimize.fold import fold
-from lazynp.optimize.loops import map_bodies, prune, simplify_loops
+from lazynp.optimize.loops import map_bodies, simplify_loops
 from lazynp.optimize.moves import moves
 from lazynp.optimize.simplify import simplify, undetach
 from lazynp.optimize.stabilize import logsumexp, softmax, stabilize

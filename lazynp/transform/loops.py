@@ -22,9 +22,9 @@ from lazynp.ir.types import ArrayType, Dim
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import update
 from lazynp.ops.movement import Path, Step, broadcast, follow, permute, reshape, slice_
+from lazynp.ops.pruning import prune
 from lazynp.ops.sizes import greatest, in_range, is_size, simplify_size, upper_bound
 from lazynp.ops.structured import carried_argument, cond, item, loop, while_
-from lazynp.optimize.loops import prune
 
 Rule = Callable[..., Any]
 _CHEAP = 2.0

@@ -1,0 +1,133 @@
+"""Loops and branches without what nobody reads: dead carried values, unused arguments and outputs, values that no turn changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lazynp.ir.body import canonical_bodies, own_dims
+from lazynp.ir.node import Graph, Node, substitute, toposort, transform
+from lazynp.ir.op import Kind
+from lazynp.ir.types import ArrayType
+from lazynp.ops.elementwise import where
+from lazynp.ops.sizes import simplify_size
+from lazynp.ops.structured import CONTROL, cond, item, loop, while_
+
+_SELECT = 12.0
+"""The most additions that a branch over single numbers may cost to be computed on both sides."""
+
+
+def prune(graph: Graph) -> Graph:
+    """The same outputs; branches over a few operations on numbers become selections."""
+    order = toposort(graph.outputs)
+    read: dict[Node, set[int]] = {}
+    for node in order:
+        if node.op is item and node.args[0].op in CONTROL:
+            read.setdefault(node.args[0], set()).add(node.index)
+    results: dict[Node, dict[int, Node]] = {}
+
+    def visit(node: Node, args: tuple[Node, ...]) -> Node:
+        if node.op is item and node.args[0] in results:
+            return results[node.args[0]][node.index]
+        fresh = node.with_args(args)
+        if node.op in CONTROL:
+            results[node] = _pruned(fresh, read.get(node, set()))
+        return fresh
+
+    return graph._replace(outputs=tuple(transform(graph.outputs, visit)))
+
+
+def _pruned(node: Node, read: set[int]) -> dict[int, Node]:
+    """The node that stands for each output that is read."""
+    if node.op is cond:
+        return _pruned_branches(node, read)
+    first = 1 if node.op is loop else 0
+    limits = node.args[:3] if node.op is loop else ()
+    arguments = node.args[len(limits) :]
+    inputs, outputs = node.body.inputs, node.body.outputs
+    tests = node.condition.outputs if node.op is while_ else ()
+    carried = inputs[first : first + len(outputs)]
+    still = {k for k, (leaf, output) in enumerate(zip(carried, outputs, strict=True)) if leaf is output}
+    live = _live(outputs, carried, tests, read - still) - still
+    kept = sorted(live)
+    needed = set()
+    for root in [*tests, *[outputs[k] for k in kept]]:
+        needed.update(_leaves(root))
+    rest = [k for k in range(len(arguments)) if k not in live and inputs[first + k] in needed]
+    found = {k: arguments[k] for k in still & read}
+    if not kept and node.op is loop:
+        return found
+    if len(kept) + len(rest) == len(arguments) and len(kept) == len(outputs):
+        return found | {k: item(node, index=k) for k in read - still}
+    leaves = (*inputs[:first], *[inputs[first + k] for k in (*kept, *rest)])
+    chosen = [arguments[k] for k in (*kept, *rest)]
+    body = Graph(leaves, tuple([outputs[k] for k in kept]))
+    fresh = rebuilt(node, limits, chosen, [Graph(leaves, tests), body] if tests else [body])
+    return found | {k: item(fresh, index=position) for position, k in enumerate(kept) if k in read}
+
+
+def rebuilt(node: Node, limits: tuple[Node, ...], arguments: list[Node], graphs: list[Graph]) -> Node:
+    """The loop with other bodies and arguments."""
+    graphs = canonical_bodies(graphs, simplify_size)
+    if node.op is loop:
+        fresh = loop(*limits, *arguments, body=graphs[0], again=node.again)
+    elif node.op is while_:
+        fresh = while_(*arguments, condition=graphs[0], body=graphs[1], limit=node.limit)
+    else:
+        fresh = cond(*limits, *arguments, yes=graphs[0], no=graphs[1])
+    fresh.where = fresh.where or node.where
+    return fresh  # type: ignore[no-any-return]
+
+
+def _leaves(root: Node) -> set[Node]:
+    """What a value is computed from, also through sizes and bodies."""
+    found: set[Node] = set()
+    for node in toposort([root]):
+        found.add(node)
+        found |= own_dims(node)
+    return found
+
+
+def _live(outputs: Any, carried: Any, tests: Any, wanted: set[int]) -> set[int]:
+    """The carried values on which the wanted ones and the tests depend, in any number of turns."""
+    place = {leaf: k for k, leaf in enumerate(carried)}
+    live: set[int] = set()
+    waiting = [outputs[k] for k in wanted] + list(tests)
+    live |= wanted
+    while waiting:
+        for leaf in _leaves(waiting.pop()):
+            k = place.get(leaf)
+            if k is not None and k not in live:
+                live.add(k)
+                waiting.append(outputs[k])
+    return live
+
+
+def _pruned_branches(node: Node, read: set[int]) -> dict[int, Node]:
+    inputs = node.yes.inputs
+    found: dict[int, Node] = {}
+    for k in read:
+        if node.yes.outputs[k] is node.no.outputs[k] and node.yes.outputs[k] in inputs:
+            found[k] = node.args[1 + inputs.index(node.yes.outputs[k])]
+    kept = sorted(read - found.keys())
+    if not kept:
+        return found
+    if _is_select(node, kept):
+        given = dict(zip(inputs, node.args[1:], strict=True))
+        sides = [substitute([branch.outputs[k] for k in kept], given) for branch in (node.yes, node.no)]
+        return found | {k: where(node.args[0], one, other) for k, one, other in zip(kept, *sides, strict=True)}
+    needed = {leaf for branch in (node.yes, node.no) for k in kept for leaf in _leaves(branch.outputs[k])}
+    chosen = [k for k, leaf in enumerate(inputs) if leaf in needed]
+    if len(kept) == len(node.type) and len(chosen) == len(inputs):
+        return found | {k: item(node, index=k) for k in kept}
+    leaves = tuple([inputs[k] for k in chosen])
+    graphs = [Graph(leaves, tuple([branch.outputs[k] for k in kept])) for branch in (node.yes, node.no)]
+    fresh = rebuilt(node, node.args[:1], [node.args[1 + k] for k in chosen], graphs)
+    return found | {k: item(fresh, index=position) for position, k in enumerate(kept)}
+
+
+def _is_select(node: Node, kept: list[int]) -> bool:
+    """Whether both branches are a few operations on single numbers: then doing both costs less than a jump that is guessed wrong."""
+    order = toposort([branch.outputs[k] for branch in (node.yes, node.no) for k in kept])
+    if any(n.shape or (n.args and n.op.kind is not Kind.ELEMENTWISE) for n in order if isinstance(n.type, ArrayType)):
+        return False
+    return all(isinstance(n.type, ArrayType) for n in order) and sum([n.op.cost for n in order if n.args]) <= _SELECT
