@@ -288,3 +288,11 @@ def test_fallbacks_are_counted_for_the_users_line():
         lnp.unique(lnp.lazy(np.arange(100.0)))
     with pytest.raises(ValueError, match="expects"), lnp.fallbacks("perhaps"):
         pass
+
+
+def test_initial_counts_once_beside_a_mask(all_lazy: None) -> None:
+    """Elements that `where` leaves out are replaced by the identity, not by `initial`."""
+    x, mask = np.arange(1.0, 13).reshape(3, 4), np.array([True, False, True, True])
+    for name in ("sum", "prod", "max"):
+        expected = getattr(np, name)(x, axis=1, where=mask, initial=2.0)
+        np.testing.assert_array_equal(np.asarray(getattr(lnp, name)(lnp.array(x), axis=1, where=mask, initial=2.0)), expected)

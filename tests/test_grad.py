@@ -560,3 +560,14 @@ def test_check_grads_refuses_what_it_cannot_check() -> None:
         check_grads(sin, (3,))
     with pytest.raises(ValueError, match="modes are 'fwd' and 'rev'"):
         check_grads(sin, (X,), modes=("reverse",))
+
+
+# --- movement that the optimizer rewrites ----------------------------------------------------------------------------
+
+
+def test_a_flip_comes_back_flipped() -> None:
+    """The transpose of a flip writes backwards into an array of the same shape."""
+    weights = np.arange(6.0).reshape(2, 3)
+    for region in ((slice(None, None, -1), slice(None)), (slice(None), slice(None, None, -1)), (slice(None, None, -1),) * 2):
+        found = grad(lambda x, region=region: total(x[region] * weights))(weights + 1)
+        np.testing.assert_array_equal(found, weights[region])

@@ -305,7 +305,7 @@ def reduce(
         raise Unsupported
     x = ew.as_node(x, fold_dtype(function, dtype, x.dtype)) if not scalar.name.startswith("logical") else x
     if where is not True:
-        fill = initial if initial is not np._NoValue and initial is not None else function.identity
+        fill = function.identity if function.identity is not None or initial is np._NoValue else initial
         if fill is None:
             raise ValueError(
                 f"reduction operation '{function.__name__}' does not have an identity, so to use a where mask one has to specify 'initial'"

@@ -112,10 +112,10 @@ def slice_of_pad(node: Node) -> Node | None:
 
 @moves.on(pad)
 def nothing_padded(node: Node) -> Node | None:
-    """Zeros among zeros are zeros; padding to the own shape is nothing."""
+    """Zeros among zeros are zeros; padding to the own shape is nothing, or with negative steps a flip."""
     source = node.args[0]
     if source.shape == node.out_shape:
-        return source
+        return slice_(source, node.starts, node.steps, source.shape)
     value = scalar_value(source)
     if value is None or value.tobytes().strip(b"\0"):
         return None
