@@ -532,6 +532,7 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "scatter": _scatters,
     "update": _updates,
     "iota": lambda rng: iter([Case((), {"length": n}, np.arange(n)) for n in (0, 1, 7)]),
+    "size": lambda rng: iter([Case((), {"value": n}, np.array(n)) for n in (0, 1, 7)]),
     "argmax": lambda rng: arg_reductions(reduction.argmax, rng),
     "argmin": lambda rng: arg_reductions(reduction.argmin, rng),
     "inv": _both(_matrices((3, 3), np.linalg.inv, regular), _singular(np.linalg.inv, np.zeros((2, 2)))),

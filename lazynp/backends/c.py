@@ -60,11 +60,9 @@ def _dim_count(graph: Graph) -> int:
     """One more than the highest position of a size that the graph mentions."""
     found = -1
     roots: dict[Node, None] = {}
-    for node in toposort((*graph.inputs, *graph.outputs)):
-        for value in (*node.attrs, *[t.shape for t in (node.type if type(node.type) is tuple else (node.type,))]):
-            _collect_sizes(value, roots)
+    _collect_sizes(graph, roots)
     for node in toposort(roots):
-        if node.op is dim:
+        if node.op is dim and type(node.key) is int:
             found = max(found, node.key)
     return found + 1
 
@@ -72,7 +70,11 @@ def _dim_count(graph: Graph) -> int:
 def _collect_sizes(value: Any, found: dict[Node, None]) -> None:
     if isinstance(value, Node):
         found[value] = None
-    elif isinstance(value, tuple) and not isinstance(value, Graph):
+    elif isinstance(value, Graph):
+        for node in toposort((*value.inputs, *value.outputs)):
+            for part in (*node.attrs, *[t.shape for t in (node.type if type(node.type) is tuple else (node.type,))]):
+                _collect_sizes(part, found)
+    elif isinstance(value, tuple):
         for v in value:
             _collect_sizes(v, found)
 

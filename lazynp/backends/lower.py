@@ -19,6 +19,7 @@ from lazynp.ir.op import Kind, Op
 from lazynp.ir.types import ArrayType
 from lazynp.ops import elementwise as ew
 from lazynp.ops import indexing, movement
+from lazynp.ops.sizes import size_
 
 # --- the loop dialect ------------------------------------------------------------------------------------------------
 
@@ -202,7 +203,7 @@ class Lowering:
             return self._elementwise(node, index, guards)
         if node.op is const:
             return self._immediate(node)
-        if node.op is dim:
+        if node.op is dim or node.op is size_:
             return self._immediate(position.make((), expression=self.sizes(node)))
         if node.op is indexing.iota:
             return self._immediate(position.make((), expression=linear(index, self.shape(node))))

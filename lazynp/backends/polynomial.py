@@ -14,6 +14,7 @@ import numpy as np
 
 from lazynp.ir.node import Node, const, dim, numbered_dim, toposort
 from lazynp.ops import elementwise as ew
+from lazynp.ops.sizes import size_
 
 Monomial = tuple["Atom", ...]
 
@@ -373,6 +374,8 @@ class Sizes:
         if node.op is dim:
             assert type(node.key) is int, f"{node} is bound by no loop around"
             return size_atom(node.key)
+        if node.op is size_:
+            return self(node.value)
         if node.op is ew.negative:
             return self(node.args[0]) * -1
         if node.op in (ew.add, ew.subtract, ew.multiply):

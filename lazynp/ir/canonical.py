@@ -9,10 +9,11 @@ op insists on being equal, is.
 """
 
 import hashlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from lazynp.ir.node import Graph, Literal, Node, const, constant, input_, make_node, numbered_dim, numbered_input, toposort
-from lazynp.ir.op import Op
+from lazynp.ir.node import Graph, Literal, Node, const, constant, dim, input_, make_node, numbered_dim, numbered_input, toposort
+from lazynp.ir.op import Kind, Op
 from lazynp.ir.types import ArrayType
 
 _STRUCTURAL = (-1, -0.5, 0.5, 2)
@@ -50,14 +51,46 @@ def _split_sizes(value: Any, facts: list[Any]) -> Any:
         return _FACT
     if kind is tuple:
         return tuple([_split_sizes(v, facts) for v in value])
+    if kind is Node:
+        return _split_formula(value, facts)
     if hasattr(value, "op"):  # a path step: (op, attrs), of which some are sizes
         op: Op = value.op
         return op, *[_split_sizes(v, facts) if n in op.dims else v for n, v in zip(op.attrs, value.attrs, strict=True)]
     return value
 
 
+_KEPT = frozenset((-2, -1, 0, 1, 2))
+"""Numbers in the formula of a size that stay as they are: factors and neighbours rather than sizes."""
+
+
+def _split_formula(node: Node, facts: list[Any]) -> Any:
+    """A size made of loop variables: its numbers are facts too."""
+    if node.op is const:
+        value = int(node.value.array)
+        if value in _KEPT:
+            return value
+        facts.append(value)
+        return _FACT
+    if not node.args:
+        return node
+    return (node.op, node.attrs, *[_split_formula(a, facts) for a in node.args])
+
+
+def _split_body(graph: Graph, facts: list[Any]) -> tuple[Any, ...]:
+    """The skeleton of a body. Its constants stay in it; its sizes are facts of the whole graph."""
+    number: dict[Node, int] = {}
+    skeleton: list[Any] = []
+    for node in toposort((*graph.inputs, *graph.outputs)):
+        number[node] = len(number)
+        skeleton.append((const, node.value) if node.op is const else node if node.op is dim else _split_node(node, facts))
+        skeleton.append(tuple([number[a] for a in node.args]))
+    return (*skeleton, tuple([number[i] for i in graph.inputs]), tuple([number[o] for o in graph.outputs]))
+
+
 def _split_node(node: Node, facts: list[Any]) -> tuple[Any, ...]:
     op = node.op
+    if op.kind is Kind.STRUCTURED:
+        return (op, *[_split_body(v, facts) if isinstance(v, Graph) else v for v in node.attrs])
     if op is const:
         literal: Literal = node.value
         if literal.array.ndim == 0 and not _structural(literal):
@@ -191,33 +224,98 @@ class _Unknown:
         return int(self) > int(other)
 
 
+class _Formula:
+    """A size made of loop variables and unknowns: equal to one of the same form whose parts are equal."""
+
+    __slots__ = ("op", "parts")
+
+    def __init__(self, op: Op, parts: list[Any]) -> None:
+        self.op = op
+        self.parts = parts
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, _Formula) and other.op is self.op and len(other.parts) == len(self.parts):
+            equal = [a is b or a == b for a, b in zip(self.parts, other.parts, strict=True)]  # each comparison unifies: no short cut
+            return all(equal)
+        raise ValueError("sizes of different form")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _merge_formula(node: Node, source: Any) -> Any:
+    """A formula with the next unknowns in the places of its facts."""
+    if node.op is const:
+        value = int(node.value.array)
+        return value if value in _KEPT else next(source)
+    return _Formula(node.op, [_merge_formula(a, source) for a in node.args]) if node.args else node
+
+
+def _rebuilt_formula(node: Node, source: Any) -> Any:
+    """The same with values: a node."""
+    if node.op is const:
+        value = int(node.value.array)
+        value = value if value in _KEPT else next(source)
+        return value if isinstance(value, Node) else constant(value)
+    return make_node(node.op, tuple([_rebuilt_formula(a, source) for a in node.args]), node.attrs) if node.args else node
+
+
+class _Typed(NamedTuple):
+    """A leaf or an output of a body, of which only the type is known."""
+
+    type: Any
+
+
+class _TypedBody(NamedTuple):
+    """What `infer` of a loop or branch sees of a body."""
+
+    inputs: tuple[_Typed, ...]
+    outputs: tuple[_Typed, ...]
+
+
+def _unify_body(graph: Graph, source: Any) -> _TypedBody:
+    types: dict[Node, Any] = {}
+    for node in toposort((*graph.inputs, *graph.outputs)):
+        types[node] = _unified_type(node, types, source, True)
+    return _TypedBody(tuple([_Typed(types[i]) for i in graph.inputs]), tuple([_Typed(types[o]) for o in graph.outputs]))
+
+
+def _unified_type(node: Node, types: dict[Node, Any], source: Any, inside: bool) -> Any:
+    op = node.op
+    if op is dim:
+        return node.type
+    if op is const:
+        if not inside and node.value.array.ndim == 0 and not _structural(node.value):
+            next(source)
+        return node.type
+    if op is input_:
+        return ArrayType(_merge_sizes(node.type.shape, source), node.type.dtype)
+    if op.kind is Kind.STRUCTURED:
+        attrs = [_unify_body(v, source) if isinstance(v, Graph) else v for v in node.attrs]
+    else:
+        attrs = [_merge_sizes(v, source) if n in op.dims else v for n, v in zip(op.attrs, node.attrs, strict=True)]
+    return op.infer_type_of([types[a] for a in node.args], attrs)
+
+
 def _unify(form: Form, unknowns: list[Any]) -> None:
     """Run type inference over the unknowns."""
     source = iter(unknowns)
     types: dict[Node, Any] = {}
     for node in form.order:
-        op = node.op
-        if op is const:
-            if node.value.array.ndim == 0 and not _structural(node.value):
-                next(source)
-            types[node] = node.type
-        elif op is input_:
-            types[node] = ArrayType(_merge_sizes(node.type.shape, source), node.type.dtype)
-        else:
-            attrs = [_merge_sizes(v, source) if n in op.dims else v for n, v in zip(op.attrs, node.attrs, strict=True)]
-            types[node] = op.infer_type_of([types[a] for a in node.args], attrs)
+        types[node] = _unified_type(node, types, source, False)
 
 
-def _merge_sizes(value: Any, source: Any) -> Any:
+def _merge_sizes(value: Any, source: Any, formula: Callable[[Node, Any], Any] = _merge_formula) -> Any:
     """The inverse of `_split_sizes`: takes the next facts from `source` where sizes stood."""
     kind = type(value)
     if kind is int:
         return value if value == 0 or value == 1 else next(source)
     if kind is tuple:
-        return tuple([_merge_sizes(v, source) for v in value])
+        return tuple([_merge_sizes(v, source, formula) for v in value])
+    if kind is Node:
+        return formula(value, source)
     if hasattr(value, "op"):
         op: Op = value.op
-        attrs = tuple([_merge_sizes(v, source) if n in op.dims else v for n, v in zip(op.attrs, value.attrs, strict=True)])
+        attrs = tuple([_merge_sizes(v, source, formula) if n in op.dims else v for n, v in zip(op.attrs, value.attrs, strict=True)])
         return type(value)(op, attrs)
     return value
 
@@ -235,10 +333,10 @@ def _rebuild(form: Form, values: list[Any], fixed: Any, parameters: Any, scalars
                 value = next(source)
                 fresh = value if isinstance(value, Node) else constant(value.array)
         elif op is input_:
-            fresh = numbered_input(len(inputs), ArrayType(_merge_sizes(node.type.shape, source), node.type.dtype))
+            fresh = numbered_input(len(inputs), ArrayType(_filled_in(node.type.shape, source), node.type.dtype))
             inputs.append(fresh)
         else:
-            attrs = tuple([_merge_sizes(v, source) if n in op.dims else v for n, v in zip(op.attrs, node.attrs, strict=True)])
+            attrs = _rebuilt_attrs(node, source)
             fresh = make_node(op, tuple([done[a] for a in node.args]), attrs)
         if op is not const:
             fresh.where = position  # type: ignore[assignment]
@@ -246,6 +344,41 @@ def _rebuild(form: Form, values: list[Any], fixed: Any, parameters: Any, scalars
     inputs.extend([values[position] for position in scalars])
     graph = Graph(tuple(inputs), tuple([done[o] for o in form.outputs]), form.aliases)
     return Variant(graph, fixed, parameters, scalars)
+
+
+class _Sizes:
+    """normal(size): the normal form of a size that is a formula; set by ops/sizes.py."""
+
+    normal: Callable[[Node], Any]
+
+
+sizes = _Sizes()
+
+
+def _filled_in(value: Any, source: Any) -> Any:
+    """Sizes with values in the places of facts; formulas in normal form."""
+    return _merge_sizes(value, source, lambda node, facts: sizes.normal(_rebuilt_formula(node, facts)))
+
+
+def _rebuilt_attrs(node: Node, source: Any) -> tuple[Any, ...]:
+    if node.op.kind is Kind.STRUCTURED:
+        return tuple([_rebuilt_body(v, source) if isinstance(v, Graph) else v for v in node.attrs])
+    return tuple([_filled_in(v, source) if n in node.op.dims else v for n, v in zip(node.op.attrs, node.attrs, strict=True)])
+
+
+def _rebuilt_body(graph: Graph, source: Any) -> Graph:
+    """A body with values in the places of facts."""
+    done: dict[Node, Node] = {}
+    for node in toposort((*graph.inputs, *graph.outputs)):
+        if node.op is const or node.op is dim:
+            fresh = node
+        elif node.op is input_:
+            fresh = make_node(input_, (), (node.key, ArrayType(_filled_in(node.type.shape, source), node.type.dtype)))
+        else:
+            fresh = make_node(node.op, tuple([done[a] for a in node.args]), _rebuilt_attrs(node, source))
+            fresh.where = fresh.where or node.where
+        done[node] = fresh
+    return Graph(tuple([done[i] for i in graph.inputs]), tuple([done[o] for o in graph.outputs]), graph.aliases)
 
 
 # --- a name for a graph, the same in every process --------------------------------------------------------------------

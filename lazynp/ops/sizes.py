@@ -15,9 +15,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from lazynp.errors import CaptureError
+from lazynp.ir import canonical
 from lazynp.ir.node import Node, const, constant, dim, make_node, new_dim, toposort
+from lazynp.ir.op import Kind, Op, register
 from lazynp.ir.show import size_text
-from lazynp.ir.types import Dim, Symbolic
+from lazynp.ir.types import ArrayType, Dim, Symbolic
 from lazynp.ops import elementwise as ew
 from lazynp.ops.elementwise import add, floor_divide, maximum, minimum, multiply, negative, remainder, subtract
 
@@ -40,7 +42,10 @@ def polynomial(size: Dim) -> Polynomial:
         return _clean({(): size})
     known: dict[Node, Polynomial] = {}
     for node in toposort([size], stop=_indivisible):  # type: ignore[list-item]
-        known[node] = {(node,): 1} if _indivisible(node) else _polynomial(node, known)
+        if node.op is size_:
+            known[node] = polynomial(node.value)
+        else:
+            known[node] = {(node,): 1} if _indivisible(node) else _polynomial(node, known)
     return known[size]  # type: ignore[index]
 
 
@@ -127,6 +132,28 @@ def _term(monomial: Monomial, factor: int) -> Any:
     return product if factor == 1 else product * factor
 
 
+size_ = register(
+    Op(
+        name="size",
+        kind=Kind.LEAF,
+        attrs=("value",),
+        dims=frozenset({"value"}),
+        infer=lambda value: ArrayType((), np.dtype(np.int64)),
+        numpy=lambda value: np.asarray(value, np.int64),
+        door=lambda op, value: op.make((), value=value),
+    )
+)
+"""A size as a number: a limit of a loop. Unlike a constant it is a fact that a size-generic program turns into a parameter."""
+
+
+def size_node(size: Dim) -> Node:
+    """A size as a 0-d int64 node."""
+    return size if isinstance(size, Node) else size_(size)
+
+
+canonical.sizes.normal = simplify_size  # type: ignore[assignment]
+
+
 # --- what is known about loop variables -------------------------------------------------------------------------------
 
 _hints: WeakKeyDictionary[Node, int] = WeakKeyDictionary()
@@ -150,6 +177,8 @@ def hint_of(size: Dim) -> int:
     for node in toposort([size]):  # type: ignore[list-item]
         if node.op is const:
             known[node] = int(node.value.array)
+        elif node.op is size_:
+            known[node] = hint_of(node.value)
         elif node.op is dim:
             known[node] = _hints.get(node, 2)
         elif node.args and all(a in known for a in node.args):
@@ -171,7 +200,7 @@ def hinted(value: Any) -> Any:
 
 def is_size(node: Node) -> bool:
     """Whether a 0-d integer depends on loop variables and constants only: then it may stand in attributes."""
-    return all(n.op is dim or n.op is const or n.op in _SIZE_OPS for n in toposort([node]))
+    return all(n.op in (dim, const, size_) or n.op in _SIZE_OPS for n in toposort([node]))
 
 
 _SIZE_OPS = frozenset(

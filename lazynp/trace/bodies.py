@@ -23,7 +23,7 @@ from lazynp.ir.types import LAZY_DTYPES, ArrayType, Dim, Symbolic
 from lazynp.ops import elementwise as ew
 from lazynp.ops import structured
 from lazynp.ops.movement import broadcast
-from lazynp.ops.sizes import SymFloat, SymInt, hint_of, is_size, new_size, number, simplify_size
+from lazynp.ops.sizes import SymFloat, SymInt, hint_of, is_size, new_size, number, simplify_size, size_
 from lazynp.runtime.storage import Queue, Storage, TraceQueue, queue, trace_scope
 from lazynp.trace import trees
 
@@ -326,7 +326,7 @@ def traced_for(lower: Any, upper: Any, step: Any, body: Callable[..., Any], init
         if swaps is not None:
             return _by_periods(lower, upper, step, count, swaps, body, init)
         (graph,), others = _graphs([index, *traced.inputs()], [outputs], traced.others())
-        limits = [_limit(n) for n in (lower, upper, step)]
+        limits = [_limit(lower), _limit(upper), constant(step)]
         node = _made(structured.loop, *limits, *traced.arguments(), *others, body=graph, again=again)
         return trees.unflatten(structure, traced.hand_back(node, returned))
     raise CaptureError("the types of the values that a loop carries do not settle")
@@ -345,7 +345,7 @@ def _unrolled(turns: Any, body: Callable[..., Any], value: Any) -> Any:
 
 
 def _limit(n: Any) -> Node:
-    return constant(n) if type(n) is int else ew.as_node(arrays.node_of(n), _INT64)
+    return size_(n) if type(n) is int else ew.as_node(arrays.node_of(n), _INT64)
 
 
 def _bound(n: Any) -> Dim | None:

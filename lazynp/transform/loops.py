@@ -23,7 +23,7 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import update
 from lazynp.ops.movement import Path, Step, broadcast, follow, permute, reshape, slice_
 from lazynp.ops.pruning import prune
-from lazynp.ops.sizes import greatest, in_range, is_size, simplify_size, upper_bound
+from lazynp.ops.sizes import greatest, in_range, is_size, simplify_size, size_, size_node, upper_bound
 from lazynp.ops.structured import carried_argument, cond, item, loop, while_
 
 Rule = Callable[..., Any]
@@ -256,7 +256,7 @@ def _node(size: Dim) -> Node:
 
 
 def _known(node: Node) -> Node:
-    return _node(simplify_size(node)) if is_size(node) else node
+    return size_node(simplify_size(node)) if is_size(node) else node
 
 
 def _saving_loop(parts: _Loop, saved: Sequence[Node], stacks: Sequence[Node], rows: Sequence[Path]) -> Node | None:
@@ -366,7 +366,7 @@ def bounded(node: Node) -> Node:
     index = new_dim()
     outputs = tuple([item(turn, index=k) for k in range(count + 1)])
     (body,) = canonical_bodies([Graph((index, running, *inputs), outputs)], simplify_size)
-    return loop(constant(0), constant(node.limit), constant(1), constant(True), *node.args, body=body)  # type: ignore[no-any-return]
+    return loop(constant(0), size_(node.limit), constant(1), constant(True), *node.args, body=body)  # type: ignore[no-any-return]
 
 
 def cotangents_of_bounded(cotangents: Sequence[Node | None]) -> list[Node | None]:
