@@ -71,12 +71,12 @@ def _present_item(x: Any, index: Any) -> Any:
 
 
 def _write_present(x: Any, index: Any, value: Any) -> bool:
-    """Write a NumPy value to a small region of an array that is not pending, at once; False, with nothing done, for anything else."""
+    """Write a scalar, or an array to a small region, to an array that is not pending, at once; False, with nothing done, for the rest."""
     if type(value) not in _PRESENT:
         return False
     memory = geometry(x)
     region = memory[index]
-    if (type(region) is np.ndarray and region.size >= settings.lazy_threshold) or not x._writeable:
+    if (type(value) is np.ndarray and type(region) is np.ndarray and region.size >= settings.lazy_threshold) or not x._writeable:
         return False
     x._storage.settle_readers()
     memory[index] = value
