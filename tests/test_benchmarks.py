@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import measure, peers
+from benchmarks import measure, peers, small
 from benchmarks.cases import CASES
 from benchmarks.run import duration, elements
 
@@ -110,3 +110,10 @@ def test_arguments_of_a_case_are_not_shared_between_competitors():
     before = args[0].copy()
     peers.numpy_peer(case, args)()
     assert np.array_equal(args[0], before)
+
+
+def test_small_arrays_are_compared_in_every_kind():
+    measured = small.measure(3, calls=1, samples=1)
+    assert set(measured) == {"operators", "ufunc calls", "creation", "indexing", "items"}
+    assert len(measured["ufunc calls"]) > 80
+    assert all(ratio > 0 for rows in measured.values() for ratio in rows.values())

@@ -32,7 +32,7 @@ class Unsupported(Exception):
     """Raised by a lazy implementation for arguments that it leaves to NumPy."""
 
 
-_PLAIN = frozenset({
+SCALARS = frozenset({
     int, float, bool, complex, str, type(None), type, np.dtype, np.float64, np.int64, np.bool_, np.complex128, np.float32, np.int32,
 })  # fmt: skip
 
@@ -48,7 +48,7 @@ def is_plain(values: Iterable[Any], depth: int = 2) -> bool:
         elif kind is list or kind is tuple:
             if not depth or not is_plain(value, depth - 1):
                 return False
-        elif kind not in _PLAIN:
+        elif kind not in SCALARS:
             return False
     return True
 
@@ -208,8 +208,19 @@ def inspects(function: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]
 
 def _public(function: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
-        if not tracing_count.depth and is_plain(args) and (not kwargs or is_plain(kwargs.values())):
-            return handed_out(function(*args, **kwargs))
+        if not tracing_count.depth and (not kwargs or is_plain(kwargs.values())):
+            threshold = settings.lazy_threshold
+            for value in args:  # `is_plain` written out: its call takes as long as NumPy's function
+                if type(value) is np.ndarray:
+                    if value.size >= threshold:
+                        break
+                elif type(value) not in SCALARS:
+                    if is_plain((value,)):
+                        continue
+                    break
+            else:
+                result = function(*args, **kwargs)
+                return result if type(result) is np.ndarray and result.size < threshold else handed_out(result)
         if args and type(args[0]) is Selection:
             return selection.call(function, args, kwargs)
         if (tracing_count.depth and tracing()) or (any_lazy(args, kwargs) and not (is_small_product(function, args) and not kwargs)):

@@ -8,6 +8,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from lazynp import array as arrays
 from lazynp import indexing, operators
 from lazynp.api.dispatch import (
+    SCALARS,
     UfuncBase,
     Unsupported,
     any_lazy,
@@ -50,8 +51,19 @@ class ufunc(UfuncBase):  # noqa: N801  (NumPy's name)
         return _named, (self.__name__,)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        if not options and not tracing_count.depth and is_plain(args):
-            return handed_out(self.numpy(*args))
+        if not options and not tracing_count.depth:  # the hottest lines of programs of small arrays: no calls but NumPy's
+            threshold = settings.lazy_threshold
+            for value in args:
+                if type(value) is np.ndarray:
+                    if value.size >= threshold:
+                        break
+                elif type(value) not in SCALARS:
+                    if is_plain((value,)):
+                        continue
+                    break
+            else:
+                result = self.numpy(*args)
+                return result if type(result) is np.ndarray and result.size < threshold else handed_out(result)
         return call_ufunc(self.numpy, args, options)
 
     def reduce(
