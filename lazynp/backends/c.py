@@ -72,6 +72,8 @@ def _collect_sizes(value: Any, found: dict[Node, None]) -> None:
         found[value] = None
     elif isinstance(value, Graph):
         for node in toposort((*value.inputs, *value.outputs)):
+            if node.op is dim:
+                found[node] = None
             for part in (*node.attrs, *[t.shape for t in (node.type if type(node.type) is tuple else (node.type,))]):
                 _collect_sizes(part, found)
     elif isinstance(value, tuple):

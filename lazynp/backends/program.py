@@ -16,6 +16,8 @@ import numpy as np
 from lazynp.backends import base, blas, diskcache, threads, toolchain, workers
 from lazynp.backends.pool import empty
 from lazynp.config import settings
+from lazynp.ir.node import numbered_dim
+from lazynp.ops.structured import CONTROL, interpreter
 
 PLAN = ".plan"
 ERRORS, ARENA, POOL, FIRST_SLOT = 0, 1, 2, 3
@@ -132,8 +134,11 @@ class CProgram(base.Program):
     def _library(self, number: int, args: tuple[np.ndarray, ...], sizes: dict[str, int]) -> tuple[np.ndarray, ...]:
         """One Python step: C-contiguous arrays."""
         op, attrs, origin = self.blueprint.steps[number]
+        given = {name: _resolved(value, sizes) for name, value in attrs.items()}
+        if op in CONTROL:
+            given |= {"run": interpreter.compiled, "dims": {numbered_dim(int(name[1:])): n for name, n in sizes.items()}}
         try:
-            values = op.numpy(*args, **{name: _resolved(value, sizes) for name, value in attrs.items()})
+            values = op.numpy(*args, **given)
         except Exception as error:
             error.lazynp_origin = origin  # type: ignore[attr-defined]
             raise

@@ -15,9 +15,11 @@ from lazynp.ops.sizes import is_size
 
 
 class _Interpreter:
-    """evaluate(graph, values, dims) -> the outputs; dims: the values of free dims."""
+    """evaluate(graph, values, dims) -> the outputs; dims: the values of free dims. compiled: the same, by a program of the graph; set by
+    the runtime, used where a loop of a compiled program needs Python between its turns."""
 
     evaluate: Callable[..., list[Any]]
+    compiled: Callable[..., list[Any]]
 
 
 interpreter = _Interpreter()
@@ -82,11 +84,14 @@ def _loop_infer(start: ArrayType, stop: ArrayType, step: ArrayType, *types: Arra
     return _carried_types(body, 1)
 
 
-def _loop_numpy(start: Any, stop: Any, step: Any, *values: Any, body: Graph, again: bool, dims: Any = None) -> tuple[Any, ...]:
+def _loop_numpy(
+    start: Any, stop: Any, step: Any, *values: Any, body: Graph, again: bool, dims: Any = None, run: Any = None
+) -> tuple[Any, ...]:
     count = len(body.outputs)
     carried, rest = list(values[:count]), values[count:]
+    run = run or interpreter.evaluate
     for i in range(int(start), int(stop), int(step)):
-        carried = interpreter.evaluate(body, [np.int64(i), *carried, *rest], dims)
+        carried = run(body, [np.int64(i), *carried, *rest], dims)
     return tuple(carried)
 
 
@@ -105,13 +110,14 @@ def _while_infer(*types: ArrayType, condition: Graph, body: Graph, limit: int | 
     return _carried_types(body, 0)
 
 
-def _while_numpy(*values: Any, condition: Graph, body: Graph, limit: int | None, dims: Any = None) -> tuple[Any, ...]:
+def _while_numpy(*values: Any, condition: Graph, body: Graph, limit: int | None, dims: Any = None, run: Any = None) -> tuple[Any, ...]:
     count = len(body.outputs)
     carried, rest = list(values[:count]), values[count:]
+    run = run or interpreter.evaluate
     turns = 0
-    while turns != limit and interpreter.evaluate(condition, [*carried, *rest], dims)[0]:
+    while turns != limit and run(condition, [*carried, *rest], dims)[0]:
         turns += 1
-        carried = interpreter.evaluate(body, [*carried, *rest], dims)
+        carried = run(body, [*carried, *rest], dims)
     return tuple(carried)
 
 
@@ -132,8 +138,9 @@ def _cond_infer(predicate: ArrayType, *types: ArrayType, yes: Graph, no: Graph) 
     return tuple([o.type for o in yes.outputs])
 
 
-def _cond_numpy(predicate: Any, *values: Any, yes: Graph, no: Graph, dims: Any = None) -> tuple[Any, ...]:
-    return tuple(interpreter.evaluate(yes if predicate else no, values, dims))
+def _cond_numpy(predicate: Any, *values: Any, yes: Graph, no: Graph, dims: Any = None, run: Any = None) -> tuple[Any, ...]:
+    run = run or interpreter.evaluate
+    return tuple(run(yes if predicate else no, values, dims))
 
 
 cond = register(Op(name="cond", kind=Kind.STRUCTURED, attrs=("yes", "no"), infer=_cond_infer, numpy=_cond_numpy))

@@ -13,10 +13,12 @@ from lazynp import errors
 from lazynp.backends import base, diskcache, program, toolchain
 from lazynp.config import settings
 from lazynp.ir import canonical
+from lazynp.ir.body import free_dims, rename
 from lazynp.ir.canonical import Form, Variant
-from lazynp.ir.node import Graph, Node
+from lazynp.ir.node import Graph, Node, dim, numbered_dim
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ir.verify import verify
+from lazynp.ops.structured import interpreter
 from lazynp.runtime.stats import counters
 
 VERSION = "0.1.0"
@@ -178,3 +180,37 @@ def execute(outputs: tuple[Node, ...], arrays: dict[Node, np.ndarray]) -> list[n
         return ready.run([arrays[leaf] for leaf in form.leaves])
     except Exception as error:
         raise located(error, form) from None
+
+
+# --- bodies of loops that Python runs ----------------------------------------------------------------------------------
+
+_bodies: OrderedDict[Graph, tuple[base.Program, list[Node], list[int]]] = OrderedDict()
+"""Programs of bodies; the dims that each takes, in order; the inputs that are arrays."""
+
+
+def run_body(graph: Graph, values: Sequence[Any], dims: dict[Node, int] | None = None) -> list[np.ndarray]:
+    """The outputs of a body by a program of its own: what a loop with opaque routines inside runs at every turn."""
+    with lock:
+        known = _bodies.get(graph)
+        if known is None:
+            known = _bodies[graph] = _body_program(graph)
+            while len(_bodies) > settings.memory_cache:
+                _bodies.popitem(last=False)
+    program, leaves, places = known
+    numbers = dict(dims or {})
+    numbers.update({leaf: int(value) for leaf, value in zip(graph.inputs, values, strict=True) if leaf.op is dim})
+    arrays = [np.array(values[place], order="C", copy=None) for place in places]
+    return program.run(arrays, [int(numbers[leaf]) for leaf in leaves])
+
+
+def _body_program(graph: Graph) -> tuple[base.Program, list[Node], list[int]]:
+    integers = {leaf: None for leaf in graph.inputs if leaf.op is dim}
+    leaves = [*integers, *sorted(free_dims(graph), key=lambda leaf: str(leaf.key))]
+    numbered = {leaf: numbered_dim(position) for position, leaf in enumerate(leaves)}
+    nodes = rename((*graph.inputs, *graph.outputs), numbered)
+    form = canonical.take_apart(tuple(nodes[len(graph.inputs) :]), {})
+    places = [nodes.index(leaf) for leaf in form.leaves]
+    return build(canonical.specific(form).graph), leaves, places
+
+
+interpreter.compiled = run_body
