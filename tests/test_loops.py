@@ -531,7 +531,7 @@ def random_body(rng: np.random.Generator, depth: int = 0) -> list[Any]:
 
 def run_body(m: Any, statements: list[Any], i: Any, state: tuple[Any, ...], fixed: tuple[Any, Any]) -> tuple[Any, ...]:
     """Rebinding and writing in place, slices whose sizes depend on i, reads of what was just written, loops and branches inside."""
-    n = 5
+    n = state[2].shape[0]
     c, d, s = list(state[:2]), list(state[2:4]), list(state[4:])
     for kind, p, inner in statements:
         a, b = p[0] % 2, p[1] % 2
@@ -564,7 +564,7 @@ def run_body(m: Any, statements: list[Any], i: Any, state: tuple[Any, ...], fixe
     return (*c, *d, *s)
 
 
-def random_program(seed: int) -> tuple[Callable[..., Any], list[np.ndarray]]:
+def random_program(seed: int, n: int = 5) -> tuple[Callable[..., Any], list[np.ndarray]]:
     rng = np.random.default_rng(seed)
     body, turns = random_body(rng), int(rng.integers(0, 6))
 
@@ -572,13 +572,14 @@ def random_program(seed: int) -> tuple[Callable[..., Any], list[np.ndarray]]:
         state = (a.copy(), b.copy(), v.copy(), w.copy(), 0.25, 0.5)
         return m.fori_loop(0, turns, lambda i, z: run_body(m, body, i, z, fixed), state)
 
-    return run, [rng.uniform(0, 1, shape) for shape in ((5, 5), (5, 5), 5, 5, (5, 5), (5, 5))]
+    return run, [rng.uniform(0, 1, shape) for shape in ((n, n), (n, n), n, n, (n, n), (n, n))]
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_random_program_is_numpys(seed: int) -> None:
-    """Every hazard of memory in a turn: C and the interpreter give NumPy's answer."""
-    function, arguments = random_program(seed)
+@pytest.mark.parametrize(("seed", "n"), [*[(seed, 5) for seed in range(30)], *[(seed, 60) for seed in range(200, 212)]])
+def test_random_program_is_numpys(seed: int, n: int) -> None:
+    """Every hazard of memory in a turn: C and the interpreter give NumPy's answer. Kernels of 60 x 60 points are functions that are
+    called, those of 5 x 5 stand in the loop."""
+    function, arguments = random_program(seed, n)
     expected = function(Plain, *arguments)
     for backend in ("c", "reference"):
         with lnp.config(backend=backend, unroll=0):
@@ -591,6 +592,24 @@ def test_random_program_is_numpys(seed: int) -> None:
 def test_derivative_of_random_program(seed: int) -> None:
     function, arguments = random_program(seed)
     _check_derivative(function, arguments, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("unroll", [0, 10])
+def test_carried_python_numbers_stay_weak(unroll: int) -> None:
+    """A Python float or int that a loop changes does not make float32 arrays float64."""
+    x = np.arange(6, dtype=np.float32)
+    programs = [
+        lambda m, x: m.fori_loop(0, 6, lambda i, s: s + x[i], 0.0) * x,
+        lambda m, x: m.fori_loop(0, 6, lambda i, t: t + 0.5, 0.0) * x,
+        lambda m, x: x * m.fori_loop(0, 6, lambda i, k: k + 2, 0),
+        lambda m, x: m.fori_loop(0, 6, lambda i, s: s + x[i] * i, 0) * x,
+    ]
+    for f in programs:
+        with lnp.config(unroll=unroll):
+            actual = lnp.jit(lambda x, f=f: f(Structured, x), strict=True)(x)
+        expected = f(Plain, x)
+        assert actual.dtype == expected.dtype == np.float32
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
 def test_errors_name_the_line() -> None:
