@@ -26,7 +26,9 @@ __version__ = VERSION
 
 _LATER = {
     "lazynp.debug.explain": ("explain", "show"),
+    "lazynp.functional.batching": ("vmap",),
     "lazynp.functional.gradients": ("elementwise_grad", "grad", "hvp", "jvp", "linearize", "value_and_grad", "vjp"),
+    "lazynp.functional.jacobians": ("hessian", "jacfwd", "jacobian", "jacrev"),
     "lazynp.functional.markers": ("stop_gradient",),
 }
 """Own names by the module that is loaded when one of them is first asked for: a program that needs neither starts sooner."""

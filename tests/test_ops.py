@@ -17,8 +17,10 @@ from lazynp.ops import factors
 from lazynp.ops.contraction import matmul
 from lazynp.ops.indexing import scatter
 from lazynp.ops.library import random_draw
+from lazynp.ops.movement import broadcast
 from lazynp.ops.opaque import numpy_call
 from lazynp.ops.reduction import reduce_add
+from lazynp.transform.batch import batch
 from lazynp.transform.derive import differentiable, pullback, pushforward
 
 TESTED = [op for op in all_ops() if op.name not in LEAVES]
@@ -264,6 +266,73 @@ def test_derivatives(op: Op) -> None:
 
     if not tested:
         pytest.skip(f"{op.name} has no floating-point result of floating-point arguments: nothing to derive")
+
+
+# --- (3) batching ----------------------------------------------------------------------------------------------------
+
+BATCH = 3
+
+
+def batched_args(case: Case, which: tuple[int, ...], rng: np.random.Generator) -> list[np.ndarray]:
+    """For the arguments listed, three examples: the case's own, permuted along every axis, and its own again."""
+    found = list(case.args)
+    for place in which:
+        x = case.args[place]
+        found[place] = np.stack([x, x if fragile(x) else x[tuple([slice(None, None, -1)] * x.ndim)], x])
+    return found
+
+
+def fragile(x: np.ndarray) -> bool:
+    """What cannot be turned around and stay a valid argument: the state of a generator."""
+    return x.dtype == np.uint64 and x.size == len(cases(random_draw)[0].args[0])
+
+
+def single(op: Op, case: Case, args: list[np.ndarray], which: tuple[int, ...], number: int) -> list[np.ndarray]:
+    example = [a[number] if place in which else a for place, a in enumerate(args)]
+    return evaluate(build(op, case._replace(args=tuple(example))), example)
+
+
+@pytest.mark.parametrize("op", [op for op in TESTED if any(case.args for case in cases(op))], ids=str)
+def test_batched_is_a_stacked_loop(op: Op) -> None:
+    """Every argument batched alone, and all of them, over the dtypes and layouts of the op's cases."""
+    rng = generator(op)
+    tested = 0
+    parts: list[tuple[Graph, list[np.ndarray], list[np.ndarray], str]] = []
+    for case in cases(op):
+        subsets = {(k,) for k in range(len(case.args))} | {tuple(range(len(case.args)))}
+        for which in sorted(subsets):
+            args = batched_args(case, which, rng)
+            expected = [outcome(lambda n=n, a=args, w=which, case=case: single(op, case, a, w, n)) for n in range(BATCH)]
+            if any(isinstance(e, type) for e in expected):
+                continue
+            variables, inputs = leaves(case.args), leaves(args)
+            outs = outputs(op(*variables, **case.attrs))
+            places = {variables[k]: inputs[k] for k in which}
+            found = batch(outs, places, BATCH)
+            rest = [inputs[k] if k in which else variables[k] for k in range(len(inputs))]
+            values = [node if node is not None else broadcast(out, (BATCH, *out.shape)) for node, out in zip(found, outs, strict=True)]
+            graph = Graph(tuple(rest), tuple(values))
+            verify(graph)
+            what = f"{describe(op, case)} batched in {which}"
+            wanted = [np.stack([e[k] for e in expected]) for k in range(len(outs))]
+            for actual, value in zip(evaluate(graph, args), wanted, strict=True):
+                assert_near(actual, value, what=what, **tolerance(op))
+            tested += 1
+            if case.compiled and any(a.dtype == float for a in args):
+                parts.append((graph, args, wanted, what))
+    assert tested
+    compiled_agrees(op, parts)
+
+
+def compiled_agrees(op: Op, parts: list[tuple[Graph, list[np.ndarray], list[np.ndarray], str]]) -> None:
+    """The graphs as one program."""
+    if not parts:
+        return
+    whole = Graph(tuple([i for g, *_ in parts for i in g.inputs]), tuple([o for g, *_ in parts for o in g.outputs]))
+    results = iter(compiled(whole, f"{op.name} batched")([block(a) for _, args, *_ in parts for a in args]))
+    for _, _, wanted, what in parts:
+        for value in wanted:
+            assert_near(next(results), value, what=f"{what}, compiled", **tolerance(op))
 
 
 @pytest.mark.parametrize("op", [random_draw, scatter, numpy_call], ids=str)

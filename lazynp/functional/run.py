@@ -51,12 +51,14 @@ class Scope(TraceQueue):
     """What one run records. Unlike a jit's trace it can compute values on demand, and then keeps the graph that led to them.
 
     stands_for: the private leaf of each variable -> what it is to the surroundings. Private, because an expression of the caller that
-    happens to equal one inside the function is not a function of the variable. known: values already computed.
+    happens to equal one inside the function is not a function of the variable. known: values already computed. concrete: every value
+    can be had; not so inside a jit, where one that depends on its arguments cannot.
     """
 
     def __init__(self, parent: Queue) -> None:
         super().__init__()
         self.parent = parent
+        self.concrete = parent.concrete if isinstance(parent, Scope) else not isinstance(parent, TraceQueue)
         self.stands_for: dict[Node, Node] = {}
         self.known: dict[Node, Node] = {}
         self.before: dict[Storage, Node | None] = {}
@@ -78,7 +80,7 @@ class Scope(TraceQueue):
             return
         if wanted in self.before:  # its memory still holds what other nodes read
             raise CaptureError("a differentiated function needs the value of an array from outside that it has written to; copy it first")
-        alive = [s for s in self.pending.values() if s.node is not None and s is not wanted]
+        alive = [s for s in self.pending.values() if self.concrete and s.node is not None and s is not wanted]
         values = self.values([s.node for s in (wanted, *alive)])  # type: ignore[misc]
         wanted.memory()[...] = values[0]  # views of the memory stay views of it
 
@@ -147,13 +149,11 @@ class Run:
         self.variables: list[Node] = []
         self.structures: list[tuple[Any, int]] = []
         self.scope = self.new_scope()
-        given = {**dict(enumerate(args)), **kwargs}
-        own = {slot: self._argument(f, slot, given[slot]) for slot in selection.slots}
-        rest = {slot: own[slot] if slot in own else trees.map_leaves(self._other, a) for slot, a in given.items()}
+        positional, keywords = self._held_arguments(f, args, kwargs)
         with trace_scope(self.scope):
-            opened = {slot: self._opened(tree) for slot, tree in rest.items()}
+            opened = [self._opened(tree) for tree in positional]
             try:
-                result = f(*[opened[i] for i in range(len(args))], **{name: opened[name] for name in kwargs})
+                result = f(*opened, **self._opened(keywords))
                 self.result = trees.map_leaves(
                     lambda leaf: Held(node_of(leaf)) if type(leaf) is ndarray or isinstance(leaf, Symbolic) else leaf, result
                 )
@@ -162,6 +162,13 @@ class Run:
 
     def new_scope(self) -> Scope:
         return Scope(queue())
+
+    def _held_arguments(self, f: Function, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """The arguments with nodes for arrays, variables for those of the selected ones."""
+        given = {**dict(enumerate(args)), **kwargs}
+        own = {slot: self._argument(f, slot, given[slot]) for slot in self.selection.slots}
+        every = {slot: own[slot] if slot in own else trees.map_leaves(self._other, a) for slot, a in given.items()}
+        return [every[i] for i in range(len(args))], {name: every[name] for name in kwargs}
 
     def _argument(self, f: Function, slot: Slot, argument: Any) -> Any:
         """The argument with a variable for each leaf: a private input that stands for the leaf's value."""

@@ -69,6 +69,11 @@ class Op:
     jvp: Callable[..., Any] | None = None
     """(tangents (None for zero), node) -> tangent of the output; linear ops need none: the op itself is applied to the tangents."""
 
+    # batching
+    batch: Callable[..., Any] | None = None
+    """(node, batched arguments (None for shared ones), size) -> the batched value; None: the rule of its kind, which for LIBRARY ops is
+    that they map over further leading axes of all their arguments. `lazynp.ops.batching.unrolled` is for those that do not."""
+
     # code
     c: str | Callable[..., str | None] | None = None
     """ELEMENTWISE: C expression template "({0} + {1})", or a function of the argument dtypes; None: the prelude's lz_<name>_<suffix>."""

@@ -11,8 +11,9 @@ from lazynp.ir.op import Kind, Op, register
 from lazynp.ir.types import ArrayType
 from lazynp.ops import elementwise as ew
 from lazynp.ops import factors
+from lazynp.ops.batching import Given, moved_first, moved_from_first, spread, spread_all, unrolled
 from lazynp.ops.indexing import add_along, take_along
-from lazynp.ops.movement import broadcast, join, slice_
+from lazynp.ops.movement import broadcast, join, reshape, slice_
 from lazynp.ops.structured import item
 
 
@@ -63,7 +64,19 @@ def _solve_infer(a: ArrayType, b: ArrayType) -> ArrayType:
     return b
 
 
-solve = linalg("solve", _solve_infer, _column_solve, vjp=factors.solve_vjp, jvp=factors.solve_jvp)
+def _batched_solve(node: Node, given: Given, size: int) -> Node:
+    """The examples' right sides are columns for one matrix that they share: it is factored once."""
+    a, b = node.args
+    if given[0] is not None:
+        return solve.make(spread_all(node, given, size))
+    sides = given[1]
+    assert sides is not None
+    columns = moved_from_first(sides, b.ndim - 1)
+    found = solve.make((a, reshape(columns, (*b.shape[:-1], size * b.shape[-1]))))
+    return moved_first(reshape(found, columns.shape), b.ndim - 1)
+
+
+solve = linalg("solve", _solve_infer, _column_solve, vjp=factors.solve_vjp, jvp=factors.solve_jvp, batch=_batched_solve)
 """(..., n, n), (..., n, k) with equal batch axes -> (..., n, k). Raises LinAlgError when singular."""
 det = linalg("det", lambda a: ArrayType(a.shape[:-2], a.dtype), vjp=factors.det_vjp, jvp=factors.det_jvp)
 slogdet = linalg(
@@ -138,11 +151,20 @@ argsort = routine(
     attrs=("axis", "method"),
     door=lambda op, x, axis, method=None: op.make((x,), axis=axis % x.ndim, method=method),
 )
+
+
+def _batched_search(node: Node, given: Given, size: int) -> Any:
+    """One sorted line serves values of any shape; each example's own line is searched by itself."""
+    sorted_, values = node.args
+    return searchsorted(sorted_, spread(values, given[1], size), side=node.side) if given[0] is None else unrolled(node, given, size)
+
+
 searchsorted = routine(
     "searchsorted",
     lambda sorted_, values, side: np.searchsorted(sorted_, values, side),
     lambda sorted_, values, side: ArrayType(values.shape, np.dtype(np.intp)),
     attrs=("side",),
+    batch=_batched_search,
 )
 
 # --- Fourier transforms ----------------------------------------------------------------------------------------------
@@ -379,6 +401,7 @@ random_draw = routine(
     lambda state, *parameters, method, generator, size, out_dtype, names, options: (state, ArrayType(size, out_dtype)),
     vjp=_draw_vjp,
     jvp=_draw_jvp,
+    batch=unrolled,
     attrs=("method", "generator", "size", "out_dtype", "names", "options"),
     dims=frozenset({"size"}),
     door=lambda op, *args, names=(), options=(), **attrs: op.make(args, names=names, options=options, **attrs),

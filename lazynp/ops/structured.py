@@ -3,12 +3,12 @@
 Bodies are graphs over leaves of their own (see ir/body.py). `evaluate` runs them: the interpreter that backends/reference.py sets.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from lazynp.ir.node import Graph, Node, substitute
+from lazynp.ir.node import Graph, Node, substitute, toposort, transform
 from lazynp.ir.op import Kind, Op, register
 from lazynp.ir.types import ArrayType
 from lazynp.ops.sizes import is_size
@@ -192,3 +192,20 @@ def read_arguments(node: Node) -> tuple[Node, ...]:
 def is_immediate(argument: Node) -> bool:
     """Whether an argument is a number made of constants and of the dims around: no value in memory is needed."""
     return argument.type.shape == () and is_size(argument)
+
+
+def without_calls(roots: Sequence[Node]) -> list[Node]:
+    """The same nodes with every `call` replaced by its body."""
+    found = list(roots)
+    while any(node.op is call for node in toposort(found)):
+        bodies: dict[Node, tuple[Node, ...]] = {}
+
+        def visit(node: Node, args: tuple[Node, ...], bodies: dict[Node, tuple[Node, ...]] = bodies) -> Node:
+            if node.op is not item or args[0].op is not call:
+                return node.with_args(args)
+            if args[0] not in bodies:
+                bodies[args[0]] = inline(args[0])
+            return bodies[args[0]][node.index]
+
+        found = transform(found, visit)
+    return found

@@ -34,3 +34,13 @@ def map_leaves(function: Callable[..., Any], tree: Any, *rest: Any) -> Any:
 def paths(tree: Any) -> list[str]:
     """A text such as "['w'][0]" for each leaf: how messages name it."""
     return [_library().treespec_accessors(flatten(tree)[1])[i].codify("") for i in range(len(flatten(tree)[0]))]
+
+
+def flatten_with_none(tree: Any) -> tuple[list[Any], Any]:
+    """Like flatten, but None is a leaf."""
+    return _library().tree_flatten(tree, none_is_leaf=True, namespace="lazynp")
+
+
+def spread_prefix(prefix: Any, tree: Any) -> list[Any]:
+    """For each leaf of the tree (None counts as one) the leaf of the prefix above it. Raises ValueError where the prefix does not fit."""
+    return _library().broadcast_prefix(prefix, tree, none_is_leaf=True, namespace="lazynp")

@@ -31,15 +31,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lazynp.errors import Where, with_origin
-from lazynp.ir.node import Node, toposort, transform
+from lazynp.errors import with_origin
+from lazynp.ir.node import Node, toposort
 from lazynp.ir.op import Op
 from lazynp.ir.types import ArrayType
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import scatter, update
 from lazynp.ops.movement import Step, pad, slice_
-from lazynp.ops.structured import CONTROL, call, inline, item
+from lazynp.ops.structured import CONTROL, item, without_calls
 from lazynp.transform import loops
+from lazynp.transform.origins import Origins
 
 _FUSED_PADS = 8
 """So many padded cotangents of one array are added as a whole; more (a loop that reads slices) are added region by region."""
@@ -53,7 +54,7 @@ def pullback(
     Linear in the size of the graph. A node of `wrt` that depends on another one does not hide it: derivatives are total.
     Raises TypeError for an op that has no derivative, naming the op and the user's line.
     """
-    outputs, wrt = _without_calls(outputs, wrt)
+    outputs, wrt = _split(outputs, wrt)
     order = toposort(outputs)
     active = _depending(order, wrt)
     inside = initial is not None
@@ -61,7 +62,7 @@ def pullback(
     for output, cotangent in zip(outputs, cotangents, strict=True):
         if cotangent is not None and output in active:
             _collect(parts, output, cotangent)
-    origins = _Origins(order)
+    origins = Origins(order)
     for node in reversed(order):
         if node in parts and node in active:
             parts[node] = total = _total(node, parts[node], inside)
@@ -76,7 +77,7 @@ def pullback(
     return [_sum(parts[node], inside) if isinstance(parts.get(node), list) else parts.get(node) for node in wrt]
 
 
-def _collect_structured(parts: dict[Node, Any], node: Node, total: Any, active: set[Node], origins: _Origins) -> None:
+def _collect_structured(parts: dict[Node, Any], node: Node, total: Any, active: set[Node], origins: Origins) -> None:
     """What the arguments of a loop or branch receive; a body is differentiated once for all of them."""
     try:
         found = loops.pulled_back(node, total, active.__contains__, pullback)
@@ -92,13 +93,13 @@ def pushforward(outputs: Sequence[Node], inputs: Sequence[Node], tangents: Seque
 
     Linear in the size of the graph. Raises TypeError for an op that has no derivative, naming the op and the user's line.
     """
-    outputs, inputs = _without_calls(outputs, inputs)
+    outputs, inputs = _split(outputs, inputs)
     known: dict[Node, Any] = {}
     for node, tangent in zip(inputs, tangents, strict=True):
         if tangent is not None and differentiable(node.type):
             known[node] = tangent
     order = toposort(outputs, stop=lambda node: node in known)
-    origins = _Origins(order)
+    origins = Origins(order)
     for node in order:
         if node not in known and differentiable(node.type) and any(a in known for a in node.args):
             tangent = _output_tangent(tuple([known.get(a) for a in node.args]), node)
@@ -125,20 +126,9 @@ def _depending(order: Iterable[Node], wrt: Iterable[Node]) -> set[Node]:
     return active
 
 
-def _without_calls(outputs: Sequence[Node], leaves: Sequence[Node]) -> tuple[list[Node], list[Node]]:
-    """The same graph with every `call` replaced by its body."""
-    roots = [*outputs, *leaves]
-    while any(node.op is call for node in toposort(roots)):
-        bodies: dict[Node, tuple[Node, ...]] = {}
-
-        def visit(node: Node, args: tuple[Node, ...], bodies: dict[Node, tuple[Node, ...]] = bodies) -> Node:
-            if node.op is not item or args[0].op is not call:
-                return node.with_args(args)
-            if args[0] not in bodies:
-                bodies[args[0]] = inline(args[0])
-            return bodies[args[0]][node.index]
-
-        roots = transform(roots, visit)
+def _split(outputs: Sequence[Node], leaves: Sequence[Node]) -> tuple[list[Node], list[Node]]:
+    """The same graph without calls."""
+    roots = without_calls([*outputs, *leaves])
     return roots[: len(outputs)], roots[len(outputs) :]
 
 
@@ -269,21 +259,3 @@ def _total_differential(tangents: tuple[Node | None, ...], node: Node) -> Node |
             part = ew.recast(_product(tangent, partial(node, *node.args)), node.dtype)
             total = part if total is None else total + part
     return total
-
-
-class _Origins:
-    """Gives the nodes of a derivative the user's line of the operation they differentiate; each node is visited once."""
-
-    def __init__(self, known: Iterable[Node]) -> None:
-        self.known = set(known)
-
-    def mark(self, node: Node, where: Where | None) -> Node:
-        stack = [node]
-        while stack:
-            one = stack.pop()
-            if one not in self.known:
-                self.known.add(one)
-                if one.where is None:
-                    one.where = where
-                stack.extend(one.args)
-        return node
