@@ -10,6 +10,7 @@ from lazynp.errors import user_position
 from lazynp.ir.node import Node
 from lazynp.ir.op import Kind, Op, register
 from lazynp.ir.types import ArrayType, Shape
+from lazynp.ops.batching import unrolled
 from lazynp.ops.structured import item
 
 
@@ -58,6 +59,7 @@ numpy_call = register(
         infer=_infer,
         numpy=_run,
         vjp=_refuse,
+        batch=unrolled,
         jvp=lambda tangents, node: _refuse(tangents, node, 0),
     )
 )

@@ -7,13 +7,15 @@ concrete: batching happens where functions are traced, before graphs become size
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from lazynp.errors import CaptureError
 from lazynp.ir.node import Node, toposort
 from lazynp.ir.op import Kind, Op
 from lazynp.ops.batching import Given, lifted, moved_first, moved_from_first, spread, spread_all
 from lazynp.ops.contraction import contract
 from lazynp.ops.indexing import gather, positions, scatter, update
 from lazynp.ops.movement import broadcast, reshape
-from lazynp.ops.structured import item, without_calls
+from lazynp.ops.structured import CONTROL, item, without_calls
+from lazynp.transform.batched_loops import batched_control
 from lazynp.transform.origins import Origins
 
 
@@ -39,6 +41,8 @@ def _batched(node: Node, given: Given, size: int) -> Any:
     """One node for all examples; a tuple where an op with several outputs had to be taken apart."""
     if node.op.batch is not None:
         return node.op.batch(node, given, size)
+    if node.op in CONTROL:
+        return batched_control(node, given, size, batch)
     rule = _OF_OP.get(node.op) or _OF_KIND[node.op.kind]
     return rule(node, given, size)
 
@@ -104,7 +108,7 @@ def _item(node: Node, given: Given, size: int) -> Node:
 
 
 def _no_rule(node: Node, given: Given, size: int) -> Node:
-    raise NotImplementedError(f"{node.op.name} has no batching rule: its entry in the op table needs one (Op.batch)")
+    raise CaptureError(f"{node.op.name} has no batching rule (Op.batch of its entry in the op table)")
 
 
 Rule = Callable[[Node, Given, int], Any]
