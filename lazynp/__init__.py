@@ -13,8 +13,9 @@ import numpy as _numpy
 
 from lazynp import fft, linalg, random, scan
 from lazynp.api import table as _table
+from lazynp.api.arraytype import ndarray
 from lazynp.array import hooks as _hooks
-from lazynp.array import lazy, ndarray
+from lazynp.array import lazy
 from lazynp.config import config
 from lazynp.errors import CaptureError, FallbackWarning, LazynpError, PerformanceWarning
 from lazynp.errors import show_users_lines as _show_users_lines
@@ -54,7 +55,7 @@ def __getattr__(name: str) -> Any:
         return import_module("lazynp.testing")
     if name == "__all__":  # a star import means NumPy's names: own ones would hide the program's `show` or `grad`
         return list(_numpy.__all__)
-    if not hasattr(_numpy, name) or (name.startswith("__") and name not in _numpy.__all__):
+    if not hasattr(_numpy, name) or (name.startswith("__") and name not in (*_numpy.__all__, "__config__")):
         raise AttributeError(f"module 'lazynp' has no attribute {name!r}")
     value = _table.value_of("numpy", name)[1]
     globals()[name] = value

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lazynp.api import (  # noqa: F401  (they register)
+    arraytype,
     creation,
     fourier,
     inspection,
@@ -23,7 +24,7 @@ from lazynp.api import (  # noqa: F401  (they register)
     transplant,
 )
 from lazynp.api.dispatch import HANDLERS, LAZY, synced
-from lazynp.api.ufuncs import OBJECTS
+from lazynp.api.ufuncs import OBJECTS, ufunc
 from lazynp.array import ndarray
 from lazynp.ops.elementwise import UFUNCS
 
@@ -86,7 +87,9 @@ def value_of(module: str, name: str) -> tuple[str, Any]:
         value = import_module("lazynp.api.randomness").module_function(name)  # numpy.random is loaded when somebody draws
         return ("SAME" if value is original else "SYNC" if name == "bytes" else "LAZY"), value
     if original is np.ndarray:
-        return "LAZY", ndarray
+        return "LAZY", arraytype.ndarray
+    if original is np.ufunc:
+        return "SAME", ufunc
     if isinstance(original, np.ufunc):
         known = original in UFUNCS or (original.signature is not None and name in ("matmul", "vecdot", "matvec", "vecmat"))
         return ("LAZY" if known else "SAME"), OBJECTS[original]  # isnat: dates are NumPy's own arrays

@@ -33,8 +33,13 @@ from lazynp.runtime.storage import tracing, tracing_count
 from lazynp.selection import Selection, apply
 
 
-class ufunc(UfuncBase):  # noqa: N801  (NumPy's name)
-    """A NumPy ufunc whose operations on lazy arrays are recorded. `numpy` is the ufunc itself."""
+class _UfuncType(type):
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, np.ufunc) or type.__instancecheck__(cls, instance)
+
+
+class ufunc(UfuncBase, metaclass=_UfuncType):  # noqa: N801  (NumPy's name)
+    """A NumPy ufunc whose operations on lazy arrays are recorded. `numpy` is the ufunc itself; NumPy's other ufuncs are instances too."""
 
     def __init__(self, numpy: np.ufunc) -> None:
         self.numpy = numpy
@@ -49,6 +54,12 @@ class ufunc(UfuncBase):  # noqa: N801  (NumPy's name)
 
     def __reduce__(self) -> Any:
         return _named, (self.__name__,)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self.numpy
+
+    def __hash__(self) -> int:
+        return hash(self.numpy)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         if not options and not tracing_count.depth:  # the hottest lines of programs of small arrays: no calls but NumPy's

@@ -68,9 +68,10 @@ def _run_process(suite: Path, file: str, keys: "list[str] | None", threshold: in
         environment.update(LAZYNP_UNDER_TEST="1", LAZYNP_LAZY_THRESHOLD=str(threshold))
     if keys is not None:
         environment["NUMPY_SUITE_CHOSEN"] = json.dumps(keys)
+    log = record.with_suffix(".log")
     try:
-        log = record.with_suffix(".log").open("a")
-        done = subprocess.run(command, cwd=suite, env=environment, stdout=log, stderr=subprocess.STDOUT, timeout=SECONDS_PER_FILE, check=False)
+        with log.open("a") as file_:
+            done = subprocess.run(command, cwd=suite, env=environment, stdout=file_, stderr=file_, timeout=SECONDS_PER_FILE, check=False)
     except subprocess.TimeoutExpired:
         return True
     return done.returncode in (0, 1, 2, 3, 5)
