@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lazynp.backends import pool
 from lazynp.config import settings
 from lazynp.errors import recording_position
 from lazynp.ir.node import Node, constant
@@ -30,8 +31,12 @@ _PYTHON_SCALARS = frozenset({int, float, complex, bool})
 EAGER_SCALARS = frozenset({int, float, complex, bool, np.float64, np.int64, np.float32, np.bool_, np.complex128, np.int32})
 
 
+_PLAIN_SUBCLASSES = (np.memmap, pool.Block)
+"""Subclasses of NumPy's array that differ in who owns the memory only."""
+
+
 class NotLazy(TypeError):
-    """An operand has no place in a graph (its dtype is not numeric); the caller goes through NumPy."""
+    """An operand has no place in a graph (its dtype is not numeric, or it is of a subclass); the caller goes through NumPy."""
 
 
 class _ArrayMeta(type):
@@ -465,6 +470,8 @@ def operand(x: Any) -> Any:
         return x
     if isinstance(x, (Node, Symbolic)):
         return x
+    if kind is not np.ndarray and isinstance(x, np.ndarray) and not issubclass(kind, _PLAIN_SUBCLASSES):
+        raise NotLazy(f"{kind.__name__} is a subclass of NumPy's array: its own methods decide")
     array = x if kind is np.ndarray else np.asarray(x)
     if array.dtype not in LAZY_DTYPES:
         raise NotLazy(f"dtype {array.dtype} has no lazy form")

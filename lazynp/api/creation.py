@@ -94,6 +94,8 @@ def arange(*args: Any, dtype: Any = None, **options: Any) -> Any:
 def array(
     object: Any, dtype: Any = None, *, copy: bool = True, order: str = "K", subok: bool = False, ndmin: int = 0, **options: Any
 ) -> Any:
+    if dtype is not None and np.dtype(dtype) not in LAZY_DTYPES:
+        raise Unsupported
     if type(object) in (list, tuple) and _holds_arrays(object):
         from_list = _stacked(object)
         return from_list if dtype is None else astype(from_list, dtype)
@@ -114,7 +116,10 @@ def _holds_arrays(items: Any) -> bool:
 
 def _stacked(items: Any) -> Any:
     """np.array of a nested list that holds lazy arrays."""
-    return stack([_stacked(i) if type(i) in (list, tuple) else i for i in items])
+    parts = [_stacked(i) if type(i) in (list, tuple) else i for i in items]
+    if len({np.shape(p) if type(p) is not ndarray else p.shape for p in parts}) != 1:
+        raise Unsupported  # NumPy's error, unless objects were asked for
+    return stack(parts)
 
 
 def astype(x: Any, dtype: Any) -> Any:

@@ -6,6 +6,7 @@ is, it records the lazy implementation; what an implementation cannot express (`
 """
 
 import functools
+import operator
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -81,20 +82,35 @@ def is_small_product(function: Any, args: tuple[Any, ...]) -> bool:
     return bool(a.size // shared * (b.size // shared) < settings.lazy_threshold)
 
 
-def unwrapped(value: Any) -> Any:
-    """An argument for NumPy: our arrays, also inside lists, tuples and dicts, as NumPy's over the same memory."""
+def unwrapped(value: Any, depth: int = 0) -> Any:
+    """An argument for NumPy: our arrays, also inside lists, tuples and dicts, as NumPy's over the same memory, scalars as NumPy's.
+
+    A container that holds none of ours is returned itself: NumPy may write to a list (`shuffle`) or keep its items. Containers deeper than
+    NumPy's arrays can be, such as a list that holds itself, are left alone."""
     kind = type(value)
     if kind is ndarray:
-        return arrays.exported(value)
+        return arrays.to_numpy(value)[()] if value._scalar else arrays.exported(value)
     if kind is Selection:
         return arrays.exported(value.compute())
-    if kind is list or kind is tuple:
-        return kind([unwrapped(v) for v in value])
-    if kind is dict:
-        return {k: unwrapped(v) for k, v in value.items()}
+    if kind is list or kind is tuple or kind is dict:
+        return _unwrapped_container(value, kind, depth)
     if kind is UfuncBase or isinstance(value, UfuncBase):
         return value.numpy
     return value
+
+
+def _unwrapped_container(value: Any, kind: type, depth: int) -> Any:
+    if depth > _DEEPEST:
+        return value
+    items = value.values() if kind is dict else value
+    plain = [unwrapped(v, depth + 1) for v in items]
+    if all(map(operator.is_, plain, items)):
+        return value
+    return dict(zip(value, plain, strict=True)) if kind is dict else kind(plain)
+
+
+_DEEPEST = 64
+"""The most axes a NumPy array can have."""
 
 
 class UfuncBase:

@@ -56,7 +56,7 @@ def _reshape(self: Any, *shape: Any, order: str = "C", copy: Any = None) -> Any:
 
 
 def _transpose(self: Any, *axes: Any) -> Any:
-    wanted = None if not axes or axes == (None,) else axes[0] if len(axes) == 1 and np.ndim(axes[0]) else axes
+    wanted = axes[0] if len(axes) == 1 and (axes[0] is None or np.ndim(axes[0])) else axes or None
     return HANDLERS[np.transpose](self, wanted)
 
 

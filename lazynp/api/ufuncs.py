@@ -150,6 +150,9 @@ def call_ufunc(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any
     if len(args) > function.nin:  # positional outputs
         options = {**options, "out": args[function.nin :]}
         args = args[: function.nin]
+    if options.get("out") is Ellipsis:
+        rest = {k: v for k, v in options.items() if k != "out"}
+        return _as_arrays(call_ufunc(function, args, rest))
     targets = [o for o in _outputs(options) if o is not None]
     if (tracing_count.depth and tracing()) or (
         not (is_small_product(function, args) and not options)
@@ -162,6 +165,13 @@ def call_ufunc(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any
         except (ValueError, TypeError, IndexError) as error:
             raise numpys_error(function, args, options, error) from None
     return _with_outputs(lambda f, *a, **k: through_numpy(f, a, k), function, args, options)
+
+
+def _as_arrays(result: Any) -> Any:
+    """What `out=...` asks for: arrays also where NumPy would hand out scalars."""
+    if type(result) is tuple:
+        return tuple(map(_as_arrays, result))
+    return np.asarray(result) if isinstance(result, np.generic) else arrays.as_array(result)
 
 
 def _with_outputs(run: Any, function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
