@@ -14,7 +14,7 @@ EXCLUDED: dict[str, str] = {
     "_core/tests/test_limited_api.py": "compiles C against NumPy's headers",
     "_core/tests/test_mem_policy.py": "C allocators",
     "_core/tests/test_multiarray.py::TestTemporaryElide::test_extension_incref_elide": "C code of the test takes any object for an array",
-    "_core/tests/test_multiarray.py::TestTemporaryElide::test_extension_incref_elide_stack": "C code of the test takes any object for an array",
+    "_core/tests/test_multiarray.py::TestTemporaryElide::test_extension_incref_elide_stack": "C code of the test takes any object",
     "_core/tests/test_simd.py": "C vector intrinsics",
     "_core/tests/test_simd_module.py": "C vector intrinsics",
     "_core/tests/test_stringdtype.py": "not numeric: the string dtype, which stays NumPy's",
