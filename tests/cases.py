@@ -559,8 +559,9 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "cond": _branches,
 }
 
-LEAVES = ("const", "input", "dim", "item")
-"""Without a meaning of their own: values are bound to them, or (item) every op with several outputs is read by it."""
+LEAVES = ("const", "input", "dim", "item", "custom")
+"""Without a meaning of their own: values are bound to them, or (item) every op with several outputs is read by it, or (custom) it is
+taken apart before a program is made: tests/test_custom.py."""
 
 
 def cases(op: Op) -> list[Case]:

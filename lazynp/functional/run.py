@@ -18,6 +18,8 @@ from lazynp.functional.arguments import Selection, Slot, check_differentiable
 from lazynp.ir.node import Node, new_input, substitute, toposort
 from lazynp.ir.types import LAZY_DTYPES, Symbolic
 from lazynp.ops import elementwise as ew
+from lazynp.ops.custom import custom
+from lazynp.ops.structured import without_calls
 from lazynp.runtime.evaluate import execute, stabilized
 from lazynp.runtime.storage import (
     Queue,
@@ -54,6 +56,9 @@ class Scope(TraceQueue):
     happens to equal one inside the function is not a function of the variable. known: values already computed. concrete: every value
     can be had; not so inside a jit, where one that depends on its arguments cannot.
     """
+
+    derives = True
+    """Whether a derivative is taken of what is recorded here, or around it."""
 
     def __init__(self, parent: Queue) -> None:
         super().__init__()
@@ -97,7 +102,8 @@ class Scope(TraceQueue):
         return [value.copy() for value in results]
 
     def seen_from_outside(self, nodes: Sequence[Node]) -> list[Node]:
-        return substitute(nodes, self.stands_for)
+        found = substitute(nodes, self.stands_for)
+        return found if isinstance(self.parent, Scope) else without_calls(found, custom)
 
     # --- storages and arrays of the surrounding program
 

@@ -194,14 +194,14 @@ def is_immediate(argument: Node) -> bool:
     return argument.type.shape == () and is_size(argument)
 
 
-def without_calls(roots: Sequence[Node]) -> list[Node]:
-    """The same nodes with every `call` replaced by its body."""
+def without_calls(roots: Sequence[Node], op: Op = call) -> list[Node]:
+    """The same nodes with every `call` (or node of another op with a body) replaced by its body."""
     found = list(roots)
-    while any(node.op is call for node in toposort(found)):
+    while any(node.op is op for node in toposort(found)):
         bodies: dict[Node, tuple[Node, ...]] = {}
 
         def visit(node: Node, args: tuple[Node, ...], bodies: dict[Node, tuple[Node, ...]] = bodies) -> Node:
-            if node.op is not item or args[0].op is not call:
+            if node.op is not item or args[0].op is not op:
                 return node.with_args(args)
             if args[0] not in bodies:
                 bodies[args[0]] = inline(args[0])
