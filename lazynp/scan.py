@@ -13,6 +13,7 @@ from typing import Any
 from lazynp import array as arrays
 from lazynp.api import creation, shaping
 from lazynp.array import ndarray
+from lazynp.errors import CaptureError
 from lazynp.ir.types import Symbolic
 from lazynp.ops.elementwise import filled
 from lazynp.runtime.storage import queue, trace_scope, tracing
@@ -29,12 +30,27 @@ def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any
     turns, which must be known (Chen et al. 2016, section 4.1)."""
     if tracing() and checkpoint:
         return _in_segments(int(lower), int(upper), int(step), body, init, checkpoint)
-    if tracing():
-        return bodies.traced_for(_limit(lower), _limit(upper), _limit(step), body, init)
-    value = init
-    for i in range(int(lower), int(upper), int(step)):
-        value = body(i, value)
-    return value
+
+    def turn_by_turn() -> Any:
+        value = init
+        for i in range(int(lower), int(upper), int(step)):
+            value = body(i, value)
+        return value
+
+    return _compiled(lambda: bodies.traced_for(_limit(lower), _limit(upper), _limit(step), body, init), turn_by_turn)
+
+
+def _compiled(structured: Callable[[], Any], turn_by_turn: Callable[[], Any]) -> Any:
+    """In a trace the structured form. A derivative that is taken outside of jit has all values at hand: what cannot be captured there is
+    written out, as before there were structured forms."""
+    if not tracing():
+        return turn_by_turn()
+    try:
+        return structured()
+    except CaptureError:
+        if bodies.under_jit():
+            raise
+        return turn_by_turn()
 
 
 def _in_segments(lower: int, upper: int, step: int, body: Callable[[Any, Any], Any], init: Any, checkpoint: bool | int) -> Any:
@@ -55,19 +71,22 @@ def _limit(n: Any) -> Any:
 
 def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Any, limit: int | None = None) -> Any:
     """value = init; while condition(value): value = body(value), at most `limit` times. Reverse-mode derivatives need a limit."""
-    if tracing():
-        return bodies.traced_while(condition, body, init, limit)
-    value, turns = init, 0
-    while turns != limit and condition(value):
-        value, turns = body(value), turns + 1
-    return value
+
+    def turn_by_turn() -> Any:
+        value, turns = init, 0
+        while turns != limit and condition(value):
+            value, turns = body(value), turns + 1
+        return value
+
+    return _compiled(lambda: bodies.traced_while(condition, body, init, limit), turn_by_turn)
 
 
 def cond(predicate: Any, true_branch: Function, false_branch: Function, *operands: Any) -> Any:
     """One of the branches, applied to the operands; the other one is not evaluated."""
-    if tracing():
-        return bodies.traced_cond(predicate, true_branch, false_branch, operands)
-    return true_branch(*operands) if predicate else false_branch(*operands)
+    return _compiled(
+        lambda: bodies.traced_cond(predicate, true_branch, false_branch, operands),
+        lambda: true_branch(*operands) if predicate else false_branch(*operands),
+    )
 
 
 def switch(index: Any, branches: Sequence[Function], *operands: Any) -> Any:

@@ -612,6 +612,37 @@ def test_carried_python_numbers_stay_weak(unroll: int) -> None:
         np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
+def test_slices_bounded_by_data() -> None:
+    """Temporaries whose sizes come from data: the loop runs in Python around compiled bodies."""
+
+    def f(m: Any, a: Any, first: Any, last: Any) -> Any:
+        b = a.copy()
+
+        def row(i: Any, state: Any) -> Any:
+            def inner(k: Any, state: Any) -> Any:
+                b[i, k:] = b[i, k:] + (a @ a)[i, k:] * a[k, :][k:]
+                b[k:, i] = a[k:, :] @ a[:, i]
+                return state
+
+            return m.fori_loop(first[i], last[i], inner, state)
+
+        m.fori_loop(0, 6, row, ())
+        return b
+
+    a = np.random.default_rng(3).uniform(0, 1, (6, 6))
+    first, last = np.array([0, 1, 2, 0, 3, 5]), np.array([2, 4, 3, 6, 5, 6])
+    with lnp.config(unroll=0):
+        actual = lnp.jit(lambda *args: f(Structured, *args), strict=True)(a, first, last)
+    np.testing.assert_allclose(actual, f(Plain, a, first, last), rtol=1e-12)
+
+
+def test_gradient_outside_jit_writes_out_what_cannot_be_captured() -> None:
+    """A NumPy array from outside, indexed with the loop variable, is nothing a trace sees; grad alone has its values at hand."""
+    table = np.arange(6.0)
+    gradient = lnp.grad(lambda x: scan.fori_loop(0, 6, lambda i, s: s + x * table[i], 0.0))
+    assert float(gradient(np.float64(2.0))) == 15.0
+
+
 def test_errors_name_the_line() -> None:
     """An index out of range in a turn is NumPy's IndexError, with the user's line."""
     f = lnp.jit(lambda x, k: scan.fori_loop(0, 6, lambda i, s: s + x[k[i]], 0.0), strict=True)

@@ -26,7 +26,6 @@ from lazynp.backends.render import source
 from lazynp.errors import CompileError
 from lazynp.ir.node import Graph, Node, dim, toposort
 from lazynp.ir.types import Dim
-from lazynp.ops.structured import CONTROL
 
 # --- compiling -------------------------------------------------------------------------------------------------------
 
@@ -46,14 +45,15 @@ def compile(graph: Graph, key: str) -> base.Program:
 
 def draft(graph: Graph) -> Blueprint:
     """C text, Python text and tables of a graph's program."""
-    in_python: set[Node] = set()
-    while True:
-        sizes = Sizes(_dim_count(graph))
-        plan = partition(graph, sizes, None, in_python)
-        try:
-            return _Draft(plan, sizes).blueprint()
-        except Unbounded:
-            in_python |= {n for n in toposort(graph.outputs) if n.op in CONTROL}
+    try:
+        return _drafted(graph, loops_in_python=False)
+    except Unbounded:
+        return _drafted(graph, loops_in_python=True)
+
+
+def _drafted(graph: Graph, loops_in_python: bool) -> Blueprint:
+    sizes = Sizes(_dim_count(graph))
+    return _Draft(partition(graph, sizes, None, loops_in_python), sizes).blueprint()
 
 
 def _dim_count(graph: Graph) -> int:

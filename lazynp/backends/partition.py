@@ -9,7 +9,7 @@ order is impossible, those readers get a copy of the older version instead.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -68,7 +68,7 @@ class Plan:
         self.given: Given | None = None
         self.origin: Any = None
         """Where the operations of a loop's body belong to: the loop."""
-        self.in_python: Collection[Node] = ()
+        self.loops_in_python = False
         self.places: dict[Node, Buffer] = {}
         self.steps: list[Step] = []
         self.inputs: list[Memory] = []
@@ -110,16 +110,16 @@ class Given(NamedTuple):
     origin: Any
 
 
-def partition(graph: Graph, sizes: Sizes, given: Given | None = None, in_python: Collection[Node] = ()) -> Plan:
-    """The steps that compute a graph, in an order that respects every hazard. in_python: loops that Python runs."""
+def partition(graph: Graph, sizes: Sizes, given: Given | None = None, loops_in_python: bool = False) -> Plan:
+    """The steps that compute a graph, in an order that respects every hazard. loops_in_python: Python runs every loop and branch."""
     graph = expand(graph)
     plan = Plan(graph, sizes)
     plan.given = given
-    plan.in_python = in_python
+    plan.loops_in_python = loops_in_python
     if given is not None:
         plan.consts, plan.origin = given.consts, given.origin
     order = toposort((*graph.inputs, *graph.outputs))
-    chosen = _materialised(graph, order)
+    chosen = _materialised(plan, graph, order)
     _place_leaves(plan, order)
     _place_outputs(plan, chosen)
     _make_steps(plan, order, chosen)
@@ -161,9 +161,9 @@ def has_c(node: Node) -> bool:
     return prelude.has(prelude.helper(node.op.name, dtypes[0]))
 
 
-def _materialised(graph: Graph, order: list[Node]) -> set[Node]:
+def _materialised(plan: Plan, graph: Graph, order: list[Node]) -> set[Node]:
     """The nodes that get memory. Linear: each node knows how much a reader would have to recompute."""
-    chosen = _forced(graph, order)
+    chosen = _forced(plan, graph, order)
     users = _user_counts(order)
     cost: dict[Node, tuple[float, int]] = {}
     for node in order:
@@ -225,13 +225,13 @@ def _one(n: Any) -> bool:
     return type(n) is int and n == 1
 
 
-def _forced(graph: Graph, order: list[Node]) -> set[Node]:
+def _forced(plan: Plan, graph: Graph, order: list[Node]) -> set[Node]:
     chosen: set[Node] = set(graph.inputs)
     chosen.update([strip(o) for o in graph.outputs])
     for node in order:
-        if node.op is item or node.op.kind in _OWN_STEP or is_library(node) or (node.op is const and node.shape):
+        if node.op is item or node.op.kind in _OWN_STEP or _is_python_step(plan, node) or (node.op is const and node.shape):
             chosen.add(node)
-        if is_library(node) or node.op.kind is Kind.CONTRACT:
+        if _is_python_step(plan, node) or node.op.kind is Kind.CONTRACT:
             chosen.update([strip(a) for a in node.args])
         elif node.op in CONTROL:
             chosen.update([strip(a) for a in read_arguments(node)])
@@ -309,10 +309,14 @@ def _read_by_own_loop(plan: Plan, node: Node, memory: Memory) -> bool:
     return any(a in plan.places and plan.places[a].memory is memory for a in others)
 
 
+def _is_python_step(plan: Plan, node: Node) -> bool:
+    return is_library(node) or (plan.loops_in_python and node.op in CONTROL)
+
+
 def _made_in_python(plan: Plan, node: Node) -> bool:
     """Whether the value is what a Python step returns: a NumPy array of its own."""
     if node.op is item:
-        return is_library(node.args[0]) or node.args[0] in plan.in_python
+        return _is_python_step(plan, node.args[0])
     return is_library(node)
 
 
@@ -348,12 +352,12 @@ def _make_steps(plan: Plan, order: list[Node], chosen: set[Node]) -> None:
         if node.op is item:
             items.setdefault(node.args[0], []).append(node)
     for node in order:
-        if node.op in CONTROL and not is_library(node) and node not in plan.in_python:
+        if node.op in CONTROL and not _is_python_step(plan, node):
             _control_step(plan, node, items.get(node, []))
             continue
         if node.op in (input_, item, dim) or (node.op is const and node.shape) or node not in chosen:
             continue
-        if is_library(node) or node in plan.in_python:
+        if _is_python_step(plan, node):
             _library_step(plan, node, items.get(node, [node]))
         elif node.op.kind is Kind.UPDATE:
             _update_step(plan, node)

@@ -383,6 +383,8 @@ class Sizes:
             return left + right if node.op is ew.add else left - right if node.op is ew.subtract else left * right
         if any(n.op is dim and size_atom_of(self(n)) in self._places for n in toposort([node])):
             return self._computed(node)
+        for a in node.args:  # what it is computed from comes first
+            self(a)
         self.extra.append(node)
         return size_atom(self.count + len(self.extra) - 1)
 

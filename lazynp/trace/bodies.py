@@ -82,6 +82,16 @@ class BodyQueue(TraceQueue):
             storage.node = node
 
 
+def under_jit() -> bool:
+    """Whether the values of this trace are known only when a compiled program runs: inside jit, or inside a body."""
+    scope: Any = queue()
+    while type(scope) is not TraceQueue and not isinstance(scope, BodyQueue):
+        scope = getattr(scope, "parent", None)
+        if scope is None:
+            return False
+    return True
+
+
 # --- what is carried -------------------------------------------------------------------------------------------------
 
 
