@@ -19,6 +19,7 @@ from lazynp.array import lazy
 from lazynp.config import config
 from lazynp.errors import CaptureError, FallbackWarning, LazynpError, PerformanceWarning
 from lazynp.errors import show_users_lines as _show_users_lines
+from lazynp.modules import install as _find_shared_modules
 from lazynp.runtime.evaluate import VERSION
 from lazynp.runtime.stats import fallbacks, stats
 from lazynp.trace.jit import jit
@@ -68,4 +69,5 @@ def __dir__() -> list[str]:
 
 
 _hooks.namespace = sys.modules[__name__]
+_find_shared_modules()
 _show_users_lines()

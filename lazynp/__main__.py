@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from lazynp.api.table import coverage_report
+from lazynp.api.table import coverage_page, coverage_report
 from lazynp.debug import run
 
 
@@ -48,11 +48,12 @@ def _run(options: argparse.Namespace) -> int:
 
 def _add_coverage(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("coverage", help="the status of every NumPy name")
+    parser.add_argument("--markdown", action="store_true", help="as the page of the documentation")
     parser.set_defaults(command=_coverage)
 
 
 def _coverage(options: argparse.Namespace) -> int:
-    print(coverage_report())
+    print(coverage_page() if options.markdown else coverage_report(), end="" if options.markdown else "\n")
     return 0
 
 

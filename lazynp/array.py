@@ -14,7 +14,7 @@ import numpy as np
 
 from lazynp.backends import pool
 from lazynp.config import settings
-from lazynp.errors import recording_position
+from lazynp.errors import SILENT, ErrorSettings, recording_position, user_position
 from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic, itemcount
@@ -508,6 +508,24 @@ def recorded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     if type(result) is ndarray and result._storage is not None and result._storage.node is not None:
         mark(result._storage.node, where)
     return result
+
+
+def speaks(x: Any, message: str) -> Any:
+    """x, whose last operation warns in words of its own (RuntimeWarning, whatever numpy.errstate says) where it is invalid."""
+    where, node = user_position(2), node_of(x)
+    if where is not None and node.where is None:
+        node.where = where._replace(
+            errors=ErrorSettings(tuple([(kind, "warn") for kind, _ in SILENT.modes if kind != "under"]), None, message)
+        )
+    return x
+
+
+def silent(x: Any) -> Any:
+    """x, whose new operations do not warn, as in NumPy's implementation."""
+    where = user_position(2)
+    if where is not None:
+        mark(node_of(x), where._replace(errors=SILENT))
+    return x
 
 
 def mark(node: Node, where: Any) -> None:

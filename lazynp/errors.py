@@ -5,6 +5,9 @@ import sys
 from types import CodeType, TracebackType
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy._core.umath import _extobj_contextvar
+
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _NUMPY = os.sep + os.path.join("numpy", "")
 
@@ -33,11 +36,25 @@ class FallbackWarning(UserWarning):
     """A function ran through NumPy instead of compiled code."""
 
 
+class ErrorSettings(NamedTuple):
+    """numpy.geterr() as pairs, and numpy.geterrcall(). message: the one RuntimeWarning of a function that has words of its own."""
+
+    modes: tuple[tuple[str, str], ...]
+    call: Any = None
+    message: str = ""
+
+
+DEFAULT_ERRORS = ErrorSettings((("divide", "warn"), ("invalid", "warn"), ("over", "warn"), ("under", "ignore")))
+SILENT = ErrorSettings((("divide", "ignore"), ("invalid", "ignore"), ("over", "ignore"), ("under", "ignore")))
+
+
 class Where(NamedTuple):
     """A position in the user's program. Resolved to a line number only when somebody asks."""
 
     code: CodeType
     instruction: int
+    errors: "ErrorSettings | None" = None
+    """What numpy.errstate says there, unless it says NumPy's defaults."""
 
     @property
     def filename(self) -> str:
@@ -83,8 +100,24 @@ def recording_position(depth: int = 1) -> tuple[Where | None, object]:
     if frame is None:
         return None, None
     outer = frame.f_back
-    where = Where(frame.f_code, frame.f_lasti)
-    return where, (where, None if outer is None else (outer.f_code, outer.f_lasti))
+    place = frame.f_code, frame.f_lasti
+    return Where(*place, error_settings()), (place, None if outer is None else (outer.f_code, outer.f_lasti))
+
+
+_known_settings: tuple[Any, ErrorSettings | None] = (None, None)
+"""NumPy's object for the settings last seen, and what it says: reading it costs more than recording an operation should."""
+
+
+def error_settings() -> ErrorSettings | None:
+    """numpy.errstate here; None for NumPy's defaults."""
+    global _known_settings
+    current = _extobj_contextvar.get()
+    known, settings = _known_settings
+    if current is not known:
+        found = ErrorSettings(tuple(sorted(np.geterr().items())), np.geterrcall())
+        settings = None if found == DEFAULT_ERRORS else found
+        _known_settings = (current, settings)
+    return settings
 
 
 def with_origin(error: BaseException, where: Any) -> BaseException:

@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ ROWS = table.rows()
 def test_every_public_name_has_a_row_and_a_value(module):
     names = {row.name for row in ROWS if row.module == module}
     namespace = import_module(module)
-    ours = lazynp if module == "numpy" else getattr(lazynp, module.rpartition(".")[2])
+    ours = import_module(module.replace("numpy", "lazynp"))
     public = set(getattr(namespace, "__all__", [n for n in dir(namespace) if not n.startswith("_")]))
     assert public == names
     for name in sorted(public):
@@ -60,3 +61,46 @@ def test_all_is_what_import_star_gives():
     assert space["exp"] is lazynp.exp
     assert isinstance(np.zeros(3), lazynp.ndarray)
     assert isinstance(lazynp.lazy([1.0]), lazynp.ndarray)
+
+
+def test_few_functions_force_their_arguments():
+    assert table.sync_share() < 0.1
+
+
+def test_the_page_is_current():
+    page = Path(__file__).parent.parent / "docs" / "coverage.md"
+    if f"for NumPy {'.'.join(np.__version__.split('.')[:2])}." not in page.read_text():
+        pytest.skip("the page is about another version of NumPy")
+    assert page.read_text() == table.coverage_page(), "run: python -m lazynp coverage --markdown > docs/coverage.md"
+
+
+def test_shared_modules_are_numpys_own():
+    ma, chebyshev = import_module("lazynp.ma"), import_module("lazynp.polynomial.chebyshev")
+    assert ma.masked is np.ma.masked
+    assert chebyshev.chebval is np.polynomial.chebyshev.chebval
+    assert np.ma.__spec__.name == "numpy.ma"
+    import_module("lazynp.testing").assert_allclose(lazynp.lazy([1.0, 2.0]), [1.0, 2.0])
+    with pytest.raises(ImportError):
+        import_module("lazynp.nonsense")
+    assert lazynp.ma.masked_where(lazynp.lazy([1.0, -1.0]) < 0, lazynp.lazy([1.0, -1.0])).sum() == 1.0
+
+
+def test_classes_of_polynomials_take_lazy_arrays():
+    x = np.linspace(-1.0, 1.0, 30)
+    theirs = np.polynomial.Polynomial.fit(x, x**2, 2)
+    ours = lazynp.polynomial.Polynomial.fit(lazynp.lazy(x), lazynp.lazy(x) ** 2, 2)
+    np.testing.assert_allclose(np.asarray(ours.coef), theirs.coef, atol=1e-14)
+    np.testing.assert_allclose(np.asarray(theirs(lazynp.lazy(x))), theirs(x))
+
+
+@pytest.mark.parametrize("axis", [None, 0, (0, 1), (1, 1)])
+def test_sliding_windows_are_views(axis):
+    plain = np.arange(40.0).reshape(5, 8)
+    ours = lazynp.lazy(plain)
+    shape = 2 if isinstance(axis, int) else (2, 3)
+    view = np.lib.stride_tricks.sliding_window_view(ours, shape, axis)
+    ours[1, 2] = 99.0
+    plain[1, 2] = 99.0
+    expected = np.lib.stride_tricks.sliding_window_view(plain, shape, axis)
+    assert np.array_equal(np.asarray(view), expected)
+    assert not view.flags.writeable

@@ -12,12 +12,14 @@ from lazynp.api.dispatch import Unsupported, any_given, implements, into, unwrap
 from lazynp.api.shaping import concatenate, diagonal, lifted, moveaxis, ravel, stack
 from lazynp.api.ufuncs import OBJECTS, axes_of
 from lazynp.array import node_of, operand, wrap
+from lazynp.errors import user_position
 from lazynp.ir.node import Node, constant
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
 from lazynp.ops.library import sort
 from lazynp.ops.movement import broadcast
 from lazynp.ops.movement import reshape as reshape_node
+from lazynp.runtime.flags import tell
 from lazynp.runtime.storage import tracing
 
 _NONE: Any = np._NoValue
@@ -86,7 +88,10 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
         if not keep:
             result = wrap(reshape_node(node_of(result), tuple([n for k, n in enumerate(result.shape) if k not in axes])))
     else:
-        result = OBJECTS[np.add].reduce(x, axes, working, None, keep) / _count(x, axes, True, working)
+        count = _count(x, axes, True, working)
+        if count == 0:
+            tell("Mean of empty slice", user_position())
+        result = OBJECTS[np.add].reduce(x, axes, working, None, keep) / count
     kind = np.dtype(dtype) if dtype is not None else x.dtype if x.dtype == np.float16 else result.dtype
     return into(wrap(ew.as_node(node_of(result), kind)), out, "unsafe")
 
@@ -124,6 +129,8 @@ def var(
     squares = ew.real(off * ew.conjugate(off)) if off.dtype.kind == "c" else off * off
     total = red.reduce_add(included(squares), axes)
     if isinstance(count, int):
+        if count - ddof <= 0:
+            tell("Degrees of freedom <= 0 for slice", user_position())
         total = total / float(np.maximum(count - ddof, 0))
     else:
         total = total / reshape_node(node_of(OBJECTS[np.maximum](count - ddof, 0)), total.shape)
@@ -270,7 +277,7 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdi
     if where is not _NONE or dtype is not None or lifted(a).dtype == np.float16:
         raise Unsupported
     values, present = _without_nan(a, 0.0)
-    result = sum(values, axis, keepdims=keepdims) / sum(present, axis, keepdims=keepdims)
+    result = arrays.speaks(sum(values, axis, keepdims=keepdims) / sum(present, axis, keepdims=keepdims), "Mean of empty slice")
     return into(wrap(ew.cast(node_of(result), to=values.dtype)), out)
 
 
@@ -280,9 +287,17 @@ def _nan_extremum(function: Any, ufunc: np.ufunc) -> Any:
         if x.dtype.kind != "f" or x.size == 0:
             raise Unsupported
         keep = keepdims is not _NONE and bool(keepdims)
-        return OBJECTS[ufunc].reduce(x, axis, None, out, keep, initial, True if where is _NONE else where)
+        result = OBJECTS[ufunc].reduce(x, axis, None, None, keep, initial, True if where is _NONE else where)
+        return into(_invalid_where_nan(result), out)
 
     return implements(function)(lazy)
+
+
+def _invalid_where_nan(x: Any) -> Any:
+    """x again; its NaNs come from a square root of -1, which raises the flag that NumPy's warning needs."""
+    missing = ew.isnan(node_of(x))
+    root = arrays.speaks(wrap(ew.sqrt(ew.where(missing, ew.as_node(-1.0, x.dtype), ew.as_node(0.0, x.dtype)))), "All-NaN slice encountered")
+    return wrap(ew.where(missing, node_of(abs(root)), node_of(x)))
 
 
 nanmax = _nan_extremum(np.nanmax, np.fmax)
@@ -308,9 +323,10 @@ def nanvar(
         raise Unsupported
     values, present = _without_nan(x, 0.0)
     count = wrap(ew.as_node(node_of(sum(present, axis, keepdims=True)), x.dtype))
-    off = wrap(ew.where(node_of(present), node_of(values - sum(values, axis, keepdims=True) / count), ew.as_node(0.0, x.dtype)))
+    center = arrays.silent(sum(values, axis, keepdims=True) / count)
+    off = wrap(ew.where(node_of(present), node_of(values - center), ew.as_node(0.0, x.dtype)))
     free = sum(wrap(ew.as_node(node_of(present), x.dtype)), axis, keepdims=keepdims) - ddof
-    total = sum(off * off, axis, keepdims=keepdims) / free
+    total = arrays.speaks(sum(off * off, axis, keepdims=keepdims) / free, "Degrees of freedom <= 0 for slice.")
     return into(wrap(ew.where(ew.greater(node_of(free), 0), node_of(total), ew.as_node(np.nan, x.dtype))), out)
 
 
@@ -423,8 +439,13 @@ def cov(
         x = concatenate([x, _rows(y, rowvar)], 0)
     ddof = (0 if bias else 1) if ddof is None else ddof
     x = wrap(ew.as_node(node_of(x), np.result_type(x.dtype, np.float64)))
+    if x.shape[1] - ddof <= 0:
+        tell("Degrees of freedom <= 0 for slice", user_position())
     centered = x - mean(x, axis=1, keepdims=True)
-    return squeezed((centered @ OBJECTS[np.conjugate](centered.T)) / float(builtins.max(x.shape[1] - ddof, 0)))
+    free = float(builtins.max(x.shape[1] - ddof, 0))
+    if not free:
+        tell("divide by zero encountered in divide", user_position())
+    return squeezed((centered @ OBJECTS[np.conjugate](centered.T)) * (1.0 / free if free else np.inf))
 
 
 def squeezed(x: Any) -> Any:

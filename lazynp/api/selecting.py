@@ -266,7 +266,7 @@ def isclose(a: Any, b: Any, rtol: Any = 1.0e-5, atol: Any = 1.0e-8, equal_nan: b
     x, y = wrap(node_of(a)), node_of(b)
     y = wrap(ew.as_node(y, np.result_type(y.dtype, 1.0)))
     finite = OBJECTS[np.isfinite](y)
-    close = (abs(x - y) <= atol + rtol * abs(y)) & finite | (x == y)
+    close = arrays.silent((abs(x - y) <= atol + rtol * abs(y)) & finite | (x == y))
     return close | (OBJECTS[np.isnan](x) & OBJECTS[np.isnan](y)) if equal_nan else close
 
 

@@ -13,7 +13,7 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather
 from lazynp.ops.movement import broadcast as broadcast_node
 from lazynp.ops.movement import diagonal as diagonal_step
-from lazynp.ops.movement import join, permute
+from lazynp.ops.movement import join, permute, window
 from lazynp.ops.movement import pad as pad_node
 from lazynp.ops.movement import reshape as reshape_node
 
@@ -449,3 +449,19 @@ def resize(a: Any, new_shape: Any) -> Any:
         raise Unsupported
     count = -(-itemcount(shape) // a.size)
     return reshaped(tile(a, count)[: itemcount(shape)], shape)
+
+
+@implements(np.lib.stride_tricks.sliding_window_view)
+def sliding_window_view(x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False) -> Any:
+    view = lifted(x)
+    sizes = tuple(window_shape) if np.iterable(window_shape) else (window_shape,)
+    axes = tuple(range(view.ndim)) if axis is None else normalize_axis_tuple(axis, view.ndim, allow_duplicate=True)
+    if writeable or len(sizes) != len(axes) or any(size < 0 for size in sizes):
+        raise Unsupported
+    for along, size in zip(axes, sizes, strict=True):
+        count = view.shape[along] - size + 1
+        if count < 1:
+            raise ValueError("window shape cannot be larger than input array shape")
+        view = view_of(view, window, axis=along, size=size, count=count)
+    view._readonly = True
+    return view

@@ -72,7 +72,10 @@ _REASONS: dict[str, str] = {
 }
 """Why a name is SYNC."""
 
-MODULES = ("numpy", "numpy.linalg", "numpy.fft", "numpy.random")
+OWN_MODULES = ("numpy", "numpy.linalg", "numpy.fft", "numpy.random")
+SHARED = ("lib.stride_tricks", "polynomial", "testing", "typing", "exceptions", "dtypes", "ma")
+"""Modules that are NumPy's own: what they compute, they compute with NumPy's functions on our arrays, or on NumPy's made of ours."""
+MODULES = (*OWN_MODULES, *[f"numpy.{name}" for name in SHARED])
 
 
 def names_of(module: types.ModuleType) -> list[str]:
@@ -86,6 +89,8 @@ def value_of(module: str, name: str) -> tuple[str, Any]:
     if module == "numpy.random":
         value = import_module("lazynp.api.randomness").module_function(name)  # numpy.random is loaded when somebody draws
         return ("SAME" if value is original else "SYNC" if name == "bytes" else "LAZY"), value
+    if module not in OWN_MODULES:
+        return ("COMPOSED" if original.__hash__ is not None and original in LAZY else "SAME"), original
     if original is np.ndarray:
         return "LAZY", arraytype.ndarray
     if original is np.ufunc:
@@ -128,12 +133,45 @@ def coverage_counts() -> dict[str, dict[str, int]]:
     return counts
 
 
+_ORDER = ("LAZY", "COMPOSED", "SYNC", "SAME", "ABSENT")
+
+
 def coverage_report() -> str:
     """The table as text: counts per module and status, then every name."""
-    order = ("LAZY", "COMPOSED", "SYNC", "SAME", "ABSENT")
-    lines = [f"{'module':<16}" + "".join([f"{s:>10}" for s in order])]
+    width = 2 + max(map(len, MODULES))
+    lines = [f"{'module':<{width}}" + "".join([f"{s:>10}" for s in _ORDER])]
     for module, counts in coverage_counts().items():
-        lines.append(f"{module:<16}" + "".join([f"{counts.get(s, 0):>10}" for s in order]))
-    lines.append("")
-    lines += [f"{r.module + '.' + r.name:<44}{r.status:<10}{r.reason}".rstrip() for r in rows()]
+        lines.append(f"{module:<{width}}" + "".join([f"{counts.get(s, 0):>10}" for s in _ORDER]))
+    lines += ["", *[f"{r.module + '.' + r.name:<44}{r.status:<10}{r.reason}".rstrip() for r in rows()]]
     return "\n".join(lines)
+
+
+def sync_share() -> float:
+    """The part of NumPy's functions and methods on arrays that still force their arguments."""
+    statuses = [row.status for row in rows() if row.status in ("LAZY", "COMPOSED", "SYNC")]
+    return statuses.count("SYNC") / len(statuses)
+
+
+def coverage_page() -> str:
+    """The same as a page of the documentation: counts, and why a name forces its arguments."""
+    version = ".".join(np.__version__.split(".")[:2])
+    head = f"""\
+# Which NumPy names are lazy
+
+Made by `python -m lazynp coverage --markdown`, for NumPy {version}. Every public name is there and callable.
+
+* **LAZY**: an operation of the graph. **COMPOSED**: a formula over such operations, or NumPy's own routine as a step of the program.
+* **SYNC**: computes its arguments at once, calls NumPy and is counted: `lazynp.stats()["fallbacks"]`, `with lazynp.fallbacks("error")`.
+  {sync_share():.1%} of the functions and methods on arrays.
+* **SAME**: NumPy's own object: types, constants, errors, settings, functions on dtypes and dates.
+
+| module | {" | ".join(_ORDER[:4])} |
+|---|{"---:|" * 4}
+"""
+    counts = [f"| {module} | {' | '.join([str(found.get(s, 0)) for s in _ORDER[:4]])} |" for module, found in coverage_counts().items()]
+    reasons: dict[str, list[str]] = {}
+    for row in rows():
+        if row.status == "SYNC":
+            reasons.setdefault(row.reason, []).append(f"`{row.module.removeprefix('numpy.')}.{row.name}`".replace("`numpy.", "`"))
+    why = [f"| {reason} | {' '.join(names)} |" for reason, names in reasons.items()]
+    return head + "\n".join(counts) + "\n\n## Why a name is SYNC\n\n| reason | names |\n|---|---|\n" + "\n".join(why) + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,17 @@ from lazynp.backends import reference
 from lazynp.ir.node import Graph, Node, numbered_dim, toposort
 
 Arrays = Sequence[np.ndarray]
+
+INVALID, DIVIDE, OVER, UNDER = 1, 4, 8, 16
+raised: dict[int, int] = {}
+"""Floating-point flags that a run has left behind, per thread; whoever ran the program takes them."""
+
+
+def raise_flags(flags: int) -> None:
+    """Note flags for this thread."""
+    if flags:
+        thread = get_ident()
+        raised[thread] = raised.get(thread, 0) | flags
 
 
 class Program:
@@ -25,6 +37,10 @@ class Program:
     loops: str = ""
     foreign_calls: int = 0
     library_steps: int = 0
+    flagged: int = 0
+    """How often in a row floating-point flags led to no warning."""
+    filters: object = None
+    """The warning filters that were in force then."""
 
     def run(self, inputs: Arrays, dims: Sequence[int] = (), outputs: Sequence[np.ndarray | None] | None = None) -> list[np.ndarray]:
         """The outputs. inputs: C-contiguous arrays of exactly the graph's input types; dims: the values of its `dim` leaves.
@@ -44,7 +60,8 @@ class _Reference(Program):
 
     def run(self, inputs: Arrays, dims: Sequence[int] = (), outputs: Sequence[np.ndarray | None] | None = None) -> list[np.ndarray]:
         known: dict[Node, int] = {numbered_dim(position): n for position, n in enumerate(dims)}
-        values = reference.evaluate(self._graph, list(inputs), known)
+        with np.errstate(all="call", call=_note_flags):
+            values = reference.interpret(self._graph, list(inputs), known)
         given = outputs or [None] * len(values)
         fresh = [np.array(value, order="C") for value in values]  # before any memory is written: a value may be a view of an input
         return [self._delivered(k, value, given[k], inputs) for k, value in enumerate(fresh)]
@@ -56,6 +73,11 @@ class _Reference(Program):
             return value  # type: ignore[no-any-return]
         given[...] = value
         return given
+
+
+def _note_flags(kind: str, flags: int) -> None:
+    """NumPy's callback: 1 divide, 2 over, 4 under, 8 invalid."""
+    raise_flags((flags & 1) * DIVIDE | (flags >> 1 & 1) * OVER | (flags >> 2 & 1) * UNDER | (flags >> 3 & 1) * INVALID)
 
 
 def reference_program(graph: Graph) -> Program:

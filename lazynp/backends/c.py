@@ -231,9 +231,7 @@ class _Draft:
 
     def _call(self, segment: int) -> list[str]:
         lines = [f"d[1] = {segment}"] if self.result.segments > 1 else []
-        if not self.text.failures:
-            return [*lines, "entry(s, d)"]
-        return [*lines, "code = entry(s, d)", "if code: fail(code, e)"]
+        return [*lines, "code = entry(s, d)", "if code: finish(code, e)"]
 
     def _step(self, step: Step, names: dict[Memory, str], lines: list[str]) -> None:
         node = step.node

@@ -97,7 +97,7 @@ class CProgram(base.Program):
         self._lib = lib
         space: dict[str, Any] = dict(blueprint.tables)
         space |= {
-            "empty": empty, "buffer": toolchain.ffi.from_buffer, "entry": lib.lazynp_run, "fail": self._fail, "library": self._library,
+            "empty": empty, "buffer": toolchain.ffi.from_buffer, "entry": lib.lazynp_run, "finish": self._finish, "library": self._library,
             "extra": self._extra, "fresh": self._fresh, "pool": [], "take_arena": take_arena, "give_arena": give_arena,
             "thread_count": threads.thread_count, "settings": settings,
         }  # fmt: skip
@@ -124,8 +124,12 @@ class CProgram(base.Program):
             slots[blueprint.slots - len(blueprint.routines) + number] = ffi.cast("void *", library.pointer(name))
         return slots, dims, errors
 
-    def _fail(self, code: int, errors: Any) -> None:
-        """Raise NumPy's error for an index out of range."""
+    def _finish(self, code: int, errors: Any) -> None:
+        """What a run has to say: floating-point flags in the upper half, NumPy's error for an index out of range in the lower one."""
+        base.raise_flags(code >> 32)
+        code &= 0xFFFFFFFF
+        if not code:
+            return
         origin, axis = self.blueprint.failures[code - 1]
         error = IndexError(f"index {errors[1]} is out of bounds for axis {axis} with size {errors[2]}")
         error.lazynp_origin = origin  # type: ignore[attr-defined]

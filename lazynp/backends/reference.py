@@ -12,7 +12,14 @@ from lazynp.ops.structured import interpreter, item
 
 
 def evaluate(graph: Graph, values: "list[Any] | tuple[Any, ...]", dims: Mapping[Node, int] | None = None) -> list[Any]:
-    """The outputs as NumPy arrays. values: one array per graph input; dims: values of `dim` leaves and nodes made of them."""
+    """The outputs as NumPy arrays. values: one array per graph input; dims: values of `dim` leaves and nodes made of them.
+    Without floating-point warnings: those belong to the user's line, not to an interpreter's step."""
+    with np.errstate(all="ignore"):
+        return interpret(graph, values, dims)
+
+
+def interpret(graph: Graph, values: "list[Any] | tuple[Any, ...]", dims: Mapping[Node, int] | None = None) -> list[Any]:
+    """The same under the numpy.errstate of the caller."""
     known: dict[Node, Any] = dict(zip(graph.inputs, values, strict=True))
     known |= {node: np.int64(n) for node, n in (dims or {}).items()}
     for node in toposort(graph.outputs, stop=lambda n: n in known):
@@ -57,4 +64,4 @@ def size_value(node: Node, known: dict[Node, Any]) -> Any:
     return known[node]
 
 
-interpreter.evaluate = evaluate
+interpreter.evaluate = interpret

@@ -14,7 +14,7 @@ from lazynp.backends.nests import Fold, Gemm, polynomials, scalars, values_in
 from lazynp.backends.polynomial import Atom, Poly, product
 from lazynp.backends.program import ARENA, FIRST_DIM, FIRST_SLOT, POOL
 from lazynp.backends.schedule import Scheduled
-from lazynp.backends.workers import PROTOTYPE
+from lazynp.backends.workers import FLAGS, PROTOTYPE
 from lazynp.ir.node import Node, const
 from lazynp.ir.op import Op
 from lazynp.ops import elementwise as ew
@@ -828,14 +828,14 @@ def source(program: Program, segments: list[list[str]], blas_calls: str) -> str:
     """The whole C file. segments: the calls of each stretch between two Python steps."""
     body = "\n".join(program.functions)
     names = {name for name in re.findall(r"\blz_\w+(?=\()", body) if prelude.has(name)}
-    parts = [prelude.emit(names)]
+    parts = [prelude.emit(names), FLAGS]
     if "lz_parallel" in body:
         parts.append(PROTOTYPE)
     if program.failures:
         parts.append(_INDEX)
     if program.routines:
         parts += [f"#define LZ_ROUTINES {FIRST_SLOT + len(program.memories)}", blas_calls]
-    entry = ["int64_t lazynp_run(void **slots, const int64_t *dims) {"]
+    entry = ["int64_t lazynp_run(void **slots, const int64_t *dims) {", "lz_clear_flags();"]
     if program.failures:
         entry.append("*(int64_t *)slots[0] = 0;")
     if len(segments) == 1:
@@ -845,5 +845,5 @@ def source(program: Program, segments: list[list[str]], blas_calls: str) -> str:
         for number, calls in enumerate(segments):
             entry += [f"case {number}: {{", *calls, "break;", "}"]
         entry.append("}")
-    entry += ["return *(int64_t *)slots[0];" if program.failures else "return 0;", "}"]
+    entry += [f"return {'*(int64_t *)slots[0] | ' if program.failures else ''}lz_flags() << 32;", "}"]
     return "\n".join([*parts, body, indented(entry), ""])

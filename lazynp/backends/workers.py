@@ -24,8 +24,32 @@ typedef void (*lz_parallel)(lz_body body, const void *task, int64_t chunks, int6
 """
 """What a program declares to use the pool."""
 
-_SOURCE = """\
+FLAGS = """\
+#if defined(__x86_64__)
+static inline void lz_clear_flags(void) { unsigned s = __builtin_ia32_stmxcsr(); if (s & 29) __builtin_ia32_ldmxcsr(s & ~63u); }
+static inline int64_t lz_flags(void) { __asm__ volatile("" ::: "memory"); return __builtin_ia32_stmxcsr() & 29; }
+static inline void lz_raise_flags(int64_t f) { __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | (unsigned)f); }
+#elif defined(__aarch64__)
+static inline uint64_t lz_fpsr(void) { uint64_t s; __asm__ volatile("mrs %0, fpsr" : "=r"(s) :: "memory"); return s; }
+static inline void lz_set_fpsr(uint64_t s) { __asm__ volatile("msr fpsr, %0" :: "r"(s) : "memory"); }
+static inline void lz_clear_flags(void) { uint64_t s = lz_fpsr(); if (s & 15) lz_set_fpsr(s & ~15ull); }
+static inline int64_t lz_flags(void) { uint64_t s = lz_fpsr(); return (s & 1) | (s & 2) << 1 | (s & 4) << 1 | (s & 8) << 1; }
+static inline void lz_raise_flags(int64_t f) { lz_set_fpsr(lz_fpsr() | (f & 1) | (f & 4) >> 1 | (f & 8) >> 1 | (f & 16) >> 1); }
+#else
+static inline void lz_clear_flags(void) {}
+static inline int64_t lz_flags(void) { return 0; }
+static inline void lz_raise_flags(int64_t f) { (void)f; }
+#endif
+"""
+"""The floating-point status of this thread: 1 invalid, 4 divide by zero, 8 overflow, 16 underflow."""
+
+_SOURCE = (
+    """\
 typedef __INT64_TYPE__ int64_t;
+typedef __UINT64_TYPE__ uint64_t;
+"""
+    + FLAGS
+    + """\
 typedef void (*lz_body)(const void *task, int64_t chunk);
 int pthread_create(void *thread, const void *attributes, void *(*start)(void *), void *argument);
 int pthread_mutex_init(void *mutex, const void *attributes);
@@ -53,7 +77,7 @@ static LINE int64_t inside;
 static LINE int64_t open;
 static LINE lz_body body;
 static const void *task;
-static int64_t chunks, most, serial, busy, helpers, sleeping, ready;
+static int64_t chunks, most, serial, busy, helpers, sleeping, ready, flags;
 static LINE int64_t mutex[32], condition[32]; /* larger than any system's pthread_mutex_t and pthread_cond_t */
 
 static void take(void) {
@@ -81,7 +105,11 @@ static void *help(void *unused) {
         last = wait_for_job(last);
         /* The caller closes the job before it looks at inside; we enter before we look at open: one of us sees the other. */
         const int64_t already = __atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST);
-        if (__atomic_load_n(&open, __ATOMIC_SEQ_CST) && already < most) take();
+        if (__atomic_load_n(&open, __ATOMIC_SEQ_CST) && already < most) {
+            lz_clear_flags();
+            take();
+            __atomic_fetch_or(&flags, lz_flags(), __ATOMIC_RELAXED);
+        }
         __atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
     }
     return unused;
@@ -98,6 +126,7 @@ static void parallel(lz_body run, const void *with, int64_t count, int64_t threa
         if (pthread_create(thread, 0, help, 0)) break;
         helpers++;
     }
+    __atomic_store_n(&flags, 0, __ATOMIC_RELAXED);
     body = run, task = with, chunks = count, most = threads - 1;
     __atomic_store_n(&next, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&open, ++serial, __ATOMIC_SEQ_CST);
@@ -112,6 +141,7 @@ static void parallel(lz_body run, const void *with, int64_t count, int64_t threa
         if (k < SPIN) PAUSE();
         else sched_yield();
     }
+    if (flags) lz_raise_flags(flags);
     __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
 }
 
@@ -122,6 +152,7 @@ int64_t lazynp_run(void **slots, const int64_t *dims) {
     return 0;
 }
 """
+)
 
 
 @cache

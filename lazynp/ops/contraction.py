@@ -27,8 +27,7 @@ def _infer(x: ArrayType, y: ArrayType, xs: Labels, ys: Labels, out: Labels) -> A
 
 
 def _numpy(x: Any, y: Any, xs: Labels, ys: Labels, out: Labels) -> Any:
-    with np.errstate(all="ignore"):
-        return np.einsum(x, xs, y, ys, out, optimize=x.dtype.kind in "fc")
+    return np.einsum(x, xs, y, ys, out, optimize=x.dtype.kind in "fc")
 
 
 def _door(op: Op, x: Any, y: Any, xs: Labels, ys: Labels, out: Labels) -> Node:

@@ -108,19 +108,9 @@ def _ufunc_infer(op_ufunc: np.ufunc, output: int = 0) -> Callable[..., ArrayType
     return infer
 
 
-def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The NumPy function without floating-point warnings: those belong to the user's line, not to an interpreter step."""
-
-    def run(*args: Any, **attrs: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return function(*args, **attrs)
-
-    return run
-
-
 def _row(name: str, ufunc: np.ufunc, partials: tuple[Partial, ...] | None, **facts: Any) -> Op:
     facts.setdefault("infer", _ufunc_infer(ufunc))
-    facts.setdefault("numpy", _quiet(ufunc))
+    facts.setdefault("numpy", ufunc)
     facts.setdefault("draw", _smooth)
     facts.setdefault("identity", ufunc.identity)
     return register(Op(name=name, kind=Kind.ELEMENTWISE, ufunc=ufunc, partials=partials, door=_ufunc_door, **facts))
@@ -213,7 +203,7 @@ cast = register(
         kind=Kind.ELEMENTWISE,
         attrs=("to",),
         infer=lambda x, to: ArrayType(x.shape, to),
-        numpy=_quiet(lambda x, to: _parts_kept(np.asarray(x), to).astype(to)),
+        numpy=lambda x, to: _parts_kept(np.asarray(x), to).astype(to),
         door=_cast_door,
         vjp=lambda cotangent, node, index: recast(cotangent, node.args[0].dtype),
         jvp=lambda tangents, node: recast(tangents[0], node.dtype),
@@ -421,8 +411,7 @@ radians = unary("radians", lambda y, x: math.pi / 180.0)
 
 def _expit_numpy(x: Any) -> Any:
     """1/(1+exp(-x)) in the input's dtype."""
-    with np.errstate(all="ignore"):
-        return np.reciprocal(np.exp(np.negative(x)) + x.dtype.type(1))
+    return np.reciprocal(np.exp(np.negative(x)) + x.dtype.type(1))
 
 
 expit = register(
@@ -456,7 +445,7 @@ def _nth_output(name: str, ufunc: np.ufunc, output: int, arity: int, partials: t
             kind=Kind.ELEMENTWISE,
             ufunc=ufunc,
             infer=_ufunc_infer(ufunc, output),
-            numpy=_quiet(lambda *args: ufunc(*args)[output]),
+            numpy=lambda *args: ufunc(*args)[output],
             door=_ufunc_door,
             partials=partials,
             draw=_positive,

@@ -84,8 +84,7 @@ def _scatter_numpy(base: Any, new: Any, *indices: Any, axes: tuple[int, ...], po
         target[indices] = values
     else:
         assert combine.ufunc is not None
-        with np.errstate(all="ignore"):
-            combine.ufunc.at(target, indices, values)
+        combine.ufunc.at(target, indices, values)
     return out
 
 

@@ -136,12 +136,11 @@ def reducer(scalar: Op, **facts: Any) -> Op:
     assert ufunc is not None
 
     def numpy(x: Any, axes: tuple[int, ...]) -> Any:
-        with np.errstate(all="ignore"):
-            if scalar.commutative and scalar.associative and (scalar.ufunc is not None and _several_axes(ufunc)):
-                return ufunc.reduce(x, axis=axes, dtype=x.dtype if scalar.name not in _LOGICAL else None)
-            for axis in sorted(axes, reverse=True):
-                x = ufunc.reduce(x, axis=axis, dtype=x.dtype)
-            return x
+        if scalar.commutative and scalar.associative and (scalar.ufunc is not None and _several_axes(ufunc)):
+            return ufunc.reduce(x, axis=axes, dtype=x.dtype if scalar.name not in _LOGICAL else None)
+        for axis in sorted(axes, reverse=True):
+            x = ufunc.reduce(x, axis=axis, dtype=x.dtype)
+        return x
 
     return register(
         Op(
@@ -205,8 +204,7 @@ def accumulator(scalar: Op, **facts: Any) -> Op:
     assert ufunc is not None
 
     def numpy(x: Any, axis: int) -> Any:
-        with np.errstate(all="ignore"):
-            return ufunc.accumulate(x, axis=axis, dtype=None if scalar.name in _LOGICAL else x.dtype)
+        return ufunc.accumulate(x, axis=axis, dtype=None if scalar.name in _LOGICAL else x.dtype)
 
     return register(
         Op(

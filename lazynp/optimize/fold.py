@@ -19,7 +19,8 @@ _FOLDED = (Kind.ELEMENTWISE, Kind.REDUCE, Kind.ACCUMULATE, Kind.MOVE, Kind.GATHE
 
 @fold.on(*_FOLDED)
 def folded(node: Node) -> Node | None:
-    """The value NumPy gives. What NumPy refuses is left for the run, which raises the error at the user's line."""
+    """The value NumPy gives. What NumPy refuses is left for the run, which raises the error at the user's line;
+    so is what it warns about."""
     if not node.args or node.op is broadcast:
         return None
     for argument in node.args:
@@ -28,7 +29,8 @@ def folded(node: Node) -> Node | None:
     if not _small(node) or not all(_small(a) for a in node.args) or _loses_imaginary_part(node):
         return None
     try:
-        value = np.asarray(node.op.numpy(*[_array(a) for a in node.args], **node.attributes))
+        with np.errstate(divide="raise", over="raise", invalid="raise", under="ignore"):
+            value = np.asarray(node.op.numpy(*[_array(a) for a in node.args], **node.attributes))
     except (ValueError, IndexError, TypeError, ArithmeticError):
         return None
     return _constant(value) if (value.shape, value.dtype) == node.type else None

@@ -19,6 +19,7 @@ from lazynp.ir.node import Graph, Node, dim, numbered_dim
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ir.verify import verify
 from lazynp.ops.structured import interpreter
+from lazynp.runtime import flags
 from lazynp.runtime.stats import counters
 
 VERSION = "0.1.0"
@@ -176,10 +177,14 @@ def execute(outputs: tuple[Node, ...], arrays: dict[Node, np.ndarray]) -> list[n
     """The values of some nodes, given those of their leaves."""
     form = canonical.take_apart(outputs, {})
     ready = prepare(form)
+    given = [arrays[leaf] for leaf in form.leaves]
     try:
-        return ready.run([arrays[leaf] for leaf in form.leaves])
+        results = ready.run(given)
     except Exception as error:
         raise located(error, form) from None
+    if base.raised:
+        flags.follow_up(ready.program, form, given)
+    return results
 
 
 # --- bodies of loops that Python runs ----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary, ref
 
 import numpy as np
 
+from lazynp.backends.base import raised
 from lazynp.backends.pool import POOLED, Block, empty
 from lazynp.config import settings
 from lazynp.errors import CaptureError
@@ -22,6 +23,7 @@ from lazynp.ir.node import Node, dim, input_, new_input, toposort
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ops.sizes import hinted
 from lazynp.runtime.evaluate import located, lock, prepare
+from lazynp.runtime.flags import follow_up
 
 _bound: "WeakKeyDictionary[Node, np.ndarray]" = WeakKeyDictionary()
 """The memory behind each input leaf that is not an argument of a trace."""
@@ -369,6 +371,8 @@ def run_storages(storages: list[Storage]) -> None:
         raise located(error, form) from None
     for storage, result in zip(storages, results, strict=True):
         storage.filled(result)
+    if raised:
+        follow_up(ready.program, form, arrays)
 
 
 _main_queue = Queue()

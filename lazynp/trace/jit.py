@@ -10,10 +10,12 @@ import numpy as np
 
 from lazynp import array as arrays
 from lazynp.array import ndarray
+from lazynp.backends.base import raised
 from lazynp.errors import CaptureError, PerformanceWarning, Where, _is_ours
 from lazynp.ir import canonical
 from lazynp.ops.movement import follow_numpy
 from lazynp.runtime.evaluate import Ready, located, lock, prepare
+from lazynp.runtime.flags import follow_up
 from lazynp.runtime.storage import Storage, bound, tracing
 from lazynp.trace import trees
 from lazynp.trace.capture import Traced, is_array, trace
@@ -99,9 +101,12 @@ class Compiled:
 
     def _run(self, inputs: list[Any], outputs: Any) -> list[np.ndarray]:
         try:
-            return self.ready.run(inputs, outputs)
+            results = self.ready.run(inputs, outputs)
         except Exception as error:
             raise located(error, self.form) from None
+        if raised:
+            follow_up(self.ready.program, self.form, inputs)
+        return results
 
     def _run_general(self, leaves: list[Any]) -> list[np.ndarray]:
         """Arguments that are written to or not contiguous, storages and arrays from outside of the function."""

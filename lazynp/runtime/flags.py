@@ -1,0 +1,127 @@
+"""Floating-point warnings of fused programs: NumPy's words, the user's line, the error settings of the place that recorded the operation.
+
+A program only knows that something was divided by zero, overflowed or was invalid: it reads the processor's status once per run. If some
+operation of its graph does not ignore that, the graph is run again through NumPy, operation by operation, to find out which one it was.
+Vectorised comparisons with NaN set the flag for "invalid" without a reason: runs that lead to no warning are followed up ever more rarely.
+"""
+
+import warnings
+from collections.abc import Sequence
+from threading import get_ident
+from typing import Any
+
+import numpy as np
+
+from lazynp.backends import base, reference
+from lazynp.errors import DEFAULT_ERRORS, ErrorSettings, Where
+from lazynp.ir.canonical import Form
+from lazynp.ir.node import Node, toposort
+from lazynp.ir.op import Kind
+
+_BITS = {"divide": base.DIVIDE, "invalid": base.INVALID, "over": base.OVER, "under": base.UNDER}
+_PATIENCE = 3
+"""After so many runs without a warning only the runs 4, 8, 16, ... in a row are followed up, until the warning filters change."""
+
+
+def follow_up(program: base.Program, form: Form, arrays: Sequence[np.ndarray]) -> None:
+    """After a run that left flags: issue what NumPy would have issued. arrays: the leaves' memory, as the run left it.
+
+    Raises FloatingPointError, or RuntimeWarning as an exception, where the settings or the filters ask for that."""
+    flags = base.raised.pop(get_ident(), 0)
+    if not flags & _watched(form):
+        return
+    if program.filters is not warnings.filters:
+        program.filters, program.flagged = warnings.filters, 0
+    program.flagged += 1
+    if program.flagged > _PATIENCE and program.flagged & (program.flagged - 1):
+        return
+    overwritten = {form.leaves[place] for _, place in form.aliases}
+    if _guess(form, flags) if overwritten else _find(form, arrays):
+        program.flagged = 0
+    base.raised.pop(get_ident(), None)  # what programs of loop bodies have raised once more
+
+
+def _settings(node: Node) -> ErrorSettings:
+    where = node.where
+    return where.errors or DEFAULT_ERRORS if isinstance(where, Where) else DEFAULT_ERRORS
+
+
+def _watched(form: Form) -> int:
+    """The flags that some operation of the graph does not ignore."""
+    watched = 0
+    for settings in {_settings(node) for node in form.order if node.args}:
+        watched |= sum([_BITS[kind] for kind, mode in settings.modes if mode != "ignore"])
+    return watched
+
+
+def _find(form: Form, arrays: Sequence[np.ndarray]) -> bool:
+    """Run the graph again through NumPy, each operation with its own settings. Returns whether anybody was told something."""
+    known: dict[Node, Any] = dict(zip(form.leaves, arrays, strict=True))
+    told = False
+    spoken = set()
+    for node in toposort(form.outputs, stop=lambda n: n in known):
+        if node in known:
+            continue
+        settings = _settings(node)
+        with np.errstate(**dict(settings.modes), call=settings.call), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            known[node] = reference.compute(node, [known[a] for a in node.args], known)
+        for warning in caught:
+            said = settings.message or warning.message
+            if (str(said), node.where) not in spoken:
+                spoken.add((str(said), node.where))
+                told |= tell(said, node.where)
+        told |= any(mode not in ("ignore", "warn") for _, mode in settings.modes)
+    return told
+
+
+def _guess(form: Form, flags: int) -> bool:
+    """The run has overwritten what it read: name the last operation that raises such flags by its nature."""
+    told = False
+    for kind, text in _TEXTS.items():
+        suspects = [n for n in form.order if flags & _BITS[kind] and _can_raise(n, kind)]
+        mode = dict(_settings(suspects[-1]).modes)[kind] if suspects else "ignore"
+        if mode == "ignore":
+            continue
+        message = f"{text} encountered in {_ufunc_name(suspects[-1])}"
+        if mode == "raise":
+            raise FloatingPointError(message)
+        if mode == "warn":
+            told |= tell(message, suspects[-1].where)
+        elif mode == "call":
+            _settings(suspects[-1]).call(text, {"divide": 1, "over": 2, "under": 4, "invalid": 8}[kind])
+            told = True
+    return told
+
+
+_TEXTS = {"divide": "divide by zero", "over": "overflow", "invalid": "invalid value"}
+_DIVISIONS = frozenset({"divide", "floor_divide", "remainder", "fmod", "reciprocal", "power", "log", "log2", "log10", "log1p", "arctanh"})
+
+
+def _ufunc_name(node: Node) -> str:
+    return node.op.ufunc.__name__ if node.op.ufunc is not None else "reduce"
+
+
+def _can_raise(node: Node, kind: str) -> bool:
+    inexact = node.op.kind in (Kind.ELEMENTWISE, Kind.REDUCE, Kind.ACCUMULATE) and getattr(node.type, "dtype", np.dtype(bool)).kind in "fc"
+    if not inexact or (node.op.ufunc is None and node.op.kind is Kind.ELEMENTWISE):
+        return False
+    return node.op.name in _DIVISIONS if kind == "divide" else node.op.name not in _QUIET
+
+
+_QUIET = frozenset("maximum minimum fmax fmin absolute negative positive sign where cast copysign floor ceil trunc rint conjugate".split())
+_registries: dict[str, dict[Any, Any]] = {}
+"""What has been shown, per file of the user's program: "once per line" is the filters' business, not ours."""
+
+
+def tell(message: Any, where: Any) -> bool:
+    """Issue a RuntimeWarning for a position of the user's program. Returns whether it was not shown before."""
+    filename, line = (where.filename, where.line) if isinstance(where, Where) else ("<lazynp>", 0)
+    registry = _registries.setdefault(filename, {})
+    key = (str(message), RuntimeWarning, line)
+    before = registry.get(key, False) and registry.get("version") == warnings._filters_version  # type: ignore[attr-defined]
+    if isinstance(message, Warning):
+        warnings.warn_explicit(message, type(message), filename, line, registry=registry)
+    else:
+        warnings.warn_explicit(message, RuntimeWarning, filename, line, registry=registry)
+    return not before

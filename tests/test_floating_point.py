@@ -1,0 +1,184 @@
+"""numpy.errstate: warnings, errors and callbacks of fused programs are NumPy's, with the user's line."""
+
+import inspect
+import warnings
+
+import numpy as np
+import pytest
+
+import lazynp as lnp
+
+X = np.linspace(-1.0, 1.0, 101)
+Z, BIG = np.zeros(101), np.full(101, 1e200)
+
+WRONG = {
+    "divide": (lambda n, x, z, b: x / z, ["divide by zero encountered in divide", "invalid value encountered in divide"]),
+    "log": (lambda n, x, z, b: n.log(z) + x, ["divide by zero encountered in log"]),
+    "sqrt": (lambda n, x, z, b: n.sqrt(x) * 2, ["invalid value encountered in sqrt"]),
+    "overflow": (lambda n, x, z, b: (b * b) + x, ["overflow encountered in multiply"]),
+    "exp": (lambda n, x, z, b: n.exp(b) + 1, ["overflow encountered in exp"]),
+    "inf - inf": (lambda n, x, z, b: n.exp(b) - n.exp(b), ["invalid value encountered in subtract", "overflow encountered in exp"]),
+    "power": (lambda n, x, z, b: x**-0.5, ["divide by zero encountered in power", "invalid value encountered in power"]),
+    "remainder": (lambda n, x, z, b: x % z, ["invalid value encountered in remainder"]),
+    "reduce": (lambda n, x, z, b: n.sum(b * 1e107) + x, ["overflow encountered in reduce"]),
+    "float32": (lambda n, x, z, b: n.exp(x.astype("f4") * 200), ["overflow encountered in exp"]),
+    "complex": (lambda n, x, z, b: (x + 1j) / z, ["divide by zero encountered in divide", "invalid value encountered in divide"]),
+}
+
+
+def messages(caught):
+    return sorted([str(w.message) for w in caught])
+
+
+@pytest.mark.parametrize("mode", ["lazy", "interpreted", "jit"])
+@pytest.mark.parametrize("name", list(WRONG))
+def test_warnings_are_numpys(name, mode):
+    function, expected = WRONG[name]
+    with warnings.catch_warnings(record=True) as plain:
+        warnings.simplefilter("always")
+        wanted = function(np, X, Z, BIG)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        got = run(function, mode)
+    assert np.array_equal(got, wanted, equal_nan=True) or mode != "interpreted"
+    assert set(messages(plain)) == set(expected)
+    assert messages(caught) == sorted(expected)
+    assert {w.category for w in caught} == {RuntimeWarning}
+    assert {w.filename for w in caught} == {__file__}
+
+
+def run(function, mode):
+    if mode == "jit":
+        return lnp.jit(strict=True)(lambda x, z, b: function(lnp, x, z, b))(X, Z, BIG)
+    with lnp.config(backend="reference" if mode == "interpreted" else "c", compile_after=1):
+        return np.asarray(function(lnp, lnp.lazy(X), lnp.lazy(Z), lnp.lazy(BIG)))
+
+
+N = np.where(X > 0.5, np.nan, X).reshape(1, 101) * np.ones((3, 1))
+N[1] = np.nan
+COMPOSED = {
+    "mean": lambda n, a: n.mean(a[:, :0]), "mean axis": lambda n, a: n.mean(a[:0], 0), "var": lambda n, a: n.var(a[:2], 0, ddof=2),
+    "std": lambda n, a: n.std(a[:1], axis=0, ddof=1), "nanmean": lambda n, a: n.nanmean(a, 1), "nanmax": lambda n, a: n.nanmax(a, 1),
+    "nanmin": lambda n, a: n.nanmin(a, 1), "nanvar": lambda n, a: n.nanvar(a, 1), "nanstd": lambda n, a: n.nanstd(a, 1),
+    "nanmedian": lambda n, a: n.nanmedian(a, 1), "nanmean fine": lambda n, a: n.nanmean(a, 0), "nanmax fine": lambda n, a: n.nanmax(a, 0),
+    "nanvar fine": lambda n, a: n.nanvar(a), "isclose": lambda n, a: n.isclose(a * np.inf, np.inf), "cov": lambda n, a: n.cov(a[0, :1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["lazy", "jit"])
+@pytest.mark.parametrize("name", list(COMPOSED))
+def test_functions_with_words_of_their_own(name, mode):
+    function = COMPOSED[name]
+    answers = []
+    for run_one in (lambda: function(np, N), lambda: _composed(function, mode)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            value = run_one()
+        answers.append((value, {str(w.message).replace("scalar ", "") for w in caught}))
+    (wanted, plain), (got, ours) = answers
+    np.testing.assert_allclose(got, wanted)
+    assert ours == plain
+
+
+def _composed(function, mode):
+    if mode == "jit":
+        return lnp.jit(strict=True)(lambda a: function(lnp, a))(N)
+    with lnp.config(lazy_threshold=0, compile_after=1):
+        return np.asarray(function(lnp, lnp.lazy(N)))
+
+
+def test_the_line_is_the_one_that_recorded_the_operation():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        bad = lnp.lazy(X) / lnp.lazy(Z)
+        line = inspect.currentframe().f_lineno - 1
+        assert not caught
+        np.asarray(bad + 1)
+    assert {w.lineno for w in caught} == {line}
+
+
+def test_settings_are_those_of_the_recording():
+    x, z = lnp.lazy(X), lnp.lazy(Z)
+    with np.errstate(all="ignore"):
+        quiet = x / z
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.asarray(quiet + 0)
+    with np.errstate(divide="raise"):
+        loud = lnp.log(lnp.lazy(Z))
+    with pytest.raises(FloatingPointError, match="divide by zero encountered in log"):
+        np.asarray(loud)
+
+
+def test_settings_inside_jit():
+    @lnp.jit(strict=True)
+    def function(x, z):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            y = x / z
+        return y
+
+    @lnp.jit(strict=True)
+    def strict(x):
+        with np.errstate(invalid="raise"):
+            return lnp.sqrt(x)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(3):
+            function(X, Z)
+            strict(np.abs(X))
+    for _ in range(3):
+        with pytest.raises(FloatingPointError, match="invalid value encountered in sqrt"):
+            strict(X)
+
+
+def test_callback_and_underflow():
+    heard = []
+    with np.errstate(all="call", call=lambda kind, flag: heard.append((kind, flag))):
+        np.asarray(lnp.exp(lnp.lazy(BIG)) + 1)
+        np.asarray(lnp.exp(-800 * lnp.lazy(np.abs(X) + 0.95)) + 1)
+    assert set(heard) == {("overflow", 2), ("underflow", 4)}
+
+
+@pytest.mark.parametrize("function", [lambda x: lnp.maximum(x, 0), lambda x: x < 1, lambda x: lnp.where(x > 0, x, 0), lambda x: x * 2 + 1])
+def test_nan_is_no_reason_to_warn(function):
+    compiled = lnp.jit(strict=True)(function)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(20):
+            compiled(np.full(50, np.nan))
+
+
+def test_a_warning_is_not_lost_after_many_false_alarms():
+    compiled = lnp.jit(strict=True)(lambda x, y: (lnp.maximum(x, 0), 1 / y))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(50):
+            compiled(np.full(50, np.nan), np.ones(50))
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        compiled(np.full(50, np.nan), np.zeros(50))
+
+
+def test_many_threads_report_their_flags():
+    x = np.ones(1 << 20)
+    x[-1] = 0
+    compiled = lnp.jit(strict=True)(lambda a: 1 / a)
+    with lnp.config(threads=2), pytest.warns(RuntimeWarning, match="divide by zero encountered in divide"):
+        compiled(x)
+
+
+def test_in_place_programs_warn_too():
+    x = lnp.array(np.ones(20000))
+    with pytest.warns(RuntimeWarning, match="divide by zero encountered in divide"):
+        x /= lnp.lazy(np.zeros(20000))
+        np.asarray(x)
+
+
+def test_flags_that_were_up_before_are_not_ours():
+    compiled = lnp.jit(strict=True)(lambda a: a + 1)
+    compiled(X)
+    with np.errstate(all="ignore"):
+        np.log(Z)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compiled(X)
