@@ -505,8 +505,9 @@ def recorded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             result = function(*args, **kwargs)
         finally:
             _Recording.depth = 0
-    if type(result) is ndarray and result._storage is not None and result._storage.node is not None:
-        mark(result._storage.node, where)
+    for part in result if type(result) is tuple else (result,):
+        if type(part) is ndarray and part._storage is not None and part._storage.node is not None:
+            mark(part._storage.node, where)
     return result
 
 

@@ -104,3 +104,6 @@ def test_sliding_windows_are_views(axis):
     expected = np.lib.stride_tricks.sliding_window_view(plain, shape, axis)
     assert np.array_equal(np.asarray(view), expected)
     assert not view.flags.writeable
+    assert np.array_equal(np.asarray((view * 2).sum(-1)), (expected * 2).sum(-1))
+    mean = lazynp.jit(strict=True)(lambda x: np.lib.stride_tricks.sliding_window_view(x, shape, axis).mean(-1))
+    assert np.allclose(mean(plain), expected.mean(-1))

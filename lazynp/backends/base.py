@@ -60,7 +60,7 @@ class _Reference(Program):
 
     def run(self, inputs: Arrays, dims: Sequence[int] = (), outputs: Sequence[np.ndarray | None] | None = None) -> list[np.ndarray]:
         known: dict[Node, int] = {numbered_dim(position): n for position, n in enumerate(dims)}
-        with np.errstate(all="call", call=_note_flags):
+        with np.errstate(all="call", call=note_flags):
             values = reference.interpret(self._graph, list(inputs), known)
         given = outputs or [None] * len(values)
         fresh = [np.array(value, order="C") for value in values]  # before any memory is written: a value may be a view of an input
@@ -75,7 +75,7 @@ class _Reference(Program):
         return given
 
 
-def _note_flags(kind: str, flags: int) -> None:
+def note_flags(kind: str, flags: int) -> None:
     """NumPy's callback: 1 divide, 2 over, 4 under, 8 invalid."""
     raise_flags((flags & 1) * DIVIDE | (flags >> 1 & 1) * OVER | (flags >> 2 & 1) * UNDER | (flags >> 3 & 1) * INVALID)
 

@@ -142,7 +142,8 @@ class CProgram(base.Program):
         if op in CONTROL:
             given |= {"run": interpreter.compiled, "dims": {numbered_dim(int(name[1:])): n for name, n in sizes.items()}}
         try:
-            values = op.numpy(*args, **given)
+            with np.errstate(all="call", call=base.note_flags):
+                values = op.numpy(*args, **given)
         except Exception as error:
             error.lazynp_origin = origin  # type: ignore[attr-defined]
             raise

@@ -243,7 +243,7 @@ window = move(
     infer=lambda x, axis, size, count: ArrayType((*x.shape[:axis], count, *x.shape[axis + 1 :], size), x.dtype),
     numpy=lambda x, axis, size, count: np.lib.stride_tricks.sliding_window_view(x, size, axis),
     transpose=lambda ct, node, index: fold_windows(ct, node.axis, node.args[0].shape[node.axis]),
-    door=lambda op, x, axis, size: op.make((x,), axis=axis, size=size, count=x.shape[axis] - size + 1),
+    door=lambda op, x, axis, size, count=None: op.make((x,), axis=axis, size=size, count=x.shape[axis] - size + 1),
 )
 """`count` sliding windows of `size` along an axis; the position inside the window becomes the last axis. New sizes are attributes,
 never arithmetic inside `infer`: so every size of a graph is a leaf's or an attribute's (see ir/canonical.py)."""
