@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
@@ -16,8 +16,11 @@ class _NumpysOwn(MetaPathFinder, Loader):
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         package, _, name = fullname.partition(".")
-        shared = package == "lazynp" and any(name == m or name.startswith(m + ".") or m.startswith(name + ".") for m in SHARED)
-        return ModuleSpec(fullname, self, is_package=True) if shared else None
+        if package != "lazynp" or not any(name == m or name.startswith(m + ".") or m.startswith(name + ".") for m in SHARED):
+            return None
+        top = f"lazynp.{name.partition('.')[0]}"
+        own = PathFinder.find_spec(top, import_module("lazynp").__path__)
+        return ModuleSpec(fullname, self, is_package=True) if own is None else None
 
     def create_module(self, spec: ModuleSpec) -> Any:
         module = import_module("numpy" + spec.name.removeprefix("lazynp"))
@@ -31,6 +34,6 @@ class _NumpysOwn(MetaPathFinder, Loader):
 
 
 def install() -> None:
-    """Ask after all other finders."""
+    """Ask first: the usual finder would load a submodule of a shared package from its file once more, and put it in NumPy's place."""
     if not any(isinstance(finder, _NumpysOwn) for finder in sys.meta_path):
-        sys.meta_path.append(_NumpysOwn())
+        sys.meta_path.insert(0, _NumpysOwn())

@@ -79,6 +79,8 @@ def test_shared_modules_are_numpys_own():
     assert ma.masked is np.ma.masked
     assert chebyshev.chebval is np.polynomial.chebyshev.chebval
     assert np.ma.__spec__.name == "numpy.ma"
+    windows = np.lib.stride_tricks.sliding_window_view
+    assert import_module("lazynp.lib.stride_tricks").sliding_window_view is windows is np.lib.stride_tricks.sliding_window_view
     import_module("lazynp.testing").assert_allclose(lazynp.lazy([1.0, 2.0]), [1.0, 2.0])
     with pytest.raises(ImportError):
         import_module("lazynp.nonsense")
