@@ -4,6 +4,8 @@ Values are small integers in floating point, so that every operation is exact an
 same exception class must come out of lazynp.
 """
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -199,12 +201,83 @@ class Machine:
 
         self.both("asarray(x)[...] += 1", write, keep=False)
 
+    def step_out_view(self):
+        """A ufunc that writes into a view, which may overlap its inputs, where a mask says so."""
+        a, b = self.pick(), self.pick()
+        index, masked = self.index(np.shape(a.expected)), self.draw(st.booleans())
+        name = self.draw(st.sampled_from(BINARY[:5]))
+
+        def write(xp, s):
+            target = getattr(a, s)[index]
+            options = {"where": target > 0} if masked else {}
+            getattr(xp, name)(target, getattr(b, s), out=target, **options)
+
+        if isinstance(a.expected, np.ndarray) and isinstance(a.expected[index] if fits(a.expected, index) else None, np.ndarray):
+            self.both(f"{name}(x{index}, y, out=x{index}, masked={masked})", write, keep=False)
+
+    def step_random_draw(self):
+        """Both sides draw from generators in the same state; `shuffle` writes in place."""
+        a, seed = self.pick(), self.draw(st.integers(0, 99))
+        kind = self.draw(st.sampled_from(["integers", "shuffle", "permutation", "choice"]))
+
+        def draw(xp, s):
+            rng, x = xp.random.default_rng(seed), getattr(a, s)
+            if kind == "integers":
+                return rng.integers(-3, 4, (3, 4)).astype(float)
+            return rng.shuffle(x) if kind == "shuffle" else getattr(rng, kind)(x)
+
+        if isinstance(a.expected, np.ndarray) and a.expected.ndim:
+            self.both(f"{kind} seed {seed}", draw, keep=kind != "shuffle")
+
+    def step_capture_and_mutate(self):
+        """A NumPy array enters an expression and is written to afterwards: what was computed from it does not change."""
+        a, seed = self.pick(), self.draw(st.integers(0, 50))
+        values = np.random.default_rng(seed).integers(-3, 4, np.shape(a.expected)).astype(float)
+
+        def capture(xp, s):
+            outside = values.copy()
+            result = getattr(a, s) + outside * 2
+            outside[...] = 99
+            return result
+
+        self.both(f"x + 2 * outside, seed {seed}; outside[...] = 99", capture)
+
+    def step_scatter(self):
+        """`ufunc.at` and `put` with repeated indices."""
+        a = self.pick()
+        indices = self.draw(st.lists(st.integers(-3, 3), min_size=1, max_size=6))
+        kind = self.draw(st.sampled_from(["at", "put"]))
+
+        def write(xp, s):
+            x = getattr(a, s)
+            xp.add.at(x, indices, 2) if kind == "at" else xp.put(x, indices, [3, 4], mode="wrap")
+
+        if isinstance(a.expected, np.ndarray):
+            self.both(f"{kind} {indices}", write, keep=False)
+
+    def step_where(self):
+        a, b = self.pick(), self.pick()
+        self.both("where", lambda xp, s: xp.where(getattr(a, s) > 0, getattr(a, s), getattr(b, s)))
+
+    def step_sort_in_place(self):
+        a = self.pick()
+        if isinstance(a.expected, np.ndarray):
+            self.both("x.sort()", lambda xp, s: getattr(a, s).sort(), keep=False)
+
     def step_check(self):
         a = self.pick()
         check(a.actual, a.expected, self.log)
 
 
 STEPS = [getattr(Machine, name) for name in dir(Machine) if name.startswith("step_")]
+
+
+def fits(x, index):
+    try:
+        x[index]
+    except IndexError:
+        return False
+    return True
 
 
 def check(actual, expected, log):
@@ -228,35 +301,46 @@ def run(data, length):
         check(pair.actual, pair.expected, machine.log)
 
 
+MANY = int(os.environ.get("LAZYNP_TEST_PROGRAMS", 3000))
+"""How many programs the slow test makes."""
+
 COMMON = dict(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-
-
-@settings(max_examples=250, **COMMON)
-@given(st.data())
-def test_interpreted_programs(data):
-    """Storages, views, aliases and the queue, through the NumPy interpreter."""
-    with lnp.config(lazy_threshold=0, backend="reference"):
-        run(data, 14)
 
 
 @settings(max_examples=60, **COMMON)
 @given(st.data())
+def test_interpreted_programs(data):
+    """Storages, views, aliases and the queue, through the NumPy interpreter."""
+    with lnp.config(lazy_threshold=0, backend="reference"):
+        run(data, 50)
+
+
+@settings(max_examples=30, **COMMON)
+@given(st.data())
 def test_compiled_programs(data):
-    """The same through the C backend."""
-    with lnp.config(lazy_threshold=0):
+    """The same through the C backend, compiled at once."""
+    with lnp.config(lazy_threshold=0, compile_after=1):
         run(data, 10)
 
 
-@settings(max_examples=40, **COMMON)
+@settings(max_examples=100, **COMMON)
 @given(st.data())
 def test_programs_at_the_default_threshold(data):
     """Small arrays: computed at once, through NumPy."""
-    run(data, 14)
+    run(data, 50)
+
+
+@settings(max_examples=100, **COMMON)
+@given(st.data())
+def test_programs_at_a_threshold_in_between(data):
+    """Arrays of six elements and more are lazy, scalars and the rest NumPy's: the mixture."""
+    with lnp.config(lazy_threshold=6):
+        run(data, 50)
 
 
 @pytest.mark.slow
-@settings(max_examples=3000, **{**COMMON, "derandomize": False})
+@settings(max_examples=MANY, **{**COMMON, "derandomize": False})
 @given(st.data())
 def test_many_programs(data):
-    with lnp.config(lazy_threshold=0):
-        run(data, 30)
+    with lnp.config(lazy_threshold=0, backend="reference"):
+        run(data, 50)

@@ -155,6 +155,9 @@ def _write_flat(a: Any, places: np.ndarray, values: Any) -> None:
         raise IndexError(f"index {places[bad[0]]} is out of bounds for axis 0 with size {a.size}")
     turns = -(-places.size // flat.size)
     repeated = flat if flat.size == 1 else np.concatenate([flat] * turns)[: places.size]
+    if a.ndim == 0:
+        a[()] = repeated[-1]
+        return
     a[np.unravel_index(places % a.size, a.shape)] = repeated
 
 

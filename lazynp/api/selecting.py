@@ -11,7 +11,7 @@ from lazynp import indexing
 from lazynp.api.dispatch import Unsupported, any_given, implements, into, unwrapped
 from lazynp.api.shaping import concatenate, lifted, ravel
 from lazynp.api.ufuncs import OBJECTS, axes_of
-from lazynp.array import ndarray, node_of, operand, wrap
+from lazynp.array import as_array, ndarray, node_of, operand, wrap
 from lazynp.ir.node import Node
 from lazynp.ops import elementwise as ew
 from lazynp.ops import library
@@ -23,7 +23,7 @@ from lazynp.ops.movement import broadcast, reshape
 def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     if x is None or y is None:
         raise Unsupported
-    return wrap(ew.where(node_of(condition), operand(x), operand(y)))
+    return as_array(wrap(ew.where(node_of(condition), operand(x), operand(y))))
 
 
 @implements(np.clip)
@@ -77,7 +77,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     result: Any = ew.as_node(operand(default), dtype)
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         result = ew.where(node_of(condition), ew.as_node(operand(choice), dtype), result)
-    return wrap(result)
+    return as_array(wrap(result))
 
 
 def _array_or_scalar(x: Any) -> Any:
