@@ -685,3 +685,19 @@ def test_lazy_work_is_compiled_when_it_comes_again(all_lazy):
         after = np.stats()
     assert after["interpreted"] - before["interpreted"] <= 2
     assert after["programs"] - before["programs"] <= 3
+
+
+def test_where_without_axes_is_an_array_that_can_be_written_to():
+    with np.config(lazy_threshold=0):
+        total = np.sum(np.ones(3))
+        for made in (np.where(total > 1, total, 0.0), np.select([total > 1], [total])):
+            made[()] = 5
+            assert made == 5
+        assert total == 3
+
+
+def test_put_into_an_array_without_axes():
+    with np.config(lazy_threshold=0):
+        x = np.zeros(())
+        np.put(x, [0, -1], [3, 4])
+        assert x == 4
