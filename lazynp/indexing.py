@@ -451,6 +451,11 @@ def _write_masked(x: Any, mask: Any, value: Any) -> None:
     assign(x, ew.where(broadcast(test, x.shape), _fitted(value, x._type), old))
 
 
+def is_advanced(x: Any, index: Any) -> bool:
+    """Whether an index has an array in it, so that it gathers and scatters. Raises IndexError."""
+    return type(x) is ndarray and basic_steps(x.shape, _indices(index)) is None and not _scalar_mask(index)
+
+
 def write_scattered(x: Any, index: Any, value: Any, combine: Op | None = None) -> None:
     view, indices, axes, position = advanced(x, index)
     base = node_of(view)

@@ -17,11 +17,13 @@ _OF_CALLS = ("assert_raises", "assert_raises_regex", "assert_warns", "assert_no_
 def __getattr__(name: str) -> Any:
     value = getattr(import_module("numpy.testing"), name)
     if "assert" in name and callable(value) and not isinstance(value, type) and name not in _OF_CALLS:
-        return _on_plain_arrays(value)
+        return on_plain_arrays(value)
     return value
 
 
-def _on_plain_arrays(compare: Callable[..., Any]) -> Callable[..., Any]:
+def on_plain_arrays(compare: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that looks at values, taking our arrays for NumPy's."""
+
     @functools.wraps(compare)
     def call(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True

@@ -58,6 +58,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
         x_axes, y_axes = tuple(range(x.ndim - axes, x.ndim)), tuple(range(axes))
     else:
         x_axes, y_axes = (normalize_axis_tuple(s, n, allow_duplicate=True) for s, n in zip(axes, (x.ndim, y.ndim), strict=True))
+    if len(set(x_axes)) != len(x_axes) or len(set(y_axes)) != len(y_axes):
+        raise Unsupported  # NumPy's error
     if len(x_axes) != len(y_axes) or any(x.shape[i] != y.shape[j] for i, j in zip(x_axes, y_axes, strict=True)):
         raise ValueError("shape-mismatch for sum")
     return arrays.as_array(wrap(_tensordot(x, y, tuple(x_axes), tuple(y_axes))))

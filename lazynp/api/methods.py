@@ -69,7 +69,12 @@ def _astype(self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", su
     if eager(self) or target not in LAZY_DTYPES:
         return wrapped(arrays.to_numpy(self).astype(target, order, casting))
     indexing.warn_of_lost_imaginary(self.dtype, target)
-    return arrays.recorded(lambda: wrap(ew.cast(node_of(self), to=target)))
+    return _scalar_like(self, arrays.recorded(lambda: wrap(ew.cast(node_of(self), to=target))))
+
+
+def _scalar_like(source: Any, result: Any) -> Any:
+    """The result as an array, unless it is made of a scalar."""
+    return result if source._scalar else arrays.as_array(result)
 
 
 def _copy(self: Any, order: str = "C") -> Any:
@@ -89,7 +94,9 @@ def _copied(x: Any) -> Any:
 
 
 def _conjugate(self: Any) -> Any:
-    return arrays.hooks.ufunc(np.conjugate, "__call__", (self,), {})
+    if self.dtype.kind != "c":
+        return self  # as NumPy's method; numpy.conjugate copies
+    return _scalar_like(self, arrays.hooks.ufunc(np.conjugate, "__call__", (self,), {}))
 
 
 def _nonzero(self: Any) -> Any:

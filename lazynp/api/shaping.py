@@ -234,8 +234,14 @@ def _joined(parts: list[Any], axis: int, dtype: Any, casting: Any) -> Any:
     return wrap(join(*[ew.as_node(n, target) for n in nodes], axis=axis))
 
 
+def _refuse_out_and_dtype(name: str, out: Any, dtype: Any) -> None:
+    if out is not None and dtype is not None:
+        raise TypeError(f"{name}() only takes `out` or `dtype` as an argument, but both were provided.")
+
+
 @implements(np.concatenate, np.concat)
 def concatenate(arrays_: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    _refuse_out_and_dtype("concatenate", out, dtype)
     parts = [a if isinstance(a, ndarray) else np.asarray(unwrapped(a)) for a in arrays_]
     if axis is None:
         parts, axis = [ravel(p) for p in parts], 0
@@ -255,6 +261,7 @@ def concatenate(arrays_: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any =
 
 @implements(np.stack)
 def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    _refuse_out_and_dtype("concatenate", out, dtype)
     parts = list(arrays)
     if not parts:
         raise ValueError("need at least one array to stack")

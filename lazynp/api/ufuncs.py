@@ -114,7 +114,8 @@ class ufunc(UfuncBase, metaclass=_UfuncType):  # noqa: N801  (NumPy's name)
     def at(self, a: Any, indices: Any, b: Any = None, /) -> None:
         """numpy.ufunc.at: repeated indices accumulate."""
         rest = () if b is None else (b,)
-        if type(a) is ndarray and b is not None and self.nin == 2 and arrays.goes_lazy(a, b) and self.numpy in ew.UFUNCS:
+        known = self.numpy in ew.UFUNCS and self.nin == 2 and indexing.is_advanced(a, indices)
+        if type(a) is ndarray and b is not None and known and arrays.goes_lazy(a, b):
             arrays.recorded(indexing.write_scattered, a, indices, b, ew.UFUNCS[self.numpy][0])
         else:
             through_numpy(self.numpy.at, (a, indices, *rest), {})

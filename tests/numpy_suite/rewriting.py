@@ -9,6 +9,9 @@ import numpy
 REPLACED = ("numpy", "numpy.linalg", "numpy.fft", "numpy.random", "numpy.testing")
 """The modules whose names a test takes from lazynp; all others stay NumPy's, and are given our arrays."""
 
+_HELPERS = {"numpy.ma.testutils": "plain_testutils"}
+"""Private helpers of NumPy's tests that look at types."""
+
 PACKAGES = ("_core", "lib", "linalg", "fft", "random", "ma", "polynomial", "matrixlib")
 
 
@@ -39,9 +42,11 @@ def rewritten(source: str) -> str:
 
 def _replacement(statement: ast.Import | ast.ImportFrom) -> str:
     if isinstance(statement, ast.ImportFrom):
-        if statement.level or statement.module not in REPLACED:
+        if statement.level or statement.module not in (*REPLACED, *_HELPERS):
             return ast.unparse(statement)
-        return ast.unparse(ast.ImportFrom(statement.module.replace("numpy", "lazynp", 1), statement.names, 0))
+        return ast.unparse(
+            ast.ImportFrom(_HELPERS.get(statement.module) or statement.module.replace("numpy", "lazynp", 1), statement.names, 0)
+        )
     parts = [ast.unparse(ast.Import([_module(alias)])) for alias in statement.names]
     if any(alias.asname is None and alias.name.startswith("numpy.") for alias in statement.names):
         parts.append("import lazynp as numpy")  # `import numpy.x` binds the name numpy
