@@ -39,7 +39,7 @@ def counted(numpy_outcomes: dict[str, Outcome]) -> list[str]:
 def page(numpy_outcomes: dict[str, Outcome], outcomes: dict[str, dict[str, Outcome]]) -> str:
     """The page: rates by package, every failure with its reason, what is left out."""
     keys = counted(numpy_outcomes)
-    bad = {name: [k for k in keys if failed(outcomes[name].get(k))] for name in outcomes}
+    bad = {name: {k: None for k in keys if k in found and failed(found[k])} for name, found in outcomes.items()}
     lines = [
         "# NumPy's own tests, run against lazynp",
         "",
@@ -47,23 +47,27 @@ def page(numpy_outcomes: dict[str, Outcome], outcomes: dict[str, dict[str, Outco
         "by `import lazynp`: once with `lazy_threshold` at its default, once with everything lazy. A test counts if it passes on NumPy in",
         "the same harness; tests that NumPy marks as slow are left out, and so is the table at the end.",
         "",
-        "| package | tests | pass, default | pass, everything lazy |",
+        "| package | tests | pass of those run, default | pass of those run, everything lazy |",
         "|---|---:|---:|---:|",
     ]
     total = Counter(k.split("/")[0] for k in keys)
     for package, count in [*sorted(total.items()), ("all", len(keys))]:
-        of = {name: sum(package in ("all", k.split("/")[0]) for k in bad[name]) for name in bad}
-        cells = [f"{count - of[name]} ({100 * (count - of[name]) / count:.2f} %)" for name in THRESHOLDS]
+        cells = [_rate([k for k in keys if package in ("all", k.split("/")[0]) and k in outcomes[name]], bad[name]) for name in THRESHOLDS]
         lines.append(f"| {package} | {count} | {cells[0]} | {cells[1]} |")
     for name, title in (("default", "What fails at the default threshold"), ("all_lazy", "What fails with everything lazy")):
         lines += ["", f"## {title}", "", "| test | failing | reason |", "|---|---:|---|"]
         by_test = Counter(k.partition("#")[0] for k in bad[name])
-        first = {k.partition("#")[0]: k for k in reversed(bad[name])}
+        first = {k.partition("#")[0]: k for k in reversed(list(bad[name]))}
         for test, count in sorted(by_test.items()):
             lines.append(f"| `{test}` | {count} | {_cell(why(test, outcomes[name].get(first[test])))} |")
     lines += ["", "## What is left out", "", "| tests | reason |", "|---|---|"]
     lines += [f"| `{name}` | {text} |" for name, text in EXCLUDED.items()]
     return "\n".join(lines) + "\n"
+
+
+def _rate(run: list[str], bad: dict[str, None]) -> str:
+    passed = sum(k not in bad for k in run)
+    return f"{passed} of {len(run)} ({100 * passed / max(len(run), 1):.2f} %)"
 
 
 def _cell(text: str) -> str:
