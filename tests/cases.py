@@ -399,6 +399,26 @@ def _solves(rng: np.random.Generator) -> Rows:
     yield Case((np.zeros((2, 2)), np.ones((2, 1))), {}, lambda: np.linalg.solve(np.zeros((2, 2)), np.ones((2, 1))))
 
 
+def _pseudo_inverses(rng: np.random.Generator) -> Rows:
+    for dtype in _LAPACK:
+        for shape in ((3, 3), (2, 4, 3), (3, 5)):
+            a = sample(rng, shape, dtype)
+            yield Case((a,), {"rcond": None}, np.linalg.pinv(a))
+
+
+def _least_squares(rng: np.random.Generator) -> Rows:
+    for dtype in _LAPACK:
+        for shape in ((3, 3), (5, 3), (3, 5)):
+            a, b = sample(rng, shape, dtype), sample(rng, (shape[0], 2), dtype)
+            yield Case((a, b), {"rcond": 1e-6}, np.linalg.lstsq(a, b, 1e-6)[0])
+
+
+def _complex_eig(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    values, vectors = np.linalg.eig(a)
+    wide = np.result_type(a, np.complex64)
+    return values.astype(wide), vectors.astype(wide)
+
+
 def _sorts(function: Callable[..., Any]) -> Callable[[np.random.Generator], Rows]:
     def rows(rng: np.random.Generator) -> Rows:
         for dtype in DTYPES:
@@ -538,6 +558,9 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "inv": _both(_matrices((3, 3), np.linalg.inv, regular), _singular(np.linalg.inv, np.zeros((2, 2)))),
     "cholesky": _both(_matrices((3, 3), np.linalg.cholesky, positive), _singular(np.linalg.cholesky, -np.eye(2))),
     "solve": _solves,
+    "pinv": _pseudo_inverses,
+    "lstsq": _least_squares,
+    "eig": _matrices((3, 3), _complex_eig),
     "det": _matrices((3, 3), np.linalg.det),
     "slogdet": _matrices((3, 3), lambda a: tuple(np.linalg.slogdet(a))),
     "eigh": _matrices((3, 3), lambda a: tuple(np.linalg.eigh(a)), hermitian),

@@ -16,8 +16,8 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops import factors
 from lazynp.ops.contraction import matmul
 from lazynp.ops.indexing import scatter
-from lazynp.ops.library import random_draw
-from lazynp.ops.movement import broadcast
+from lazynp.ops.library import inv, random_draw
+from lazynp.ops.movement import broadcast, reshape
 from lazynp.ops.opaque import numpy_call
 from lazynp.ops.reduction import reduce_add
 from lazynp.transform.batch import batch
@@ -205,6 +205,9 @@ def smooth_outputs(op: Op, inputs: list[Node], attrs: dict[str, Any]) -> list[No
     if op.name == "eigh":
         weights = np.arange(1.0, outs[0].shape[-1] + 1)
         outs[1] = matmul(outs[1] * constant(weights.astype(outs[1].dtype)), factors.adjoint(outs[1]))
+    if op.name == "eig":
+        values, vectors = outs
+        outs = [values, matmul(vectors * broadcast(reshape(values, (*values.shape[:-1], 1, 3)), vectors.shape), inv(vectors))]
     if op.name == "svd":
         u, s, vh = outs
         outs = [s, matmul(u * constant(np.arange(1.0, s.shape[-1] + 1).astype(u.dtype)), vh)]

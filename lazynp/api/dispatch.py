@@ -17,7 +17,7 @@ from lazynp import array as arrays
 from lazynp import selection
 from lazynp.array import NotLazy, is_pending, ndarray
 from lazynp.config import settings
-from lazynp.errors import LazynpError, user_position, with_origin
+from lazynp.errors import CaptureError, LazynpError, user_position, with_origin
 from lazynp.runtime.stats import record_fallback
 from lazynp.runtime.storage import queue, tracing, tracing_count
 from lazynp.selection import Selection
@@ -27,6 +27,10 @@ HANDLERS: dict[Any, Callable[..., Any]] = {}
 
 LAZY: dict[Any, Callable[..., Any]] = {}
 """NumPy function -> its lazy implementation: what the table of names calls LAZY or COMPOSED."""
+
+
+FORMULAS: dict[Any, Callable[..., Any]] = {}
+"""NumPy function -> its own definition on lazynp's names: in a trace, for arguments that the lazy implementation cannot express."""
 
 
 class Unsupported(Exception):
@@ -243,7 +247,7 @@ def _public(function: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
             try:
                 return arrays.recorded(lazy, *args, **kwargs)
             except (NotLazy, Unsupported, OverflowError):  # a Python integer that the dtype does not hold: NumPy decides
-                return sync(function, *args, **kwargs)
+                return _as_defined(function, args, kwargs)
             except (ValueError, TypeError, IndexError) as error:
                 raise numpys_error(function, args, kwargs, error) from None
         return through_numpy(function, args, kwargs)
@@ -289,11 +293,21 @@ def numpys_error(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], o
     return ours
 
 
+def _as_defined(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """In a trace NumPy's own formula, if it is one, so that it has a derivative; else NumPy's answer."""
+    if tracing_count.depth and tracing() and function in FORMULAS:
+        try:
+            return arrays.recorded(FORMULAS[function], *args, **kwargs)
+        except (NotLazy, Unsupported, CaptureError):
+            return sync(function, *args, **kwargs)
+    return sync(function, *args, **kwargs)
+
+
 def synced(function: Any) -> Callable[..., Any]:
     """The public function of a NumPy function that always goes through NumPy."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        return sync(function, *args, **kwargs)
+        return _as_defined(function, args, kwargs)
 
     public = HANDLERS.get(function)
     if public is None:

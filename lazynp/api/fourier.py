@@ -31,14 +31,22 @@ rfft = _one(np.fft.rfft, library.rfft, lambda n: n)
 irfft = _one(np.fft.irfft, library.irfft, lambda n: 2 * (n - 1))
 
 
+def _lengths(x: Any, s: Any, axes: Any) -> list[tuple[int, Any]]:
+    """(axis, length of the transform) pairs. Raises NumPy's IndexError for an axis that is not there."""
+    if s is not None and (axes is None or len(s) != len(axes) or any(n is None or int(n) < 0 for n in s)):
+        raise Unsupported
+    chosen = range(x.ndim) if axes is None else axes
+    sizes = np.take(x.shape, chosen)
+    return list(zip(chosen, sizes.tolist() if s is None else map(int, s), strict=True))
+
+
 def _several(function: Any, one: Any, default: Any) -> Any:
     def lazy(a: Any, s: Any = None, axes: Any = default, norm: Any = None, out: Any = None) -> Any:
-        if s is not None or out is not None:
+        if out is not None:
             raise Unsupported
         x = lifted(a)
-        np.take(x.shape, range(x.ndim) if axes is None else axes)  # NumPy's IndexError
-        for axis in range(x.ndim) if axes is None else axes:
-            x = one(x, None, axis, norm)
+        for axis, n in reversed(_lengths(x, s, axes)):
+            x = one(x, n, axis, norm)
         return x
 
     return implements(function)(lazy)
@@ -55,14 +63,14 @@ def _several_real(function: Any, inverse: bool, default: Any) -> Any:
 
     def lazy(a: Any, s: Any = None, axes: Any = default, norm: Any = None, out: Any = None) -> Any:
         x = lifted(a)
-        if s is not None or out is not None or x.ndim == 0:
+        if out is not None or x.ndim == 0:
             raise Unsupported
-        np.take(x.shape, range(x.ndim) if axes is None else axes)  # NumPy's IndexError
-        *others, last = range(x.ndim) if axes is None else axes
-        x = x if inverse else rfft(x, None, last, norm)
-        for axis in others:
-            x = (ifft if inverse else fft)(x, None, axis, norm)
-        return irfft(x, None, last, norm) if inverse else x
+        *others, (last, size) = _lengths(x, s, axes)
+        size = None if s is None else size
+        x = x if inverse else rfft(x, size, last, norm)
+        for axis, n in others:
+            x = (ifft if inverse else fft)(x, n, axis, norm)
+        return irfft(x, size, last, norm) if inverse else x
 
     return implements(function)(lazy)
 

@@ -1,5 +1,6 @@
 """Products: dot, matmul, einsum and their relatives, all of them contractions; and numpy.linalg."""
 
+import builtins
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,14 @@ from lazynp.api.shaping import diagonal as diagonal_view
 from lazynp.api.shaping import lifted, moveaxis, ravel, trace
 from lazynp.api.ufuncs import OBJECTS, _promoted
 from lazynp.array import node_of, operand, wrap
-from lazynp.ir.node import Node
+from lazynp.ir.node import Node, constant
 from lazynp.ops import contraction, library
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
+from lazynp.ops.factors import adjoint
 from lazynp.ops.movement import broadcast, diagonal, join, permute, reshape
 from lazynp.ops.structured import item
+from lazynp.runtime.storage import tracing
 
 
 def _pair(a: Any, b: Any) -> tuple[Node, Node]:
@@ -224,8 +227,8 @@ def slogdet(a: Any) -> Any:
 @implements(np.linalg.cholesky)
 def cholesky(a: Any, /, *, upper: bool = False) -> Any:
     node = _square(a)
-    if upper:
-        raise Unsupported
+    if upper:  # NumPy reads the upper triangle then
+        return wrap(adjoint(library.cholesky(adjoint(node))))
     return wrap(library.cholesky(node))
 
 
@@ -248,33 +251,120 @@ def solve(a: Any, b: Any) -> Any:
 
 @implements(np.linalg.eigh)
 def eigh(a: Any, UPLO: str = "L") -> Any:
-    if UPLO.upper() != "L":
+    if UPLO.upper() not in ("L", "U"):
         raise Unsupported
-    return _outputs(library.eigh(_square(a)), type(np.linalg.eigh(np.eye(1))))
+    return _outputs(library.eigh(_triangle(a, UPLO)), type(np.linalg.eigh(np.eye(1))))
 
 
 @implements(np.linalg.eigvalsh)
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:
-    if UPLO.upper() != "L":
+    if UPLO.upper() not in ("L", "U"):
         raise Unsupported
-    return wrap(library.eigvalsh(_square(a)))
+    return wrap(library.eigvalsh(_triangle(a, UPLO)))
+
+
+def _triangle(a: Any, UPLO: str) -> Node:
+    """The matrix whose lower triangle is the one that NumPy would read. LAPACK's signs of the vectors depend on which it reads: outside a
+    trace that is NumPy's business."""
+    if UPLO.upper() == "U" and not tracing():
+        raise Unsupported
+    return _square(a) if UPLO.upper() == "L" else adjoint(_square(a))
+
+
+@implements(np.linalg.eig)
+def eig(a: Any) -> Any:
+    values, vectors = _eigen(a)
+    return type(np.linalg.eig(np.eye(1)))(values, vectors)
+
+
+@implements(np.linalg.eigvals)
+def eigvals(a: Any) -> Any:
+    return _eigen(a)[0]
+
+
+def _eigen(a: Any) -> tuple[Any, Any]:
+    """Eigenvalues and vectors; of a real matrix they are real if all eigenvalues are, which has to be computed to know the dtype."""
+    node = _square(a)
+    if not tracing():
+        raise Unsupported
+    both = library.eig(node)
+    values, vectors = wrap(item(both, 0)), wrap(item(both, 1))
+    if node.dtype.kind != "c" and not bool((values.imag != 0).any()):
+        return values.real, vectors.real
+    return values, vectors
+
+
+@implements(np.linalg.pinv)
+def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
+    node = _matrices(a)
+    cutoff = rtol if rtol is not np._NoValue and rtol is not None else rcond
+    if hermitian or 0 in node.shape[-2:] or (cutoff is not None and not isinstance(cutoff, (int, float))):
+        raise Unsupported
+    return wrap(library.pinv(node, rcond=cutoff))
+
+
+@implements(np.linalg.lstsq)
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """Inside a trace the matrix is taken to have full rank where the shape of the residuals depends on it."""
+    x, y = _matrices(a), node_of(b)
+    if not tracing() or x.ndim != 2 or y.ndim not in (1, 2) or y.shape[0] != x.shape[0] or 0 in x.shape or y.dtype == np.float16:
+        raise Unsupported
+    x, y = [ew.as_node(n, np.result_type(x.dtype, y.dtype, np.float32 if x.dtype == y.dtype == np.float32 else np.float64)) for n in (x, y)]
+    columns = reshape(y, (*y.shape, 1)) if y.ndim == 1 else y
+    share = np.finfo(x.dtype).eps * builtins.max(x.shape) if rcond is None else float(rcond)
+    solution = library.lstsq(x, columns, rcond=share)
+    values = wrap(item(library.svd(x), 1))
+    rank = sum_(values > share * values[0])
+    off = wrap(columns - contraction.matmul(x, solution))
+    residuals = sum_((off * OBJECTS[np.conjugate](off)).real, axis=0)
+    tall = x.shape[0] > x.shape[1]
+    solution = reshape(solution, solution.shape[:1]) if y.ndim == 1 else solution
+    return wrap(solution), residuals if tall else residuals[:0], rank, values
 
 
 @implements(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
-    if mode != "reduced":
+    node = _matrices(a)
+    if mode == "r":
+        return wrap(item(library.qr(node), 1))
+    if mode != "reduced" and not (mode == "complete" and node.shape[-2] <= node.shape[-1]):
         raise Unsupported
-    return _outputs(library.qr(_matrices(a)), type(np.linalg.qr(np.eye(1))))
+    return _outputs(library.qr(node), type(np.linalg.qr(np.eye(1))))
 
 
 @implements(np.linalg.svd)
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     node = _matrices(a)
-    if hermitian or (compute_uv and full_matrices and node.shape[-1] != node.shape[-2]):
+    if hermitian:
         raise Unsupported
+    if compute_uv and full_matrices and node.shape[-1] != node.shape[-2]:
+        if not tracing():
+            raise Unsupported
+        return _full(node)
     if not compute_uv:
         return wrap(item(library.svd(node), 1))
     return _outputs(library.svd(node), type(np.linalg.svd(np.eye(1))))
+
+
+def _full(node: Node) -> Any:
+    """The full decomposition: the thin one, and a basis of what it leaves of the longer side, from the projector on that."""
+    u, s, vh = [item(library.svd(node), k) for k in range(3)]
+    rows, columns = node.shape[-2:]
+    if rows > columns:
+        u = _completed(u)
+    else:
+        vh = adjoint(_completed(adjoint(vh)))
+    return type(np.linalg.svd(np.eye(1)))(wrap(u), wrap(s), wrap(vh))
+
+
+def _completed(basis: Node) -> Node:
+    """(..., m, k) orthonormal columns -> (..., m, m): with the eigenvectors of the projector I - Q Q^H to eigenvalue 1."""
+    m, k = basis.shape[-2:]
+    projector = wrap(broadcast(constant(np.eye(m, dtype=basis.dtype)), (*basis.shape[:-2], m, m))) - wrap(
+        contraction.matmul(basis, adjoint(basis))
+    )
+    rest = wrap(item(library.eigh(node_of(projector)), 1))[..., k:]
+    return join(basis, node_of(rest), axis=basis.ndim - 1)
 
 
 @implements(np.linalg.norm)

@@ -476,21 +476,14 @@ def clip_unit(c: Any) -> Any:
 def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     """The middle of the sorted values; NaN where there is one."""
     x = lifted(a)
-    if x.dtype.kind not in "fiu" or x.dtype == np.float16 or (axis is not None and np.ndim(axis)) or x.size == 0:
+    if x.dtype.kind not in "fiu" or x.dtype == np.float16 or x.size == 0:
         raise Unsupported
-    node = node_of(x)
-    axes = axes_of(axis, x.ndim)
-    if axis is None:
-        node = reshape_node(node, (x.size,))
-        line = 0
-    else:
-        line = axes[0]
-    n = node.shape[line]
-    ordered = wrap(sort(node, line))
-    place = (slice(None),) * line
-    middle = (ordered[(*place, (n - 1) // 2)] + ordered[(*place, n // 2)]) / 2.0 if n % 2 == 0 else ordered[(*place, n // 2)] * 1.0
+    line, axes = _in_one_line(x, axis)
+    n = line.shape[0]
+    ordered = wrap(sort(node_of(line), 0))
+    middle = (ordered[(n - 1) // 2] + ordered[n // 2]) / 2.0 if n % 2 == 0 else ordered[n // 2] * 1.0
     if x.dtype.kind == "f":
-        last = ordered[(*place, n - 1)]
+        last = ordered[n - 1]
         middle = wrap(ew.where(ew.isnan(node_of(last)), node_of(last), ew.cast(node_of(middle), to=x.dtype)))
     return into(wrap(red.keep_axes(node_of(x), node_of(middle), axes)) if keepdims else middle, out)
 
@@ -514,16 +507,26 @@ def _quantile(function: Any, percent: float) -> Any:
     ) -> Any:
         x = lifted(a)
         levels = np.asarray(unwrapped(q), float) / percent
-        if method != "linear" or weights is not None or keepdims or levels.ndim > 1 or x.size == 0 or np.ndim(axis):
+        if method != "linear" or weights is not None or levels.ndim > 1 or x.size == 0:
             raise Unsupported
         if (x.dtype != np.float64 and x.dtype.kind not in "iu") or not np.all((levels >= 0) & (levels <= 1)):
             raise Unsupported
-        line = 0 if axis is None else axes_of(axis, x.ndim)[0]
-        ordered = moveaxis(wrap(sort(node_of(ravel(x) if axis is None else x), line)), line, 0)
+        line, axes = _in_one_line(x, axis)
+        ordered = wrap(sort(node_of(line), 0))
         parts = [_level(ordered, float(level)) for level in levels.reshape(-1)]
+        if keepdims:
+            parts = [wrap(red.keep_axes(node_of(x), node_of(part), axes)) for part in parts]
         return into(parts[0] if levels.ndim == 0 else stack(parts), out)
 
     return implements(function)(lazy)
+
+
+def _in_one_line(x: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
+    """(x with the chosen axes as its first one, these axes)."""
+    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    kept = [k for k in range(x.ndim) if k not in axes]
+    turned = x.transpose((*axes, *kept))
+    return arrays.reshaped(turned, (int(np.prod([x.shape[k] for k in axes])), *[x.shape[k] for k in kept])), axes
 
 
 def _level(ordered: Any, level: float) -> Any:

@@ -1,5 +1,6 @@
 """Functions that stay NumPy's routines as steps of a program: recorded with the type of their result, run when the program runs."""
 
+import builtins
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,13 +9,18 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from lazynp import array as arrays
 from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
-from lazynp.api.shaping import lifted, ravel
+from lazynp.api.selecting import convolve
+from lazynp.api.shaping import lifted, ravel, stack
+from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import ndarray, node_of, operand, wrap
 from lazynp.ir.node import Node
 from lazynp.ir.types import LAZY_DTYPES
 from lazynp.ops import elementwise as ew
+from lazynp.ops import library, reduction
+from lazynp.ops.indexing import scatter, take_along
 from lazynp.ops.movement import broadcast, broadcast_shape
 from lazynp.ops.opaque import call
+from lazynp.runtime.storage import tracing
 
 _INDEX = np.dtype(np.intp)
 
@@ -106,6 +112,10 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
     x, chosen = node_of(arr), node_of(mask)
     if chosen.shape != x.shape:
         raise Unsupported
+    if not arrays.is_pending(mask):
+        places = np.flatnonzero(unwrapped(mask))
+        _write_flat(arr, places, vals)
+        return
     arr[...] = _one(_placed, [x, chosen, ew.as_node(operand(vals), x.dtype)], x.shape, x.dtype)
 
 
@@ -242,9 +252,36 @@ nanargmin = _nan_position(np.nanargmin)
 @implements(np.nanmedian)
 def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = np._NoValue) -> Any:
     x = node_of(a)
+    if tracing() and x.dtype.kind == "f" and 0 not in x.shape:
+        return into(_nan_levels(lifted(a), np.float64(0.5), axis, keepdims is not np._NoValue and bool(keepdims)), out)
     axis, keep = _static(axis), keepdims is not np._NoValue and bool(keepdims)
     dtype = np.nanmedian(np.ones(1, x.dtype)).dtype
     return into(_one(np.nanmedian, [x], _without(x.shape, axis, keep), dtype, axis=axis, keepdims=keep), out)
+
+
+def _nan_levels(x: Any, levels: Any, axis: Any, keepdims: bool) -> Any:
+    """Quantiles by linear interpolation of the values that are not NaN, which sort last; NaN where there are none."""
+    gone = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    kept = [k for k in range(x.ndim) if k not in gone]
+    line = arrays.reshaped(x.transpose((*kept, *gone)), (*[x.shape[k] for k in kept], int(np.prod([x.shape[k] for k in gone]))))
+    ordered = node_of(wrap(library.sort(node_of(line), line.ndim - 1)))
+    last = ordered.ndim - 1
+    present = ew.cast(ew.logical_not(ew.isnan(ordered)), to=_INDEX)
+    count = reduction.keep_axes(ordered, reduction.reduce_add(present, (last,)), (last,))
+    parts = [_nan_level(ordered, ew.maximum(count, 1), float(level)) for level in np.ravel(levels)]
+    shape = tuple([1 if k in gone else n for k, n in enumerate(x.shape)]) if keepdims else tuple([x.shape[k] for k in kept])
+    parts = [arrays.reshaped(part, shape) for part in parts]
+    return stack(parts) if np.ndim(levels) else parts[0]
+
+
+def _nan_level(ordered: Node, count: Node, level: float) -> Any:
+    last = ordered.ndim - 1
+    place = ew.cast(count - 1, to=np.dtype(float)) * level
+    low = ew.cast(ew.floor(place), to=_INDEX)
+    share = ew.as_node(place - ew.floor(place), ordered.dtype)
+    below = take_along(ordered, low, last)
+    above = take_along(ordered, ew.minimum(low + 1, count - 1), last)
+    return wrap(below + ew.where(ew.equal(share, 0), 0, (above - below) * share))
 
 
 def _nan_quantile(function: Any) -> Callable[..., Any]:
@@ -262,6 +299,9 @@ def _nan_quantile(function: Any) -> Callable[..., Any]:
         if weights is not None:
             raise Unsupported
         x, levels = node_of(a), node_of(q)
+        if tracing() and x.dtype == np.float64 and 0 not in x.shape and method == "linear" and not arrays.is_pending(q):
+            share = np.asarray(unwrapped(q), float) / (100.0 if function is np.nanpercentile else 1.0)
+            return into(_nan_levels(lifted(a), share, axis, keepdims is not np._NoValue and bool(keepdims)), out)
         axis, keep = _static(axis), keepdims is not np._NoValue and bool(keepdims)
         dtype = np.asarray(function(np.ones(1, x.dtype), np.zeros(1, levels.dtype) if levels.ndim else 0.5, method=method)).dtype
         shape = (*levels.shape, *_without(x.shape, axis, keep))
@@ -279,15 +319,28 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     x, y = node_of(a), node_of(v)
     if x.ndim != 1 or y.ndim != 1 or 0 in (*x.shape, *y.shape) or mode not in ("valid", "same", "full"):
         raise Unsupported
+    if tracing():
+        return _correlated(lifted(a), lifted(v), mode)
     large, small = max(x.shape[0], y.shape[0]), min(x.shape[0], y.shape[0])
     size = {"valid": large - small + 1, "same": large, "full": large + small - 1}[mode]
     return _one(np.correlate, [x, y], (size,), np.result_type(x.dtype, y.dtype), mode=mode)
 
 
+def _correlated(a: Any, v: Any, mode: str) -> Any:
+    """As a convolution, which has a derivative. The shorter sequence slides; a swap comes out backwards."""
+    if a.size < v.size:
+        return _conjugated(_correlated(v, a, mode))[::-1]
+    return convolve(a, _conjugated(v)[::-1], mode)
+
+
+def _conjugated(x: Any) -> Any:
+    return OBJECTS[np.conjugate](x) if x.dtype.kind == "c" else x
+
+
 @implements(np.polyfit)
 def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
     at, values = node_of(x), node_of(y)
-    if full or cov or w is not None or not isinstance(deg, (int, np.integer)) or at.ndim != 1 or not 1 <= values.ndim <= 2:
+    if tracing() or full or cov or w is not None or not isinstance(deg, (int, np.integer)) or at.ndim != 1 or not 1 <= values.ndim <= 2:
         raise Unsupported
     if deg < 0 or at.shape[0] == 0 or at.shape[0] != values.shape[0]:
         raise Unsupported
@@ -305,8 +358,57 @@ def _histogram_options(bins: Any, range: Any, density: Any) -> dict[str, Any]:
     return {"bins": _static(bins), "range": _static(range), "density": density}
 
 
+def _bins_of(*samples: Any, **options: Any) -> np.ndarray:
+    """For each sample the number of its bin in the flattened histogram; their count for samples outside."""
+    points = np.stack([np.asarray(s, float).reshape(-1) for s in samples], 1)
+    _, edges = np.histogramdd(points, **options)
+    sizes = tuple([len(e) - 1 for e in edges])
+    places = [np.where(s == e[-1], len(e) - 2, np.searchsorted(e, s, "right") - 1) for s, e in zip(points.T, edges, strict=True)]
+    inside = np.all([(p >= 0) & (p < n) for p, n in zip(places, sizes, strict=True)], axis=0)
+    total = int(np.prod(sizes))
+    numbers = np.ravel_multi_index([np.where(inside, p, 0) for p in places], sizes)
+    return np.where(inside, numbers, total)
+
+
+def _by_weight(samples: list[Node], weights: Any, edges: list[Any], options: dict[str, Any]) -> Any:
+    """A histogram as a sum of weights over bins: differentiable by them."""
+    sizes = tuple([e.shape[0] - 1 for e in edges])
+    total = int(np.prod(sizes))
+    w = node_of(weights)
+    w = node_of(ravel(wrap(w)))
+    numbers = call(_bins_of, samples, [(w.shape, _INDEX)], {k: v for k, v in options.items() if k in ("bins", "range")})[0]
+    counts = scatter(ew.filled((total + 1,), 0, w.dtype), w, numbers, axes=(0,), position=0, combine=ew.add)
+    counts_ = arrays.reshaped(wrap(counts)[:total], sizes)
+    if not options.get("density"):
+        return counts_
+    for axis, e in enumerate(edges):
+        width = e[1:] - e[:-1]
+        counts_ = counts_ / arrays.reshaped(width, tuple([width.shape[0] if k == axis else 1 for k in builtins.range(len(sizes))]))
+    return counts_ / (OBJECTS[np.add].reduce(ravel(wrap(counts)[:total])))
+
+
+@implements(np.bincount)
+def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+    if not _differentiable_weights(weights) or arrays.is_pending(x) or arrays.is_pending(minlength):
+        raise Unsupported
+    numbers, w = np.asarray(unwrapped(x)), node_of(weights)
+    if numbers.ndim != 1 or w.shape != numbers.shape or w.dtype != np.float64 or numbers.size == 0 or numbers.min() < 0:
+        raise Unsupported
+    count = builtins.max(int(numbers.max()) + 1, int(minlength))
+    zeros = ew.filled((count,), 0, w.dtype)
+    return wrap(scatter(zeros, w, node_of(numbers.astype(_INDEX)), axes=(0,), position=0, combine=ew.add))
+
+
+def _differentiable_weights(weights: Any) -> bool:
+    return tracing() and weights is not None and node_of(weights).dtype.kind in "fc"
+
+
 @implements(np.histogram)
 def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
+    if _differentiable_weights(weights) and not (isinstance(bins, ndarray) and bins.ndim):
+        where = histogram_bin_edges(a, bins, range)
+        options = {"bins": (_static(bins),), "range": None if range is None else (_static(range),), "density": density}
+        return _by_weight([node_of(ravel(lifted(a)))], weights, [where], options), where
     edges = bins if isinstance(bins, ndarray) and bins.ndim else None
     options = _histogram_options(0 if edges is not None else bins, range, density)
     given = {"a": a, "bins": edges, "weights": weights}
@@ -335,6 +437,10 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
 @implements(np.histogram2d)
 def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     options = _histogram_options(bins, range, density)
+    if _differentiable_weights(weights):
+        _, *edges = _counted(_histogram2d, [x, y], options)
+        bins_ = options["bins"] if isinstance(options["bins"], tuple) else (options["bins"],) * 2
+        return _by_weight([node_of(x), node_of(y)], weights, edges, {**options, "bins": bins_}), *edges
     return _counted(_histogram2d, [x, y, *([] if weights is None else [weights])], options)
 
 
@@ -347,6 +453,10 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     options = _histogram_options(bins, range, density)
     if isinstance(sample, (list, tuple)) or lifted(sample).ndim != 2:
         raise Unsupported
+    if _differentiable_weights(weights):
+        _, *edges = _counted(_histogramdd, [sample], options)
+        columns = [node_of(lifted(sample)[:, k]) for k in builtins.range(lifted(sample).shape[1])]
+        return _by_weight(columns, weights, edges, options), _LIST_OF_EDGES(edges)
     counts, *edges = _counted(_histogramdd, [sample, *([] if weights is None else [weights])], options)
     return counts, _LIST_OF_EDGES(edges)
 

@@ -301,11 +301,25 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     return full[start : start + n]
 
 
+def _periodic(x: Any, xp: Any, fp: Any, period: Any) -> Any:
+    """NumPy's own reduction: all positions into one period, known ones in order, with one neighbour from each side."""
+    if period == 0:
+        raise ValueError("period must be a non-zero value")
+    if xp.ndim != 1 or fp.ndim != 1 or xp.shape[0] != fp.shape[0]:
+        raise Unsupported
+    period = abs(period)
+    x, xp = x % period, xp % period
+    order = wrap(library.argsort(node_of(xp), 0))
+    xp, fp = xp[order], fp[order]
+    known = concatenate([xp[-1:] - period, xp, xp[0:1] + period], 0)
+    return interp(x, known, concatenate([fp[-1:], fp, fp[0:1]], 0))
+
+
 @implements(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     """Piecewise linear between (xp, fp), constant outside."""
     if period is not None:
-        raise Unsupported
+        return _periodic(lifted(x), lifted(xp), lifted(fp), period)
     at, known, values = node_of(x) * 1.0, node_of(xp) * 1.0, node_of(fp) * 1.0
     if known.ndim != 1 or known.shape != values.shape or known.shape[0] < 2 or values.dtype.kind == "c" or at.ndim == 0:
         raise Unsupported

@@ -1,5 +1,6 @@
 """Rearranging: views where NumPy gives views, joins and repeats where it copies."""
 
+import builtins
 from typing import Any
 
 import numpy as np
@@ -456,6 +457,33 @@ def resize(a: Any, new_shape: Any) -> Any:
         raise Unsupported
     count = -(-itemcount(shape) // a.size)
     return reshaped(tile(a, count)[: itemcount(shape)], shape)
+
+
+@implements(np.block)
+def block(arrays: Any) -> Any:
+    """Nested lists, joined from the innermost outwards, each level along one axis further to the left."""
+    depth, leaves = _nesting(arrays)
+    rank = builtins.max([depth, *[lifted(leaf).ndim for leaf in leaves]])
+    return _assembled(arrays, rank, rank - depth)
+
+
+def _nesting(nested: Any) -> tuple[int, list[Any]]:
+    """(how deep the lists go, all leaves). Raises Unsupported for what NumPy refuses."""
+    if type(nested) is tuple or (type(nested) is list and not nested):
+        raise Unsupported
+    if type(nested) is not list:
+        return 0, [nested]
+    inner = [_nesting(n) for n in nested]
+    if len({depth for depth, _ in inner}) != 1:
+        raise Unsupported
+    return inner[0][0] + 1, [leaf for _, leaves in inner for leaf in leaves]
+
+
+def _assembled(nested: Any, rank: int, axis: int) -> Any:
+    if type(nested) is not list:
+        x = lifted(nested)
+        return reshape(x, (1,) * (rank - x.ndim) + x.shape)
+    return concatenate([_assembled(n, rank, axis + 1) for n in nested], axis)
 
 
 @implements(np.lib.stride_tricks.sliding_window_view)

@@ -55,10 +55,8 @@ _VALUES = "looks at the values to decide"
 _CALLS = "calls a Python function on selections that depend on the data"
 
 _REASONS: dict[str, str] = {
-    **dict.fromkeys(
-        "argwhere bincount extract flatnonzero intersect1d mask_indices nonzero setdiff1d setxor1d trim_zeros union1d".split(), _DATA
-    ),
-    **dict.fromkeys("unique unique_all unique_counts unique_inverse unique_values real_if_close roots eig eigvals lstsq".split(), _DATA),
+    **dict.fromkeys("argwhere extract flatnonzero intersect1d mask_indices nonzero setdiff1d setxor1d trim_zeros union1d".split(), _DATA),
+    **dict.fromkeys("unique unique_all unique_counts unique_inverse unique_values real_if_close roots".split(), _DATA),
     **dict.fromkeys("fromfile fromregex fromstring genfromtxt load loadtxt save savetxt savez savez_compressed".split(), _IO),
     **dict.fromkeys("bytes dump dumps tobytes tofile tolist item".split(), "the answer is Python's business"),
     **dict.fromkeys("asmatrix bmat".split(), "numpy.matrix is NumPy's own array"),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lazynp import array as arrays
-from lazynp.api.dispatch import HANDLERS, implements, synced
+from lazynp.api.dispatch import FORMULAS, HANDLERS, implements, synced
 from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import ndarray
 
@@ -127,6 +127,12 @@ def _adopted(function: Any) -> Callable[..., Any]:
     return lazy
 
 
+def formula_of(*functions: Any) -> None:
+    """In a trace NumPy's own definition stands in where the lazy implementation gives up: it is recorded, and so has a derivative."""
+    for function in functions:
+        FORMULAS[function] = _adopted(function)
+
+
 def traced_only(function: Any) -> None:
     """The same for functions that call a Python function per piece: where nothing is traced, NumPy does that better."""
 
@@ -139,9 +145,13 @@ def traced_only(function: Any) -> None:
 
 
 adopts(
-    np.array_equiv, np.block, np.ediff1d, np.fix, np.geomspace, np.logspace, np.insert, np.ix_, np.poly, np.polyadd, np.polyder,
+    np.array_equiv,  np.ediff1d, np.fix, np.geomspace, np.logspace, np.insert, np.ix_, np.poly, np.polyadd, np.polyder,
     np.polydiv, np.polyint, np.polymul, np.polysub, np.sort_complex, np.unwrap, np.vander, np.apply_over_axes, np.fromfunction,
-    np.linalg.cond, np.linalg.matrix_rank, np.linalg.pinv, np.linalg.tensorinv, np.linalg.tensorsolve, np.fft.hfft, np.fft.ihfft,
+    np.linalg.cond, np.linalg.matrix_rank, np.linalg.tensorinv, np.linalg.tensorsolve, np.fft.hfft, np.fft.ihfft,
+)  # fmt: skip
+formula_of(
+    np.average, np.cov, np.extract, np.gradient, np.linalg.matrix_power, np.linalg.norm, np.linalg.pinv, np.linalg.svd,
+    np.linalg.vector_norm, np.median, np.nan_to_num, np.pad, np.polyfit, np.polymul, np.real_if_close, np.trim_zeros,
 )  # fmt: skip
 if "row_stack" in vars(np):  # gone in NumPy 2.5
     adopts(vars(np)["row_stack"])

@@ -93,14 +93,20 @@ def _sum(*terms: Node | None) -> Node | None:
 
 
 def _inverse_gaps(s: Node, square: bool = False) -> Node:
-    """F[i, j] = 1 / (s[j] - s[i]), or of their squares; 0 on the diagonal and for equal values: they do not contribute."""
+    """F[i, j] = 1 / (s[j] - s[i]), or of their squares; 0 on the diagonal and for values equal up to rounding: what LAPACK makes of
+    one repeated eigenvalue differs by a few units in the last place of the largest."""
     shape = (*s.shape, s.shape[-1])
     rows = broadcast(reshape(s, (*s.shape, 1)), shape)
     columns = broadcast(reshape(s, (*s.shape[:-1], 1, s.shape[-1])), shape)
     gaps = columns - rows
+    if 0 in shape:
+        return gaps
+    size = op_named("maximum.reduce")(ew.absolute(s), (s.ndim - 1,))
+    unit = 8.0 * s.shape[-1] * float(np.finfo(s.dtype).eps)
+    equal = ew.less_equal(ew.absolute(gaps), _spread(size * unit, gaps))
     if square:
         gaps = gaps * (columns + rows)
-    return _reciprocal(gaps)
+    return ew.where(equal, 0, 1.0 / ew.where(equal, 1, gaps))
 
 
 def _reciprocal(x: Node) -> Node:
@@ -165,6 +171,86 @@ def slogdet_jvp(tangents: Tangents, node: Node) -> Tangents:
     a = node.args[0]
     w = _trace(_solve(a, tangents[0]))
     return (_imaginary(w) * item(node, 0), ew.real(w)) if a.dtype.kind == "c" else (None, w)
+
+
+# --- pseudo-inverse, least squares -----------------------------------------------------------------------------------
+
+
+def _gap(a: Node, product: Node, x: Node) -> Node:
+    """x - product a ...: the part of x outside the row space; product: P = A^+."""
+    return x - matmul(product, matmul(a, x))
+
+
+def pinv_jvp(tangents: Tangents, node: Node) -> Node:
+    """-P dA P + P P^H dA^H (I - A P) + (I - P A) dA^H P^H P, at constant rank (Golub & Pereyra 1973, eq. 4.12)."""
+    a, da = node.args[0], tangents[0]
+    back, turned = adjoint(node), adjoint(da)
+    left = matmul(matmul(node, back), turned)
+    right = matmul(turned, matmul(back, node))
+    return matmul(matmul(-node, da), node) + left - matmul(matmul(left, a), node) + _gap(a, node, right)
+
+
+def pinv_vjp(ct: Node, node: Node, index: int) -> Node:
+    a, turned = node.args[0], adjoint(ct)
+    back = adjoint(node)
+    left = matmul(turned, matmul(node, back))
+    left = left - matmul(a, matmul(node, left))
+    right = matmul(matmul(back, node), turned)
+    right = right - matmul(matmul(right, node), a)
+    return left + right - matmul(matmul(back, ct), back)
+
+
+def lstsq_jvp(tangents: Tangents, node: Node) -> Node:
+    """x = P b, with the derivative of P applied to b; the residual takes the place of (I - A P) b."""
+    a, b = node.args
+    da, db = tangents
+    p = op_named("pinv")(a, rcond=node.rcond)
+    change = None if db is None else matmul(p, db)
+    if da is not None:
+        turned, back = adjoint(da), adjoint(p)
+        outside = matmul(p, matmul(back, matmul(turned, b - matmul(a, node))))
+        inside = _gap(a, p, matmul(turned, matmul(back, node)))
+        change = _sum(change, outside, inside, -matmul(p, matmul(da, node)))
+    assert change is not None
+    return change
+
+
+def lstsq_vjp(ct: Node, node: Node, index: int) -> Node:
+    a, b = node.args
+    p = op_named("pinv")(a, rcond=node.rcond)
+    back = adjoint(p)
+    own = matmul(back, ct)
+    if index == 1:
+        return own
+    outside = matmul(b - matmul(a, node), adjoint(matmul(p, own)))
+    inside = matmul(matmul(back, node), adjoint(_gap(a, p, ct)))
+    return outside + inside - matmul(own, adjoint(node))
+
+
+# --- eig -------------------------------------------------------------------------------------------------------------
+
+
+def eig_vjp(cts: Tangents, node: Node, index: int) -> Node:
+    """V^-H (diag(w_ct) + conj(F) * (V^H G)) V^H; G: the part of V's cotangent that keeps the columns' length (Boeddeker et al. 2019)."""
+    values_ct, vectors_ct = cts
+    values, vectors = item(node, 0), item(node, 1)
+    back = adjoint(vectors)
+    inner = None if values_ct is None else _embed(values_ct)
+    if vectors_ct is not None:
+        turn = matmul(back, vectors_ct)
+        length = ew.make_complex(ew.real(_diagonal(turn)), 0.0)
+        free = turn - _scale_columns(matmul(back, vectors), length)
+        inner = _sum(inner, ew.conjugate(_inverse_gaps(values)) * free)
+    assert inner is not None
+    return ew.recast(_solve(back, matmul(inner, back)), node.args[0].dtype)
+
+
+def eig_jvp(tangents: Tangents, node: Node) -> Tangents:
+    values, vectors = item(node, 0), item(node, 1)
+    inner = _solve(vectors, matmul(ew.recast(tangents[0], vectors.dtype), vectors))
+    change = matmul(vectors, _inverse_gaps(values) * inner)
+    length = ew.make_complex(ew.real(_diagonal(matmul(adjoint(vectors), change))), 0.0)
+    return _diagonal(inner), change - _scale_columns(vectors, length)
 
 
 # --- cholesky --------------------------------------------------------------------------------------------------------

@@ -97,6 +97,52 @@ eigh = linalg(
 eigvalsh = linalg("eigvalsh", lambda a: ArrayType(a.shape[:-1], _real(a.dtype)), vjp=factors.eigvalsh_vjp, jvp=factors.eigvalsh_jvp)
 
 
+def _swapped(a: ArrayType, rcond: Any) -> ArrayType:
+    return ArrayType((*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype)
+
+
+pinv = linalg(
+    "pinv",
+    _swapped,
+    lambda a, rcond: np.linalg.pinv(a, rcond),
+    attrs=("rcond",),
+    vjp=factors.pinv_vjp,
+    jvp=factors.pinv_jvp,
+    source="Golub & Pereyra 1973, doi:10.1137/0710036",
+)
+"""(..., m, n) -> (..., n, m). rcond: singular values below this share of the largest count as zero; None: NumPy's default."""
+lstsq = linalg(
+    "lstsq",
+    lambda a, b, rcond: ArrayType((a.shape[-1], b.shape[-1]), b.dtype),
+    lambda a, b, rcond: np.linalg.lstsq(a, b, rcond)[0],
+    attrs=("rcond",),
+    vjp=factors.lstsq_vjp,
+    jvp=factors.lstsq_jvp,
+    batch=unrolled,
+)
+"""(m, n), (m, k) -> (n, k): the least squares solution of least norm."""
+
+
+def _complex(dtype: np.dtype) -> np.dtype:
+    return np.result_type(dtype, np.complex64)
+
+
+def _eig_numpy(a: Any) -> tuple[Any, Any]:
+    values, vectors = np.linalg.eig(a)
+    return values.astype(_complex(a.dtype)), vectors.astype(_complex(a.dtype))
+
+
+eig = linalg(
+    "eig",
+    lambda a: (ArrayType(a.shape[:-1], _complex(a.dtype)), ArrayType(a.shape, _complex(a.dtype))),
+    _eig_numpy,
+    vjp=factors.eig_vjp,
+    jvp=factors.eig_jvp,
+    source="Boeddeker et al. 2019, arXiv:1701.00392",
+)
+"""(..., n, n) -> eigenvalues and columns of length one, always complex: NumPy's are real where all eigenvalues are."""
+
+
 def _qr_infer(a: ArrayType) -> tuple[ArrayType, ArrayType]:
     *batch, m, n = a.shape
     k = min(m, n)

@@ -10,7 +10,10 @@ from lazynp.errors import user_position
 from lazynp.ir.node import Node
 from lazynp.ir.op import Kind, Op, register
 from lazynp.ir.types import ArrayType, Shape
+from lazynp.ops import elementwise as ew
 from lazynp.ops.batching import unrolled
+from lazynp.ops.indexing import add_along, take_along
+from lazynp.ops.library import argsort
 from lazynp.ops.structured import item
 
 
@@ -45,7 +48,60 @@ def _warn(warning: warnings.WarningMessage) -> None:
         warnings.warn_explicit(warning.message, warning.category, where.filename, where.line)
 
 
-def _refuse(cotangents: Any, node: Node, index: int) -> None:
+def _vjp(ct: Any, node: Node, index: int) -> Node | None:
+    known = _DERIVATIVES.get(node.function.rpartition(".")[2])
+    return _refuse(node) if known is None else known[0](ct, node, index)
+
+
+def _jvp(tangents: Any, node: Node) -> Node | None:
+    known = _DERIVATIVES.get(node.function.rpartition(".")[2])
+    return _refuse(node) if known is None else known[1](tangents, node)
+
+
+def _orders(node: Node) -> tuple[Node, Node, int]:
+    """A routine that moves elements along an axis: both its argument and its result in sorted order, ties as they stand."""
+    axis = dict(node.options)["axis"]
+    return argsort(node.args[0], axis, "stable"), argsort(node, axis, "stable"), axis
+
+
+def _moved_vjp(ct: Node, node: Node, index: int) -> Node:
+    before, after, axis = _orders(node)
+    return add_along(node.shape, take_along(ct, after, axis), before, axis)
+
+
+def _moved_jvp(tangents: Any, node: Node) -> Node:
+    before, after, axis = _orders(node)
+    return add_along(node.shape, take_along(tangents[0], before, axis), after, axis)
+
+
+def _choice(node: Node) -> Node:
+    """The number of the option that each element was taken from."""
+    which, count = node.args[0], len(node.args) - 1
+    mode = dict(node.options)["mode"]
+    if mode == "wrap":
+        return ew.remainder(ew.as_node(which, _INDEX), count)
+    return ew.minimum(ew.maximum(ew.as_node(which, _INDEX), 0), count - 1)
+
+
+def _chosen_vjp(ct: Node, node: Node, index: int) -> Node | None:
+    return None if index == 0 else ew.where(ew.equal(_choice(node), index - 1), ct, 0)
+
+
+def _chosen_jvp(tangents: Any, node: Node) -> Node | None:
+    total, which = None, _choice(node)
+    for number, tangent in enumerate(tangents[1:]):
+        if tangent is not None:
+            part = ew.where(ew.equal(which, number), tangent, 0)
+            total = part if total is None else total + part
+    return total
+
+
+_INDEX = np.dtype(np.intp)
+_DERIVATIVES: dict[str, tuple[Any, Any]] = {"partition": (_moved_vjp, _moved_jvp), "_choose": (_chosen_vjp, _chosen_jvp)}
+"""The routines that only move elements: (vjp, jvp)."""
+
+
+def _refuse(node: Node) -> Any:
     name = node.function if "._" not in node.function else "numpy." + node.function.rpartition("._")[2]
     raise TypeError(f"lazynp: {name} has no derivative; give it arguments that do not depend on the variables")
 
@@ -58,9 +114,9 @@ numpy_call = register(
         dims=frozenset({"shapes"}),
         infer=_infer,
         numpy=_run,
-        vjp=_refuse,
+        vjp=_vjp,
+        jvp=_jvp,
         batch=unrolled,
-        jvp=lambda tangents, node: _refuse(tangents, node, 0),
     )
 )
 """function: "numpy.partition"; options: its keywords as sorted pairs of hashable values; gather: the arguments are one list of arrays;

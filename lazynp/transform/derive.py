@@ -21,8 +21,10 @@ Where a function has no derivative, the value is a convention:
 * prod and cumprod are exact with any number of zeros, to any order (no division by an element).
 * floor, ceil, rint, trunc, sign, heaviside, comparisons, floor_divide: 0 everywhere; remainder: as between the jumps.
 * sort follows the permutation; of equal elements the first comes first. A write at repeated indices: the last one counts.
-* cholesky, eigh, eigvalsh take their argument as Hermitian: the cotangent is Hermitian. Equal eigenvalues or singular values do
-  not contribute through the vectors. det and slogdet of a singular matrix raise LinAlgError.
+* cholesky, eigh, eigvalsh take their argument as Hermitian: the cotangent is Hermitian. Eigenvalues or singular values that are
+  equal up to rounding do not contribute through the vectors: right for a loss that sees only their values or the space they span.
+  pinv and lstsq are differentiated at constant rank; vectors of eig keep their length. norm at 0: nan, as the square root in it.
+  det and slogdet of a singular matrix raise LinAlgError.
 * logaddexp(-inf, -inf): 1 by each argument.
 """
 
