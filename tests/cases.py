@@ -15,14 +15,14 @@ from lazynp.ir.body import canonical_bodies
 from lazynp.ir.node import Graph, Node, new_dim, new_input
 from lazynp.ir.op import Kind, Op
 from lazynp.ir.types import ArrayType
-from lazynp.ops import contraction, indexing, library, movement, opaque, reduction, structured
+from lazynp.ops import contraction, indexing, library, movement, opaque, reduction, special, structured
 from lazynp.ops import elementwise as ew
 from lazynp.ops.movement import Step
 from lazynp.ops.structured import item
 
 DTYPES = [np.dtype(code) for code in "?bhilBHILefdFD"]
 FLOATS = [np.dtype(code) for code in "efd"]
-_REGISTERED = (contraction, ew, indexing, library, movement, opaque, reduction, structured)
+_REGISTERED = (contraction, ew, indexing, library, movement, opaque, reduction, special, structured)
 """Imported so that every op stands in the table."""
 
 
@@ -419,6 +419,29 @@ def _complex_eig(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values.astype(wide), vectors.astype(wide)
 
 
+_UNIT = {"erfinv", "logit", "ndtri", "betainc", "ellipk", "ellipe"}
+"""Special functions whose last argument lies in (0, 1); erfcinv's in (0, 2); the others are tested on positive numbers."""
+
+
+def _specials(name: str) -> Callable[[np.random.Generator], Rows]:
+    def rows(rng: np.random.Generator) -> Rows:
+        function = special.scipy_ufunc(name)
+        for dtype in (np.dtype("f"), np.dtype("d")):
+            for shape in ((4,), (), (2, 0), (3, 2)):
+                args = [rng.uniform(0.4, 2.6, shape).astype(dtype) for _ in range(function.nin)]
+                if name in ("jv", "yv", "iv", "kv", "ive", "kve"):
+                    args[0] = np.full(shape, 2, dtype)
+                if name == "binom":
+                    args[0] += 3
+                if name == "zeta":
+                    args[0] += 1.5
+                if name in _UNIT or name == "erfcinv":
+                    args[-1] = rng.uniform(0.1, 0.9, shape).astype(dtype)
+                yield Case(tuple(args), {}, function(*args))
+
+    return rows
+
+
 def _sorts(function: Callable[..., Any]) -> Callable[[np.random.Generator], Rows]:
     def rows(rng: np.random.Generator) -> Rows:
         for dtype in DTYPES:
@@ -559,6 +582,7 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "cholesky": _both(_matrices((3, 3), np.linalg.cholesky, positive), _singular(np.linalg.cholesky, -np.eye(2))),
     "solve": _solves,
     "pinv": _pseudo_inverses,
+    **{op.name: _specials(name) for name, op in special.SPECIAL.items()},
     "lstsq": _least_squares,
     "eig": _matrices((3, 3), _complex_eig),
     "det": _matrices((3, 3), np.linalg.det),

@@ -1,4 +1,4 @@
-"""scipy.special: its elementwise functions as ops, and what is composed of them. Registered under SciPy's functions when first asked for."""
+"""scipy.special: its elementwise functions as ops, and what is composed of them. Registered for SciPy's functions when first asked for."""
 
 import math
 from collections.abc import Callable
@@ -26,7 +26,8 @@ def special(name: str) -> Any:
     if not callable(original) or isinstance(original, type):
         return original
     if original not in HANDLERS:
-        lazy = COMPOSED.get(name) or (_of_op(original.__name__) if original.__name__ in SPECIAL else None)
+        known = {"psi": "digamma", "jn": "jv"}.get(name, name)
+        lazy = COMPOSED.get(name) or (_of_op(known) if known in SPECIAL else None)
         return implements(original)(lazy) if lazy is not None else synced(original)
     return HANDLERS[original]
 

@@ -49,12 +49,12 @@ def _warn(warning: warnings.WarningMessage) -> None:
 
 
 def _vjp(ct: Any, node: Node, index: int) -> Node | None:
-    known = _DERIVATIVES.get(node.function.rpartition(".")[2])
+    known = DERIVATIVES.get(node.function.rpartition(".")[2])
     return _refuse(node) if known is None else known[0](ct, node, index)
 
 
 def _jvp(tangents: Any, node: Node) -> Node | None:
-    known = _DERIVATIVES.get(node.function.rpartition(".")[2])
+    known = DERIVATIVES.get(node.function.rpartition(".")[2])
     return _refuse(node) if known is None else known[1](tangents, node)
 
 
@@ -97,7 +97,7 @@ def _chosen_jvp(tangents: Any, node: Node) -> Node | None:
 
 
 _INDEX = np.dtype(np.intp)
-_DERIVATIVES: dict[str, tuple[Any, Any]] = {"partition": (_moved_vjp, _moved_jvp), "_choose": (_chosen_vjp, _chosen_jvp)}
+DERIVATIVES: dict[str, tuple[Any, Any]] = {"partition": (_moved_vjp, _moved_jvp), "_choose": (_chosen_vjp, _chosen_jvp)}
 """The routines that only move elements: (vjp, jvp)."""
 
 

@@ -187,12 +187,20 @@ def _argument_cotangent(cotangent: Any, node: Node, index: int) -> Node | None:
         return cotangent
     if op.partials is not None:
         partial = op.partials[index]
-        return None if partial is None else _masked_product(cotangent, _conjugate(partial(node, *node.args)))
+        return None if partial is None else _masked_product(cotangent, _conjugate(_local(partial, node)))
     rule = op.vjp or op.transpose
     if rule is None:
         raise _no_derivative(op, node)
     try:
         return rule(cotangent, node, index)
+    except TypeError as error:
+        raise with_origin(error, node.where) from None
+
+
+def _local(partial: Any, node: Node) -> Any:
+    """A local derivative at a node. Raises TypeError, with the user's line, where the function has none by this argument."""
+    try:
+        return partial(node, *node.args)
     except TypeError as error:
         raise with_origin(error, node.where) from None
 
@@ -258,6 +266,6 @@ def _total_differential(tangents: tuple[Node | None, ...], node: Node) -> Node |
     total: Node | None = None
     for partial, tangent in zip(node.op.partials, tangents, strict=True):
         if partial is not None and tangent is not None:
-            part = ew.recast(_product(tangent, partial(node, *node.args)), node.dtype)
+            part = ew.recast(_product(tangent, _local(partial, node)), node.dtype)
             total = part if total is None else total + part
     return total

@@ -1,0 +1,147 @@
+"""Special functions: SciPy's own ufuncs as library steps that broadcast like elementwise ops, with their derivatives.
+
+A row gives the local derivative of each argument as a function of (output, *arguments), as in elementwise.py. Sources: Abramowitz & Stegun
+chapters 5 to 9 and 17; NIST DLMF 10.6, 10.29 for the Bessel functions. SciPy is imported when the first of them is used.
+"""
+
+import math
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from lazynp.ir.node import Node
+from lazynp.ir.op import Kind, Op, register
+from lazynp.ir.types import ArrayType
+from lazynp.ops import elementwise as ew
+from lazynp.ops.movement import broadcast, broadcast_shape
+
+Partial = Callable[..., Any]
+SPECIAL: dict[str, Op] = {}
+"""The name in scipy.special -> its op."""
+
+
+def scipy_ufunc(name: str) -> np.ufunc:
+    """The ufunc of scipy.special, without the dispatch that newer versions wrap around some. Raises ImportError without SciPy."""
+    public = getattr(import_module("scipy.special"), name)
+    if isinstance(public, np.ufunc):
+        return public
+    inner = import_module("scipy.special._ufuncs")
+    return getattr(inner, name, None) or getattr(inner, "_" + name)  # type: ignore[no-any-return]
+
+
+def _dtypes(name: str, types: tuple[Any, ...]) -> tuple[np.dtype, ...]:
+    known = tuple([t if isinstance(t, np.dtype) else np.dtype(t) if t is complex else np.dtype(float) for t in types])
+    known = tuple([t if t.kind in "fc" else np.dtype(float) for t in known])
+    weak = [isinstance(t, np.dtype) and t.kind in "fc" for t in types]
+    if any(weak):  # Python numbers and integers follow the floating arguments, as they do in SciPy's double and single loops
+        common = np.result_type(*[k for k, w in zip(known, weak, strict=True) if w])
+        known = tuple([common if not isinstance(t, np.dtype) else k for t, k in zip(types, known, strict=True)])
+    return ew.loop_dtypes(scipy_ufunc(name), known)
+
+
+def _special(name: str, *partials: Partial | None) -> Op:
+    def door(op: Op, *operands: Any) -> Node:
+        dtypes = _dtypes(name, tuple([ew.operand_type(x) for x in operands]))
+        nodes = [ew.as_node(x, dtype) for x, dtype in zip(operands, dtypes, strict=False)]
+        shape = broadcast_shape(*[n.shape for n in nodes])
+        return op.make(tuple([broadcast(n, shape) for n in nodes]))
+
+    def infer(*types: ArrayType) -> ArrayType:
+        ew.same_shape(*types)
+        return ArrayType(types[0].shape, ew.loop_dtypes(scipy_ufunc(name), tuple([t.dtype for t in types]))[-1])
+
+    def numpy(*args: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return scipy_ufunc(name)(*args)
+
+    kept = tuple([_missing(name, k) if p is None else p for k, p in enumerate(partials)])
+    op = register(Op(name=f"special.{name}", kind=Kind.LIBRARY, numpy=numpy, infer=infer, door=door, partials=kept, source="scipy.special"))
+    SPECIAL[name] = op
+    return op
+
+
+def _missing(name: str, position: int) -> Partial:
+    def missing(*values: Any) -> Any:
+        raise TypeError(f"lazynp: scipy.special.{name} has no derivative by its argument {position}")
+
+    return missing
+
+
+_ROOT = 2 / math.sqrt(math.pi)
+_NORMAL = 1 / math.sqrt(2 * math.pi)
+
+# --- error functions, normal distribution --------------------------------------------------------------------------------
+
+erf = _special("erf", lambda y, x: ew.exp(-x * x) * _ROOT)
+erfc = _special("erfc", lambda y, x: ew.exp(-x * x) * -_ROOT)
+erfcx = _special("erfcx", lambda y, x: 2.0 * x * y - _ROOT)
+erfi = _special("erfi", lambda y, x: ew.exp(x * x) * _ROOT)
+erfinv = _special("erfinv", lambda y, x: ew.exp(y * y) / _ROOT)
+erfcinv = _special("erfcinv", lambda y, x: ew.exp(y * y) / -_ROOT)
+dawsn = _special("dawsn", lambda y, x: 1.0 - 2.0 * x * y)
+ndtr = _special("ndtr", lambda y, x: ew.exp(x * x * -0.5) * _NORMAL)
+log_ndtr = _special("log_ndtr", lambda y, x: ew.exp(x * x * -0.5 - y) * _NORMAL)
+ndtri = _special("ndtri", lambda y, x: ew.exp(y * y * 0.5) / _NORMAL)
+
+# --- gamma and beta functions ----------------------------------------------------------------------------------------------
+
+zeta = _special("zeta", None, lambda y, s, q: -s * zeta(s + 1.0, q))
+digamma = _special("digamma", lambda y, x: zeta(2.0, x))
+gammaln = _special("gammaln", lambda y, x: digamma(x))
+gamma = _special("gamma", lambda y, x: y * digamma(x))
+rgamma = _special("rgamma", lambda y, x: -y * digamma(x))
+beta = _special("beta", lambda y, a, b: y * (digamma(a) - digamma(a + b)), lambda y, a, b: y * (digamma(b) - digamma(a + b)))
+betaln = _special("betaln", lambda y, a, b: digamma(a) - digamma(a + b), lambda y, a, b: digamma(b) - digamma(a + b))
+gammainc = _special("gammainc", None, lambda y, a, x: _gamma_density(a, x))
+gammaincc = _special("gammaincc", None, lambda y, a, x: -_gamma_density(a, x))
+betainc = _special("betainc", None, None, lambda y, a, b, x: ew.exp(xlogy(a - 1.0, x) + xlog1py(b - 1.0, -x) - betaln(a, b)))
+binom = _special(
+    "binom",
+    lambda y, n, k: y * (digamma(n + 1.0) - digamma(n - k + 1.0)),
+    lambda y, n, k: y * (digamma(n - k + 1.0) - digamma(k + 1.0)),
+)
+poch = _special("poch", lambda y, a, m: y * (digamma(a + m) - digamma(a)), lambda y, a, m: y * digamma(a + m))
+
+
+def _gamma_density(a: Node, x: Node) -> Node:
+    return ew.exp(xlogy(a - 1.0, x) - x - gammaln(a))
+
+
+# --- logistic function, entropies -------------------------------------------------------------------------------------------
+
+logit = _special("logit", lambda y, x: 1.0 / (x * (1.0 - x)))
+log_expit = _special("log_expit", lambda y, x: ew.expit(-x))
+xlogy = _special("xlogy", lambda z, x, y: ew.log(y), lambda z, x, y: x / y)
+xlog1py = _special("xlog1py", lambda z, x, y: ew.log1p(y), lambda z, x, y: x / (1.0 + y))
+entr = _special("entr", lambda y, x: -1.0 - ew.log(x))
+rel_entr = _special("rel_entr", lambda z, x, y: ew.log(x / y) + 1.0, lambda z, x, y: -x / y)
+kl_div = _special("kl_div", lambda z, x, y: ew.log(x / y), lambda z, x, y: 1.0 - x / y)
+exp10 = _special("exp10", lambda y, x: y * math.log(10.0))
+expi = _special("expi", lambda y, x: ew.exp(x) / x)
+exp1 = _special("exp1", lambda y, x: -ew.exp(-x) / x)
+spence = _special("spence", lambda y, x: ew.log(x) / (1.0 - x))
+ellipk = _special("ellipk", lambda y, m: (ellipe(m) / (1.0 - m) - y) / (2.0 * m))
+ellipe = _special("ellipe", lambda y, m: (y - ellipk(m)) / (2.0 * m))
+
+# --- Bessel functions: derivatives are means of the neighbouring orders ----------------------------------------------------
+
+jv = _special("jv", None, lambda y, v, x: (jv(v - 1.0, x) - jv(v + 1.0, x)) * 0.5)
+yv = _special("yv", None, lambda y, v, x: (yv(v - 1.0, x) - yv(v + 1.0, x)) * 0.5)
+iv = _special("iv", None, lambda y, v, x: (iv(v - 1.0, x) + iv(v + 1.0, x)) * 0.5)
+kv = _special("kv", None, lambda y, v, x: (kv(v - 1.0, x) + kv(v + 1.0, x)) * -0.5)
+ive = _special("ive", None, lambda y, v, x: (ive(v - 1.0, x) + ive(v + 1.0, x)) * 0.5 - ew.sign(x) * y)
+kve = _special("kve", None, lambda y, v, x: y - (kve(v - 1.0, x) + kve(v + 1.0, x)) * 0.5)
+j0 = _special("j0", lambda y, x: -j1(x))
+j1 = _special("j1", lambda y, x: (j0(x) - jv(2.0, x)) * 0.5)
+y0 = _special("y0", lambda y, x: -y1(x))
+y1 = _special("y1", lambda y, x: (y0(x) - yv(2.0, x)) * 0.5)
+i0 = _special("i0", lambda y, x: i1(x))
+i1 = _special("i1", lambda y, x: (i0(x) + iv(2.0, x)) * 0.5)
+i0e = _special("i0e", lambda y, x: i1e(x) - ew.sign(x) * y)
+i1e = _special("i1e", lambda y, x: (i0e(x) + ive(2.0, x)) * 0.5 - ew.sign(x) * y)
+k0 = _special("k0", lambda y, x: -k1(x))
+k1 = _special("k1", lambda y, x: (k0(x) + kv(2.0, x)) * -0.5)
+k0e = _special("k0e", lambda y, x: y - k1e(x))
+k1e = _special("k1e", lambda y, x: y - (k0e(x) + kve(2.0, x)) * 0.5)

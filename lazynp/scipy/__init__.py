@@ -1,0 +1,16 @@
+"""SciPy's functions on lazynp's arrays: `special`, `stats`, `linalg`. SciPy itself is imported when one of them is used."""
+
+from importlib import import_module
+from typing import Any
+
+_MODULES = ("linalg", "special", "stats")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"lazynp.scipy.{name}")
+    raise AttributeError(f"module 'lazynp.scipy' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(_MODULES)

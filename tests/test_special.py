@@ -1,0 +1,56 @@
+"""lazynp.scipy.special: names, compositions and refusals. Its ops are rows of the op table (tests/test_ops.py)."""
+
+import numpy
+import pytest
+
+special = pytest.importorskip("scipy.special", reason="SciPy, whose functions these are, is not installed")
+
+import lazynp as np
+from lazynp.scipy import special as lazy_special
+from lazynp.testing import check_grads
+
+X = numpy.array([[0.3, 1.2, 2.5], [0.7, 0.9, 1.1]])
+CALLS = {
+    "expit": (X,), "psi": (X,), "jn": (2, X), "polygamma": (1, X), "multigammaln": (X + 2, 3), "log_softmax": (X, 1), "softmax": (X, 0),
+    "logsumexp": (X,), "gammaln": (X,), "xlogy": (X, X), "betainc": (1.5, 2.0, X / 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_values_and_derivatives(name, threshold):
+    args = CALLS[name]
+    found = getattr(lazy_special, name)(*[np.lazy(a) if a is X else a for a in args])
+    numpy.testing.assert_allclose(numpy.asarray(found), getattr(special, name)(*args), rtol=1e-13)
+    places = [k for k, a in enumerate(args) if isinstance(a, numpy.ndarray)]
+
+    def of_arrays(*arrays):
+        full = list(args)
+        for place, array in zip(places, arrays, strict=True):
+            full[place] = array
+        return getattr(lazy_special, name)(*full)
+
+    check_grads(of_arrays, [args[k] for k in places], rtol=1e-6)
+
+
+def test_logsumexp_over_axes_with_weights_and_infinities(threshold):
+    x, b = np.lazy(X), numpy.array([[1.0, 2, 3], [4, 5, 6]])
+    for options in ({"axis": 1}, {"axis": (0, 1)}, {"axis": 0, "keepdims": True}, {"b": b}):
+        found = lazy_special.logsumexp(x, **options)
+        numpy.testing.assert_allclose(numpy.asarray(found), special.logsumexp(X, **options), rtol=1e-14)
+    low = numpy.full(3, -numpy.inf)
+    assert numpy.asarray(lazy_special.logsumexp(np.lazy(low))) == -numpy.inf
+    gradient = np.grad(lambda v: lazy_special.logsumexp(v))(numpy.array([1000.0, 0.0, -1000.0]))
+    numpy.testing.assert_array_equal(gradient, [1, 0, 0])
+
+
+def test_numpy_in_numpy_out():
+    assert type(lazy_special.gammaln(X)) is numpy.ndarray
+    assert lazy_special.gammaln(3.0) == special.gammaln(3.0)
+
+
+def test_what_has_no_derivative_says_so():
+    with pytest.raises(TypeError, match=r"scipy.special.gammainc has no derivative by its argument 0") as error:
+        np.grad(lambda a: lazy_special.gammainc(a, 1.0))(2.0)
+    assert __file__ in error.value.__notes__[0]
+    with pytest.raises(AttributeError):
+        lazy_special.no_such_function
