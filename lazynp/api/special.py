@@ -59,7 +59,9 @@ def _logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, 
         raise Unsupported
     shift = _shift(x, axis)
     terms = _exp(x - shift)
-    total = _log(sum_(terms if b is None else terms * b, axis=axis, keepdims=True)) + shift
+    total = operand(sum_(terms if b is None else terms * b, axis=axis, keepdims=True))
+    nothing = ew.equal(total, 0)  # all of them -inf: SciPy gives no warning either
+    total = wrap(ew.where(nothing, -np.inf, ew.log(ew.where(nothing, 1.0, total)))) + shift
     return total if keepdims else squeeze(total, tuple(range(x.ndim)) if axis is None else axis)
 
 
