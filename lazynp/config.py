@@ -38,6 +38,9 @@ class Settings:
     """Loops of at most so many turns, known while tracing, are written out."""
     fold_limit: int = 4096
     """Constant subexpressions are computed while compiling up to so many elements."""
+    debug_nans: bool = False
+    """Raise FloatingPointError at the line (of the forward computation) where a NaN in a result was born. Slow: every program also runs
+    node by node through NumPy."""
     verify: bool = False
     """Check every graph between passes (the tests do)."""
 

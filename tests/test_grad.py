@@ -10,6 +10,7 @@ import pytest
 from scipy.optimize import minimize
 
 arrays = import_module("lazynp.array")  # `lazynp.array` itself is the function
+from lazynp.config import config
 from lazynp.functional.gradients import elementwise_grad, grad, hvp, jvp, linearize, value_and_grad, vjp
 from lazynp.functional.linear import Linear
 from lazynp.functional.markers import stop_gradient
@@ -571,3 +572,42 @@ def test_a_flip_comes_back_flipped() -> None:
     for region in ((slice(None, None, -1), slice(None)), (slice(None), slice(None, None, -1)), (slice(None, None, -1),) * 2):
         found = grad(lambda x, region=region: total(x[region] * weights))(weights + 1)
         np.testing.assert_array_equal(found, weights[region])
+
+
+def test_an_inner_gradient_reads_the_present_value() -> None:
+    """An array of the outer function that was written between two inner gradients."""
+
+    def f(x: Any) -> Any:
+        y = x * 1.0
+        before = grad(lambda z: total(z * y))(X)
+        y[0] = 5.0
+        return total(before * grad(lambda z: total(z * y))(X))
+
+    np.testing.assert_allclose(grad(f)(X), [5, 2 * X[1], 2 * X[2]])
+    np.testing.assert_allclose(jit(grad(f))(X), [5, 2 * X[1], 2 * X[2]])
+
+
+# --- origins of NaN --------------------------------------------------------------------------------------------------
+
+
+def line_of(error: BaseException) -> str:
+    return "\n".join(error.__notes__)
+
+
+@pytest.mark.parametrize("wrap", [lambda g: g, jit], ids=["plain", "jit"])
+def test_nan_names_the_forward_line(wrap: Any) -> None:
+    def forward(x: Any) -> Any:
+        return total(log(x - 1.0) * 0.0)  # line 1: -inf * 0
+
+    def backward(x: Any) -> Any:
+        root = x**0.5  # line 1: finite at 0, its derivative is not
+        return total(root * root * 0.0)
+
+    zero, one = np.zeros(2), np.ones(2)
+    with config(debug_nans=True):
+        for f, at in ((forward, one), (backward, zero)):
+            with pytest.raises(FloatingPointError, match="made a NaN") as caught:
+                wrap(grad(f))(at)
+            assert f"line {f.__code__.co_firstlineno + 1}" in line_of(caught.value)
+        np.testing.assert_allclose(wrap(grad(lambda x: total(x * x)))(X), 2 * X)
+        assert np.isnan(wrap(grad(lambda x: total(x * x)))(np.array([np.nan, 1.0]))[0])

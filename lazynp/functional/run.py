@@ -113,6 +113,8 @@ class Scope(TraceQueue):
         return self.parent.reads_from_outside(storage) if isinstance(self.parent, TraceQueue) else True
 
     def outside(self, storage: Storage) -> Node:
+        if storage.home is self:  # ours, read by a run inside: its present value, not the one of an earlier read
+            return storage.node if storage.node is not None else storage.leaf()
         if isinstance(self.parent, TraceQueue):
             return self.parent.outside(storage)
         if storage not in self.read:

@@ -20,6 +20,7 @@ from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ir.verify import verify
 from lazynp.ops.structured import interpreter
 from lazynp.runtime import flags
+from lazynp.runtime.nans import check_nans
 from lazynp.runtime.stats import counters
 
 VERSION = "0.1.0"
@@ -178,6 +179,8 @@ def execute(outputs: tuple[Node, ...], arrays: dict[Node, np.ndarray]) -> list[n
     form = canonical.take_apart(outputs, {})
     ready = prepare(form)
     given = [arrays[leaf] for leaf in form.leaves]
+    if settings.debug_nans:
+        check_nans(form, given)
     try:
         results = ready.run(given)
     except Exception as error:

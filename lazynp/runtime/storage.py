@@ -24,6 +24,7 @@ from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ops.sizes import hinted
 from lazynp.runtime.evaluate import located, lock, prepare
 from lazynp.runtime.flags import follow_up
+from lazynp.runtime.nans import check_nans
 
 _bound: "WeakKeyDictionary[Node, np.ndarray]" = WeakKeyDictionary()
 """The memory behind each input leaf that is not an argument of a trace."""
@@ -365,6 +366,8 @@ def run_storages(storages: list[Storage]) -> None:
     form = canonical.take_apart(outputs, aliases)  # type: ignore[arg-type]
     ready = prepare(form, patient=True)
     arrays = [_bound[leaf] for leaf in form.leaves]
+    if settings.debug_nans:
+        check_nans(form, arrays)
     try:
         results = ready.run(arrays, [s.buffer for s in storages])
     except Exception as error:

@@ -11,11 +11,13 @@ import numpy as np
 from lazynp import array as arrays
 from lazynp.array import ndarray
 from lazynp.backends.base import raised
+from lazynp.config import settings
 from lazynp.errors import CaptureError, PerformanceWarning, Where, _is_ours
 from lazynp.ir import canonical
 from lazynp.ops.movement import follow_numpy
 from lazynp.runtime.evaluate import Ready, located, lock, prepare
 from lazynp.runtime.flags import follow_up
+from lazynp.runtime.nans import check_nans
 from lazynp.runtime.storage import Storage, bound, tracing
 from lazynp.trace import trees
 from lazynp.trace.capture import Traced, is_array, trace
@@ -100,6 +102,8 @@ class Compiled:
         return self._result(values, leaves, lazy)
 
     def _run(self, inputs: list[Any], outputs: Any) -> list[np.ndarray]:
+        if settings.debug_nans:
+            check_nans(self.form, [np.asarray(x) for x in inputs])
         try:
             results = self.ready.run(inputs, outputs)
         except Exception as error:
