@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "numpy_suite"))
@@ -26,7 +27,12 @@ SAMPLE = [
 """The files that every run of our tests includes: they take seconds, and touch views, indexing, shapes, transforms and sums."""
 
 
+RECORDED_WITH = "2.4.6"
+
+
 def _check(name: str, files: list[str]) -> None:
+    if numpy.__version__ != RECORDED_WITH:
+        pytest.skip(f"the failures were recorded with NumPy {RECORDED_WITH}; this is {numpy.__version__}")
     outcomes = run_suite(THRESHOLDS[name], files, jobs=2)
     known = {key for key in known_failures(name) if key.split("::")[0] in files}
     found = {key for key, outcome in outcomes.items() if failed(outcome) and reason(key) is None}

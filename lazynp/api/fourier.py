@@ -68,7 +68,7 @@ def _several_real(function: Any, inverse: bool, default: Any) -> Any:
         *others, (last, size) = _lengths(x, s, axes)
         size = None if s is None else size
         x = x if inverse else rfft(x, size, last, norm)
-        for axis, n in others:
+        for axis, n in others if inverse else reversed(others):
             x = (ifft if inverse else fft)(x, n, axis, norm)
         return irfft(x, size, last, norm) if inverse else x
 

@@ -8,7 +8,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from lazynp import array as arrays
 from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
-from lazynp.array import ndarray, node_of, reshaped, view_of, wrap
+from lazynp.array import copy_of, ndarray, node_of, reshaped, view_of, wrap
 from lazynp.ir.types import itemcount
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather
@@ -464,7 +464,7 @@ def block(arrays: Any) -> Any:
     """Nested lists, joined from the innermost outwards, each level along one axis further to the left."""
     depth, leaves = _nesting(arrays)
     rank = builtins.max([depth, *[lifted(leaf).ndim for leaf in leaves]])
-    return _assembled(arrays, rank, rank - depth)
+    return _assembled(arrays, rank, rank - depth) if depth else copy_of(lifted(arrays))
 
 
 def _nesting(nested: Any) -> tuple[int, list[Any]]:

@@ -17,6 +17,7 @@ from lazynp.errors import DEFAULT_ERRORS, ErrorSettings, Where
 from lazynp.ir.canonical import Form
 from lazynp.ir.node import Node, toposort
 from lazynp.ir.op import Kind
+from lazynp.ops import elementwise as ew
 
 _BITS = {"divide": base.DIVIDE, "invalid": base.INVALID, "over": base.OVER, "under": base.UNDER}
 _PATIENCE = 3
@@ -76,8 +77,11 @@ def _find(form: Form, arrays: Sequence[np.ndarray]) -> bool:
 
 
 def _guess(form: Form, flags: int) -> bool:
-    """The run has overwritten what it read: name the last operation that raises such flags by its nature."""
+    """The run has overwritten what it read: name the last operation that raises such flags by its nature. Nothing is said of a graph with
+    a `where`: the elements that it leaves out may have raised them, which NumPy would not have computed (masked writes)."""
     told = False
+    if any(n.op is ew.where for n in form.order):
+        return told
     for kind, text in _TEXTS.items():
         suspects = [n for n in form.order if flags & _BITS[kind] and _can_raise(n, kind)]
         mode = dict(_settings(suspects[-1]).modes)[kind] if suspects else "ignore"

@@ -1,9 +1,9 @@
-"""SciPy's functions on lazynp's arrays: `special`, `stats`, `linalg`. SciPy itself is imported when one of them is used."""
+"""SciPy's functions on lazynp's arrays: `special`. SciPy itself is imported when one of them is used."""
 
 from importlib import import_module
 from typing import Any
 
-_MODULES = ("linalg", "special", "stats")
+_MODULES = ("special",)
 
 
 def __getattr__(name: str) -> Any:
