@@ -472,10 +472,23 @@ def operand(x: Any) -> Any:
         return x
     if kind is not np.ndarray and isinstance(x, np.ndarray) and not issubclass(kind, _PLAIN_SUBCLASSES):
         raise NotLazy(f"{kind.__name__} is a subclass of NumPy's array: its own methods decide")
-    array = x if kind is np.ndarray else np.asarray(x)
+    array = x if kind is np.ndarray else _converted(x)
     if array.dtype not in LAZY_DTYPES:
         raise NotLazy(f"dtype {array.dtype} has no lazy form")
     return constant(array) if array.ndim == 0 else capture(array)
+
+
+class _Overtaken(Exception):
+    """Pending work ran while an operation was being recorded: nodes that it has read already may mean memory that was overwritten."""
+
+
+def _converted(x: Any) -> np.ndarray:
+    """A list, or another package's array, as NumPy's. There may be pending arrays in it, which are computed."""
+    runs = queue().runs
+    array = np.asarray(x)
+    if queue().runs != runs and _Recording.depth:
+        raise _Overtaken
+    return array
 
 
 def capture(array: np.ndarray) -> Node:
@@ -502,7 +515,10 @@ def recorded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         queue().note(key)
         _Recording.depth = 1
         try:
-            result = function(*args, **kwargs)
+            try:
+                result = function(*args, **kwargs)
+            except _Overtaken:  # nothing has been written yet, and nothing in the operands is pending any more
+                result = function(*args, **kwargs)
         finally:
             _Recording.depth = 0
     for part in result if type(result) is tuple else (result,):

@@ -139,3 +139,15 @@ def test_no_elements():
         same([y[y > 0].sum(), y[y > 0].size, y[y > 0]], [x[x > 0].sum(), x[x > 0].size, x[x > 0]])
         with pytest.raises(ValueError, match="zero-size array to reduction operation maximum"):
             y[y > 0].max()
+
+
+def test_elements_computed_beside_pending_operands(all_lazy):
+    """Reading them runs the queue, which writes x in place: what was read from x before that must be read again."""
+    x = np.array([2.0])
+    np.add(x, x, out=x)
+    wide = np.where(x > 0, x, np.zeros(3))
+    same(np.where(wide > 0, wide, x[numpy.array([True])]), numpy.full(3, 4.0))
+    y = np.array([3.0])
+    y += y
+    tall = y * np.ones(2)
+    same(np.add(tall, [np.sum(y), y[0]]), numpy.full(2, 12.0))

@@ -76,7 +76,7 @@ def _scatter_infer(base: ArrayType, new: ArrayType, *indices: ArrayType, axes: A
 
 
 def _scatter_numpy(base: Any, new: Any, *indices: Any, axes: tuple[int, ...], position: int, combine: Op | None) -> Any:
-    out = np.array(base)
+    out = np.array(base, order="C")  # paths are views of C order
     target = _index_axes_first(out, axes)
     inner = np.ndim(indices[0])
     values = np.moveaxis(new, range(position, position + inner), range(inner))
@@ -178,7 +178,7 @@ def _update_infer(base: ArrayType, new: ArrayType, path: Path) -> ArrayType:
 
 
 def _update_numpy(base: Any, new: Any, path: Path) -> Any:
-    out = np.array(base)
+    out = np.array(base, order="C")  # paths are views of C order
     follow_numpy(out, path)[...] = new
     return out
 

@@ -209,6 +209,7 @@ class Queue:
         self.nodes = 0
         self.bytes = 0
         self.positions: set[Any] = set()
+        self.runs = 0
 
     def add(self, storage: Storage) -> None:
         self.serial += 1
@@ -238,6 +239,7 @@ class Queue:
     def run(self, wanted: Storage | None) -> None:
         """Compute everything pending and alive in one program, into the storages' own memory."""
         with lock:
+            self.runs += 1
             storages = [s for s in self.pending.values() if s.node is not None and s.failure is None]
             self._reset()
             if wanted is not None and wanted.node is not None and all(s is not wanted for s in storages):
