@@ -36,6 +36,9 @@ class Settings:
     """Elements below which a kernel stays on one thread."""
     unroll: int = 4
     """Loops of at most so many turns, known while tracing, are written out."""
+    unroll_writes: int = 1000
+    """A function under jit that writes into arrays more often than this while it is traced runs in lazy mode: its loops would be
+    written out, and each write costs the compiler 5-20 ms."""
     fold_limit: int = 4096
     """Constant subexpressions are computed while compiling up to so many elements."""
     debug_nans: bool = False

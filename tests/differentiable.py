@@ -1,4 +1,4 @@
-"""Compositions with a derivative: what tests/test_differentiable.py runs and docs/derivatives_coverage.md lists.
+"""Compositions with a derivative: what tests/test_differentiable.py runs.
 
 A row is a name, a function of (np, *arrays) that calls it, and the arrays: `np` is NumPy, whose value is the oracle, or lazynp.
 Rows of one name are its cases: real and complex, 0-d, empty, broadcast, strided, batched.

@@ -1,6 +1,6 @@
 """Programs with loops and branches as NumPy users write them: plain functions over the global `np`.
 
-Each runs on NumPy, under `jit` and in lazy mode (tests/test_loop_programs.py), and is timed (benchmarks/loops.py).
+Each runs on NumPy, under `jit` and in lazy mode: tests/test_loop_programs.py. Each has a larger size for timing.
 """
 
 from collections.abc import Callable

@@ -96,6 +96,7 @@ def seconds(program, *args):
     return best
 
 
+@pytest.mark.slow
 def test_time_grows_linearly_with_the_chain():
     """Twice the length, four times the time would be quadratic. The bound has room for a busy machine."""
     x = numpy.linspace(0, 1, 20)
@@ -118,10 +119,12 @@ def test_5000_slices_written_in_lazy_mode(all_lazy):
 @pytest.mark.parametrize("count", [500, pytest.param(WRITES, marks=pytest.mark.slow)])
 def test_slices_written_under_jit(count):
     """One unrolled program."""
-    result = lazynp.jit(lambda: write_slices(count), strict=True)()
+    with lazynp.config(unroll_writes=10 * WRITES):
+        result = lazynp.jit(lambda: write_slices(count), strict=True)()
     assert numpy.array_equal(result, numpy_slices(count))
 
 
+@pytest.mark.slow
 def test_time_grows_linearly_with_the_writes(all_lazy):
     write_slices(10)
     assert seconds(write_slices, 2000) < 3.5 * seconds(write_slices, 1000)

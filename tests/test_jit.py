@@ -309,3 +309,18 @@ def test_many_masked_writes():
 
     for actual, right in zip(jit(program)(), expected, strict=True):
         np.testing.assert_allclose(actual, right, rtol=1e-12)
+
+
+def test_a_long_loop_over_elements_is_not_written_out():
+    def running(x):
+        for k in range(1, len(x)):
+            x[k] += 0.5 * x[k - 1]
+        return x
+
+    x = np.arange(2000.0)
+    with pytest.warns(PerformanceWarning, match="more than 1000 writes"):
+        out = jit(running)(x.copy())
+    equal(out, running(x.copy()))
+    assert jit(running, strict=True)(x[:50].copy())[-1] == running(x[:50].copy())[-1]
+    with pytest.raises(CaptureError, match="fori_loop"):
+        jit(running, strict=True)(x.copy())

@@ -19,7 +19,7 @@ SMALL = {
     "lorenz": "120", "mandelbrot": "20 6", "mlp": "50 3", "nbody": "12 3", "options": "200 6", "pagerank": "60", "pca": "200", "pi": "1000",
     "queens": "5", "ridge_path": "60 8", "shallow_water": "20 4", "sieve": "500", "spectrum": "6000", "wave": "24 5",
     "adam": "30", "asian_option": "300", "box_blur": "30", "collatz": "200", "edges": "30", "heat_plate": "24", "jacobi": "20",
-    "kalman": "20", "kernel_density": "80", "knapsack": "300", "mixture": "300", "moving_averages": "400", "naive_bayes": "600",
+    "kalman": "20", "kernel_density": "80", "knapsack": "300", "mixture": "300", "naive_bayes": "600",
     "nearest_neighbours": "60", "random_walks": "30",
 }  # fmt: skip
 

@@ -89,6 +89,7 @@ class Storage:
     def write(self, node: Node) -> None:
         """Give the storage a new value: the whole contents, of the same type. Whoever holds a NumPy view of it sees it at once."""
         here = queue()
+        here.count_write()
         if self.home is not here:
             here.before_write_outside(self)
         if self.node is None:
@@ -211,6 +212,9 @@ class Queue:
         self.positions: set[Any] = set()
         self.runs = 0
 
+    def count_write(self) -> None:
+        """A storage is about to get a new value."""
+
     def add(self, storage: Storage) -> None:
         self.serial += 1
         storage.serial = self.serial
@@ -277,6 +281,17 @@ class TraceQueue(Queue):
         self.sources: dict[Node, Any] = {}
         self.leaves: dict[int, Node] = {}
         self.written: dict[Storage, Node] = {}
+        self.writes = 0
+        self.most_writes: int | None = None
+
+    def count_write(self) -> None:
+        """Raises CaptureError for a loop over elements or slices that is being written out: compiling it would take minutes."""
+        self.writes += 1
+        if self.most_writes is not None and self.writes > self.most_writes:
+            raise CaptureError(
+                f"more than {self.most_writes} writes into arrays were recorded: a loop over elements or slices is being written out; "
+                "make it a lazynp.scan.fori_loop, or raise lazynp.config.unroll_writes"
+            )
 
     def note(self, key: Any) -> None:
         pass

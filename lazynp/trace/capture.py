@@ -58,12 +58,17 @@ def placeholder(shape: tuple[int, ...], dtype: np.dtype, writeable: bool = True)
 
 
 def trace(
-    function: Callable[..., Any], leaves: list[Any], rebuild: Callable[[list[Any]], tuple[tuple[Any, ...], dict[str, Any]]]
+    function: Callable[..., Any],
+    leaves: list[Any],
+    rebuild: Callable[[list[Any]], tuple[tuple[Any, ...], dict[str, Any]]],
+    most_writes: int | None = None,
 ) -> Traced:
     """Call function(*args, **kwargs) with rebuild(leaves') -> (args, kwargs), arrays among the leaves replaced by placeholders.
+    most_writes: how many writes into arrays may be recorded.
 
     Raises CaptureError where the function needs a value that depends on them; any other exception is the function's own."""
     with trace_scope() as scope:
+        scope.most_writes = most_writes
         inputs: list[Node | None] = []
         stand_ins: list[Any] = []
         for leaf in leaves:

@@ -287,7 +287,8 @@ class jit:  # noqa: N801  (used as a decorator)
             self._entries[key] = entry
 
     def _compile(self, leaves: list[Any], rebuild: Callable[..., Any]) -> Compiled:
-        traced = trace(self._function, leaves, lambda new: rebuild([leaf[0] if type(leaf) is _Known else leaf for leaf in new]))
+        known = lambda new: rebuild([leaf[0] if type(leaf) is _Known else leaf for leaf in new])  # noqa: E731
+        traced = trace(self._function, leaves, known, settings.unroll_writes)
         if len(traced.results) == 1 and traced.structure == trees.flatten(0)[1]:
             traced = traced._replace(structure=_LEAF)
         return Compiled(traced, [*_variables_read(self._function), *_attributes_read(leaves)])
