@@ -18,6 +18,7 @@ from lazynp.errors import SILENT, ErrorSettings, recording_position, user_positi
 from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic, itemcount
+from lazynp.native import ARRAYS, tracing_count, watched
 from lazynp.ops import elementwise as ew
 from lazynp.ops import sizes
 from lazynp.ops.indexing import update
@@ -25,14 +26,14 @@ from lazynp.ops.movement import Path, Step, broadcast, follow, follow_numpy, per
 from lazynp.ops.sizes import hinted, simplify_size, surface
 from lazynp.runtime import storage as storage_module
 from lazynp.runtime.evaluate import lock
-from lazynp.runtime.storage import Storage, TraceQueue, captured, queue, tracing, tracing_count
+from lazynp.runtime.storage import Storage, TraceQueue, captured, queue, tracing
 
 _PYTHON_SCALARS = frozenset({int, float, complex, bool})
 EAGER_SCALARS = frozenset({int, float, complex, bool, np.float64, np.int64, np.float32, np.bool_, np.complex128, np.int32})
 
 
-_PLAIN_SUBCLASSES = (np.memmap, pool.Block)
-"""Subclasses of NumPy's array that differ in who owns the memory only."""
+_PLAIN_SUBCLASSES = (watched, np.memmap, pool.Block)
+"""Subclasses of NumPy's array that mean nothing else."""
 
 
 class NotLazy(TypeError):
@@ -343,7 +344,7 @@ def as_array(x: Any) -> Any:
 
 def from_numpy(array: Any) -> Any:
     """A NumPy result as lazynp hands it out: itself when small or not numeric, else an array over the same memory."""
-    if type(array) is not np.ndarray or (array.size < settings.lazy_threshold and not tracing()) or array.dtype not in LAZY_DTYPES:
+    if type(array) not in ARRAYS or (array.size < settings.lazy_threshold and not tracing()) or array.dtype not in LAZY_DTYPES:
         return array
     return adopt(array)
 
@@ -370,7 +371,7 @@ def lazy(x: Any) -> Any:
     if array.dtype not in LAZY_DTYPES:
         raise TypeError(f"lazynp.lazy: dtype {array.dtype} has no lazy form; numeric dtypes up to float64 and complex128 have")
     copy = wrap(captured(array))
-    return as_array(copy) if type(values) is np.ndarray else copy
+    return as_array(copy) if isinstance(values, np.ndarray) else copy
 
 
 def copy_of(x: Any) -> Any:
@@ -445,7 +446,7 @@ def is_lazy(x: Any) -> bool:
         if storage is None:
             return x._np.size >= settings.lazy_threshold
         return storage.node is not None or itemcount(x._type.shape) >= settings.lazy_threshold
-    return kind is np.ndarray and x.size >= settings.lazy_threshold > 0 and x.dtype in LAZY_DTYPES
+    return kind in ARRAYS and x.size >= settings.lazy_threshold > 0 and x.dtype in LAZY_DTYPES
 
 
 def goes_lazy(*operands: Any) -> bool:
@@ -472,7 +473,7 @@ def operand(x: Any) -> Any:
         return x
     if kind is not np.ndarray and isinstance(x, np.ndarray) and not issubclass(kind, _PLAIN_SUBCLASSES):
         raise NotLazy(f"{kind.__name__} is a subclass of NumPy's array: its own methods decide")
-    array = x if kind is np.ndarray else _converted(x)
+    array = x if kind in ARRAYS else _converted(x)
     if array.dtype not in LAZY_DTYPES:
         raise NotLazy(f"dtype {array.dtype} has no lazy form")
     return constant(array) if array.ndim == 0 else capture(array)

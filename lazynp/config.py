@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass, fields
 from typing import Any
 
+from lazynp import native
+
 
 @dataclass(slots=True)
 class Settings:
@@ -60,6 +62,7 @@ class Settings:
         for name, value in changes.items():
             old[name] = getattr(self, name)
             setattr(self, name, value)
+        native.set_threshold(self.lazy_threshold)
         return old
 
 
@@ -86,6 +89,7 @@ def _parse(name: str, kind: Any, text: str) -> Any:
 
 
 settings = _from_environment()
+native.set_threshold(settings.lazy_threshold)
 
 
 class _Changed:

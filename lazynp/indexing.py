@@ -30,12 +30,13 @@ from lazynp.config import settings
 from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
 from lazynp.ir.types import ArrayType, Symbolic
+from lazynp.native import ARRAYS, tracing_count
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather, scatter
 from lazynp.ops.movement import Step, broadcast, broadcast_shape, reshape, slice_
 from lazynp.ops.sizes import SymInt
 from lazynp.ops.symbolic import mentions_sizes, symbolic_steps
-from lazynp.runtime.storage import Snapshot, tracing, tracing_count
+from lazynp.runtime.storage import Snapshot, tracing
 from lazynp.selection import computed, select, selected_by, whole
 
 # --- reading by index ---------------------------------------------------------------------------------------------------
@@ -44,7 +45,7 @@ from lazynp.selection import computed, select, selected_by, whole
 _BASIC = frozenset({int, slice, type(None), type(Ellipsis), np.int64, np.intp})
 
 
-_PRESENT = frozenset({int, float, bool, complex, np.ndarray, np.float64, np.int64, np.bool_, np.complex128, np.float32})
+_PRESENT = frozenset({int, float, bool, complex, *ARRAYS, np.float64, np.int64, np.bool_, np.complex128, np.float32})
 
 
 def _is_basic(index: Any) -> bool:
@@ -58,7 +59,7 @@ def _present_item(x: Any, index: Any) -> Any:
     """A basic index into an array that is not pending: NumPy's own scalar or view, whatever it costs the array later (its memory is known
     outside from now on: see Storage.leaf). None where the view is large: that stays ours."""
     item = geometry(x)[index]
-    if type(item) is not np.ndarray:
+    if type(item) not in ARRAYS:
         return item
     if item.size >= settings.lazy_threshold:
         return None
@@ -76,7 +77,7 @@ def _write_present(x: Any, index: Any, value: Any) -> bool:
         return False
     memory = geometry(x)
     region = memory[index]
-    if (type(value) is np.ndarray and type(region) is np.ndarray and region.size >= settings.lazy_threshold) or not x._writeable:
+    if (type(value) in ARRAYS and type(region) in ARRAYS and region.size >= settings.lazy_threshold) or not x._writeable:
         return False
     x._storage.settle_readers()
     memory[index] = value
@@ -85,7 +86,7 @@ def _write_present(x: Any, index: Any, value: Any) -> bool:
 
 def _eager_item(x: Any, index: Any) -> Any:
     item = x._np[plain_index(index)]
-    if type(item) is not np.ndarray or item.size < settings.lazy_threshold:
+    if type(item) not in ARRAYS or item.size < settings.lazy_threshold:
         return item
     return eager(item, x if item.base is not None and item.base is (x._np if x._np.base is None else x._np.base) else None)
 

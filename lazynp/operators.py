@@ -10,6 +10,7 @@ from lazynp.array import EAGER_SCALARS, NotLazy, exported, from_numpy, goes_lazy
 from lazynp.config import settings
 from lazynp.ir.op import Op
 from lazynp.ir.types import Symbolic, itemcount
+from lazynp.native import ARRAYS
 from lazynp.ops import elementwise as ew
 from lazynp.runtime.stats import record_fallback
 from lazynp.runtime.storage import tracing
@@ -62,7 +63,7 @@ def _general(ufunc: np.ufunc, function: Callable[..., Any], a: Any, b: Any) -> A
 def is_operand(x: Any) -> bool:
     """Whether our operators take it; a type with an __array_ufunc__ of its own (or None) decides for itself, as in NumPy."""
     kind = type(x)
-    if kind is ndarray or kind is np.ndarray or kind in EAGER_SCALARS:
+    if kind is ndarray or kind in ARRAYS or kind in EAGER_SCALARS:
         return True
     if isinstance(x, (np.ndarray, np.generic)) or issubclass(kind, Symbolic):
         return True

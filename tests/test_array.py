@@ -14,6 +14,7 @@ import pytest
 import lazynp
 import lazynp as np
 from lazynp.array import is_pending
+from lazynp.native import ARRAYS
 
 
 def same(actual, expected):
@@ -458,7 +459,7 @@ def test_lazy_makes_a_lazy_copy_of_anything():
 
 def test_sizes_decide_what_is_lazy():
     small, large = np.ones(1000) + 1, np.ones(100_000) + 1
-    assert type(small) is type(np.exp(small)) is type(np.ones(3)) is numpy.ndarray
+    assert all(type(x) in ARRAYS for x in (small, np.exp(small), np.ones(3)))
     assert is_pending(large)
     assert is_pending(np.exp(numpy.ones(100_000)))
     assert is_pending(np.ones((300, 300)) + np.ones((1, 300)))
@@ -488,7 +489,7 @@ def test_small_parts_of_a_large_array_are_numpys_views():
 
 def test_a_product_with_a_small_result_is_computed_at_once():
     a = np.ones((300, 300))
-    assert type(a @ np.ones(300)) is type(np.dot(a, a[0])) is numpy.ndarray
+    assert type(a @ np.ones(300)) in ARRAYS and type(np.dot(a, a[0])) in ARRAYS
     assert is_pending((a + 1) @ np.ones(300))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from lazynp import array as arrays
 from lazynp.array import from_numpy
+from lazynp.native import ARRAYS
 
 
 class _ArrayType(ABCMeta):  # ABCMeta: so that a class may derive from an array and an abstract class
@@ -28,7 +29,7 @@ class _ArrayType(ABCMeta):  # ABCMeta: so that a class may derive from an array 
         return subclass is arrays.ndarray or issubclass(subclass, np.ndarray)
 
     def __eq__(cls, other: object) -> bool:
-        return other is cls or other is np.ndarray or other is arrays.ndarray
+        return other is cls or other in ARRAYS or other is arrays.ndarray
 
     def __hash__(cls) -> int:
         return hash(np.ndarray)

@@ -11,6 +11,7 @@ from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import as_array, from_numpy, ndarray, node_of, wrap
 from lazynp.ir.node import Node
 from lazynp.ir.types import LAZY_DTYPES
+from lazynp.native import ARRAYS
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import iota
 from lazynp.ops.movement import broadcast
@@ -130,8 +131,8 @@ def astype(x: Any, dtype: Any) -> Any:
 def asarray(a: Any, dtype: Any = None, order: Any = None, **options: Any) -> Any:
     if type(a) is ndarray and (dtype is None or np.dtype(dtype) == a.dtype):
         return as_array(arrays.copy_of(a)) if a._scalar else a
-    if type(a) is np.ndarray and not tracing():
-        return np.asarray(a, dtype, order)
+    if type(a) in ARRAYS and not tracing():
+        return np.asanyarray(a, dtype, order)
     return array(a, dtype, copy=True)
 
 

@@ -8,18 +8,20 @@ is, it records the lazy implementation; what an implementation cannot express (`
 import functools
 import operator
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
 import numpy as np
 
 from lazynp import array as arrays
-from lazynp import selection
+from lazynp import operators, selection
 from lazynp.array import NotLazy, is_pending, ndarray
 from lazynp.config import settings
 from lazynp.errors import CaptureError, LazynpError, user_position, with_origin
+from lazynp.native import ARRAYS, Caller, called_directly, connect, tracing_count, watched
 from lazynp.runtime.stats import record_fallback
-from lazynp.runtime.storage import queue, tracing, tracing_count
+from lazynp.runtime.storage import queue, tracing
 from lazynp.selection import Selection
 
 HANDLERS: dict[Any, Callable[..., Any]] = {}
@@ -35,27 +37,6 @@ FORMULAS: dict[Any, Callable[..., Any]] = {}
 
 class Unsupported(Exception):
     """Raised by a lazy implementation for arguments that it leaves to NumPy."""
-
-
-SCALARS = frozenset({
-    int, float, bool, complex, str, type(None), type, np.dtype, np.float64, np.int64, np.bool_, np.complex128, np.float32, np.int32,
-})  # fmt: skip
-
-
-def is_plain(values: Iterable[Any], depth: int = 2) -> bool:
-    """Whether all are scalars and small NumPy arrays, or lists and tuples of such: NumPy's function can be called at once."""
-    threshold = settings.lazy_threshold
-    for value in values:
-        kind = type(value)
-        if kind is np.ndarray:
-            if value.size >= threshold:
-                return False
-        elif kind is list or kind is tuple:
-            if not depth or not is_plain(value, depth - 1):
-                return False
-        elif kind not in SCALARS:
-            return False
-    return True
 
 
 def _mentions(value: Any, test: Callable[[Any], bool]) -> bool:
@@ -94,6 +75,8 @@ def unwrapped(value: Any, depth: int = 0) -> Any:
     kind = type(value)
     if kind is ndarray:
         return arrays.to_numpy(value)[()] if value._scalar else arrays.exported(value)
+    if kind is watched:
+        return value.view(np.ndarray)  # another operand may be of a subclass, which decides before NumPy's own arrays only
     if kind is Selection:
         return arrays.exported(value.compute())
     if kind is list or kind is tuple or kind is dict:
@@ -125,7 +108,7 @@ class UfuncBase:
 
 def wrapped(result: Any) -> Any:
     """A NumPy result as lazynp hands it out; tuples, named tuples and lists element by element."""
-    if type(result) is np.ndarray:
+    if type(result) in ARRAYS:
         return arrays.from_numpy(result)
     if isinstance(result, tuple):
         parts = [wrapped(r) for r in result]
@@ -133,14 +116,6 @@ def wrapped(result: Any) -> Any:
     if type(result) is list:
         return [wrapped(r) for r in result]
     return result
-
-
-def handed_out(result: Any) -> Any:
-    """`wrapped` for the result of small arguments, which nearly always is a small array or a scalar."""
-    kind = type(result)
-    if kind is np.ndarray:
-        return result if result.size < settings.lazy_threshold else arrays.from_numpy(result)
-    return wrapped(result) if kind is tuple or kind is list else result
 
 
 def through_numpy(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -153,7 +128,7 @@ def through_numpy(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
             return kwargs["out"]
     else:
         result = function(*plain)
-    if type(result) is np.ndarray:
+    if type(result) in ARRAYS:
         for position, handed in enumerate(plain):
             if handed is result:
                 return args[position]
@@ -187,7 +162,7 @@ def into(result: Any, out: Any, casting: Any = "same_kind") -> Any:
     """The result, written into `out` if there is one. What does not simply fit is left to NumPy, which does it or says why not."""
     if out is None:
         return result
-    if type(out) not in (ndarray, np.ndarray) or result.shape != out.shape or not np.can_cast(result.dtype, out.dtype, casting):
+    if type(out) not in (ndarray, *ARRAYS) or result.shape != out.shape or not np.can_cast(result.dtype, out.dtype, casting):
         raise Unsupported
     out[...] = result
     return out
@@ -226,33 +201,38 @@ def inspects(function: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]
     return register
 
 
-def _public(function: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if not tracing_count.depth and (not kwargs or is_plain(kwargs.values())):
-            threshold = settings.lazy_threshold
-            for value in args:  # `is_plain` written out: its call takes as long as NumPy's function
-                if type(value) is np.ndarray:
-                    if value.size >= threshold:
-                        break
-                elif type(value) not in SCALARS:
-                    if is_plain((value,)):
-                        continue
-                    break
-            else:
-                result = function(*args, **kwargs)
-                return result if type(result) is np.ndarray and result.size < threshold else handed_out(result)
+@called_directly
+class function(Caller):  # noqa: N801  (as Python's own)
+    """A public function: NumPy's at once for small arguments, `general` for lazy or large ones and in a trace."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __reduce__(self) -> Any:
+        return _public_of, (self.numpy,)
+
+    def __repr__(self) -> str:
+        return f"<function {self.__qualname__} of lazynp>"
+
+
+def _public_of(numpys: Any) -> Any:
+    return HANDLERS[numpys]
+
+
+def _public(original: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
+    def general(*args: Any, **kwargs: Any) -> Any:
         if args and type(args[0]) is Selection:
-            return selection.call(function, args, kwargs)
-        if (tracing_count.depth and tracing()) or (any_lazy(args, kwargs) and not (is_small_product(function, args) and not kwargs)):
+            return selection.call(original, args, kwargs)
+        if (tracing_count.depth and tracing()) or (any_lazy(args, kwargs) and not (is_small_product(original, args) and not kwargs)):
             try:
                 return arrays.recorded(lazy, *args, **kwargs)
             except (NotLazy, Unsupported, OverflowError):  # a Python integer that the dtype does not hold: NumPy decides
-                return _as_defined(function, args, kwargs)
+                return _as_defined(original, args, kwargs)
             except (ValueError, TypeError, IndexError) as error:
-                raise numpys_error(function, args, kwargs, error) from None
-        return through_numpy(function, args, kwargs)
+                raise numpys_error(original, args, kwargs, error) from None
+        return through_numpy(original, args, kwargs)
 
-    return _named_like(function, call)
+    return _named_like(original, function(original, general))
 
 
 _MOST_STAND_INS = 1 << 24
@@ -315,8 +295,8 @@ def synced(function: Any) -> Callable[..., Any]:
     return public
 
 
-def _named_like(function: Any, call: Callable[..., Any]) -> Callable[..., Any]:
-    functools.update_wrapper(call, function, assigned=("__name__", "__qualname__", "__doc__"), updated=())
+def _named_like(original: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+    functools.update_wrapper(call, original, assigned=("__name__", "__qualname__", "__doc__"), updated=())
     call.__module__ = "lazynp"
     return call
 
@@ -334,4 +314,9 @@ def array_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
     return public(*args, **kwargs) if public is not None else sync(function, *args, **kwargs)
 
 
+def _item(array: np.ndarray, index: Any) -> Any:
+    return arrays.lazy(array)[index]
+
+
 arrays.hooks.function = array_function
+connect(ndarray, arrays.from_numpy, wrapped, lambda name, a, b: operators.elementwise(getattr(np, name), a, b), _item)

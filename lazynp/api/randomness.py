@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from lazynp.api import streams
-from lazynp.api.dispatch import unwrapped, wrapped
+from lazynp.api.dispatch import unwrapped
 from lazynp.array import ndarray, recorded
 from lazynp.errors import CaptureError
+from lazynp.native import fresh
 from lazynp.runtime.storage import queue, tracing
 
 
@@ -24,7 +25,7 @@ def drawn(generator: Any, method: str, original: Callable[..., Any], args: tuple
     streams.settle(generator)
     if tracing() and any(_depends(a) for a in (*args, *kwargs.values())):
         return recorded(streams.record_and_advance, generator, method, original, args, kwargs)
-    return wrapped(original(generator, *[unwrapped(a) for a in args], **{k: unwrapped(v) for k, v in kwargs.items()}))
+    return fresh(original, generator, *[unwrapped(a) for a in args], **{k: unwrapped(v) for k, v in kwargs.items()})
 
 
 def _depends(x: Any) -> bool:

@@ -8,13 +8,10 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from lazynp import array as arrays
 from lazynp import indexing, operators
 from lazynp.api.dispatch import (
-    SCALARS,
     UfuncBase,
     Unsupported,
     any_lazy,
-    handed_out,
     into,
-    is_plain,
     is_small_product,
     numpys_error,
     sync,
@@ -25,11 +22,12 @@ from lazynp.array import NotLazy, assign, ndarray, node_of, operand, wrap
 from lazynp.config import settings
 from lazynp.ir.node import Node
 from lazynp.ir.types import Symbolic
+from lazynp.native import Caller, called_directly, tracing_count
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
 from lazynp.ops.contraction import matmul
 from lazynp.ops.movement import broadcast, broadcast_shape, permute, reshape
-from lazynp.runtime.storage import tracing, tracing_count
+from lazynp.runtime.storage import tracing
 from lazynp.selection import Selection, apply
 
 
@@ -38,11 +36,12 @@ class _UfuncType(type):
         return isinstance(instance, np.ufunc) or type.__instancecheck__(cls, instance)
 
 
-class ufunc(UfuncBase, metaclass=_UfuncType):  # noqa: N801  (NumPy's name)
+@called_directly
+class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's name)
     """A NumPy ufunc whose operations on lazy arrays are recorded. `numpy` is the ufunc itself; NumPy's other ufuncs are instances too."""
 
     def __init__(self, numpy: np.ufunc) -> None:
-        self.numpy = numpy
+        super().__init__(numpy, lambda *args, **options: call_ufunc(numpy, args, options))
         self.__name__ = numpy.__name__
         self.__doc__ = numpy.__doc__
 
@@ -60,22 +59,6 @@ class ufunc(UfuncBase, metaclass=_UfuncType):  # noqa: N801  (NumPy's name)
 
     def __hash__(self) -> int:
         return hash(self.numpy)
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        if not options and not tracing_count.depth:  # the hottest lines of programs of small arrays: no calls but NumPy's
-            threshold = settings.lazy_threshold
-            for value in args:
-                if type(value) is np.ndarray:
-                    if value.size >= threshold:
-                        break
-                elif type(value) not in SCALARS:
-                    if is_plain((value,)):
-                        continue
-                    break
-            else:
-                result = self.numpy(*args)
-                return result if type(result) is np.ndarray and result.size < threshold else handed_out(result)
-        return call_ufunc(self.numpy, args, options)
 
     def reduce(
         self,

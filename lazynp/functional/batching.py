@@ -19,6 +19,7 @@ from lazynp.functional.arguments import Selection
 from lazynp.functional.run import Held, Run, Scope, output_node
 from lazynp.ir.node import Node, new_input, toposort
 from lazynp.ir.types import LAZY_DTYPES, ArrayType
+from lazynp.native import ARRAYS
 from lazynp.ops.batching import moved_first, moved_from_first, spread
 from lazynp.runtime.storage import queue, tracing
 from lazynp.trace import trees
@@ -225,7 +226,7 @@ def _looped(f: Function, axes: _Axes, out_axes: Any) -> Any:
 
 
 def _taken(leaf: Any, number: int, axis: int) -> Any:
-    array = leaf if type(leaf) in (ndarray, np.ndarray) else np.asarray(leaf)
+    array = leaf if type(leaf) in (ndarray, *ARRAYS) else np.asarray(leaf)
     return array[(slice(None),) * axis + (number,)]
 
 

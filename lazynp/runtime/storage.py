@@ -21,6 +21,7 @@ from lazynp.errors import CaptureError
 from lazynp.ir import canonical
 from lazynp.ir.node import Node, dim, input_, new_input, toposort
 from lazynp.ir.types import ArrayType, itemcount
+from lazynp.native import ARRAYS, tracing_count
 from lazynp.ops.sizes import hinted
 from lazynp.runtime.evaluate import located, lock, prepare
 from lazynp.runtime.flags import follow_up
@@ -155,7 +156,7 @@ def _references(holder: Any) -> tuple[int, int]:
     base = buffer.base
     if base is None:
         return sys.getrefcount(buffer), 0
-    foreign = type(base) is not Block and (type(base) is not np.ndarray or base.base is not None)
+    foreign = type(base) is not Block and (type(base) not in ARRAYS or base.base is not None)
     return sys.getrefcount(buffer), 1 << 30 if foreign else sys.getrefcount(base)
 
 
@@ -403,15 +404,6 @@ def queue() -> Queue:
     """The queue of this thread: a trace's while it traces, else the one that all threads share."""
     stack = getattr(_local, "stack", None)
     return stack[-1] if stack else _main_queue
-
-
-class _Tracing:
-    """`depth`: how many traces are under way, in all threads; zero lets the hot path skip the question."""
-
-    depth = 0
-
-
-tracing_count = _Tracing()
 
 
 def tracing() -> bool:

@@ -9,6 +9,7 @@ from lazynp import array as arrays
 from lazynp.array import ndarray
 from lazynp.ir.node import Node, new_input
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic
+from lazynp.native import ARRAYS
 from lazynp.ops.movement import Path
 from lazynp.runtime.storage import Storage, bound, trace_scope
 from lazynp.trace import trees
@@ -43,7 +44,7 @@ class Traced(NamedTuple):
 def is_array(leaf: Any) -> bool:
     """Whether a leaf of the arguments becomes an input of the graph."""
     kind = type(leaf)
-    return (kind is ndarray or kind is np.ndarray or kind in _SCALAR_TYPES) and leaf.dtype in LAZY_DTYPES
+    return (kind is ndarray or kind in ARRAYS or kind in _SCALAR_TYPES) and leaf.dtype in LAZY_DTYPES
 
 
 _SCALAR_TYPES = frozenset({np.float64, np.float32, np.float16, np.complex128, np.complex64})

@@ -14,6 +14,7 @@ from lazynp.backends.base import raised
 from lazynp.config import settings
 from lazynp.errors import CaptureError, PerformanceWarning, Where, _is_ours
 from lazynp.ir import canonical
+from lazynp.native import ARRAYS, watched
 from lazynp.ops.movement import follow_numpy
 from lazynp.runtime.evaluate import Ready, located, lock, prepare
 from lazynp.runtime.flags import follow_up
@@ -148,7 +149,7 @@ class Compiled:
             elif kind == "argument":
                 out.append(_argument_view(leaves[index], path))
             else:
-                out.append(value.copy() if type(value) is np.ndarray else value)
+                out.append(value.copy() if type(value) in ARRAYS else value)
         return out[0] if self.structure is _LEAF else trees.unflatten(self.structure, out)
 
 
@@ -219,7 +220,7 @@ class jit:  # noqa: N801  (used as a decorator)
             key: Any = []
             for a in args:
                 kind = type(a)
-                if kind is np.ndarray:
+                if kind in ARRAYS:
                     key.append((a.shape, a.dtype, a.flags.carray))
                 elif kind in _SCALARS:
                     key.append((kind, a) if a else (kind, repr(a)))
@@ -343,10 +344,11 @@ def _plain(leaf: Any) -> Any:
 
 
 def _leaf_key(leaf: Any) -> Any:
-    if type(leaf) is np.ndarray or type(leaf) is ndarray:
+    kind = type(leaf)
+    if kind in ARRAYS or kind is ndarray:
         if leaf.dtype not in arrays.LAZY_DTYPES:
             raise TypeError("an array whose dtype is not numeric")
-        return leaf.shape, leaf.dtype, leaf.flags.writeable, type(leaf)
+        return leaf.shape, leaf.dtype, leaf.flags.writeable, np.ndarray if kind is watched else kind
     if type(leaf) in _TRACED_SCALARS:
         return type(leaf)
     return (type(leaf), leaf) if leaf else (type(leaf), repr(leaf))
@@ -421,7 +423,7 @@ def _attributes_read(leaves: list[Any]) -> list[Guard]:
 
 
 def _guards_of(read: Callable[[Any], Any], name: Any, value: Any) -> list[Guard]:
-    if type(value) is np.ndarray and value.nbytes <= _SMALL_TABLE and not value.dtype.hasobject:
+    if type(value) in ARRAYS and value.nbytes <= _SMALL_TABLE and not value.dtype.hasobject:
         return [(read, name, value), (_same_bytes, (value, value.tobytes()), True)]
     if isinstance(value, _WATCHED) or type(value).__name__ in _GENERATORS:
         return [(read, name, value)]

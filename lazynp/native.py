@@ -1,0 +1,107 @@
+"""The hot paths of small arrays: compiled (`_core.c`), or here in Python where that could not be built. LAZYNP_NATIVE=0 chooses Python.
+
+A call of a public function first asks whether NumPy can do it at once; in Python the question takes as long as NumPy's answer. The compiled
+module asks it in 20 ns, and has one thing that Python has not: arrays of middling size are `watched`, so that an operator sees
+when it would make a large array of them by broadcasting (`x[:, None] * y`) and records it instead.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+try:
+    if os.environ.get("LAZYNP_NATIVE", "1").strip().lower() in ("0", "false", "no", "off"):
+        raise ImportError
+    from lazynp import _core
+except ImportError:
+    _core = None  # type: ignore[assignment]
+
+SCALARS = frozenset({
+    int, float, bool, complex, str, type(None), type, np.dtype, np.float64, np.int64, np.bool_, np.complex128, np.float32, np.int32,
+})  # fmt: skip
+
+_large = 0
+"""Elements from which an array is large: config.lazy_threshold."""
+
+
+def is_plain(values: Iterable[Any], depth: int = 2) -> bool:
+    """Whether all are scalars and small NumPy arrays, or lists and tuples of such: NumPy's function can be called at once."""
+    for value in values:
+        kind = type(value)
+        if kind is np.ndarray or kind is watched:
+            if value.size >= _large:
+                return False
+        elif kind is list or kind is tuple:
+            if not depth or not is_plain(value, depth - 1):
+                return False
+        elif kind not in SCALARS:
+            return False
+    return True
+
+
+class _Tracing:
+    """`depth`: how many traces are under way, in all threads; zero lets the hot path skip the question."""
+
+    depth = 0
+
+
+class _Caller:
+    """Calls `numpy` where the arguments are small and nothing is traced, else `general`."""
+
+    __slots__ = ("general", "numpy")
+
+    def __init__(self, numpy: Callable[..., Any], general: Callable[..., Any]) -> None:
+        self.numpy = numpy
+        self.general = general
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not tracing_count.depth and is_plain(args) and (not kwargs or is_plain(kwargs.values())):
+            return fresh(self.numpy, *args, **kwargs)
+        return self.general(*args, **kwargs)
+
+
+class _Unwatched(np.ndarray):
+    """The type that nothing has where nothing is watched."""
+
+
+_adopt: Callable[[Any], Any]
+_handed_out: Callable[[Any], Any]
+
+
+def set_threshold(elements: int) -> None:
+    global _large
+    _large = elements
+    if _core is not None:
+        _core.set_threshold(elements)
+
+
+def connect(
+    lazy: type, adopt: Callable[..., Any], handed_out: Callable[..., Any], operate: Callable[..., Any], item: Callable[..., Any]
+) -> None:
+    """What the hot paths call: the type of lazy arrays; how a large array, and how a tuple or list of results, are handed out; how an
+    operation (name of a ufunc, a, b) and array[lazy index] are recorded."""
+    global _adopt, _handed_out
+    _adopt, _handed_out = adopt, handed_out
+    if _core is not None:
+        _core.connect(lazy, adopt, handed_out, operate, item)
+
+
+def _fresh(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    result = function(*args, **kwargs)
+    kind = type(result)
+    if kind is np.ndarray:
+        return result if result.size < _large else _adopt(result)
+    return _handed_out(result) if kind is tuple or kind is list else result
+
+
+tracing_count: Any = _Tracing() if _core is None else _core.tracing
+Caller: Any = _Caller if _core is None else _core.Caller
+watched: Any = _Unwatched if _core is None else _core.ndarray
+fresh: Callable[..., Any] = _fresh if _core is None else _core.fresh
+"""Call a function of NumPy's whose new arrays are then handed out as lazynp's."""
+called_directly: Callable[[Any], Any] = (lambda cls: cls) if _core is None else _core.called_directly
+
+ARRAYS = (np.ndarray, watched)
+"""The types of NumPy arrays whose operations are NumPy's own: `type(x) in ARRAYS`."""
