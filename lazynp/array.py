@@ -18,11 +18,12 @@ from lazynp.errors import SILENT, ErrorSettings, recording_position, user_positi
 from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic, itemcount
+from lazynp.layout import Axes, Flags, order_of_copy, order_of_reduction, order_of_result
 from lazynp.native import ARRAYS, tracing_count, watched
 from lazynp.ops import elementwise as ew
 from lazynp.ops import sizes
 from lazynp.ops.indexing import update
-from lazynp.ops.movement import Path, Step, broadcast, follow, follow_numpy, permute, reshape, slice_
+from lazynp.ops.movement import Path, Step, broadcast, follow, follow_numpy, inverse_axes, permute, reshape, slice_
 from lazynp.ops.sizes import hinted, simplify_size, surface
 from lazynp.runtime import storage as storage_module
 from lazynp.runtime.evaluate import lock
@@ -106,11 +107,13 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
 
     @property
     def flags(self) -> Any:
-        view = geometry(self)
-        if not self._writeable:
-            view = view.view()
+        if self._storage is None:
+            return self._np.flags  # type: ignore[union-attr]
+        owner = geometry(self)
+        view = owner if self._writeable else owner.view()
+        if view is not owner:
             view.flags.writeable = False
-        return view.flags
+        return Flags(self, view.flags)
 
     @property
     def _writeable(self) -> bool:
@@ -335,6 +338,46 @@ def wrap(node: Node) -> Any:
     return new
 
 
+def wrap_ordered(node: Node, axes: Axes | None) -> Any:
+    """A new array whose axes lie in memory in this order, the outermost first; None: C order."""
+    if axes is None:
+        return wrap(node)
+    laid = permute(node, axes)
+    back = Step(permute, (inverse_axes(axes),))
+    return handle(Storage(laid.type.shape, laid.type.dtype, laid, None), (back,), node.type, None)
+
+
+def order_of(x: Any, order: str | None = "K") -> Axes | None:
+    """The order of the axes in memory, outermost first, of a copy of x; None: C order. In a trace: C order."""
+    return None if tracing_count.depth else order_of_copy(geometry(x), order)
+
+
+def wrap_like(node: Node, *operands: Any) -> Any:
+    """A new array that lies in memory as NumPy's result of a ufunc of these operands would. In a trace: C order."""
+    if tracing_count.depth or len(node.type.shape) < 2 or all(map(_in_c_order, operands)):
+        return wrap(node)
+    return wrap_ordered(node, order_of_result([view for view in map(_view_of_operand, operands) if view is not None]))
+
+
+def wrap_reduced(node: Node, source: Any, axes: Axes, keepdims: bool) -> Any:
+    """The same for a reduction of the source over these axes."""
+    if tracing_count.depth or len(node.type.shape) < 2 or _in_c_order(source):
+        return wrap(node)
+    return wrap_ordered(node, order_of_reduction(_view_of_operand(source), axes, keepdims))
+
+
+def _in_c_order(x: Any) -> bool:
+    if type(x) is ndarray and x._storage is not None and not x._path:
+        return True
+    view = _view_of_operand(x)
+    return view is None or view.flags.c_contiguous
+
+
+def _view_of_operand(x: Any) -> Any:
+    """Shape and strides of an operand; None for what has none."""
+    return geometry(x) if type(x) is ndarray else x if isinstance(x, np.ndarray) else None
+
+
 def as_array(x: Any) -> Any:
     """The result of a function that returns arrays also where they have no axes."""
     if type(x) is ndarray:
@@ -374,15 +417,15 @@ def lazy(x: Any) -> Any:
     return as_array(copy) if isinstance(values, np.ndarray) else copy
 
 
-def copy_of(x: Any) -> Any:
-    """An independent array of the same values."""
+def copy_of(x: Any, order: str | None = "K") -> Any:
+    """An independent array of the same values, in memory in NumPy's order of this name."""
     if x._storage is None:
-        return eager(x._np.copy(order="K"))
+        return eager(x._np.copy(order=order))
     if is_lazy(x):
-        copy = wrap(node_of(x))
+        copy = wrap_ordered(node_of(x), order_of(x, order))
         copy._scalar = x._scalar
         return copy
-    return from_numpy(np.array(to_numpy(x)))
+    return from_numpy(np.array(to_numpy(x), order=order))
 
 
 def _restore(array: np.ndarray) -> Any:
@@ -522,9 +565,12 @@ def recorded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
                 result = function(*args, **kwargs)
         finally:
             _Recording.depth = 0
-    for part in result if type(result) is tuple else (result,):
-        if type(part) is ndarray and part._storage is not None and part._storage.node is not None:
-            mark(part._storage.node, where)
+    made = [part for part in (result if type(result) is tuple else (result,)) if is_pending(part)]
+    for part in made:
+        mark(part._storage.node, where)
+    if where is not None and where.errors is not None and where.errors.at_once and not tracing():
+        for part in made:
+            to_numpy(part)
     return result
 
 

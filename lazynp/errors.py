@@ -43,6 +43,11 @@ class ErrorSettings(NamedTuple):
     call: Any = None
     message: str = ""
 
+    @property
+    def at_once(self) -> bool:
+        """Whether a program may wait for what happens here: it catches FloatingPointError, or reads what its function was told."""
+        return any(mode in ("raise", "call", "log", "print") for _, mode in self.modes)
+
 
 DEFAULT_ERRORS = ErrorSettings((("divide", "warn"), ("invalid", "warn"), ("over", "warn"), ("under", "ignore")))
 SILENT = ErrorSettings((("divide", "ignore"), ("invalid", "ignore"), ("over", "ignore"), ("under", "ignore")))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.array import EAGER_SCALARS, NotLazy, exported, from_numpy, goes_lazy, hooks, ndarray, operand, recorded, to_numpy, wrap
+from lazynp.array import EAGER_SCALARS, NotLazy, exported, from_numpy, goes_lazy, hooks, ndarray, operand, recorded, to_numpy, wrap_like
 from lazynp.config import settings
 from lazynp.ir.op import Op
 from lazynp.ir.types import Symbolic, itemcount
@@ -37,7 +37,7 @@ def _is_integral(x: Any) -> bool:
 
 
 def _record_elementwise(op: Op, operands: tuple[Any, ...]) -> Any:
-    return wrap(op(*[operand(x) for x in operands]))
+    return wrap_like(op(*[operand(x) for x in operands]), *operands)
 
 
 def _binary(ufunc: np.ufunc, function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:

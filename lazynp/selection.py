@@ -71,6 +71,12 @@ class Selection:
             raise AttributeError(name)
         return getattr(self.compute(), name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in Selection.__slots__:
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self.compute(), name, value)
+
     def __len__(self) -> int:
         return len(self.compute())
 

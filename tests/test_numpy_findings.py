@@ -74,3 +74,53 @@ def test_types_of_arrays_and_ufuncs():
     assert type(numpy.ones(3)) == np.ndarray and type(np.lazy([1.0])) == np.ndarray  # noqa: E721
     assert type(numpy.ones(3)) != type(np.add) and isinstance(np.add, np.ufunc) and isinstance(numpy.add, np.ufunc)  # noqa: E721
     assert np.add == numpy.add and np.add != numpy.subtract and {np.add: 1}[numpy.add] == 1
+
+
+def test_rearranging_a_scalar_gives_the_scalar():
+    total = np.lazy(numpy.arange(3.0)).sum()
+    for same in (np.transpose(total), total.transpose(), total.reshape(()), np.reshape(total, ()), total.squeeze(), total.T):
+        assert repr(same) == "np.float64(3.0)"
+    assert np.ravel(total).shape == (1,)
+
+
+def test_sums_that_begin_with_minus_zero():
+    line = np.lazy(numpy.array([-0.0, -0.0]))
+    assert numpy.signbit(numpy.asarray(np.sum(line, initial=-0.0)))
+    assert not numpy.signbit(numpy.asarray(line[:1].sum()))
+    assert not numpy.signbit(numpy.asarray(np.jit(lambda x: x.sum(axis=0))(numpy.full((1, 2), -0.0)))).any()
+
+
+def test_a_failing_constant_of_a_traced_function_names_its_line():
+    @np.jit
+    def solve(x):
+        singular = numpy.zeros((2, 2))
+        return x + np.linalg.inv(np.zeros((2, 2)) + singular)
+
+    with pytest.raises(numpy.linalg.LinAlgError) as caught:
+        solve(numpy.ones((2, 2)))
+    assert "in solve" in caught.value.__notes__[0]
+
+
+def test_floating_point_errors_are_raised_where_errstate_asks_for_them():
+    x = np.lazy(numpy.array([1.0, 0.0]))
+    with numpy.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        np.log(x)
+    heard = []
+    with numpy.errstate(divide="call", call=lambda kind, flag: heard.append(kind)):
+        np.log(x)
+    assert heard == ["divide by zero"]
+
+
+def test_parts_of_a_selection_can_be_set():
+    z = np.lazy(numpy.array([1 + 1j, -2 + 3j, 3j]))
+    chosen = z[np.real(z) >= 0]
+    chosen.imag = 7
+    assert chosen.tolist() == [1 + 7j, 7j]
+
+
+def test_an_operand_with_its_own_ufunc_answers_also_where_out_is_given():
+    class Answers:
+        def __array_ufunc__(self, *args, **kwargs):
+            return "mine"
+
+    assert np.add(np.lazy(numpy.ones(2)), Answers(), out=numpy.ones(2)) == "mine"

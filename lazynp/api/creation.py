@@ -56,31 +56,38 @@ def _fill(value: Any, dtype: Any) -> Node:
     return node_of(value) if dtype is None else ew.cast(node_of(value), to=np.dtype(dtype))
 
 
-def _like(a: Any, value: Any, dtype: Any, shape: Any) -> Any:
+def _like(a: Any, value: Any, dtype: Any, order: str, shape: Any) -> Any:
     a = a if isinstance(a, ndarray) else np.asarray(unwrapped(a))
-    return _filled(a.shape if shape is None else shape, value, a.dtype if dtype is None else dtype)
+    dtype = np.dtype(a.dtype if dtype is None else dtype)
+    if shape is not None:
+        return _filled(shape, value, dtype)
+    if dtype not in LAZY_DTYPES:
+        raise Unsupported
+    return as_array(arrays.wrap_ordered(ew.filled(a.shape, value, dtype), arrays.order_of(a, order)))
 
 
 @implements(np.zeros_like)
 def zeros_like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **options: Any) -> Any:
-    return _like(a, 0, dtype, shape)
+    return _like(a, 0, dtype, order, shape)
 
 
 @implements(np.ones_like)
 def ones_like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **options: Any) -> Any:
-    return _like(a, 1, dtype, shape)
+    return _like(a, 1, dtype, order, shape)
 
 
 @implements(np.empty_like)
 def empty_like(prototype: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **options: Any) -> Any:
-    return _like(prototype, 0, dtype, shape)
+    return _like(prototype, 0, dtype, order, shape)
 
 
 @implements(np.full_like)
 def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **options: Any) -> Any:
     a = a if isinstance(a, ndarray) else np.asarray(unwrapped(a))
     dtype = a.dtype if dtype is None else np.dtype(dtype)
-    return as_array(wrap(broadcast(_fill(fill_value, dtype), a.shape if shape is None else _shape(shape))))
+    if shape is not None:
+        return as_array(wrap(broadcast(_fill(fill_value, dtype), _shape(shape))))
+    return as_array(arrays.wrap_ordered(broadcast(_fill(fill_value, dtype), a.shape), arrays.order_of(a, order)))
 
 
 @implements(np.arange)
@@ -107,8 +114,17 @@ def array(
     if dtype is not None and np.dtype(dtype) != object.dtype:
         if np.dtype(dtype) not in LAZY_DTYPES or copy is False:
             raise Unsupported
-        return as_array(wrap(ew.cast(node_of(object), to=np.dtype(dtype))))
-    return as_array(arrays.copy_of(object)) if copy or object._scalar else object
+        return as_array(arrays.wrap_ordered(ew.cast(node_of(object), to=np.dtype(dtype)), arrays.order_of(object, order)))
+    if copy or object._scalar or not _has_order(object, order):
+        if copy is False:
+            raise Unsupported  # NumPy's error
+        return as_array(arrays.copy_of(object, order))
+    return object
+
+
+def _has_order(x: Any, order: str | None) -> bool:
+    """Whether the array lies in memory as asked for."""
+    return order not in ("C", "F") or tracing() or bool(getattr(arrays.geometry(x).flags, f"{order.lower()}_contiguous"))
 
 
 def _holds_arrays(items: Any) -> bool:
@@ -129,16 +145,16 @@ def astype(x: Any, dtype: Any) -> Any:
 
 @implements(np.asarray)
 def asarray(a: Any, dtype: Any = None, order: Any = None, **options: Any) -> Any:
-    if type(a) is ndarray and (dtype is None or np.dtype(dtype) == a.dtype):
+    if type(a) is ndarray and (dtype is None or np.dtype(dtype) == a.dtype) and _has_order(a, order):
         return as_array(arrays.copy_of(a)) if a._scalar else a
     if type(a) in ARRAYS and not tracing():
-        return np.asanyarray(a, dtype, order)
-    return array(a, dtype, copy=True)
+        return np.asanyarray(a, dtype, order, **options)
+    return array(a, dtype, copy=True, order=order or "K")
 
 
 @implements(np.asanyarray)
 def asanyarray(a: Any, dtype: Any = None, order: Any = None, **options: Any) -> Any:
-    return asarray(a, dtype, order)
+    return asarray(a, dtype, order, **options)
 
 
 @implements(np.ascontiguousarray)
@@ -147,7 +163,7 @@ def ascontiguousarray(a: Any, dtype: Any = None, **options: Any) -> Any:
     if type(x) is not ndarray:
         return x
     x = x if x.ndim else arrays.reshaped(x, (1,))
-    return x if arrays.geometry(x).flags.c_contiguous else arrays.copy_of(x)
+    return x if arrays.geometry(x).flags.c_contiguous else arrays.copy_of(x, "C")
 
 
 @implements(np.asfortranarray)
@@ -170,7 +186,9 @@ if hasattr(np, "astype"):
 
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    return as_array(wrap(node_of(a)))
+    if type(a) is not ndarray:
+        return as_array(wrap(node_of(a)))
+    return as_array(arrays.wrap_ordered(node_of(a), arrays.order_of(a, order)))
 
 
 @implements(np.eye)

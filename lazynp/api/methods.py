@@ -69,7 +69,11 @@ def _astype(self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", su
     if eager(self) or target not in LAZY_DTYPES:
         return wrapped(arrays.to_numpy(self).astype(target, order, casting))
     indexing.warn_of_lost_imaginary(self.dtype, target)
-    return _scalar_like(self, arrays.recorded(lambda: wrap(ew.cast(node_of(self), to=target))))
+    return _scalar_like(self, arrays.recorded(_cast, self, target, order))
+
+
+def _cast(x: Any, to: np.dtype, order: str) -> Any:
+    return arrays.wrap_ordered(ew.cast(node_of(x), to=to), arrays.order_of(x, order))
 
 
 def _scalar_like(source: Any, result: Any) -> Any:
@@ -78,7 +82,7 @@ def _scalar_like(source: Any, result: Any) -> Any:
 
 
 def _copy(self: Any, order: str = "C") -> Any:
-    return arrays.copy_of(self)
+    return arrays.recorded(arrays.copy_of, self, order)
 
 
 def _fill(self: Any, value: Any) -> None:
@@ -90,7 +94,7 @@ def _flatten(self: Any, order: str = "C") -> Any:
 
 
 def _copied(x: Any) -> Any:
-    return arrays.copy_of(x) if type(x) is ndarray else x.copy()
+    return arrays.copy_of(x, "C") if type(x) is ndarray else x.copy()
 
 
 def _conjugate(self: Any) -> Any:
@@ -134,8 +138,18 @@ def _resize(self: Any, *shape: Any, refcheck: bool = True) -> None:
 def _setflags(self: Any, write: Any = None, align: Any = None, uic: Any = None) -> None:
     if self._storage is None:
         self._np.setflags(write, align, uic)
+    elif self._scalar:
+        if write is not None:
+            raise ValueError("Cannot set flags on array scalars.")
     elif write is not None:
-        self._readonly = not write
+        _set_writeable(self, bool(write))
+
+
+def _set_writeable(x: Any, writeable: bool) -> None:
+    x._readonly = not writeable
+    if writeable and not (x._writeable and (x._parent is None or x._parent._writeable)):
+        x._readonly = True
+        raise ValueError("cannot set WRITEABLE flag to True of this array")
 
 
 def _put(self: Any, indices: Any, values: Any, mode: str = "raise") -> None:

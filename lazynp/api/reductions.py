@@ -11,11 +11,12 @@ from lazynp import array as arrays
 from lazynp.api.dispatch import Unsupported, any_given, implements, into, unwrapped
 from lazynp.api.shaping import concatenate, diagonal, lifted, moveaxis, ravel, stack
 from lazynp.api.ufuncs import OBJECTS, axes_of
-from lazynp.array import node_of, operand, wrap
+from lazynp.array import node_of, operand, wrap, wrap_like, wrap_reduced
 from lazynp.errors import user_position
 from lazynp.ir.node import Node, constant
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
+from lazynp.ops.indexing import take_along
 from lazynp.ops.library import sort
 from lazynp.ops.movement import broadcast
 from lazynp.ops.movement import reshape as reshape_node
@@ -93,7 +94,7 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
             tell("Mean of empty slice", user_position())
         result = OBJECTS[np.add].reduce(x, axes, working, None, keep) / count
     kind = np.dtype(dtype) if dtype is not None else x.dtype if x.dtype == np.float16 else result.dtype
-    return into(wrap(ew.as_node(node_of(result), kind)), out, "unsafe")
+    return into(wrap_like(ew.as_node(node_of(result), kind), result), out, "unsafe")
 
 
 def _mean_dtype(dtype: np.dtype) -> np.dtype:
@@ -138,7 +139,7 @@ def var(
         total = red.keep_axes(node, total, axes)
     if x.dtype == np.float16 and dtype is None:
         total = ew.cast(total, to=np.dtype(np.float16))
-    return into(wrap(total), out)
+    return into(wrap_reduced(total, x, axes, keepdims is not _NONE and bool(keepdims)), out)
 
 
 @implements(np.std)
@@ -288,12 +289,12 @@ def _nan_extremum(function: Any, ufunc: np.ufunc) -> Any:
             raise Unsupported
         keep = keepdims is not _NONE and bool(keepdims)
         result = OBJECTS[ufunc].reduce(x, axis, None, None, keep, initial, True if where is _NONE else where)
-        return into(_invalid_where_nan(result), out)
+        return into(invalid_where_nan(result), out)
 
     return implements(function)(lazy)
 
 
-def _invalid_where_nan(x: Any) -> Any:
+def invalid_where_nan(x: Any) -> Any:
     """x again; its NaNs come from a square root of -1, which raises the flag that NumPy's warning needs."""
     missing = ew.isnan(node_of(x))
     root = arrays.speaks(wrap(ew.sqrt(ew.where(missing, ew.as_node(-1.0, x.dtype), ew.as_node(0.0, x.dtype)))), "All-NaN slice encountered")
@@ -486,6 +487,19 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
         last = ordered[n - 1]
         middle = wrap(ew.where(ew.isnan(node_of(last)), node_of(last), ew.cast(node_of(middle), to=x.dtype)))
     return into(wrap(red.keep_axes(node_of(x), node_of(middle), axes)) if keepdims else middle, out)
+
+
+def middle_without_nan(x: Any, axis: Any, keepdims: bool) -> Any:
+    """The median of the values that are not NaN, which sort last; NaN, with NumPy's warning, where there are none. x: real, not empty."""
+    line, axes = _in_one_line(x, axis)
+    ordered = sort(node_of(line), 0)
+    count = red.keep_axes(ordered, red.reduce_add(ew.cast(ew.logical_not(ew.isnan(ordered)), to=np.dtype(np.int64)), (0,)), (0,))
+    half = count // 2
+    high = take_along(ordered, ew.minimum(half, ordered.shape[0] - 1), 0)
+    low = take_along(ordered, ew.maximum(half - 1, 0), 0)
+    middle = ew.where(ew.equal(count % 2, 0), (low + high) / 2.0, high)
+    result = invalid_where_nan(wrap(reshape_node(ew.cast(middle, to=x.dtype), line.shape[1:])))
+    return wrap(red.keep_axes(node_of(x), node_of(result), axes)) if keepdims else result
 
 
 # --- quantiles ------------------------------------------------------------------------------------------------------------

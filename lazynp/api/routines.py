@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from lazynp import array as arrays
+from lazynp.api import reductions
 from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
 from lazynp.api.selecting import convolve
 from lazynp.api.shaping import lifted, ravel, stack
@@ -253,7 +254,7 @@ nanargmin = _nan_position(np.nanargmin)
 def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = np._NoValue) -> Any:
     x = node_of(a)
     if tracing() and x.dtype.kind == "f" and 0 not in x.shape:
-        return into(_nan_levels(lifted(a), np.float64(0.5), axis, keepdims is not np._NoValue and bool(keepdims)), out)
+        return into(reductions.middle_without_nan(lifted(a), axis, keepdims is not np._NoValue and bool(keepdims)), out)
     axis, keep = _static(axis), keepdims is not np._NoValue and bool(keepdims)
     dtype = np.nanmedian(np.ones(1, x.dtype)).dtype
     return into(_one(np.nanmedian, [x], _without(x.shape, axis, keep), dtype, axis=axis, keepdims=keep), out)
@@ -270,7 +271,7 @@ def _nan_levels(x: Any, levels: Any, axis: Any, keepdims: bool) -> Any:
     count = reduction.keep_axes(ordered, reduction.reduce_add(present, (last,)), (last,))
     parts = [_nan_level(ordered, ew.maximum(count, 1), float(level)) for level in np.ravel(levels)]
     shape = tuple([1 if k in gone else n for k, n in enumerate(x.shape)]) if keepdims else tuple([x.shape[k] for k in kept])
-    parts = [arrays.reshaped(part, shape) for part in parts]
+    parts = [reductions.invalid_where_nan(arrays.reshaped(part, shape)) for part in parts]
     return stack(parts) if np.ndim(levels) else parts[0]
 
 

@@ -11,7 +11,7 @@ from lazynp import indexing
 from lazynp.api.dispatch import Unsupported, any_given, implements, into, unwrapped
 from lazynp.api.shaping import concatenate, lifted, ravel
 from lazynp.api.ufuncs import OBJECTS, axes_of
-from lazynp.array import as_array, ndarray, node_of, operand, wrap
+from lazynp.array import as_array, ndarray, node_of, operand, wrap, wrap_like
 from lazynp.ir.node import Node
 from lazynp.ops import elementwise as ew
 from lazynp.ops import library
@@ -23,7 +23,7 @@ from lazynp.ops.movement import broadcast, reshape
 def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     if x is None or y is None:
         raise Unsupported
-    return as_array(wrap(ew.where(node_of(condition), operand(x), operand(y))))
+    return as_array(wrap_like(ew.where(node_of(condition), operand(x), operand(y)), condition, x, y))
 
 
 @implements(np.clip)
@@ -59,8 +59,10 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
         return into(arrays.copy_of(x) if x.dtype.kind != "b" else wrap(ew.cast(node_of(x), to=np.dtype(np.float16))), out)
     rint = OBJECTS[np.rint]
     scale = float(10 ** abs(decimals))
-    result = rint(x) if decimals == 0 else rint(x * scale) / scale if decimals > 0 else rint(x / scale) * scale
-    return into(result, out)
+    if decimals == 0:
+        return into(rint(x), out)
+    result = rint(x * scale) / scale if decimals > 0 else rint(x / scale) * scale
+    return into(arrays.wrap_ordered(node_of(result), arrays.order_of(x, "A")) if x.ndim else result, out)
 
 
 @implements(np.select)
@@ -138,7 +140,7 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
     if axis is None:
         x, axis = ravel(x), 0
     axis = normalize_axis_index(axis, x.ndim)
-    return wrap(library.sort(node_of(x), axis, "stable" if stable else kind))
+    return arrays.wrap_ordered(library.sort(node_of(x), axis, "stable" if stable else kind), arrays.order_of(x))
 
 
 @implements(np.argsort)

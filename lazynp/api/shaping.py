@@ -21,7 +21,16 @@ from lazynp.ops.movement import reshape as reshape_node
 
 def lifted(a: Any) -> Any:
     """The operand as one of our arrays, sharing memory if it is one already."""
-    return a if type(a) is ndarray and a._storage is not None else wrap(node_of(a))
+    if type(a) is ndarray and a._storage is not None:
+        return a
+    x = wrap(node_of(a))
+    x._scalar = isinstance(a, np.generic)
+    return x
+
+
+def _stays(a: Any, shape: tuple[int, ...]) -> bool:
+    """Whether rearranging a scalar into this shape gives the scalar itself."""
+    return a._scalar and not shape
 
 
 def ghost(shape: Any) -> np.ndarray:
@@ -50,6 +59,8 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = N
     target = full_shape(newshape if shape is None else shape, a.size)
     if order == "K":
         raise Unsupported
+    if _stays(a, target):
+        return a
     if _named_order(a, order) == "F":
         out = reshaped(view_of(a, permute, axes=tuple(reversed(range(a.ndim)))), tuple(reversed(target)))
         return view_of(out, permute, axes=tuple(reversed(range(len(target)))))
@@ -66,9 +77,11 @@ def ravel(a: Any, order: str = "C") -> Any:
 def transpose(a: Any, axes: Any = None) -> Any:
     a = lifted(a)
     if axes is None:
-        return view_of(a, permute, axes=tuple(reversed(range(a.ndim))))
+        return a if a._scalar else view_of(a, permute, axes=tuple(reversed(range(a.ndim))))
     if len(axes) != a.ndim:
         raise ValueError("axes don't match array")
+    if a._scalar:
+        return a
     return view_of(a, permute, axes=normalize_axis_tuple(axes, a.ndim))
 
 
@@ -96,6 +109,8 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     order = [axis for axis in range(a.ndim) if axis not in source]
     for target, axis in sorted(zip(destination, source, strict=True)):
         order.insert(target, axis)
+    if a._scalar:
+        return a
     return view_of(a, permute, axes=tuple(order))
 
 
@@ -109,7 +124,8 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
 @implements(np.squeeze)
 def squeeze(a: Any, axis: Any = None) -> Any:
     a = lifted(a)
-    return reshaped(a, np.squeeze(ghost(a.shape), axis).shape)
+    shape = np.squeeze(ghost(a.shape), axis).shape
+    return a if _stays(a, shape) else reshaped(a, shape)
 
 
 @implements(np.expand_dims)

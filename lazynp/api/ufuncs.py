@@ -18,7 +18,7 @@ from lazynp.api.dispatch import (
     through_numpy,
     unwrapped,
 )
-from lazynp.array import NotLazy, assign, ndarray, node_of, operand, wrap
+from lazynp.array import NotLazy, assign, ndarray, node_of, operand, wrap, wrap_like, wrap_reduced
 from lazynp.config import settings
 from lazynp.ir.node import Node
 from lazynp.ir.types import Symbolic
@@ -89,7 +89,8 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
 
     def outer(self, a: Any, b: Any, /, **options: Any) -> Any:
         """numpy.ufunc.outer."""
-        if options or (not arrays.goes_lazy(a, b) and not _grows_outer(a, b)):
+        subclass = any(isinstance(x, np.ndarray) and type(x) is not np.ndarray for x in (a, b))
+        if options or subclass or (not arrays.goes_lazy(a, b) and not _grows_outer(a, b)):
             return through_numpy(self.numpy.outer, (a, b), options)
         left, right = _as_array(a), _as_array(b)
         return self(arrays.reshaped(left, left.shape + (1,) * right.ndim), right)
@@ -159,14 +160,16 @@ def _as_arrays(result: Any) -> Any:
 
 
 def _with_outputs(run: Any, function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """Through NumPy; what comes back for a given `out` is that very object."""
+    """Through NumPy; what comes back for a given `out` is that very object, unless an operand's own __array_ufunc__ answers."""
     result = run(function, *args, **options)
-    out = options.get("out")
-    if out is None:
+    if options.get("out") is None:
         return result
-    if type(out) is tuple:
-        return out[0] if len(out) == 1 else tuple([r if o is None else o for o, r in zip(out, result, strict=True)])
-    return out
+    outs = _outputs(options)
+    results = result if type(result) is tuple else (result,)
+    if len(results) != len(outs) or not all(isinstance(r, (ndarray, np.generic)) for r in results):
+        return result
+    given = [r if out is None else out for out, r in zip(outs, results, strict=True)]
+    return given[0] if len(given) == 1 else tuple(given)
 
 
 def _broadcasts_large(args: tuple[Any, ...]) -> bool:
@@ -184,7 +187,8 @@ def _record(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) 
     outs = outs if type(outs) is tuple else (outs,) * function.nout if outs is None else (outs,)
     _check_targets(function, args, outs, options.get("casting", "same_kind"))
     results = _compute(function, args, options)
-    finished = [_deliver(node, out, mask) for node, out in zip(results, outs, strict=True)]
+    laid_as = args if function.signature is None and options.get("order", "K") in ("K", "A") else ()
+    finished = [_deliver(node, out, mask, laid_as) for node, out in zip(results, outs, strict=True)]
     return finished[0] if len(finished) == 1 else tuple(finished)
 
 
@@ -245,10 +249,10 @@ def _check_targets(function: np.ufunc, args: tuple[Any, ...], outs: tuple[Any, .
         function(*probes, out=tuple([None if o is None else np.empty(0, o.dtype) for o in outs]), casting=casting)
 
 
-def _deliver(node: Node, out: Any, mask: Any) -> Any:
-    """The result: a new array, or written into `out` where the mask allows."""
+def _deliver(node: Node, out: Any, mask: Any, laid_as: tuple[Any, ...]) -> Any:
+    """The result: a new array, in memory as the operands `laid_as`, or written into `out` where the mask allows."""
     if out is None:
-        return wrap(node)
+        return wrap_like(node, *laid_as)
     shape = node.shape if mask is True else broadcast_shape(node.shape, node_of(mask).shape)
     if broadcast_shape(shape, out.shape) != out.shape:
         raise ValueError(f"non-broadcastable output operand with shape {_text(out.shape)} doesn't match the broadcast shape {_text(shape)}")
@@ -315,6 +319,8 @@ def reduce(
         and function in (np.logaddexp,)
     ):
         raise Unsupported
+    if function is np.add and _is_negative_zero(initial):  # ours starts from 0
+        raise Unsupported
     scalar = op.scalar
     assert scalar is not None
     axes = axes_of(axis, x.ndim)
@@ -334,7 +340,13 @@ def reduce(
         out = op(x, axes)
         if initial is not np._NoValue and initial is not None:
             out = scalar(out, ew.as_node(initial, x.dtype))
-    return wrap(red.keep_axes(x, out, axes) if keepdims else out)
+    return wrap_reduced(red.keep_axes(x, out, axes) if keepdims else out, array, axes, keepdims)
+
+
+def _is_negative_zero(initial: Any) -> bool:
+    if not isinstance(initial, (float, complex, np.inexact)) or initial != 0:
+        return False
+    return bool(np.signbit(initial.real) or np.signbit(initial.imag))
 
 
 def accumulate(function: np.ufunc, array: Any, axis: int = 0, dtype: Any = None) -> Any:
@@ -346,7 +358,7 @@ def accumulate(function: np.ufunc, array: Any, axis: int = 0, dtype: Any = None)
     if x.ndim == 0:
         raise TypeError("cannot accumulate on a scalar")
     axis = normalize_axis_index(axis, x.ndim)
-    return wrap(op(ew.as_node(x, fold_dtype(function, dtype, x.dtype)), axis))
+    return wrap_like(op(ew.as_node(x, fold_dtype(function, dtype, x.dtype)), axis), array)
 
 
 # --- the protocol ---------------------------------------------------------------------------------------------------------

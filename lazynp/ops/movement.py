@@ -31,7 +31,8 @@ def move(name: str, numpy: Callable[..., Any], infer: Callable[..., Any], **fact
 # --- permute ---------------------------------------------------------------------------------------------------------
 
 
-def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+def inverse_axes(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The permutation that undoes one."""
     inverse = [0] * len(axes)
     for position, axis in enumerate(axes):
         inverse[axis] = position
@@ -48,7 +49,7 @@ permute = move(
     infer=lambda x, axes: ArrayType(tuple([x.shape[a] for a in axes]), x.dtype),
     numpy=lambda x, axes: np.transpose(x, axes),
     door=_permute_door,
-    transpose=lambda ct, node, index: permute(ct, _inverse(node.axes)),
+    transpose=lambda ct, node, index: permute(ct, inverse_axes(node.axes)),
 )
 
 # --- reshape ---------------------------------------------------------------------------------------------------------

@@ -36,6 +36,8 @@ def _reduce_door(op: Op, x: Node, axes: tuple[int, ...] | None = None) -> Node:
     single = all(type(x.shape[a]) is int and x.shape[a] == 1 for a in axes)
     if single and scalar in (ew.hypot, ew.gcd):  # NumPy folds the one element with 0: the sign goes
         return reshape(ew.absolute(x), _drop(x.type, axes))
+    if single and scalar is ew.add and x.dtype.kind in "fc":  # and adds it to 0: the sign of -0.0 goes
+        return reshape(x + np.zeros((), x.dtype), _drop(x.type, axes))
     if single and scalar.name not in _LOGICAL:
         return reshape(x, _drop(x.type, axes))
     if scalar.identity is None and any(type(x.shape[a]) is int and x.shape[a] == 0 for a in axes):

@@ -3,7 +3,8 @@
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -73,6 +74,17 @@ def _work(form: Form) -> int:
     return sum([itemcount(node.type.shape) for node in form.order if node.args and isinstance(node.type, ArrayType)])
 
 
+@contextmanager
+def _lines_kept(form: Form) -> Iterator[None]:
+    """A canonical graph numbers its nodes in `where`. What depends on no leaf is one node in both graphs, and keeps the user's line."""
+    lines = [node.where for node in form.order]
+    try:
+        yield
+    finally:
+        for node, where in zip(form.order, lines, strict=True):
+            node.where = where
+
+
 def prepare(form: Form, patient: bool = False) -> Ready:
     """The program for a graph. The first graph of a skeleton gets a program of its own sizes, the next one a program for all sizes.
     patient: lazy work, which may be interpreted at first."""
@@ -80,7 +92,8 @@ def prepare(form: Form, patient: bool = False) -> Ready:
         key = (form.skeleton, settings.level, settings.backend, settings.cc)
         variants = _programs.get(key)
         if variants is None and patient:
-            interpreted = _once(key, form)
+            with _lines_kept(form):
+                interpreted = _once(key, form)
             if interpreted is not None:
                 return interpreted
         if variants is None:
@@ -94,8 +107,9 @@ def prepare(form: Form, patient: bool = False) -> Ready:
                 counters.memory_hits += 1
                 return _ready(variant, program, form)
         try:
-            variant = canonical.specific(form) if not variants else canonical.general(form, [facts for _, facts, _ in variants])
-            program = build(variant.graph)
+            with _lines_kept(form):
+                variant = canonical.specific(form) if not variants else canonical.general(form, [facts for _, facts, _ in variants])
+                program = build(variant.graph)
         except BaseException:
             if not variants:
                 _programs.pop(key, None)

@@ -34,7 +34,7 @@ def follow_up(program: base.Program, form: Form, arrays: Sequence[np.ndarray]) -
     if program.filters is not warnings.filters:
         program.filters, program.flagged = warnings.filters, 0
     program.flagged += 1
-    if program.flagged > _PATIENCE and program.flagged & (program.flagged - 1):
+    if program.flagged > _PATIENCE and program.flagged & (program.flagged - 1) and not any(_settings(n).at_once for n in form.order):
         return
     overwritten = {form.leaves[place] for _, place in form.aliases}
     if _guess(form, flags) if overwritten else _find(form, arrays):

@@ -1,0 +1,86 @@
+"""How arrays lie in memory: the order of NumPy's results, which is that of their operands where these are not in C order; flags."""
+
+from typing import Any
+
+import numpy as np
+
+Axes = tuple[int, ...]
+
+
+def order_of_copy(view: np.ndarray, order: str | None = "K") -> Axes | None:
+    """The axes of a copy of the view, outermost in memory first; None: C order. order: as in numpy.copy."""
+    if order == "C" or view.ndim < 2 or (view.flags.c_contiguous and order != "F"):
+        return None
+    return _outermost_first(np.empty_like(view, np.int8, order=order or "K"))
+
+
+def order_of_result(views: list[np.ndarray]) -> Axes | None:
+    """The axes of what a ufunc makes of the views, outermost in memory first; None: C order."""
+    if all(view.flags.c_contiguous for view in views):
+        return None
+    operands = [["readonly"]] * len(views) + [["writeonly", "allocate"]]
+    made = np.nditer([*views, None], ["zerosize_ok"], operands, [None] * len(views) + [np.int8], order="K")  # type: ignore[arg-type, list-item]
+    return _outermost_first(made.operands[-1])
+
+
+def order_of_reduction(view: np.ndarray, reduced: Axes, keepdims: bool) -> Axes | None:
+    """The axes of a reduction of the view, outermost in memory first; None: C order."""
+    if view.flags.c_contiguous or 0 in view.shape:
+        return None
+    kept = view[tuple([slice(0, 1) if axis in reduced else slice(None) for axis in range(view.ndim)])]
+    if not keepdims:
+        kept = kept.squeeze(reduced)
+    return order_of_result([kept]) if kept.ndim > 1 else None
+
+
+def _outermost_first(made: np.ndarray) -> Axes | None:
+    """Beside an axis of the same stride, one of size 1 lies inside."""
+    if made.flags.c_contiguous:
+        return None
+    axes = sorted(range(made.ndim), key=lambda axis: (-made.strides[axis], made.shape[axis] == 1))
+    return None if axes == sorted(axes) else tuple(axes)
+
+
+class Flags:
+    """`x.flags` of a lazy array: NumPy's for its memory, but what is set counts for this one array, not for all that share the memory."""
+
+    __slots__ = ("_array", "_flags")
+
+    def __init__(self, array: Any, flags: Any) -> None:
+        object.__setattr__(self, "_array", array)
+        object.__setattr__(self, "_flags", flags)
+
+    @property
+    def owndata(self) -> bool:
+        return self._array.base is None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._flags, name)
+
+    def __getitem__(self, key: str) -> Any:
+        return self.owndata if key in ("O", "OWNDATA") else self._flags[key]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("writeable", "aligned", "writebackifcopy"):
+            self._set(name, value)
+        else:
+            setattr(self._flags, name, value)  # NumPy's error
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        names = {"W": "writeable", "WRITEABLE": "writeable", "A": "aligned", "ALIGNED": "aligned"}
+        if key in names:
+            self._set(names[key], value)
+        else:
+            self._flags[key] = value  # NumPy's error
+
+    def _set(self, name: str, value: Any) -> None:
+        self._array.setflags(**{{"writeable": "write", "aligned": "align", "writebackifcopy": "uic"}[name]: value})
+        object.__setattr__(self, "_flags", self._array.flags._flags)
+
+    def __repr__(self) -> str:
+        return repr(self._flags)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._flags == (other._flags if type(other) is Flags else other))
+
+    __hash__ = None  # type: ignore[assignment]
