@@ -9,7 +9,7 @@ from lazynp import array as arrays
 from lazynp import indexing
 from lazynp.api import linear, routines, selecting
 from lazynp.api.dispatch import HANDLERS, sync, unwrapped, wrapped
-from lazynp.array import ndarray, node_of, wrap
+from lazynp.array import ndarray, node_of
 from lazynp.ir.types import LAZY_DTYPES
 from lazynp.ops import elementwise as ew
 from lazynp.runtime.stats import record_fallback
