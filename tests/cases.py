@@ -15,14 +15,14 @@ from lazynp.ir.body import canonical_bodies
 from lazynp.ir.node import Graph, Node, new_dim, new_input
 from lazynp.ir.op import Kind, Op
 from lazynp.ir.types import ArrayType
-from lazynp.ops import contraction, indexing, library, movement, opaque, reduction, special, structured
+from lazynp.ops import contraction, indexing, library, matrices, movement, opaque, reduction, special, structured
 from lazynp.ops import elementwise as ew
 from lazynp.ops.movement import Step
 from lazynp.ops.structured import item
 
 DTYPES = [np.dtype(code) for code in "?bhilBHILefdFD"]
 FLOATS = [np.dtype(code) for code in "efd"]
-_REGISTERED = (contraction, ew, indexing, library, movement, opaque, reduction, special, structured)
+_REGISTERED = (contraction, ew, indexing, library, matrices, movement, opaque, reduction, special, structured)
 """Imported so that every op stands in the table."""
 
 
@@ -399,6 +399,81 @@ def _solves(rng: np.random.Generator) -> Rows:
     yield Case((np.zeros((2, 2)), np.ones((2, 1))), {}, lambda: np.linalg.solve(np.zeros((2, 2)), np.ones((2, 1))))
 
 
+def _not_finite() -> list[Case]:
+    x = np.array([1.0, np.nan])
+    return [Case((x,), {}, lambda: np.asarray_chkfinite(x))]
+
+
+def _triangular_solves(rng: np.random.Generator) -> Rows:
+    for dtype in _LAPACK:
+        for batch, lower, unit in (((), True, False), ((2,), False, False), ((), False, True)):
+            a, b = regular(sample(rng, (*batch, 3, 3), dtype)), sample(rng, (*batch, 3, 2), dtype)
+            read = np.tril(a) if lower else np.triu(a)
+            if unit:
+                read = np.where(np.eye(3, dtype=bool), a.dtype.type(1), read)
+            yield Case((a, b), {"lower": lower, "unit": unit}, np.linalg.solve(read, b))
+    yield Case(
+        (np.zeros((2, 2)), np.ones((2, 1))), {"lower": True, "unit": False}, lambda: np.linalg.solve(np.zeros((2, 2)), np.ones((2, 1)))
+    )
+
+
+def _factored(a: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Row exchanges, L and U by elimination with the largest pivot."""
+    if a.ndim > 2:
+        return tuple([np.stack(parts) for parts in zip(*[_factored(x) for x in a], strict=True)])
+    m, k = len(a), min(a.shape)
+    work, rows = a.copy(), np.arange(m)
+    for j in range(k):
+        pivot = j + int(np.argmax(abs(work[j:, j].real) + abs(work[j:, j].imag)))
+        work[[j, pivot]], rows[[j, pivot]] = work[[pivot, j]], rows[[pivot, j]]
+        work[j + 1 :, j] /= work[j, j]
+        work[j + 1 :, j + 1 :] -= np.outer(work[j + 1 :, j], work[j, j + 1 :])
+    lower = np.tril(work[:, :k], -1) + np.eye(m, k, dtype=a.dtype)
+    return np.argsort(rows), lower, np.triu(work[:k])
+
+
+def _row_orders(of_exchanges: bool) -> Callable[[np.random.Generator], Rows]:
+    def rows(rng: np.random.Generator) -> Rows:
+        exchanges = np.array([[2, 3, 2, 3], [0, 1, 2, 3], [3, 3, 3, 3]], np.int32)
+        orders = np.array([[2, 3, 0, 1], [0, 1, 2, 3], [3, 0, 1, 2]])
+        places = np.argsort(orders, axis=1)
+        yield Case((exchanges,), {}, orders) if of_exchanges else Case((places,), {}, exchanges)
+
+    return rows
+
+
+def _sylvester(rng: np.random.Generator) -> Rows:
+    for dtype in _LAPACK:
+        for batch in ((), (2,)):
+            a, b, x = [sample(rng, (*batch, *shape), dtype) for shape in ((3, 3), (2, 2), (3, 2))]
+            a, b = regular(a), regular(b)
+            yield Case((a, b, (a @ x + x @ b).astype(dtype)), {}, x)
+
+
+def _exponential(a: np.ndarray) -> np.ndarray:
+    """By the power series: for small matrices."""
+    wide = a.astype(np.result_type(a.dtype, float))
+    total = term = np.broadcast_to(np.eye(a.shape[-1], dtype=wide.dtype), a.shape)
+    for k in range(1, 40):
+        term = term @ wide / k
+        total = total + term
+    return total.astype(a.dtype)
+
+
+def _of_powers(op: str) -> Callable[[np.random.Generator], Rows]:
+    """The inverse functions of matrix powers, on positive definite matrices."""
+
+    def rows(rng: np.random.Generator) -> Rows:
+        for dtype in _LAPACK:
+            for batch in ((), (2,)):
+                x = hermitian(sample(rng, (*batch, 3, 3), dtype))
+                w, v = np.linalg.eigh(positive(x))
+                value = (v * (np.log(w) if op == "logm" else np.sqrt(w))[..., None, :]) @ np.conj(np.swapaxes(v, -1, -2))
+                yield Case((positive(x),), {}, value.astype(dtype))
+
+    return rows
+
+
 def _pseudo_inverses(rng: np.random.Generator) -> Rows:
     for dtype in _LAPACK:
         for shape in ((3, 3), (2, 4, 3), (3, 5)):
@@ -419,7 +494,7 @@ def _complex_eig(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values.astype(wide), vectors.astype(wide)
 
 
-_UNIT = {"erfinv", "logit", "ndtri", "betainc", "ellipk", "ellipe"}
+_UNIT = {"erfinv", "logit", "ndtri", "betainc", "betaincc", "ellipk", "ellipe"}
 """Special functions whose last argument lies in (0, 1); erfcinv's in (0, 2); the others are tested on positive numbers."""
 
 
@@ -583,6 +658,17 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "solve": _solves,
     "pinv": _pseudo_inverses,
     **{op.name: _specials(name) for name, op in special.SPECIAL.items()},
+    "finite": lambda rng: iter([Case((x,), {}, x) for x in (sample(rng, (2, 3), d) for d in _LAPACK)] + _not_finite()),
+    "solve_triangular": _triangular_solves,
+    "lu": _both(
+        *[_matrices(shape, _factored, prepare) for shape, prepare in (((3, 3), regular), ((4, 2), lambda a: a), ((2, 4), lambda a: a))]
+    ),
+    "exchanges": _row_orders(False),
+    "order_of": _row_orders(True),
+    "solve_sylvester": _sylvester,
+    "expm": _matrices((3, 3), _exponential, lambda a: a / 4),
+    "logm": _of_powers("logm"),
+    "sqrtm": _of_powers("sqrtm"),
     "lstsq": _least_squares,
     "eig": _matrices((3, 3), _complex_eig),
     "det": _matrices((3, 3), np.linalg.det),

@@ -155,7 +155,13 @@ def _refuse_lost_derivative(function: Callable[..., Any], args: tuple[Any, ...],
 
     parts = result if isinstance(result, (tuple, list)) else (result,)
     if any(_mentions(a, depends) for a in args) and any(getattr(p, "dtype", np.dtype(bool)).kind in "fc" for p in parts):
-        raise with_origin(TypeError(f"lazynp.grad: numpy.{function.__name__} has no derivative"), user_position())
+        raise with_origin(TypeError(f"lazynp.grad: {full_name(function)} has no derivative"), user_position())
+
+
+def full_name(function: Any) -> str:
+    """ "numpy.unwrap", "scipy.linalg.schur": the public module and the name."""
+    module = ".".join([part for part in str(getattr(function, "__module__", "") or "numpy").split(".")[:2] if not part.startswith("_")])
+    return f"{module if module.startswith('scipy') else 'numpy'}.{function.__name__}"
 
 
 def into(result: Any, out: Any, casting: Any = "same_kind") -> Any:
@@ -299,6 +305,16 @@ def _named_like(original: Any, call: Callable[..., Any]) -> Callable[..., Any]:
     functools.update_wrapper(call, original, assigned=("__name__", "__qualname__", "__doc__"), updated=())
     call.__module__ = "lazynp"
     return call
+
+
+def offered(original: Any, lazy: Callable[..., Any] | None) -> Any:
+    """lazynp's object for a public name of another package: its function, with a lazy implementation if there is one, or what is no
+    function as it is."""
+    if not callable(original) or isinstance(original, type):
+        return original
+    if original not in HANDLERS:
+        return implements(original)(lazy) if lazy is not None else synced(original)
+    return HANDLERS[original]
 
 
 _CONVERSIONS = frozenset({np.atleast_1d, np.atleast_2d, np.atleast_3d})

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.api.dispatch import HANDLERS, Unsupported, implements, synced
+from lazynp.api.dispatch import Unsupported, offered
 from lazynp.api.reductions import max as max_
 from lazynp.api.reductions import sum as sum_
 from lazynp.api.shaping import lifted, squeeze
@@ -21,15 +21,8 @@ _exp, _log, _isfinite = OBJECTS[np.exp], OBJECTS[np.log], OBJECTS[np.isfinite]
 
 def special(name: str) -> Any:
     """lazynp's function for a public name of scipy.special. Raises AttributeError for a name that SciPy does not have."""
-    module = import_module("scipy.special")
-    original = getattr(module, name)
-    if not callable(original) or isinstance(original, type):
-        return original
-    if original not in HANDLERS:
-        known = {"psi": "digamma", "jn": "jv"}.get(name, name)
-        lazy = COMPOSED.get(name) or (_of_op(known) if known in SPECIAL else None)
-        return implements(original)(lazy) if lazy is not None else synced(original)
-    return HANDLERS[original]
+    known = {"psi": "digamma", "jn": "jv"}.get(name, name)
+    return offered(getattr(import_module("scipy.special"), name), COMPOSED.get(name) or (_of_op(known) if known in SPECIAL else None))
 
 
 def _of_op(name: str) -> Callable[..., Any]:

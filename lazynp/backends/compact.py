@@ -11,6 +11,7 @@ _LEAST = 6
 """So many kernels of one form are worth a table."""
 _NUMBER = re.compile(r"(?<![\w.])(?:(\d+\.\d+(?:e[+-]?\d+)?|\d+e[+-]?\d+)|(\d+)(?:LL)?)(?![\w.])")
 _DECLARED = re.compile(r"\*restrict (\w+) = ")
+_LOCAL_ARRAY = re.compile(r"(?m)^ *\w+ \w+\[\d+\];")
 _VALUE = re.compile(r"\b(?:v|at)\d+\b")
 
 
@@ -32,8 +33,9 @@ def compact(kernels: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
 
 
 def _form(definition: str) -> tuple[str, list[str], list[str]] | None:
-    """(skeleton, its integers, its floats); None for kernels with local arrays or chunks."""
-    if not definition or definition.startswith("/*") or "_chunk(" in definition or re.search(r"(?m)^ *\w+ \w+\[\d+\];", definition):
+    """(skeleton, its integers, its floats); None for kernels with chunks. The sizes of local arrays have to be constants: of a kernel
+    that has some, only where its memory is may differ."""
+    if not definition or definition.startswith("/*") or "_chunk(" in definition:
         return None
     body = definition.partition("{")[2]
     for number, name in enumerate(_DECLARED.findall(body)):
@@ -52,6 +54,8 @@ def _form(definition: str) -> tuple[str, list[str], list[str]] | None:
         kept.append(match[1] or match[2])
         return f"{'f' if match[1] else 'p'}{len(kept) - 1}"
 
+    if _LOCAL_ARRAY.search(body):
+        return "\n".join([_NUMBER.sub(parameter, line) if "*restrict" in line else line for line in body.split("\n")]), integers, floats
     return _NUMBER.sub(parameter, body), integers, floats
 
 

@@ -15,6 +15,9 @@ from lazynp.ir.node import Node, transform
 _LOOK_BACK = 12
 """How many nests back a partner is looked for: linear time."""
 _MOST_SCALARS = 400
+_MOST_STRANGERS = 24
+"""So many memories one nest may touch that is made of nests with none in common: only the loop is shared then, and compilers take time
+that grows with the square of the pointers."""
 
 
 class _Touched:
@@ -40,6 +43,9 @@ class _Touched:
             self.writes = {nest.gemm.out.memory: set()}
         if nest.kind == "scatter":
             self.reads.update({s.buffer.memory: set() for s in nest.stores})
+
+    def memories(self) -> set[Memory]:
+        return self.reads.keys() | self.writes.keys()
 
     def conflicts(self, later: _Touched) -> bool:
         """Whether the order of the two matters."""
@@ -81,6 +87,9 @@ def _mergeable(first: Nest, one: _Touched, second: Nest, two: _Touched) -> bool:
     if first.kind != "loops" or first.axes != second.axes or one.count + two.count > _MOST_SCALARS:
         return False
     if first.folds and second.folds and first.reduced != second.reduced:
+        return False
+    memories = one.memories(), two.memories()
+    if memories[0].isdisjoint(memories[1]) and len(memories[0]) + len(memories[1]) > _MOST_STRANGERS:
         return False
     for memory, addresses in one.writes.items():
         if memory in two.writes or memory in two.inside:

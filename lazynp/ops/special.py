@@ -97,12 +97,19 @@ betaln = _special("betaln", lambda y, a, b: digamma(a) - digamma(a + b), lambda 
 gammainc = _special("gammainc", None, lambda y, a, x: _gamma_density(a, x))
 gammaincc = _special("gammaincc", None, lambda y, a, x: -_gamma_density(a, x))
 betainc = _special("betainc", None, None, lambda y, a, b, x: ew.exp(xlogy(a - 1.0, x) + xlog1py(b - 1.0, -x) - betaln(a, b)))
+betaincc = _special("betaincc", None, None, lambda y, a, b, x: -ew.exp(xlogy(a - 1.0, x) + xlog1py(b - 1.0, -x) - betaln(a, b)))
+stdtr = _special("stdtr", None, lambda y, df, t: _t_density(df, t))
 binom = _special(
     "binom",
     lambda y, n, k: y * (digamma(n + 1.0) - digamma(n - k + 1.0)),
     lambda y, n, k: y * (digamma(n - k + 1.0) - digamma(k + 1.0)),
 )
 poch = _special("poch", lambda y, a, m: y * (digamma(a + m) - digamma(a)), lambda y, a, m: y * digamma(a + m))
+
+
+def _t_density(df: Node, t: Node) -> Node:
+    shift = gammaln(df * 0.5 + 0.5) - gammaln(df * 0.5) - 0.5 * ew.log(df * math.pi)
+    return ew.exp(shift - (df * 0.5 + 0.5) * ew.log1p(t * t / df))
 
 
 def _gamma_density(a: Node, x: Node) -> Node:

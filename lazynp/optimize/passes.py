@@ -11,6 +11,7 @@ from lazynp.optimize.contract import contraction
 from lazynp.optimize.dims import simplify_sizes
 from lazynp.optimize.fast import fast
 from lazynp.optimize.fold import fold
+from lazynp.optimize.inverses import solve_instead, without_inverses
 from lazynp.optimize.loops import map_bodies, simplify_loops
 from lazynp.optimize.moves import moves
 from lazynp.optimize.simplify import simplify, undetach
@@ -31,6 +32,7 @@ PASSES: tuple[Pass, ...] = (
     simplify_loops,
     simplify_sizes,
     algebra,
+    solve_instead,  # after transposes are part of products
     softmax,  # before log-sum-exp, whose results it reads
     logsumexp,
 )
@@ -60,7 +62,7 @@ def stabilize_graph(outputs: Iterable[Node], listener: Listener | None = None) -
     if settings.level == "exact":
         return list(outputs)
     graph = map_bodies(Graph((), tuple(outputs)), lambda body: body._replace(outputs=tuple(stabilize_graph(body.outputs, listener))))
-    return rewrite(graph.outputs, _before_derivatives, listener)
+    return without_inverses(rewrite(graph.outputs, _before_derivatives, listener), listener)
 
 
 _before_derivatives = (simplify + moves + fold + stabilize).upto("stable")

@@ -1,9 +1,9 @@
-"""SciPy's functions on lazynp's arrays: `special`. SciPy itself is imported when one of them is used."""
+"""SciPy's functions on lazynp's arrays: `linalg`, `special`, `stats`. SciPy itself is imported when one of them is used."""
 
 from importlib import import_module
 from typing import Any
 
-_MODULES = ("special",)
+_MODULES = ("linalg", "special", "stats")
 
 
 def __getattr__(name: str) -> Any:
