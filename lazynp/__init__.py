@@ -29,6 +29,7 @@ __version__ = VERSION
 _LATER = {
     "lazynp.debug.explain": ("explain", "show"),
     "lazynp.functional.batching": ("vmap",),
+    "lazynp.functional.checkpoint": ("checkpoint",),
     "lazynp.functional.custom": ("custom_jvp", "custom_vjp"),
     "lazynp.functional.gradients": ("elementwise_grad", "grad", "hvp", "jvp", "linearize", "value_and_grad", "vjp"),
     "lazynp.functional.jacobians": ("hessian", "jacfwd", "jacobian", "jacrev"),

@@ -256,6 +256,11 @@ def _moving(shape: tuple[int, ...], expected: Callable[[np.ndarray], Any], **att
     return row
 
 
+def _after(rng: np.random.Generator, dtype: np.dtype) -> Case:
+    x = sample(rng, (2, 3), dtype)
+    return Case((x, sample(rng, (4,), float)), {}, x)
+
+
 def _placed(x: np.ndarray, shape: tuple[int, ...], where: Any) -> np.ndarray:
     out = np.zeros(shape, x.dtype)
     out[where] = x
@@ -622,6 +627,7 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "complex": _assemblies,
     "stop_gradient": lambda rng: (Case((x,), {}, x) for dtype in DTYPES for x in layouts(rng, dtype)),
     "permute": _of(_moving((2, 3, 4), lambda x: np.transpose(x, (2, 0, 1)), axes=(2, 0, 1))),
+    "after": _of(_after),
     "reshape": _of(
         _moving((2, 6), lambda x: x.reshape(3, 4), out_shape=(3, 4)),
         _moving((0, 3), lambda x: x.reshape(3, 0, 2), out_shape=(3, 0, 2)),
@@ -692,7 +698,7 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "cond": _branches,
 }
 
-LEAVES = ("const", "input", "dim", "item", "custom")
+LEAVES = ("const", "input", "dim", "item", "custom", "checkpointed")
 """Without a meaning of their own: values are bound to them, or (item) every op with several outputs is read by it, or (custom) it is
 taken apart before a program is made: tests/test_custom.py."""
 

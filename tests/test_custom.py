@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 import lazynp as np
-from lazynp import custom_jvp, custom_vjp, grad, hessian, jacfwd, jit, jvp, vmap
+from lazynp import custom_jvp, custom_vjp, grad, hessian, jacfwd, jit, jvp, scan, vmap
 
 X = numpy.array([0.3, 1.2, 2.0])
 
@@ -117,3 +117,11 @@ def test_mistakes() -> None:
 
     with pytest.raises(TypeError, match="uses a differentiated value from outside; pass it as an argument"):
         grad(closing)(1.0)
+
+
+def test_rules_hold_inside_a_scan() -> None:
+    def loss(x: Any) -> Any:
+        return np.sum(scan.scan(lambda c, row: (c + cube(row), ()), np.zeros(3), np.stack([x] * 20))[0])
+
+    numpy.testing.assert_allclose(grad(loss)(X), 20 * 5 * X**2)
+    numpy.testing.assert_allclose(jit(grad(loss))(X), 20 * 5 * X**2)

@@ -244,6 +244,7 @@ _NO_CASES = {
     "random_draw": "depends on nothing but its state",
     "item": "tested with the ops that have several outputs",
     "custom": "taken apart before a program is made: tests/test_custom.py",
+    "checkpointed": "taken apart before a program is made: tests/test_checkpoint.py",
 }
 
 

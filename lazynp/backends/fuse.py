@@ -5,6 +5,7 @@ a temporary that dies where an output is written lives in that output's memory, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from lazynp.backends.lower import Memory, load
 from lazynp.backends.nests import Nest, Store, index_values, loads, scalars
@@ -23,7 +24,7 @@ that grows with the square of the pointers."""
 class _Touched:
     """The memories that a nest reads and writes, with the addresses; `inside`: memories read in order to compute an index."""
 
-    __slots__ = ("count", "folded", "inside", "reads", "writes")
+    __slots__ = ("count", "events", "folded", "inside", "reads", "writes")
 
     def __init__(self, nest: Nest) -> None:
         self.reads: dict[Memory, set[Poly]] = {}
@@ -43,6 +44,9 @@ class _Touched:
             self.writes = {nest.gemm.out.memory: set()}
         if nest.kind == "scatter":
             self.reads.update({s.buffer.memory: set() for s in nest.stores})
+        self.events = nest.events
+        for memory in nest.events:
+            self.reads.setdefault(memory, set())
 
     def memories(self) -> set[Memory]:
         return self.reads.keys() | self.writes.keys()
@@ -95,6 +99,8 @@ def _mergeable(first: Nest, one: _Touched, second: Nest, two: _Touched) -> bool:
         if memory in two.writes or memory in two.inside:
             return False
         if memory in two.reads and (memory in one.folded or len(addresses) > 1 or two.reads[memory] != addresses):
+            if memory in two.events and not two.reads[memory] and memory not in one.folded:
+                continue
             return False
     for memory, addresses in two.writes.items():
         if memory in one.reads and (memory in two.folded or memory in one.inside or one.reads[memory] != addresses):
@@ -108,7 +114,8 @@ def _merged(first: Nest, second: Nest) -> Nest:
     values = _forwarded([s.value for s in second.stores] + [f.value for f in second.folds], known)
     stores = [s._replace(value=v) for s, v in zip(second.stores, values[:count], strict=True)]
     folds = [f._replace(value=v) for f, v in zip(second.folds, values[count:], strict=True)]
-    return Nest("loops", first.axes, [*first.stores, *stores], [*first.folds, *folds], first.reduced | second.reduced)
+    events = first.events | second.events - {buffer.memory for buffer, _ in first.targets()}
+    return Nest("loops", first.axes, [*first.stores, *stores], [*first.folds, *folds], first.reduced | second.reduced, events=events)
 
 
 def _forwarded(roots: list[Node], known: dict[tuple[Memory, Poly], Node]) -> list[Node]:
@@ -149,7 +156,7 @@ def _alive(nest: Nest, users: dict[Memory, int], outlives: Callable[[Memory], bo
     stores = [s for s in nest.stores if s.buffer.memory.kind != "temp" or users.get(s.buffer.memory) or outlives(s.buffer.memory)]
     if len(stores) == len(nest.stores) or nest.kind == "scatter":
         return nest
-    alive = Nest(nest.kind, nest.axes, stores, nest.folds, nest.reduced, nest.op, nest.gemm)
+    alive = replace(nest, stores=stores)
     for memory in _Touched(nest).reads.keys() - _Touched(alive).reads.keys():
         users[memory] -= 1
     return alive

@@ -207,6 +207,8 @@ class Lowering:
             return self._immediate(position.make((), expression=self.sizes(node)))
         if node.op is indexing.iota:
             return self._immediate(position.make((), expression=linear(index, self.shape(node))))
+        if node.op is movement.after:
+            return self._same(node, index, guards)
         if node.op is indexing.gather:
             return self._gather(node, self._tuple(node, index), guards)
         if node.op in (movement.pad, movement.embed_diagonal):
@@ -223,6 +225,9 @@ class Lowering:
     def _immediate(self, value: Node) -> Any:
         yield from ()
         return value
+
+    def _same(self, node: Node, index: Any, guards: Guards) -> Any:
+        return (yield node.args[0], index, guards)
 
     def _load(self, node: Node, buffer: Buffer, index: Any, guards: Guards) -> Any:
         yield from ()

@@ -25,7 +25,7 @@ from lazynp.backends.lower import (
     loops,
     position,
 )
-from lazynp.backends.partition import Plan, Step, strip
+from lazynp.backends.partition import Plan, Step, events, strip
 from lazynp.backends.polynomial import Atom, Poly, product
 from lazynp.ir.node import Node, transform
 from lazynp.ir.op import Op
@@ -66,6 +66,8 @@ class Nest:
     op: Op | None = None
     """scan: what accumulates along `reduced`; scatter: how a new value is combined with the old one (None: it replaces it)."""
     gemm: Gemm | None = None
+    events: frozenset[Memory] = frozenset()
+    """Memories that must be written before the nest begins, though it does not read them."""
 
     def targets(self) -> list[tuple[Buffer, Poly]]:
         """Where the nest writes."""
@@ -91,9 +93,11 @@ class Gemm(NamedTuple):
 
 def nests_of(plan: Plan, step: Step) -> list[Nest]:
     """The loops of one step."""
-    if step.kind == "gemm":
-        return _gemm(plan, step)
-    return _MAKERS[step.kind](plan, step)
+    nests = _gemm(plan, step) if step.kind == "gemm" else _MAKERS[step.kind](plan, step)
+    awaited = events(plan, step)
+    for nest in nests:
+        nest.events = awaited
+    return nests
 
 
 def _boxes(plan: Plan, step: Step, axes: tuple[Axis, ...], cuts: int, build: Callable[[Lowering], Nest]) -> list[Nest]:

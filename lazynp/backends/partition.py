@@ -74,6 +74,8 @@ class Plan:
         self.inputs: list[Memory] = []
         self.outputs: list[Memory] = []
         self.consts: list[Node] = []
+        self.waits = False
+        """Whether something waits for an event."""
         self.follows: list[tuple[Buffer, Step]] = []
         """(older version, first writer of the next version of the same memory)."""
 
@@ -92,7 +94,7 @@ class Plan:
 
 def strip(node: Node) -> Node:
     """The node of which this one is only another shape: they can share memory."""
-    while node.op is movement.reshape:
+    while node.op is movement.reshape or node.op is movement.after:
         node = node.args[0]
     return node
 
@@ -119,6 +121,7 @@ def partition(graph: Graph, sizes: Sizes, given: Given | None = None, loops_in_p
     if given is not None:
         plan.consts, plan.origin = given.consts, given.origin
     order = toposort((*graph.inputs, *graph.outputs))
+    plan.waits = any(node.op is movement.after for node in order)
     chosen = _materialised(plan, graph, order)
     _place_leaves(plan, order)
     _place_outputs(plan, chosen)
@@ -235,6 +238,8 @@ def _forced(plan: Plan, graph: Graph, order: list[Node]) -> set[Node]:
             chosen.update([strip(a) for a in node.args])
         elif node.op in CONTROL:
             chosen.update([strip(a) for a in read_arguments(node)])
+        elif node.op is movement.after:
+            chosen.update([strip(a) for a in node.args if a.op is not const])
     return chosen
 
 
@@ -462,7 +467,7 @@ def operands(step: Step) -> tuple[Node, ...]:
 
 
 def _leaves(roots: Iterable[Node], places: dict[Node, Buffer]) -> list[Node]:
-    """The nodes in memory that are reached from roots through nodes that are not."""
+    """The nodes in memory that are reached from roots through nodes that are not; with the events that these wait for."""
     found: dict[Node, None] = {}
     stack = list(roots)
     seen: set[Node] = set(stack)
@@ -476,6 +481,15 @@ def _leaves(roots: Iterable[Node], places: dict[Node, Buffer]) -> list[Node]:
                 seen.add(a)
                 stack.append(a)
     return list(found)
+
+
+def events(plan: Plan, step: Step) -> frozenset[Memory]:
+    """The memories that the step's `after` operands wait for."""
+    if not plan.waits:
+        return frozenset()
+    inner = toposort(operands(step), stop=plan.places.__contains__)
+    found = [strip(node.args[1]) for node in inner if node.op is movement.after and node not in plan.places]
+    return frozenset([plan.places[node].memory for node in found if node in plan.places])
 
 
 def _regions(plan: Plan, reader: Step, keys: set[Node]) -> dict[Node, Node] | None:

@@ -119,7 +119,7 @@ class _BatchScope(Scope):
     def __init__(self, parent: Any) -> None:
         super().__init__(parent)
         self.concrete = False
-        self.derives = isinstance(parent, Scope) and parent.derives
+        self.derives = parent.derives
         self.variables: dict[Node, Node] = {}
 
     def depends(self, nodes: Sequence[Node]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from lazynp.array import node_of, wrap
 from lazynp.functional.run import Scope, zeros
-from lazynp.ir.node import Graph, Node, new_input, substitute, toposort
+from lazynp.ir.node import Graph, Node, input_, new_input, substitute, toposort
 from lazynp.ops import elementwise as ew
 from lazynp.ops.custom import custom
 from lazynp.ops.structured import item
@@ -62,20 +62,17 @@ class _Call:
                 writes = scope.take_back()
         for storage, node in writes:
             storage.write(scope.seen_from_outside([node])[0])
-        self._check_closure(outputs)
+        self._check_closure(outputs, set(inputs))
         made = custom.make(tuple(nodes), body=Graph(tuple(inputs), tuple(outputs)), rule=self)
         return trees.unflatten(self.results, [wrap(item(made, k)) for k in range(len(outputs))])
 
-    def _check_closure(self, outputs: Sequence[Node]) -> None:
+    def _check_closure(self, outputs: Sequence[Node], own: set[Node]) -> None:
         """Raises TypeError where the graph has variables that are no arguments."""
-        used, scope = set(toposort(outputs)), queue()
-        while isinstance(scope, Scope):
-            if not used.isdisjoint(scope.stands_for):
-                raise TypeError(
-                    f"lazynp: {self.owner.__name__} has a rule of its own and uses a differentiated value from outside; "
-                    "pass it as an argument, so that the rule can say its derivative"
-                )
-            scope = scope.parent
+        if any(queue().differentiates(node) for node in toposort(outputs) if node.op is input_ and node not in own):
+            raise TypeError(
+                f"lazynp: {self.owner.__name__} has a rule of its own and uses a differentiated value from outside; "
+                "pass it as an argument, so that the rule can say its derivative"
+            )
 
     # --- what derive asks
 
@@ -119,8 +116,7 @@ class _Custom:
             known = inspect.signature(self.function).bind(*args, **kwargs)
             known.apply_defaults()
             args = known.args
-        here = queue()
-        if not (isinstance(here, Scope) and here.derives):
+        if not queue().derives:
             return self.function(*args)
         if self.rule is None:
             raise AttributeError(f"lazynp.{type(self).__name__}: {self.__name__} has no rule yet; call its def{type(self).__name__[7:]}")

@@ -18,8 +18,7 @@ from lazynp.functional.arguments import Selection, Slot, check_differentiable
 from lazynp.ir.node import Node, new_input, substitute, toposort
 from lazynp.ir.types import LAZY_DTYPES, Symbolic
 from lazynp.ops import elementwise as ew
-from lazynp.ops.custom import custom
-from lazynp.ops.structured import without_calls
+from lazynp.ops.custom import without_rules
 from lazynp.runtime.evaluate import execute, stabilized
 from lazynp.runtime.storage import (
     Queue,
@@ -58,7 +57,6 @@ class Scope(TraceQueue):
     """
 
     derives = True
-    """Whether a derivative is taken of what is recorded here, or around it."""
 
     def __init__(self, parent: Queue) -> None:
         super().__init__()
@@ -103,7 +101,7 @@ class Scope(TraceQueue):
 
     def seen_from_outside(self, nodes: Sequence[Node]) -> list[Node]:
         found = substitute(nodes, self.stands_for)
-        return found if isinstance(self.parent, Scope) else without_calls(found, custom)
+        return found if self.parent.derives else without_rules(found)
 
     # --- storages and arrays of the surrounding program
 

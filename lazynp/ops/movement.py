@@ -72,6 +72,18 @@ reshape = move(
 )
 """C order. The door trusts that the number of elements agrees."""
 
+# --- after -----------------------------------------------------------------------------------------------------------
+
+after = move(
+    "after",
+    infer=lambda x, event: x,
+    numpy=lambda x, event: x,
+    vjp=lambda ct, node, index: ct if index == 0 else None,
+    jvp=lambda tangents, node: None if tangents[0] is None else after(tangents[0], node.args[1]),
+)
+"""after(x, event): x itself, for work that must not begin before `event` is there. What is computed from it is another node than what is
+computed from x, so a recomputation is not merged with the first computation."""
+
 # --- broadcast -------------------------------------------------------------------------------------------------------
 
 

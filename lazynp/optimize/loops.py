@@ -14,22 +14,24 @@ from lazynp.ir.node import Graph, Node, const, make_node, new_input, substitute,
 from lazynp.ir.op import Kind
 from lazynp.ir.rewrite import Listener
 from lazynp.ir.types import ArrayType
+from lazynp.ops.custom import checkpointed
 from lazynp.ops.movement import broadcast
 from lazynp.ops.pruning import prune, rebuilt
 from lazynp.ops.sizes import simplify_size
 from lazynp.ops.structured import CONTROL, item, loop, while_
 
+_WITH_BODIES = CONTROL | {checkpointed}
 _WORTH = 2.0
 """What costs no more than so many additions per element is computed again at every turn rather than stored before the loop."""
 
 
 def map_bodies(graph: Graph, change: Callable[[Graph], Graph]) -> Graph:
-    """The graph with every body of its loops and branches changed."""
-    if not any(node.op in CONTROL for node in toposort(graph.outputs)):
+    """The graph with every body of its loops, branches and checkpointed regions changed."""
+    if not any(node.op in _WITH_BODIES for node in toposort(graph.outputs)):
         return graph
 
     def visit(node: Node, args: tuple[Node, ...]) -> Node:
-        if node.op not in CONTROL:
+        if node.op not in _WITH_BODIES:
             return node.with_args(args)
         attrs = tuple([change(value) if isinstance(value, Graph) else value for value in node.attrs])
         fresh = make_node(node.op, args, attrs)

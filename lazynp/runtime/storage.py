@@ -205,6 +205,9 @@ def bound(leaf: Node) -> np.ndarray | None:
 class Queue:
     """The pending storages of a thread of control, in order of creation."""
 
+    derives = False
+    """Whether a derivative is taken of what is recorded here, or around it."""
+
     def __init__(self) -> None:
         self.pending: WeakValueDictionary[int, Storage] = WeakValueDictionary()
         self.serial = 0

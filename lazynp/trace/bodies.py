@@ -18,13 +18,13 @@ from lazynp.array import ndarray
 from lazynp.config import settings
 from lazynp.errors import CaptureError, user_position
 from lazynp.ir.body import canonical_bodies
-from lazynp.ir.node import Graph, Node, const, constant, new_input, substitute, toposort
+from lazynp.ir.node import Graph, Node, const, constant, input_, new_input, substitute, toposort
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Dim, Symbolic
 from lazynp.ops import elementwise as ew
 from lazynp.ops import structured
 from lazynp.ops.movement import broadcast
 from lazynp.ops.sizes import SymFloat, SymInt, hint_of, is_size, new_size, number, simplify_size, size_
-from lazynp.runtime.storage import Queue, Storage, TraceQueue, queue, trace_scope
+from lazynp.runtime.storage import Queue, Storage, TraceQueue, bound, queue, trace_scope
 from lazynp.trace import trees
 
 _TRIALS = 8
@@ -37,6 +37,7 @@ class BodyQueue(TraceQueue):
     def __init__(self, parent: Queue) -> None:
         super().__init__()
         self.parent = parent
+        self.derives = parent.derives
         self.before: dict[Storage, Node | None] = {}
         self.kept: list[Any] = []
         self.closed = False
@@ -72,7 +73,11 @@ class BodyQueue(TraceQueue):
             self.before[storage] = storage.node
 
     def differentiates(self, node: Node) -> bool:
-        return any(self.parent.differentiates(source) for source in self.sources.values())
+        """Whether it is made of values from outside that are, or of carried ones, which then may be."""
+        leaves = [leaf for leaf in toposort([node]) if leaf.op is input_ and bound(leaf) is None]
+        carried = any(leaf not in self.sources for leaf in leaves)
+        sources = self.sources.values() if carried else [self.sources[leaf] for leaf in leaves]
+        return any(self.parent.differentiates(source) for source in sources)
 
     def restore(self) -> None:
         """Give the storages of the surroundings back the values they had."""

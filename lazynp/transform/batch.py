@@ -12,9 +12,11 @@ from lazynp.ir.node import Node, toposort
 from lazynp.ir.op import Kind, Op
 from lazynp.ops.batching import Given, lifted, moved_first, moved_from_first, spread, spread_all
 from lazynp.ops.contraction import contract
+from lazynp.ops.custom import checkpointed
 from lazynp.ops.indexing import gather, positions, scatter, update
-from lazynp.ops.movement import broadcast, reshape
+from lazynp.ops.movement import after, broadcast, reshape
 from lazynp.ops.structured import CONTROL, item, without_calls
+from lazynp.transform import checkpoints
 from lazynp.transform.batched_loops import batched_control
 from lazynp.transform.origins import Origins
 
@@ -43,6 +45,8 @@ def _batched(node: Node, given: Given, size: int) -> Any:
         return node.op.batch(node, given, size)
     if node.op in CONTROL:
         return batched_control(node, given, size, batch)
+    if node.op is checkpointed:
+        return checkpoints.batched(node, given, size, batch)
     rule = _OF_OP.get(node.op) or _OF_KIND[node.op.kind]
     return rule(node, given, size)
 
@@ -107,6 +111,11 @@ def _item(node: Node, given: Given, size: int) -> Node:
     return values[node.index] if isinstance(values, tuple) else item(values, node.index)
 
 
+def _after(node: Node, given: Given, size: int) -> Node:
+    (x, event), (many, _) = node.args, given
+    return after(spread(x, many, size), event if given[1] is None else given[1])
+
+
 def _no_rule(node: Node, given: Given, size: int) -> Node:
     raise CaptureError(f"{node.op.name} has no batching rule (Op.batch of its entry in the op table)")
 
@@ -126,5 +135,5 @@ _OF_KIND: dict[Kind, Rule] = {
     Kind.STRUCTURED: _no_rule,
 }
 
-_OF_OP: dict[Op, Rule] = {broadcast: _broadcast, update: _lifting, scatter: _scatter, item: _item}
+_OF_OP: dict[Op, Rule] = {broadcast: _broadcast, update: _lifting, scatter: _scatter, item: _item, after: _after}
 """Ops whose arguments need more than a further axis."""

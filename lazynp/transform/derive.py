@@ -38,10 +38,11 @@ from lazynp.ir.node import Node, toposort
 from lazynp.ir.op import Op
 from lazynp.ir.types import ArrayType
 from lazynp.ops import elementwise as ew
+from lazynp.ops.custom import checkpointed
 from lazynp.ops.indexing import scatter, update
 from lazynp.ops.movement import Step, pad, slice_
 from lazynp.ops.structured import CONTROL, item, without_calls
-from lazynp.transform import loops
+from lazynp.transform import checkpoints, loops
 from lazynp.transform.origins import Origins
 
 _FUSED_PADS = 8
@@ -68,7 +69,7 @@ def pullback(
     for node in reversed(order):
         if node in parts and node in active:
             parts[node] = total = _total(node, parts[node], inside)
-            if node.op in CONTROL:
+            if node.op in CONTROL or node.op is checkpointed:
                 _collect_structured(parts, node, total, active, origins)
                 continue
             for index, argument in enumerate(node.args):
@@ -80,9 +81,10 @@ def pullback(
 
 
 def _collect_structured(parts: dict[Node, Any], node: Node, total: Any, active: set[Node], origins: Origins) -> None:
-    """What the arguments of a loop or branch receive; a body is differentiated once for all of them."""
+    """What the arguments of a loop, branch or checkpointed call receive; a body is differentiated once for all of them."""
     try:
-        found = loops.pulled_back(node, total, active.__contains__, pullback)
+        rules = checkpoints if node.op is checkpointed else loops
+        found = rules.pulled_back(node, total, active.__contains__, pullback)
     except TypeError as error:
         raise with_origin(error, node.where) from None
     for argument, part in zip(node.args, found, strict=True):
@@ -242,9 +244,9 @@ def _output_tangent(tangents: tuple[Any, ...], node: Node) -> Any:
     op = node.op
     if op is item:
         return tangents[0][node.index]
-    if op in CONTROL:
+    if op in CONTROL or op is checkpointed:
         try:
-            return loops.pushed_forward(node, tangents, pushforward)
+            return (checkpoints if op is checkpointed else loops).pushed_forward(node, tangents, pushforward)
         except TypeError as error:
             raise with_origin(error, node.where) from None
     if op.partials is not None:
