@@ -49,8 +49,8 @@ checkpointed = register(
         numpy=_run,
     )
 )
-"""checkpointed(*args, body): a call whose derivative backwards keeps the arguments only and computes the rest again. Lives inside derivatives
-only; what leaves them is its body."""
+"""checkpointed(*args, body): a call whose derivative backwards keeps the arguments only and computes the rest again. Lives inside
+derivatives only; what leaves them is its body."""
 
 _RULES = frozenset({custom, checkpointed})
 
