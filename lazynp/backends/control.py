@@ -20,7 +20,8 @@ from lazynp.backends.polynomial import Poly, Sizes, product
 from lazynp.backends.program import ERRORS, FIRST_DIM
 from lazynp.backends.render import Kernel, Writer, expression, indented, literal, print_band
 from lazynp.backends.render import Program as Text
-from lazynp.backends.schedule import Scheduled, schedule
+from lazynp.backends.schedule import Scheduled, collapsed, ordered
+from lazynp.backends.slide import slide
 from lazynp.ir.body import bodies_of, rename
 from lazynp.ir.node import Graph, Node, const, dim, toposort
 from lazynp.ops.structured import carried_argument, cond, is_immediate, loop, while_
@@ -90,7 +91,16 @@ def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], s
     lists = drop_dead_stores([n for part in lists for n in part], [len(part) for part in lists], lambda m: outlive(m) or m in kept)
     if share is not None and len(sequence) == 1 and lists:
         share(lists[0])
-    return Block([part if isinstance(part, Control) else bands([schedule(nest) for nest in lists.pop(0)]) for part in sequence])
+    used = [{m for nest in nests for m in touched_memories(nest)} for nests in lists] if len(lists) > 1 else [set()]
+    parts: list[list[list[Scheduled]] | Control] = []
+    for part in sequence:
+        if isinstance(part, Control):
+            parts.append(part)
+            continue
+        others = kept.union(*used[: -len(lists)], *used[len(used) - len(lists) + 1 :])
+        items = slide([ordered(nest) for nest in lists.pop(0)], lambda m, others=others: outlive(m) or m in others)
+        parts.append(bands(list(map(collapsed, items))))
+    return Block(parts)
 
 
 def is_empty(nest: Nest) -> bool:

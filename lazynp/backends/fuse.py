@@ -21,7 +21,7 @@ _MOST_STRANGERS = 24
 that grows with the square of the pointers."""
 
 
-class _Touched:
+class Touched:
     """The memories that a nest reads and writes, with the addresses; `inside`: memories read in order to compute an index."""
 
     __slots__ = ("count", "events", "folded", "inside", "reads", "writes")
@@ -51,7 +51,7 @@ class _Touched:
     def memories(self) -> set[Memory]:
         return self.reads.keys() | self.writes.keys()
 
-    def conflicts(self, later: _Touched) -> bool:
+    def conflicts(self, later: Touched) -> bool:
         """Whether the order of the two matters."""
         return (
             not self.writes.keys().isdisjoint(later.reads)
@@ -63,20 +63,20 @@ class _Touched:
 def fuse(nests: list[Nest]) -> list[Nest]:
     """Nests with equal loops merged into the earlier one, where no dependency forbids it."""
     done: list[Nest] = []
-    touched: list[_Touched] = []
+    touched: list[Touched] = []
     for nest in nests:
-        mine = _Touched(nest)
+        mine = Touched(nest)
         place = _partner(nest, mine, done, touched)
         if place is None:
             done.append(nest)
             touched.append(mine)
         else:
             done[place] = _merged(done[place], nest)
-            touched[place] = _Touched(done[place])
+            touched[place] = Touched(done[place])
     return done
 
 
-def _partner(nest: Nest, mine: _Touched, done: list[Nest], touched: list[_Touched]) -> int | None:
+def _partner(nest: Nest, mine: Touched, done: list[Nest], touched: list[Touched]) -> int | None:
     if nest.kind != "loops":
         return None
     for place in range(len(done) - 1, max(-1, len(done) - 1 - _LOOK_BACK), -1):
@@ -87,8 +87,8 @@ def _partner(nest: Nest, mine: _Touched, done: list[Nest], touched: list[_Touche
     return None
 
 
-def _mergeable(first: Nest, one: _Touched, second: Nest, two: _Touched) -> bool:
-    if first.kind != "loops" or first.axes != second.axes or one.count + two.count > _MOST_SCALARS:
+def _mergeable(first: Nest, one: Touched, second: Nest, two: Touched) -> bool:
+    if first.kind != "loops" or first.moves or first.axes != second.axes or one.count + two.count > _MOST_SCALARS:
         return False
     if first.folds and second.folds and first.reduced != second.reduced:
         return False
@@ -131,7 +131,7 @@ def _forwarded(roots: list[Node], known: dict[tuple[Memory, Poly], Node]) -> lis
 
 def touched_memories(nest: Nest) -> set[Memory]:
     """The memories that a nest reads or writes."""
-    touched = _Touched(nest)
+    touched = Touched(nest)
     return touched.reads.keys() | touched.writes.keys() | touched.inside
 
 
@@ -140,7 +140,7 @@ def drop_dead_stores(nests: list[Nest], lengths: list[int], outlives: Callable[[
     outlives: whether a memory is read elsewhere."""
     users: dict[Memory, int] = {}
     for nest in nests:
-        for memory in _Touched(nest).reads:
+        for memory in Touched(nest).reads:
             users[memory] = users.get(memory, 0) + 1
     segments: list[list[Nest]] = []
     end = len(nests)
@@ -157,7 +157,7 @@ def _alive(nest: Nest, users: dict[Memory, int], outlives: Callable[[Memory], bo
     if len(stores) == len(nest.stores) or nest.kind == "scatter":
         return nest
     alive = replace(nest, stores=stores)
-    for memory in _Touched(nest).reads.keys() - _Touched(alive).reads.keys():
+    for memory in Touched(nest).reads.keys() - Touched(alive).reads.keys():
         users[memory] -= 1
     return alive
 
@@ -169,7 +169,7 @@ def share_outputs(nests: list[Nest]) -> None:
     """Where an output's only store reads, at the same address, a temporary of its size that dies there, the temporary moves in."""
     last: dict[Memory, int] = {}
     users: dict[Memory, list[int]] = {}
-    seen = [_Touched(nest) for nest in nests]
+    seen = [Touched(nest) for nest in nests]
     for number, touched in enumerate(seen):
         for memory in {**touched.reads, **touched.writes}:
             last[memory] = number
@@ -186,7 +186,7 @@ def share_outputs(nests: list[Nest]) -> None:
         _move(nests, moved)
 
 
-def _guest(store: Store, touched: _Touched, last: dict[Memory, int], number: int, moved: dict[Memory, Memory]) -> Memory | None:
+def _guest(store: Store, touched: Touched, last: dict[Memory, int], number: int, moved: dict[Memory, Memory]) -> Memory | None:
     host = store.buffer.memory
     if len(touched.writes[host]) != 1:
         return None
@@ -211,9 +211,9 @@ def _move(nests: Iterable[Nest], moved: dict[Memory, Memory]) -> None:
 def bands(scheduled: list[Scheduled]) -> list[list[Scheduled]]:
     """Neighbours that can run band of rows by band of rows, so that what one leaves in the cache the next one finds there."""
     groups: list[list[Scheduled]] = []
-    touched: list[list[_Touched]] = []
+    touched: list[list[Touched]] = []
     for item in scheduled:
-        mine = _Touched(item.nest)
+        mine = Touched(item.nest)
         if groups and _joins(groups[-1], touched[-1], item, mine):
             groups[-1].append(item)
             touched[-1].append(mine)
@@ -223,7 +223,7 @@ def bands(scheduled: list[Scheduled]) -> list[list[Scheduled]]:
     return groups
 
 
-def _joins(group: list[Scheduled], members: list[_Touched], item: Scheduled, mine: _Touched) -> bool:
+def _joins(group: list[Scheduled], members: list[Touched], item: Scheduled, mine: Touched) -> bool:
     first = group[0].nest
     if not all(_has_rows(s) for s in (group[0], item)) or first.axes[0] != item.nest.axes[0]:
         return False
@@ -250,9 +250,9 @@ def _joins(group: list[Scheduled], members: list[_Touched], item: Scheduled, min
 def _has_rows(item: Scheduled) -> bool:
     """Whether the outermost loop is over independent rows and something is left inside it."""
     nest = item.nest
-    return (
-        nest.kind == "loops" and len(nest.axes) > 0 and nest.axes[0].variable not in nest.reduced and not (item.rows and len(nest.axes) < 3)
-    )
+    if nest.kind != "loops" or nest.moves or not nest.axes or nest.axes[0].variable in nest.reduced:
+        return False
+    return not item.rows or len(nest.axes) >= 3
 
 
 def _same_rows(row: Atom, uses: list[tuple[Scheduled, Poly]]) -> bool:

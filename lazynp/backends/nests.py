@@ -54,6 +54,15 @@ class Fold(NamedTuple):
     position: Poly | None = None
 
 
+class Moves(NamedTuple):
+    """What follows the rows of a nest: stores that copy its results to memory whose old contents it reads. A row's results wait until
+    `behind` more rows are computed; the first `ahead` and the last `behind` rows of a chunk wait until every chunk is done."""
+
+    stores: tuple[Store, ...]
+    behind: int
+    ahead: int
+
+
 @dataclass
 class Nest:
     """kind: "loops" (stores, and folds over `reduced`), "scan", "scatter" or "gemm"."""
@@ -68,13 +77,19 @@ class Nest:
     gemm: Gemm | None = None
     events: frozenset[Memory] = frozenset()
     """Memories that must be written before the nest begins, though it does not read them."""
+    moves: Moves | None = None
 
     def targets(self) -> list[tuple[Buffer, Poly]]:
         """Where the nest writes."""
-        return [(s.buffer, s.address) for s in self.stores] + [(f.buffer, f.address) for f in self.folds]
+        stores = [*self.stores, *self.moves.stores] if self.moves else self.stores
+        return [(s.buffer, s.address) for s in stores] + [(f.buffer, f.address) for f in self.folds]
 
     def roots(self) -> list[Node]:
-        """The scalar nodes that the nest computes: values, and what its addresses are made of."""
+        """The scalar nodes that the nest reads and computes: values, and what its addresses are made of."""
+        return [*self.computed(), *[s.value for s in self.moves.stores]] if self.moves else self.computed()
+
+    def computed(self) -> list[Node]:
+        """The same without what it only moves."""
         values = [s.value for s in self.stores] + [f.value for f in self.folds]
         return values + [n for s in self.stores for n in values_in(s.address)]
 

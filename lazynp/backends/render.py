@@ -11,7 +11,7 @@ import numpy as np
 from lazynp.backends import prelude
 from lazynp.backends.lower import Axis, Condition, Memory, checked, load, position, select
 from lazynp.backends.nests import Fold, Gemm, polynomials, scalars, values_in
-from lazynp.backends.polynomial import Atom, Poly, product
+from lazynp.backends.polynomial import Atom, Poly, product, variable
 from lazynp.backends.program import ARENA, FIRST_DIM, FIRST_SLOT, POOL
 from lazynp.backends.schedule import Scheduled
 from lazynp.backends.workers import FLAGS, PROTOTYPE
@@ -352,6 +352,8 @@ class Kernel:
         self.chunked: Axis | None = None
         self.folds: list[str] = []
         """C types of partial results, if the function folds a chunk of everything."""
+        self.edges: list[str] = []
+        """What is left to do when all chunks are done."""
 
     def print(self) -> tuple[str, str]:
         """(definition, call)."""
@@ -366,8 +368,8 @@ class Kernel:
         self._name_index_values()
         levels = {axis.variable: depth for depth, axis in enumerate(nest.axes, 1)}
         stored = {s.buffer.memory for s in nest.stores}
-        self.writer.written |= stored | {f.buffer.memory for f in nest.folds}
-        self.values = Values(nest.roots(), levels, self.writer, stored)
+        self.writer.written |= {buffer.memory for buffer, _ in nest.targets()}
+        self.values = Values(nest.computed(), levels, self.writer, stored)
         return self._body()
 
     def _name_index_values(self) -> None:
@@ -389,6 +391,8 @@ class Kernel:
             return self._scan()
         if self.nest.kind == "scatter":
             return self._scatter()
+        if self.nest.moves:
+            return self._slide()
         if not self.nest.folds:
             return self._map()
         return self._fold_rows() if self.rows else self._fold()
@@ -400,22 +404,71 @@ class Kernel:
         lines = list(self.values.statements[0])
         if axes:
             self.chunked = axes[0]
-        for depth, axis in enumerate(axes, 1):
+            lines += (
+                self._row_loops(0) if len(axes) == 1 else [self._outermost(axes[0]), *self.values.statements[1], *self._row_loops(1), "}"]
+            )
+        else:
+            lines += self._stores()
+        return lines
+
+    def _row_loops(self, outer: int) -> list[str]:
+        """The loops inside of the `outer` outermost ones."""
+        axes = self.nest.axes
+        lines: list[str] = []
+        for depth, axis in enumerate(axes[outer:], outer + 1):
             if depth == len(axes) and not self.values.impure:
                 lines.append("#pragma omp simd")
             lines.append(self._outermost(axis) if depth == 1 else _open(axis, self.writer))
             lines += self.values.statements[depth]
-        lines += self._stores()
-        return lines + ["}"] * len(axes)
+        return [*lines, *self._stores(), *["}"] * (len(axes) - outer)]
+
+    def _slide(self) -> list[str]:
+        """Results wait in rows of the temporaries: one of `behind` + 1 rows used in turn, or, at the ends of the chunk, their own."""
+        row = self.chunked = self.nest.axes[0]
+        assert self.nest.moves is not None
+        _, behind, ahead = self.nest.moves
+        v, waiting = row.variable.name, f"low + (%s - low) % {behind + 1}"
+        bounds = [f"int64_t low = begin + {ahead}, high = end - {behind};", f"if (high - low < {behind + 1}) low = high = begin;"]
+        self.edges = [
+            "{", *bounds, f"for (int64_t {v} = begin; {v} < end; {v}++) {{",
+            f"if ({v} == low) {v} = high;", f"if ({v} >= end) break;", *self._moved(v, v), "}", "}",
+        ]  # fmt: skip
+        return [
+            *self.values.statements[0], *bounds, self._outermost(row), *self.values.statements[1],
+            f"const int64_t slot = {v} < low || {v} >= high ? {v} : {waiting.replace('%s', v)};",
+            *self._row_loops(1),
+            f"const int64_t done = {v} - {behind};",
+            "if (done >= low && done < high) {", f"const int64_t from = {waiting.replace('%s', 'done')};",
+            *self._moved("done", "from"), "}", "}",
+        ]  # fmt: skip
+
+    def _moved(self, to: str, source: str) -> list[str]:
+        """The copies of one row."""
+        row = self.nest.axes[0].variable
+        assert self.nest.moves is not None
+        lines: list[str] = []
+        for depth, axis in enumerate(self.nest.axes[1:], 2):
+            lines += ["#pragma omp simd"] * (depth == len(self.nest.axes)) + [_open(axis, self.writer)]
+        for store in self.nest.moves.stores:
+            value = store.value
+            target = self._at(store.buffer.memory, store.address.replaced({row: variable(to)}))
+            lines.append(f"{target} = {self._at(value.buffer.memory, value.address.replaced({row: variable(source)}))};")
+        return [*lines, *["}"] * (len(self.nest.axes) - 1)]
+
+    def _at(self, memory: Memory, address: Poly) -> str:
+        return f"{self.writer.pointer(memory)}[{_unwrapped(self.writer.poly(address))}]"
 
     def _outermost(self, axis: Axis) -> str:
         return _open(axis, self.writer, "begin", "end") if self.chunked is axis else _open(axis, self.writer)
 
     def _stores(self) -> list[str]:
-        return [
-            f"{self.writer.pointer(s.buffer.memory)}[{_unwrapped(self.writer.poly(s.address))}] = {_unwrapped(self.values.text[s.value])};"
-            for s in self.nest.stores
-        ]
+        moved = {s.value.buffer.memory for s in self.nest.moves.stores} if self.nest.moves else set()
+        lines = []
+        for s in self.nest.stores:
+            memory = s.buffer.memory
+            address = s.address.replaced({self.nest.axes[0].variable: variable("slot")}) if memory in moved else s.address
+            lines.append(f"{self._at(memory, address)} = {_unwrapped(self.values.text[s.value])};")
+        return lines
 
     def _scatter(self) -> list[str]:
         axes = self.nest.axes
@@ -674,7 +727,7 @@ class Kernel:
         if self.chunked is None:
             return ["{", *body, "}"]
         begin, end = self.writer.poly(self.chunked.begin), self.writer.poly(self.chunked.end)
-        return ["{", f"const int64_t begin = {begin}, end = {end};", *body, "}"]
+        return ["{", f"const int64_t begin = {begin}, end = {end};", *body, *self.edges, "}"]
 
     # -- the function around the loops
 
@@ -686,12 +739,20 @@ class Kernel:
             prologue.append(f"const int64_t begin = {begin}, end = {end};")
             self.chunked = None
         if self.chunked is None:
+            body += self.edges
             text = [f"static void {self.name}(void **slots, const int64_t *dims) {{", *prologue, *body, "}"]
             return indented(text), f"{self.name}(slots, dims);"
         extra = "".join([f", {ctype} *restrict part{k}" for k, ctype in enumerate(self.folds)])
         extra = f", int64_t chunk{extra}" if self.folds else ""
         head = f"static void {self.name}_chunk(void **slots, const int64_t *dims, int64_t begin, int64_t end{extra}) {{"
-        return indented([head, *prologue, *body, "}", "", *self._driver()]), f"{self.name}(slots, dims);"
+        edges = [
+            f"static void {self.name}_edges(void **slots, const int64_t *dims, int64_t begin, int64_t end) {{",
+            *prologue,
+            *self.edges,
+            "}",
+        ]
+        text = [head, *prologue, *body, "}", *(edges if self.edges else []), "", *self._driver()]
+        return indented(text), f"{self.name}(slots, dims);"
 
     def _driver(self) -> list[str]:
         """Cuts the outermost loop into chunks, the same ones for any number of threads."""
@@ -729,12 +790,20 @@ class Kernel:
         """The chunks on many threads, or one after the other."""
         parts = ", ".join([f"part{k}" for k in range(len(self.folds))]) or "0"
         work = f"count * per > dims[2] / {max(1, round(self.values.cost / 4))}"
+        many = [f"((lz_parallel)slots[{POOL}])({self.name}_task, &task, chunks, dims[0]);"]
+        one = [f"for (int64_t c = 0; c < chunks; c++) {self.name}_task(&task, c);"]
+        if self.edges:
+            ends = "first + c * chunk, c + 1 < chunks ? first + (c + 1) * chunk : last"
+            many.append(f"for (int64_t c = 0; c < chunks; c++) {self.name}_edges(slots, dims, {ends});")
+            one = [f"{self.name}_{part}(slots, dims, first, last);" for part in ("chunk", "edges")]
         return [
             f"void *parts[] = {{{parts}}};",
             "const lz_task task = {slots, dims, first, count, chunk, parts};",
-            f"if (dims[0] > 1 && slots[{POOL}] && chunks > 1 && {work})",
-            f"    ((lz_parallel)slots[{POOL}])({self.name}_task, &task, chunks, dims[0]);",
-            f"else for (int64_t c = 0; c < chunks; c++) {self.name}_task(&task, c);",
+            f"if (dims[0] > 1 && slots[{POOL}] && chunks > 1 && {work}) {{",
+            *many,
+            "} else {",
+            *one,
+            "}",
         ]
 
     def _partial_results(self) -> list[str]:

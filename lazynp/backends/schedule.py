@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from lazynp.backends.lower import Axis, load, position, select
 from lazynp.backends.nests import Nest, polynomials, rebuild, scalars, values_in
@@ -18,18 +19,23 @@ class Scheduled(NamedTuple):
     rows: bool
 
 
-def schedule(nest: Nest) -> Scheduled:
-    """The nest with its loops in a good order and adjacent axes merged."""
+def ordered(nest: Nest) -> Scheduled:
+    """The nest with its loops in a good order."""
     if nest.kind in ("gemm", "scatter"):
         return Scheduled(nest, False)
     addresses = _addresses(nest)
     kept = [a for a in nest.axes if a.variable not in nest.reduced]
     reduced = [a for a in nest.axes if a.variable in nest.reduced]
     if not reduced:
-        return Scheduled(_collapsed(nest, _by_stride(kept, nest.stores[0].address if nest.stores else ZERO)), False)
+        return Scheduled(replace(nest, axes=tuple(_by_stride(kept, nest.stores[0].address if nest.stores else ZERO))), False)
     rows = bool(kept) and not any(f.position is not None for f in nest.folds) and _walks_better(kept[-1], reduced[-1], addresses)
     order = [*kept[:-1], *reduced, kept[-1]] if rows else [*kept, *reduced]
-    return Scheduled(_collapsed(nest, order), rows)
+    return Scheduled(replace(nest, axes=tuple(order)), rows)
+
+
+def collapsed(item: Scheduled) -> Scheduled:
+    """Adjacent loops merged where all memory is walked as if they were one."""
+    return item if item.nest.kind in ("gemm", "scatter") else item._replace(nest=_collapsed(item.nest))
 
 
 def _by_stride(axes: list[Axis], address: Poly) -> list[Axis]:
@@ -61,13 +67,15 @@ def _addresses(nest: Nest) -> list[Poly]:
     return [n.address for n in scalars(nest.roots()) if n.op is load] + [s.address for s in nest.stores]
 
 
-def _collapsed(nest: Nest, order: list[Axis]) -> Nest:
-    """Adjacent loops merged where all memory is walked as if they were one."""
+def _collapsed(nest: Nest) -> Nest:
     nodes = scalars(nest.roots())
     own = [s.address for s in nest.stores] + [f.address for f in nest.folds]
     walked = own + [n.address for n in nodes if n.op is load]
     pinned = _pinned(nodes, nest, walked)
-    axes = list(order)
+    if nest.moves:
+        walked += [s.address for s in nest.moves.stores]
+        pinned.add(nest.axes[0].variable)
+    axes = list(nest.axes)
     dropped: dict[Atom, Poly] = {}
     k = len(axes) - 2
     while k >= 0:
@@ -81,16 +89,18 @@ def _collapsed(nest: Nest, order: list[Axis]) -> Nest:
 
 def _without(nest: Nest, axes: tuple[Axis, ...], dropped: dict[Atom, Poly]) -> Nest:
     if not dropped:
-        return Nest(nest.kind, axes, nest.stores, nest.folds, nest.reduced, nest.op)
+        return nest
 
     def change(p: Poly) -> Poly:
         return p.replaced(dropped)
 
-    values = rebuild([s.value for s in nest.stores] + [f.value for f in nest.folds], change)
-    stores = [s._replace(address=change(s.address), value=v) for s, v in zip(nest.stores, values, strict=False)]
-    rest = values[len(nest.stores) :]
-    folds = [f._replace(address=change(f.address), value=v) for f, v in zip(nest.folds, rest, strict=True)]
-    return Nest(nest.kind, axes, stores, folds, nest.reduced, nest.op)
+    moved = list(nest.moves.stores) if nest.moves else []
+    changed = [*nest.stores, *moved, *nest.folds]
+    values = rebuild([part.value for part in changed], change)
+    parts: list[Any] = [part._replace(address=change(part.address), value=v) for part, v in zip(changed, values, strict=True)]
+    first, last = len(nest.stores), len(nest.stores) + len(moved)
+    moves = nest.moves._replace(stores=tuple(parts[first:last])) if nest.moves else None
+    return replace(nest, axes=axes, stores=parts[:first], folds=parts[last:], moves=moves)
 
 
 def _pinned(nodes: list[Node], nest: Nest, walked: list[Poly]) -> set[Atom]:
