@@ -125,6 +125,17 @@ def error_settings() -> ErrorSettings | None:
     return settings
 
 
+def line_of(error: BaseException | None) -> Where | None:
+    """The user's line, the innermost one, on which an error arose."""
+    found = None
+    traceback = error.__traceback__ if error is not None else None
+    while traceback is not None:
+        if not _is_ours(traceback.tb_frame.f_code):
+            found = Where(traceback.tb_frame.f_code, traceback.tb_lasti)
+        traceback = traceback.tb_next
+    return found
+
+
 def with_origin(error: BaseException, where: Any) -> BaseException:
     """The same error, whose traceback ends at the line which created the failing operation and which a note names."""
     if isinstance(where, Where):  # in a canonical graph `where` is a number that the caller resolves

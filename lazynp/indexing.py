@@ -244,7 +244,8 @@ def _read_gathered(x: Any, index: Any) -> Any:
     view, indices, axes, position = advanced(x, index)
     node = gather(node_of(view), *indices, axes=axes, position=position)
     if node.shape and tracing() and type(view) is ndarray and view._storage is not None and _is_view_in_numpy(index):
-        return handle(Snapshot(node, view._storage), (), node.type, None)
+        what = "a view, at a position known only at run time, of another array"
+        return handle(Snapshot(node, (view._storage,), what), (), node.type, None)
     return wrap(node)
 
 

@@ -408,6 +408,8 @@ def _control_step(plan: Plan, node: Node, used: list[Node]) -> None:
     items = {one.index: one for one in used}
     results = [items.get(index) or item(node, index=index) for index in range(len(node.type))]
     begun: list[Buffer] = []
+    beside = {strip(a) for a in read_arguments(node)}
+    kept: dict[Node, Buffer] = {}
     for result in results:
         memory = _memory_of(plan, result)
         number = carried_argument(node, result.index)
@@ -418,9 +420,13 @@ def _control_step(plan: Plan, node: Node, used: list[Node]) -> None:
         if older is None or older.memory is not memory:
             older = plan.buffer(first, memory)
             _add(plan, Step("copy", first, [older]))
+        elif strip(first) in beside:  # what its turns overwrite is also read as it was before them
+            kept[strip(first)] = plan.buffer(first)
+            _add(plan, Step("copy", first, [kept[strip(first)]]))
         begun.append(older)
     step = _add(plan, Step("control", node, [plan.places[result] for result in results]))
     step.begun = begun
+    step.redirect |= kept
     plan.follows += [(older, step) for older in begun]
 
 
@@ -454,7 +460,7 @@ def _copy_remaining_outputs(plan: Plan) -> None:
 
 def _find_reads(plan: Plan) -> None:
     for step in plan.steps:
-        step.reads = {n: plan.places[n] for n in _leaves(operands(step), plan.places)}
+        step.reads = {n: step.redirect.get(n) or plan.places[n] for n in _leaves(operands(step), plan.places)}
 
 
 def operands(step: Step) -> tuple[Node, ...]:

@@ -53,7 +53,9 @@ def operand_type(operand: Any) -> Any:
     kind = type(operand)
     if kind in _WEAK:
         return kind
-    return operand.kind if issubclass(kind, Symbolic) else np.asarray(operand).dtype
+    if issubclass(kind, Symbolic):
+        return operand.kind if operand.kind is not bool else np.dtype(bool)
+    return np.asarray(operand).dtype
 
 
 def as_node(operand: Any, dtype: np.dtype) -> Node:

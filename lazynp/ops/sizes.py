@@ -300,10 +300,12 @@ def _limits(atom: Node, lower: bool) -> list[tuple[Dim, ...]]:
 
 
 class _Hooks:
-    """How numbers of a trace meet arrays: set by the floor of arrays."""
+    """How numbers of a trace meet arrays: set by the floor of arrays. doubt: told a 0-d boolean that, where it is true, says that Python
+    would not have computed what the program computes; set by jit."""
 
     ufunc: Callable[..., Any]
     as_array: Callable[[Node], Any]
+    doubt: Callable[[Node], None] = staticmethod(lambda wrong: None)
 
 
 hooks = _Hooks()
@@ -325,14 +327,24 @@ def _python_result(ufunc: np.ufunc, a: Any, b: Any) -> Any:
     kinds = {_kind(x) for x in (a, b)}
     if None in kinds:
         return None
-    if kinds <= {int, bool} and ufunc in _INTEGER:
-        return number(_INTEGER[ufunc](_node(a), _node(b)))
     if ufunc in _COMPARE:
-        return _compared(ufunc, a, b) if kinds <= {int, bool} else hooks.as_array(_COMPARE[ufunc](_node(a), _node(b)))
-    if ufunc is np.power and kinds <= {int, bool}:
+        if kinds <= {int, bool}:
+            return _compared(ufunc, a, b)
+        return SymBool(_COMPARE[ufunc](*_as_floats(a, b)) if complex not in kinds else _COMPARE[ufunc](_node(a), _node(b)))
+    if kinds == {bool} and ufunc in _BITWISE:
+        return SymBool(
+            _BITWISE[ufunc](a.node if isinstance(a, Symbolic) else constant(a), b.node if isinstance(b, Symbolic) else constant(b))
+        )
+    if kinds <= {int, bool} and ufunc in _INTEGER:
+        _doubt_integer(ufunc, a, b)
+        return number(_INTEGER[ufunc](_node(a), _node(b)))
+    if complex in kinds:
         return None
-    result = ew.UFUNCS[ufunc][0](*[ew.as_node(_node(x), np.dtype(complex if complex in kinds else float)) for x in (a, b)])
-    return SymFloat(result)
+    _doubt_division(ufunc, b)
+    result = SymFloat(ew.UFUNCS[ufunc][0](*_as_floats(a, b)))
+    if ufunc is np.power:
+        hooks.doubt(ew.logical_not(ew.isfinite(result.node)))
+    return result
 
 
 def _kind(x: Any) -> Any:
@@ -343,16 +355,76 @@ def _kind(x: Any) -> Any:
 
 
 def _node(x: Any) -> Node:
-    return x.node if isinstance(x, Symbolic) else constant(int(x) if type(x) is bool else x)
+    """A Python number as a node; a truth value as an integer."""
+    if isinstance(x, Symbolic):
+        return ew.as_node(x.node, _INT64) if x.kind is bool else x.node
+    return constant(int(x) if type(x) is bool else x)
 
 
+def _as_floats(*numbers: Any) -> list[Node]:
+    return [ew.as_node(_node(x), np.dtype(float)) for x in numbers]
+
+
+_INT64 = np.dtype(np.int64)
+_BITWISE: dict[Any, Any] = {np.bitwise_and: ew.bitwise_and, np.bitwise_or: ew.bitwise_or, np.bitwise_xor: ew.bitwise_xor}
 _INTEGER: dict[Any, Any] = {
     np.add: add,
     np.subtract: subtract,
     np.multiply: multiply,
     np.floor_divide: floor_divide,
     np.remainder: remainder,
+    np.power: ew.UFUNCS[np.power][0],
+    np.left_shift: ew.UFUNCS[np.left_shift][0],
+    np.right_shift: ew.UFUNCS[np.right_shift][0],
+    **_BITWISE,
 }
+_GROWS = frozenset({np.add, np.subtract, np.multiply, np.power, np.left_shift})
+_LARGE = 2.0**62
+_SMALL = 1 << 32
+
+
+def _doubt_integer(ufunc: np.ufunc, a: Any, b: Any) -> None:
+    """Python's integers have any size and its division by zero is an error."""
+    if ufunc in _GROWS and not _cannot_grow_far(ufunc, a, b):
+        power_of_two = ufunc is np.left_shift
+        first, second = _as_floats(a, b)
+        result = multiply(first, ew.UFUNCS[np.exp2][0](second)) if power_of_two else ew.UFUNCS[ufunc][0](first, second)
+        hooks.doubt(ew.logical_not(ew.less(ew.UFUNCS[np.absolute][0](result), constant(_LARGE))))
+    if ufunc in (np.power, np.left_shift, np.right_shift) and not (type(b) is int and 0 <= b < 63):
+        inside = ew.logical_and(ew.greater_equal(_node(b), constant(0)), ew.less(_node(b), constant(63)))
+        hooks.doubt(ew.logical_not(inside))
+    _doubt_division(ufunc, b)
+
+
+def _cannot_grow_far(ufunc: np.ufunc, a: Any, b: Any) -> bool:
+    """Whether the result fits 64 bits: sums with small constants, which would take an age to grow out of them, and sums and products of
+    loop variables."""
+    small = [type(x) is int and abs(x) < _SMALL for x in (a, b)]
+    if ufunc in (np.add, np.subtract) and any(small):
+        return True
+    return ufunc is not np.left_shift and ufunc is not np.power and all(s or _is_bounded(x) for s, x in zip(small, (a, b), strict=True))
+
+
+def _is_bounded(x: Any) -> bool:
+    """Whether a number is made of loop variables with known limits."""
+    if not isinstance(x, Symbolic):
+        return type(x) is bool
+    return is_size(x.node) and all(None not in _bounds.get(n, (None, None)) for n in toposort([x.node]) if n.op is dim)
+
+
+def _doubt_division(ufunc: np.ufunc, divisor: Any) -> None:
+    if ufunc in (np.true_divide, np.floor_divide, np.remainder):
+        if not isinstance(divisor, Symbolic):
+            if not divisor:
+                raise ZeroDivisionError("division by zero")
+        elif not _is_never_zero(divisor):
+            hooks.doubt(ew.equal(_node(divisor), constant(0, _node(divisor).dtype)))
+
+
+def _is_never_zero(x: Any) -> bool:
+    return x.kind is int and (never_negative(x.node - 1) or never_negative(-x.node - 1))
+
+
 _COMPARE: dict[Any, Any] = {
     np.less: ew.less, np.less_equal: ew.less_equal, np.greater: ew.greater, np.greater_equal: ew.greater_equal,
     np.equal: ew.equal, np.not_equal: ew.not_equal,
@@ -362,7 +434,7 @@ _COMPARE: dict[Any, Any] = {
 def _compared(ufunc: np.ufunc, a: Any, b: Any) -> Any:
     """True or False where the bounds of the loop variables decide it, else a traced boolean."""
     known = _decided(ufunc, subtract(_node(a), _node(b)))
-    return hooks.as_array(_COMPARE[ufunc](_node(a), _node(b))) if known is None else known
+    return SymBool(_COMPARE[ufunc](_node(a), _node(b))) if known is None else known
 
 
 def _decided(ufunc: np.ufunc, difference: Node) -> bool | None:
@@ -384,7 +456,8 @@ def _decided(ufunc: np.ufunc, difference: Node) -> bool | None:
 
 _OPERATORS = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "floordiv": np.floor_divide,
-    "mod": np.remainder, "pow": np.power,
+    "mod": np.remainder, "pow": np.power, "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
+    "lshift": np.left_shift, "rshift": np.right_shift,
 }  # fmt: skip
 _MESSAGE = (
     "the value of a loop variable, or of a number computed from one, is needed here (an index into a list, range(), len(), "
@@ -408,24 +481,29 @@ class _Number(Symbolic):
         raise CaptureError(_MESSAGE)
 
     def __neg__(self) -> Any:
-        return number(negative(self.node)) if self.kind is int else SymFloat(negative(self.node))
+        return number(negative(_node(self))) if self.kind is not float else SymFloat(negative(self.node))
 
     def __pos__(self) -> Any:
-        return self
+        return self if self.kind is not bool else number(_node(self))
+
+    def __invert__(self) -> Any:
+        if self.kind is float:
+            raise TypeError("bad operand type for unary ~: 'float'")
+        return number(subtract(negative(_node(self)), constant(1)))
 
     def __abs__(self) -> Any:
-        return hooks.ufunc(np.absolute, "__call__", (self,), {})
+        node = ew.UFUNCS[np.absolute][0](_node(self))
+        return number(node) if self.kind is not float else SymFloat(node)
 
     def __bool__(self) -> bool:
-        return bool(self != 0)
-
-    def __hash__(self) -> int:
-        return hash(self.node)
+        known = self != 0
+        return known if type(known) is bool else bool(hooks.as_array(known.node))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({size_text(self.node)})"
 
     __float__ = __complex__ = __int__ = __index__ = __round__ = __trunc__ = __floor__ = __ceil__ = _unknown
+    __str__ = __format__ = __hash__ = _unknown  # type: ignore[assignment]
 
 
 for _name, _ufunc in _OPERATORS.items():
@@ -453,6 +531,13 @@ class SymFloat(_Number):
 
     __slots__ = ()
     kind = float
+
+
+class SymBool(_Number):
+    """A truth value of a trace: the result of `not` and of comparisons of Python numbers."""
+
+    __slots__ = ()
+    kind = bool
 
 
 def number(size: Dim) -> Any:

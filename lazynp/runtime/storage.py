@@ -7,7 +7,7 @@ memory that an in-place write has overwritten.
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary, ref
@@ -131,23 +131,25 @@ class Storage:
 
 
 class Snapshot(Storage):
-    """The copy that stands for a view at a position known only at run time. NumPy's view would follow its array: a write to either after
-    the other has been read cannot be traced."""
+    """A copy that stands for memory which a trace cannot name: a view at a position known only at run time, an array that is one or another
+    after a branch or a loop. NumPy's array would follow those it may share memory with (`sources`): a write to either after the other has
+    been read cannot be traced. what: its description, for messages."""
 
-    __slots__ = ("seen", "source")
+    __slots__ = ("seen", "what")
 
-    def __init__(self, node: Node, source: Storage) -> None:
+    def __init__(self, node: Node, sources: Iterable[Storage], what: str) -> None:
         super().__init__(node.type.shape, node.type.dtype, node, None)  # type: ignore[arg-type]
-        self.source = source
-        self.seen = source.value()
+        self.seen = {source: source.value() for source in sources}
+        self.what = what
 
     def value(self) -> Node:
-        if self.source.value() is not self.seen:
-            raise CaptureError("a view at a position known only at run time is read after its array has changed: copy it with .copy()")
+        here = queue()
+        if any(source.value() is not seen if here is self.home else source in here.written for source, seen in self.seen.items()):  # type: ignore[attr-defined]
+            raise CaptureError(f"{self.what} is read after that has changed: copy it with .copy()")
         return super().value()
 
     def write(self, node: Node) -> None:
-        raise CaptureError("a view at a position known only at run time is written to: write to the array itself, a[i, ...] = value")
+        raise CaptureError(f"{self.what} is written to")
 
 
 def _references(holder: Any) -> tuple[int, int]:
@@ -274,7 +276,8 @@ class TraceQueue(Queue):
     """What a trace records. Values that depend on the trace's arguments cannot be had; others are computed alone.
 
     `outside`: the leaf for each storage or NumPy array that the trace reads but did not create (`sources` maps back);
-    `written`: the storages it did not create but gave a new value to, with the value they had.
+    `written`: the storages it did not create but gave a new value to, with the value they had. `doubt`: a truth value that, where it is
+    true, says that the results do not count.
     """
 
     runs_once = False
@@ -287,6 +290,7 @@ class TraceQueue(Queue):
         self.written: dict[Storage, Node] = {}
         self.writes = 0
         self.most_writes: int | None = None
+        self.doubt: Storage | None = None
 
     def count_write(self) -> None:
         """Raises CaptureError for a loop over elements or slices that is being written out: compiling it would take minutes."""
@@ -302,6 +306,7 @@ class TraceQueue(Queue):
 
     def add(self, storage: Storage) -> None:
         storage.serial = 0
+        tracing_count.recorded += 1
 
     def reads_from_outside(self, storage: Storage) -> bool:
         return storage not in self.written and not isinstance(storage.home, TraceQueue)

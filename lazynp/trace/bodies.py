@@ -7,7 +7,7 @@ that are not what it was given are carried too. Their types are found by tracing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import lcm
 from typing import Any, NamedTuple
 
@@ -23,8 +23,8 @@ from lazynp.ir.types import LAZY_DTYPES, ArrayType, Dim, Symbolic
 from lazynp.ops import elementwise as ew
 from lazynp.ops import structured
 from lazynp.ops.movement import broadcast
-from lazynp.ops.sizes import SymFloat, SymInt, hint_of, is_size, new_size, number, simplify_size, size_
-from lazynp.runtime.storage import Queue, Storage, TraceQueue, bound, queue, trace_scope
+from lazynp.ops.sizes import SymBool, SymFloat, SymInt, hint_of, hooks, is_size, new_size, number, simplify_size, size_
+from lazynp.runtime.storage import Queue, Snapshot, Storage, TraceQueue, bound, queue, trace_scope
 from lazynp.trace import trees
 
 _TRIALS = 8
@@ -87,35 +87,55 @@ class BodyQueue(TraceQueue):
             storage.node = node
 
 
+def _traces_around() -> Iterator[Any]:
+    """The queues around the place where values are recorded, from the inside."""
+    scope: Any = queue()
+    while scope is not None:
+        yield scope
+        scope = getattr(scope, "parent", None)
+
+
 def under_jit() -> bool:
     """Whether the values of this trace are known only when a compiled program runs: inside jit, or inside a body."""
-    scope: Any = queue()
-    while type(scope) is not TraceQueue and not isinstance(scope, BodyQueue):
-        scope = getattr(scope, "parent", None)
-        if scope is None:
-            return False
-    return True
+    return any(type(scope) is TraceQueue or isinstance(scope, BodyQueue) for scope in _traces_around())
+
+
+def doubt(wrong: Node) -> None:
+    """Inside jit, where a 0-d boolean is true, the program's results do not count: Python would have raised an error, or computed with
+    integers of more than 64 bits."""
+    *_, outermost = _traces_around()
+    if type(outermost) is not TraceQueue:
+        return
+    if outermost.doubt is None:
+        with trace_scope(outermost):
+            outermost.doubt = Storage((), wrong.dtype, constant(False), None)
+    outermost.doubt.write(ew.logical_or(outermost.doubt.value(), wrong))
+
+
+hooks.doubt = doubt
 
 
 # --- what is carried -------------------------------------------------------------------------------------------------
 
 
 class Carried(NamedTuple):
-    """kind: int or float (a Python number), or None for an array of that type; scalar: NumPy would have handed out a scalar."""
+    """kind: int, float or bool (a Python number), or None for an array of that type; scalar: NumPy would have handed out a scalar."""
 
     kind: Any
     type: ArrayType
     scalar: bool = False
 
 
-def _described(leaf: Any) -> Carried | None:
+def described(leaf: Any) -> Carried | None:
     """What a leaf is as a carried value; None for what only Python knows."""
     kind = type(leaf)
     if kind is int or kind is SymInt:
         return Carried(int, ArrayType((), _INT64))
     if kind is float or kind is SymFloat:
         return Carried(float, ArrayType((), np.dtype(float)))
-    if kind is bool or kind is complex:
+    if kind is bool or kind is SymBool:
+        return Carried(bool, ArrayType((), np.dtype(bool)))
+    if kind is complex:
         return Carried(None, ArrayType((), np.dtype(kind)), True)
     if kind is ndarray:
         type_ = leaf._type if leaf._storage is not None else ArrayType(leaf.shape, leaf.dtype)
@@ -130,7 +150,7 @@ def _joined(a: Carried, b: Carried) -> Carried | None:
     if a == b:
         return a
     if a.kind is not None and b.kind is not None:
-        return a if a.kind is float else b
+        return None if bool in (a.kind, b.kind) else a if a.kind is float else b
     if a.kind is not None or b.kind is not None:
         weak, other = (a, b) if a.kind is not None else (b, a)
         dtype = np.result_type(other.type.dtype, weak.kind(0))
@@ -165,8 +185,8 @@ def _stand_in(carried: Carried, initial: Any) -> tuple[Any, Node]:
         leaf = new_size(initial if type(initial) is int and initial > 1 else 2)
         return SymInt(leaf), leaf
     leaf = new_input(carried.type)
-    if carried.kind is float:
-        return SymFloat(leaf), leaf
+    if carried.kind is not None:
+        return (SymFloat if carried.kind is float else SymBool)(leaf), leaf
     value = arrays.wrap(leaf)
     value._scalar = carried.scalar
     return value, leaf
@@ -178,15 +198,68 @@ def _value_of(leaf: Any, carried: Carried) -> Node:
     return node if node.shape == carried.type.shape else broadcast(node, carried.type.shape)
 
 
-def _handed_out(node: Node, carried: Carried) -> Any:
-    """What Python gets for a value that a loop or a branch returns."""
+def _handed_out(node: Node, carried: Carried, sources: Iterable[Storage] | None = None) -> Any:
+    """What Python gets for a value that a loop or a branch returns. sources: whose memory an array may be; None: it is its own."""
     if carried.kind is int:
         return number(node)
-    if carried.kind is float:
-        return SymFloat(node)
-    value = arrays.wrap(node)
+    if carried.kind is not None:
+        return (SymFloat if carried.kind is float else SymBool)(node)
+    if sources is None or carried.scalar:
+        value = arrays.wrap(node)
+    else:
+        value = arrays.handle(Snapshot(node, sources, _MERGED), (), node.type, None)
     value._scalar = carried.scalar
     return value
+
+
+_MERGED = "an array that a loop or branch over traced values has made one or another"
+
+
+def _storage_of(leaf: Any) -> Storage | None:
+    """The memory that a write to the leaf would change."""
+    return leaf._storage if type(leaf) is ndarray and not leaf._scalar else None
+
+
+class _Sharing:
+    """Whose memory each carried array of a loop may be beside its own: `outer` storages of the surroundings, `inner` other carried values
+    (by position). own: handles whose memory nobody else knows before the loop."""
+
+    def __init__(self, initial: Sequence[Any], own: frozenset[int] | None) -> None:
+        self.asked = own is not None
+        own = own or frozenset()
+        self.before = [_storage_of(leaf) if id(leaf) not in own else None for leaf in initial]
+        self.outer: list[set[Storage]] = [set() for _ in initial]
+        self.inner: list[set[int]] = [set() for _ in initial]
+
+    def learn(self, body: _Body, returned: Sequence[Any]) -> bool:
+        """Note what a turn returns; whether that was news."""
+        if not self.asked:
+            return False
+        size = sum(map(len, self.outer)) + sum(map(len, self.inner))
+        stand_ins = {_storage_of(given): k for k, given in enumerate(body.given) if body.leaves[k] is not None}
+        holders: dict[Storage, list[int]] = {}
+        for k, leaf in enumerate(returned):
+            storage = _storage_of(leaf)
+            if storage is None:
+                continue
+            for source in (storage, *(storage.seen if isinstance(storage, Snapshot) else ())):
+                if source in stand_ins or source.home is body.scope:
+                    holders.setdefault(source, []).append(k)
+                elif body.leaves[k] is not None:
+                    self.outer[k].add(source)
+        for together in holders.values():
+            for k in together:
+                self.inner[k] |= set(together) - {k}
+        return size != sum(map(len, self.outer)) + sum(map(len, self.inner))
+
+    def around(self, k: int, values: Sequence[Any], first: bool) -> set[Storage] | None:
+        """The storages with which the value at position k may share memory, among `values` and the surroundings; None: its memory is its
+        own. first: it may also be what it was before the first turn."""
+        found = self.outer[k] | {s for j in self.inner[k] if (s := _storage_of(values[j])) is not None}
+        before = self.before[k]
+        if self.asked and first and before is not None:
+            found.add(before)
+        return found if found or self.inner[k] else None
 
 
 class _Unstable(CaptureError):
@@ -196,17 +269,23 @@ class _Unstable(CaptureError):
 class _Body:
     """One trace of a body. given: the leaves it was called with; leaves: for each carried value the leaf of the graph."""
 
-    def __init__(self, initial: Sequence[Any], plan: Sequence[Carried | None]) -> None:
+    def __init__(self, initial: Sequence[Any], plan: Sequence[Carried | None], sharing: _Sharing) -> None:
         self.scope = BodyQueue(queue())
         self.given: list[Any] = []
         self.leaves: list[Node | None] = []
         self.initial = initial
         self.plan = plan
+        self.sharing = sharing
         with trace_scope(self.scope):
             for leaf, carried in zip(initial, plan, strict=True):
                 value, node = (leaf, None) if carried is None else _stand_in(carried, leaf)
                 self.given.append(value)
                 self.leaves.append(node)
+            arrays_carried = [k for k, node in enumerate(self.leaves) if node is not None and _storage_of(self.given[k]) is not None]
+            shared = {k: sharing.around(k, self.given, True) for k in arrays_carried}
+            for k, sources in shared.items():
+                if sources is not None:
+                    self.given[k]._storage = Snapshot(self.leaves[k], sources, _MERGED)  # type: ignore[arg-type]
 
     def call(self, function: Callable[..., Any], structure: Any, *more: Any) -> list[Any]:
         """The leaves that function(*more, tree) returns. Raises CaptureError where it does not fit, whatever the function raised: in
@@ -230,7 +309,7 @@ class _Body:
             if carried is None and _same(given, leaf):
                 found.append(None)
                 continue
-            old, new = carried or _described(initial), _described(leaf)
+            old, new = carried or described(initial), described(leaf)
             joined = None if old is None or new is None else _joined(old, new)
             if joined is None:
                 raise _Unstable(f"a carried value changes from {_name(old, initial)} to {_name(new, leaf)} in a turn")
@@ -257,19 +336,19 @@ class _Body:
         carried = set(self.scope.written.values())
         return {leaf: node for leaf, node in self.scope.sources.items() if leaf not in carried}
 
-    def hand_back(self, node: Node, returned: Sequence[Any]) -> list[Any]:
+    def hand_back(self, node: Node, any_turn: bool) -> list[Any]:
         """The results of the loop as the caller's leaves; storages written to get their new values."""
-        position = 0
-        out: list[Any] = []
-        for carried, initial in zip(self.plan, self.initial, strict=True):
-            if carried is None:
-                out.append(initial)
-            else:
-                out.append(_handed_out(structured.item(node, index=position), carried))
-                position += 1
-        for storage in self.scope.written:
+        carried = [c for c in self.plan if c is not None]
+        for position, storage in enumerate(self.scope.written, len(carried)):
             storage.write(structured.item(node, index=position))
-            position += 1
+        out = list(self.initial)
+        places = [k for k, c in enumerate(self.plan) if c is not None]
+        for position, k in enumerate(places):
+            out[k] = _handed_out(structured.item(node, index=position), carried[position])
+        shared = {k: self.sharing.around(k, out, not any_turn) for k in places if _storage_of(out[k]) is not None}
+        for k, sources in shared.items():
+            if sources is not None:
+                out[k]._storage = Snapshot(out[k]._storage.node, sources, _MERGED)
         return out
 
 
@@ -281,6 +360,8 @@ def _name(carried: Carried | None, leaf: Any) -> str:
 
 def _graphs(inputs: list[Node], outputs: list[list[Node]], others: dict[Node, Node]) -> tuple[list[Graph], list[Node]]:
     """Canonical graphs over one list of inputs, and the arguments beyond the carried ones. Constants move inside."""
+    outputs, more = _closed(outputs, {*inputs, *others})
+    others = others | more
     used = set(toposort([node for nodes in outputs for node in nodes]))
     others = {leaf: node for leaf, node in others.items() if leaf in used}
     constants = {leaf: node for leaf, node in others.items() if _is_constant(node)}
@@ -288,6 +369,23 @@ def _graphs(inputs: list[Node], outputs: list[list[Node]], others: dict[Node, No
     leaves = (*inputs, *rest)
     graphs = [Graph(leaves, tuple(substitute(nodes, constants))) for nodes in outputs]
     return canonical_bodies(graphs, simplify_size), list(rest.values())
+
+
+def _closed(outputs: list[list[Node]], own: set[Node]) -> tuple[list[list[Node]], dict[Node, Node]]:
+    """The outputs with what Python numbers of the surroundings (SymInt, SymFloat) have brought in replaced by leaves, and those leaves."""
+    nodes = toposort([node for part in outputs for node in part], stop=own.__contains__)
+    inside: set[Node] = set()
+    foreign: set[Node] = set()
+    for node in nodes:
+        if node in own or any(a in inside for a in node.args):
+            inside.add(node)
+        elif node.op is input_ or any(a in foreign for a in node.args):
+            foreign.add(node)
+    if not foreign:
+        return outputs, {}
+    wanted = {a for node in inside if node not in own for a in node.args} | {node for part in outputs for node in part}
+    leaves = {node: new_input(node.type) for node in nodes if node in foreign and node in wanted}
+    return [substitute(part, leaves) for part in outputs], {leaf: node for node, leaf in leaves.items()}
 
 
 def _is_constant(node: Node) -> bool:
@@ -306,10 +404,21 @@ def _made(op: Any, *args: Node, **attrs: Any) -> Node:
 # --- for -------------------------------------------------------------------------------------------------------------
 
 
-def traced_for(lower: Any, upper: Any, step: Any, body: Callable[..., Any], init: Any, again: bool = False) -> Any:
+def traced_for(
+    lower: Any,
+    upper: Any,
+    step: Any,
+    body: Callable[..., Any],
+    init: Any,
+    again: bool = False,
+    peel: bool = True,
+    own: frozenset[int] | None = None,
+) -> Any:
     """for i in range(lower, upper, step): value = body(i, value), as one node. Raises CaptureError.
 
-    again: the derivative backwards computes the turns again rather than to keep what they leave behind."""
+    again: the derivative backwards computes the turns again rather than to keep what they leave behind. peel: where the first turn changes
+    the types of the carried values, it is done on its own. own: the ids of arrays in `init` whose memory nobody else knows, so that writing
+    to what is carried is right; None: carried arrays are values, and whose memory they are is not asked."""
     leaves, structure = trees.flatten(init)
     if all(type(n) is int for n in (lower, upper, step)):
         count = len(range(lower, upper, step))
@@ -320,8 +429,9 @@ def traced_for(lower: Any, upper: Any, step: Any, body: Callable[..., Any], init
     if type(step) is not int or step == 0:
         raise CaptureError("the step of a loop must be a number that is known while tracing, and not 0")
     plan: list[Carried | None] = [None] * len(leaves)
+    sharing = _Sharing(leaves, own)
     for _ in range(_TRIALS):
-        traced = _Body(leaves, plan)
+        traced = _Body(leaves, plan, sharing)
         with trace_scope(traced.scope):
             index = _loop_variable(lower, upper, step)
         try:
@@ -329,11 +439,11 @@ def traced_for(lower: Any, upper: Any, step: Any, body: Callable[..., Any], init
             swaps = _permutation(traced, returned)
             if swaps is None:
                 plan = traced.grown(returned)
-                if plan != list(traced.plan):
+                if sharing.learn(traced, returned) or plan != list(traced.plan):
                     continue
                 outputs = traced.outputs(returned)
         except _Unstable:
-            if count < 1:
+            if count < 1 or not peel:
                 raise
             return traced_for(lower + step, upper, step, body, _after(traced, body, lower, init), again)
         finally:
@@ -343,7 +453,7 @@ def traced_for(lower: Any, upper: Any, step: Any, body: Callable[..., Any], init
         (graph,), others = _graphs([index, *traced.inputs()], [outputs], traced.others())
         limits = [_limit(lower), _limit(upper), constant(step)]
         node = _made(structured.loop, *limits, *traced.arguments(), *others, body=graph, again=again)
-        return trees.unflatten(structure, traced.hand_back(node, returned))
+        return trees.unflatten(structure, traced.hand_back(node, count > 0))
     raise CaptureError("the types of the values that a loop carries do not settle")
 
 
@@ -430,22 +540,25 @@ def _cycles(places: list[int]) -> list[int]:
 # --- while -----------------------------------------------------------------------------------------------------------
 
 
-def traced_while(condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Any, limit: int | None = None) -> Any:
-    """while condition(value): value = body(value), at most `limit` times, as one node. Raises CaptureError."""
+def traced_while(
+    condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Any, limit: int | None = None, own: frozenset[int] | None = None
+) -> Any:
+    """while condition(value): value = body(value), at most `limit` times, as one node. own as in traced_for. Raises CaptureError."""
     leaves, structure = trees.flatten(init)
     plan: list[Carried | None] = [None] * len(leaves)
+    sharing = _Sharing(leaves, own)
     for _ in range(_TRIALS):
-        traced = _Body(leaves, plan)
+        traced = _Body(leaves, plan, sharing)
         try:
             with trace_scope(traced.scope):
                 test = condition(trees.unflatten(structure, list(traced.given)))
                 written = bool(traced.scope.written)
                 if not isinstance(test, (ndarray, Symbolic)) and not test:
                     return init
-                predicate = _truth(test)
+                predicate = truth(test)
             returned = traced.call(body, structure)
             plan = traced.grown(returned)
-            if plan != list(traced.plan):
+            if sharing.learn(traced, returned) or plan != list(traced.plan):
                 continue
             if written:
                 raise CaptureError("the condition of a while loop writes to an array")
@@ -454,11 +567,11 @@ def traced_while(condition: Callable[[Any], Any], body: Callable[[Any], Any], in
             traced.scope.restore()
         (test_graph, graph), others = _graphs(traced.inputs(), [[predicate], outputs], traced.others())
         node = _made(structured.while_, *traced.arguments(), *others, condition=test_graph, body=graph, limit=limit)
-        return trees.unflatten(structure, traced.hand_back(node, returned))
+        return trees.unflatten(structure, traced.hand_back(node, False))
     raise CaptureError("the types of the values that a loop carries do not settle")
 
 
-def _truth(value: Any) -> Node:
+def truth(value: Any) -> Node:
     """A 0-d value as a boolean node."""
     node = arrays.node_of(value)
     if any(type(n) is not int or n != 1 for n in node.shape):
@@ -471,12 +584,25 @@ def _truth(value: Any) -> Node:
 # --- if --------------------------------------------------------------------------------------------------------------
 
 
-def traced_cond(predicate: Any, yes: Callable[..., Any], no: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
-    """yes(*operands) if predicate else no(*operands), as one node of which one branch is evaluated. Raises CaptureError."""
+def traced_cond(
+    predicate: Any,
+    yes: Callable[..., Any],
+    no: Callable[..., Any],
+    operands: tuple[Any, ...],
+    agree: Callable[..., Any] | None = None,
+    values: bool = True,
+) -> Any:
+    """yes(*operands) if predicate else no(*operands), as one node of which one branch is evaluated. Raises CaptureError.
+
+    agree(result of yes, result of no) -> the two results as they shall be joined. values: the results are values, and whose memory they
+    are is not asked."""
     if not isinstance(predicate, (ndarray, Symbolic)):
         return yes(*operands) if predicate else no(*operands)
-    test = _truth(predicate)
+    test = truth(predicate)
     branches = [_Branch(function, operands) for function in (yes, no)]
+    if agree is not None:
+        for branch, result in zip(branches, agree(branches[0].result, branches[1].result), strict=True):
+            branch.leaves, branch.structure = trees.flatten(result)
     if branches[0].structure != branches[1].structure:
         raise CaptureError(f"the branches return trees of different form: {branches[0].structure} and {branches[1].structure}")
     plan = [_chosen(a, b) for a, b in zip(branches[0].leaves, branches[1].leaves, strict=True)]
@@ -493,14 +619,28 @@ def traced_cond(predicate: Any, yes: Callable[..., Any], no: Callable[..., Any],
         outputs.append(substitute(nodes, shared))
     graphs, others = _graphs([], outputs, sources)
     node = _made(structured.cond, test, *others, yes=graphs[0], no=graphs[1])
-    values = iter(range(len(plan) + len(written)))
-    out = [
-        branches[0].leaves[k] if carried is None else _handed_out(structured.item(node, index=next(values)), carried)
-        for k, carried in enumerate(plan)
-    ]
+    positions = iter(range(len(plan) + len(written)))
+    merged = [(k, carried, next(positions)) for k, carried in enumerate(plan) if carried is not None]
     for storage in written:
-        storage.write(structured.item(node, index=next(values)))
+        storage.write(structured.item(node, index=next(positions)))
+    out = list(branches[0].leaves)
+    for k, carried, position in merged:
+        out[k] = _handed_out(structured.item(node, index=position), carried, None if values else _shared(branches, k))
     return trees.unflatten(branches[0].structure, out)
+
+
+def _shared(branches: Sequence[_Branch], k: int) -> set[Storage] | None:
+    """The storages whose memory a result of two branches may be; None where each has made it anew, for this result only."""
+    found: set[Storage] = set()
+    anew = True
+    for branch in branches:
+        storage = _storage_of(branch.leaves[k])
+        if storage is None:
+            continue
+        known = {s for s in (storage, *(storage.seen if isinstance(storage, Snapshot) else ())) if s.home is not branch.scope}
+        found |= known
+        anew = anew and not known and sum(_storage_of(leaf) is storage for leaf in branch.leaves) == 1
+    return None if anew else found
 
 
 class _Branch:
@@ -516,11 +656,10 @@ class _Branch:
                     raise
                 except Exception as error:
                     raise CaptureError(f"a branch cannot be traced: {type(error).__name__}: {error}") from error
+                self.result = result
                 self.leaves, self.structure = trees.flatten(result)
                 self.values = {storage: storage.node for storage in self.scope.written}
-                self.known = {
-                    k: (arrays.node_of(leaf), _described(leaf)) for k, leaf in enumerate(self.leaves) if _described(leaf) is not None
-                }
+                self.known = {id(leaf): arrays.node_of(leaf) for leaf in self.leaves if described(leaf) is not None}
         finally:
             self.scope.restore()
 
@@ -532,7 +671,8 @@ class _Branch:
         nodes = []
         for k, carried in enumerate(plan):
             if carried is not None:
-                node = ew.as_node(self.known[k][0], carried.type.dtype)
+                leaf = self.leaves[k]
+                node = ew.as_node(self.known[id(leaf)] if id(leaf) in self.known else arrays.node_of(leaf), carried.type.dtype)
                 nodes.append(node if node.shape == carried.type.shape else broadcast(node, carried.type.shape))
         return nodes + [self.values[s] if s in self.values else self.scope.outside(s) for s in written]  # type: ignore[misc]
 
@@ -541,7 +681,7 @@ def _chosen(a: Any, b: Any) -> Carried | None:
     """What the branches' results are together; None where both are the same."""
     if _same(a, b):
         return None
-    first, second = _described(a), _described(b)
+    first, second = described(a), described(b)
     joined = None if first is None or second is None else _joined(first, second)
     arrays_differ = joined is not None and joined.kind is None and first.kind is None and second.kind is None  # type: ignore[union-attr]
     if joined is None or (arrays_differ and first.type != second.type):  # type: ignore[union-attr]

@@ -29,7 +29,8 @@ class Traced(NamedTuple):
     """inputs: the leaf of each array argument (None for the others); values: nodes of the distinct new arrays in the result;
     results: how the
     result's leaves are made of them; structure: its tree; written: {argument number: new value}; outside: {leaf: Storage or NumPy array
-    that is read again at every call}; written_outside: {storage: (leaf, new value)}; scope keeps constants alive."""
+    that is read again at every call}; written_outside: {storage: (leaf, new value)}; doubted: the last value is a truth value: if it is
+    true, the program has not computed what Python would have."""
 
     inputs: list[Node | None]
     values: list[Node]
@@ -39,6 +40,7 @@ class Traced(NamedTuple):
     outside: dict[Node, Any]
     written_outside: dict[Storage, tuple[Node, Node]]
     scalars: bool
+    doubted: bool = False
 
 
 def is_array(leaf: Any) -> bool:
@@ -92,6 +94,8 @@ def trace(
         written = {i: s.node for s, i in owners.items() if s.node is not inputs[i]}
         scope.forget_temporaries()
         outside = dict(scope.sources)
+        if scope.doubt is not None:
+            values[scope.doubt] = len(values)
         return Traced(
             inputs,
             [s.value() for s in values],
@@ -101,6 +105,7 @@ def trace(
             outside,
             written_outside,
             any(type(leaf) in _SCALAR_TYPES for leaf in leaves),
+            scope.doubt is not None,
         )  # type: ignore[arg-type]
 
 

@@ -1,6 +1,7 @@
 """`jit`: trace once per signature, run the compiled program from then on."""
 
 import functools
+import operator
 import warnings
 from collections.abc import Callable
 from types import FunctionType, ModuleType
@@ -12,7 +13,7 @@ from lazynp import array as arrays
 from lazynp.array import ndarray
 from lazynp.backends.base import raised
 from lazynp.config import settings
-from lazynp.errors import CaptureError, PerformanceWarning, Where, _is_ours
+from lazynp.errors import CaptureError, PerformanceWarning, line_of
 from lazynp.ir import canonical
 from lazynp.native import ARRAYS, watched
 from lazynp.ops.movement import follow_numpy
@@ -20,7 +21,7 @@ from lazynp.runtime.evaluate import Ready, located, lock, prepare
 from lazynp.runtime.flags import follow_up
 from lazynp.runtime.nans import check_nans
 from lazynp.runtime.storage import Storage, bound, tracing
-from lazynp.trace import trees
+from lazynp.trace import control, trees
 from lazynp.trace.capture import Traced, is_array, trace
 
 _SCALARS = frozenset({int, float, bool, complex, str, bytes, type(None), np.int64, np.int32, np.bool_})
@@ -98,6 +99,8 @@ class Compiled:
         if self.plain and not lazy:
             inputs = [leaves[p] if p >= 0 else c for p, c in zip(places, self.constants, strict=True)]
             values = self._run(inputs, None)
+            if self.traced.doubted and values[-1]:
+                raise _Doubted
         else:
             values = self._run_general(leaves)
         return self._result(values, leaves, lazy)
@@ -128,7 +131,13 @@ class Compiled:
         for storage in self.traced.written_outside:
             storage.settle_readers()
             targets.append(storage.force())
+        written = [t for t in targets if t is not None] if self.traced.doubted else []
+        before = [t.copy() for t in written]
         values = self._run(inputs, targets)
+        if self.traced.doubted and values[len(self.traced.values) - 1]:
+            for target, contents in zip(written, before, strict=True):
+                target[...] = contents
+            raise _Doubted
         for argument in self.writes:
             if blocks[argument] is not memory[argument]:
                 memory[argument][...] = blocks[argument]
@@ -154,6 +163,10 @@ class Compiled:
 
 
 _LEAF = object()
+
+
+class _Doubted(Exception):
+    """A program has met what Python would have answered with an error or an integer of more than 64 bits; nothing has been changed."""
 
 
 def _block(array: np.ndarray) -> np.ndarray:
@@ -231,7 +244,10 @@ class jit:  # noqa: N801  (used as a decorator)
             else:
                 entry = self._entries.get(tuple(key))
                 if type(entry) is Compiled and entry.holds() and not tracing():
-                    return entry.run(args, False)  # type: ignore[arg-type]
+                    try:
+                        return entry.run(args, False)  # type: ignore[arg-type]
+                    except _Doubted:
+                        pass
                 return self._call(tuple(key), list(args), lambda leaves: (tuple(leaves), {}))
         return self._call_tree(args, kwargs)
 
@@ -243,6 +259,8 @@ class jit:  # noqa: N801  (used as a decorator)
         leaves, structure = trees.flatten((dynamic, rest))
 
         def rebuild(new: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            if all(map(operator.is_, new, leaves)):  # the caller's own lists and dicts: the function may change them
+                return args, kwargs
             positional, keywords = trees.unflatten(structure, new)
             return tuple([static.get(i, a) for i, a in enumerate(positional)]), {**keywords, **named}
 
@@ -267,7 +285,10 @@ class jit:  # noqa: N801  (used as a decorator)
                 entry = self._compile(leaves, rebuild)
             except Exception as error:
                 if not _concerns_capture(error):
-                    raise
+                    result = self._run_lazily(leaves, rebuild)  # raises again what is the function's own
+                    self._remember(key, _UNCOMPILED)
+                    self._warn(error, f"{type(error).__name__}: {error}")
+                    return result
                 if any(type(leaf) in _TRACED_SCALARS for leaf in leaves):  # perhaps Python needs their values
                     self._remember(key, _BY_VALUE)
                     return self._call((key, _scalar_values(leaves)), _untraced(leaves), rebuild)
@@ -278,7 +299,10 @@ class jit:  # noqa: N801  (used as a decorator)
             self._remember(key, entry)
         if entry is _UNCOMPILED or (entry.overlaps_matter and _overlap(entry, leaves)):
             return self._run_lazily(leaves, rebuild)
-        return entry.run(leaves, any(type(leaf) is ndarray for leaf in leaves))
+        try:
+            return entry.run(list(leaves), any(type(leaf) is ndarray for leaf in leaves))
+        except _Doubted:
+            return self._run_lazily(leaves, rebuild)
 
     def _remember(self, key: Any, entry: Any) -> None:
         with lock:
@@ -289,23 +313,28 @@ class jit:  # noqa: N801  (used as a decorator)
 
     def _compile(self, leaves: list[Any], rebuild: Callable[..., Any]) -> Compiled:
         known = lambda new: rebuild([leaf[0] if type(leaf) is _Known else leaf for leaf in new])  # noqa: E731
-        traced = trace(self._function, leaves, known, settings.unroll_writes)
+        traced = self._trace(leaves, known)
         if len(traced.results) == 1 and traced.structure == trees.flatten(0)[1]:
             traced = traced._replace(structure=_LEAF)
         return Compiled(traced, [*_variables_read(self._function), *_attributes_read(leaves)])
 
+    def _trace(self, leaves: list[Any], rebuild: Callable[..., Any]) -> Traced:
+        """With loops and branches captured from the source; where there is none, with everything written out."""
+        traced = control.traced_call(self._function, lambda f: trace(f, leaves, rebuild))
+        return traced or trace(self._function, leaves, rebuild, settings.unroll_writes)
+
     def _uncaptured(self, error: BaseException | None, leaves: list[Any], rebuild: Callable[..., Any], reason: str) -> Any:
         if self._strict:
             raise CaptureError(f"lazynp.jit(strict=True): {self.__name__} cannot be captured: {reason}")
+        self._warn(error, reason)
+        return self._run_lazily(leaves, rebuild)
+
+    def _warn(self, error: BaseException | None, reason: str) -> None:
         if not self._warned:
             self._warned = True
-            where = _line_of(error)
-            warnings.warn(
-                f"lazynp.jit: {self.__name__} runs uncompiled{f' because of {where}' if where else ''}: {reason}",
-                PerformanceWarning,
-                stacklevel=4,
-            )
-        return self._run_lazily(leaves, rebuild)
+            where = line_of(error)
+            text = f"lazynp.jit: {self.__name__} runs uncompiled{f' because of {where}' if where else ''}: {reason}"
+            warnings.warn(text, PerformanceWarning, stacklevel=5)
 
     def _run_lazily(self, leaves: list[Any], rebuild: Callable[..., Any]) -> Any:
         args, kwargs = rebuild([leaf[0] if type(leaf) is _Known else leaf for leaf in leaves])
@@ -373,18 +402,6 @@ def _concerns_capture(error: BaseException | None) -> CaptureError | None:
             return error
         error = error.__cause__ or error.__context__
     return None
-
-
-def _line_of(error: BaseException | None) -> Where | None:
-    """The user's line on which capturing failed."""
-    found = None
-    trace_back = error.__traceback__ if error is not None else None
-    while trace_back is not None:
-        code = trace_back.tb_frame.f_code
-        if not _is_ours(code):
-            found = Where(code, trace_back.tb_lasti)
-        trace_back = trace_back.tb_next
-    return found
 
 
 _WATCHED = (bool, int, float, complex, str, np.generic, np.ndarray, ndarray, tuple, type(None))

@@ -1,0 +1,204 @@
+"""A block of rewritten code (a turn of a loop, a branch) as a function of the values at the places that it changes."""
+
+import dis
+import sys
+from collections.abc import Callable, Sequence
+from types import CellType, CodeType, FunctionType
+from typing import Any, NamedTuple
+
+from lazynp import array as arrays
+from lazynp.array import ndarray
+from lazynp.errors import CaptureError
+from lazynp.ir.node import constant
+from lazynp.ops.elementwise import filled
+from lazynp.trace import bodies, trees
+from lazynp.trace.places import UNBOUND, Journal, Place, touch
+
+GO_ON, BROKEN, RETURNED = 0, 1, 2
+"""How a block ends: at its end, by `break`, by `return`."""
+_RETRIES = 12
+
+
+class Signal(NamedTuple):
+    """How a body ended where it did not reach its end. code: BROKEN or RETURNED, or a traced integer where that depends on data;
+    value: what is returned; codes: those that are possible."""
+
+    code: Any
+    value: Any = None
+    codes: frozenset[int] = frozenset()
+
+    @property
+    def possible(self) -> frozenset[int]:
+        return self.codes or frozenset({self.code})
+
+
+RETURN = RETURNED
+BREAK = Signal(BROKEN)
+
+
+class _More(BaseException):
+    """The trace has shown something that the body must be traced again for. No Exception: users' code must not catch it."""
+
+
+class Box:
+    """A list, dict or other object that a body only hands on: no array is looked for in it."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class Block:
+    """A body as a function of the values at the places that it changes; what it does to Python objects is undone.
+
+    functions: those whose variables the body assigns; names: those of them that are needed later. places: also what the trace finds to be
+    changed. late: stand-ins for places that are empty before the first turn and never after it. opened: the places whose objects
+    are taken apart. dropped: variables that nobody needs afterwards: they are unbound, so that nothing of a trace is left in them."""
+
+    def __init__(self, functions: Sequence[FunctionType], names: Sequence[str]) -> None:
+        cells: dict[str, CellType] = {}
+        for f in functions:
+            cells |= dict(zip(f.__code__.co_freevars, f.__closure__ or (), strict=True))
+        spaces = functions[0].__globals__
+        self.places = [Place(cells[n], None, n) if n in cells else Place(spaces, n, n) for n in names]
+        others = sorted(set().union(*[stored(f) for f in functions]) - set(names))
+        self.dropped = [Place(cells[n], None, n) for n in others if n in cells]
+        self.late: dict[int, Any] = {}
+        self.opened: set[int] = set()
+        self.retries = 0
+
+    def values(self) -> list[Any]:
+        """What is at the places now, as a pytree."""
+        return [self.late[k] if k in self.late else self._boxed(k, place.read()) for k, place in enumerate(self.places)]
+
+    def _boxed(self, k: int, value: Any) -> Any:
+        return value if k in self.opened or value is UNBOUND or bodies.described(value) is not None else Box(value)
+
+    def own(self) -> frozenset[int]:
+        """The ids of the arrays at the places whose memory only they know: a place refers to the handle, and the handle to the storage."""
+        return frozenset(id(place.read()) for place in self.places if _is_own(place))
+
+    def turn(self, run: Callable[..., Any], values: list[Any], *arguments: Any) -> tuple[Any, list[Any]]:
+        """(signal, values after) of run(*arguments) with these values at the places. Raises _More where it has to be traced again."""
+        with Journal() as journal:
+            self.put([UNBOUND if k in self.late else v for k, v in enumerate(values)])
+            for place in self.dropped:
+                place.write(UNBOUND)
+            signal, after = self._run(run, values, arguments)
+        self._look_closer(after, journal)
+        return signal, after
+
+    def branch(self, run: Callable[[], Any], values: list[Any]) -> tuple[Any, list[Any]]:
+        """The same for a body that runs at most once, with the values that are there."""
+        with Journal() as journal:
+            signal, after = self._run(run, values, ())
+        self._look_closer(after, journal)
+        return signal, after
+
+    def _run(self, run: Callable[..., Any], values: list[Any], arguments: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+        given = [place.read() for place in self.places]
+        for place in (*self.places, *self.dropped):
+            touch(place.holder)
+        signal = run(*arguments)
+        now = [place.read() for place in self.places]
+        return signal, [old if v is g else v for v, g, old in zip(now, given, values, strict=True)]
+
+    def _look_closer(self, after: list[Any], journal: Journal) -> None:
+        own = [*self.places, *self.dropped]
+        more = [place for place in journal.found() if not any(place.is_at(p) for p in own)]
+        opened = {k for k, v in enumerate(after) if k not in self.opened and self._boxed(k, v) is not v and type(v) is not Box}
+        if more or opened:
+            self.places += more
+            self.opened |= opened
+            self.again("a traced body changes too many Python objects")
+
+    def again(self, reason: str) -> None:
+        """Ask for another trace; raises CaptureError where that has been asked for too often."""
+        self.retries += 1
+        if self.retries > _RETRIES:
+            raise CaptureError(reason)
+        raise _More
+
+    def bind(self, after: list[Any]) -> None:
+        """Give places that a turn fills for the first time a stand-in of the right type, and ask for another trace."""
+        new = {
+            k: zeros_like(v) for k, v in enumerate(after) if v is not UNBOUND and k not in self.late and self.places[k].read() is UNBOUND
+        }
+        if new:
+            self.late |= new
+            self.again("a traced body binds too many names")
+
+    def put(self, values: Sequence[Any]) -> None:
+        """Write values to the places."""
+        for place, value in zip(self.places, values, strict=True):
+            place.write(value.value if type(value) is Box else value)
+
+    def finish(self, values: Sequence[Any], any_turn: bool = True) -> None:
+        """Write the results to the places. any_turn: whether there was certainly a turn; else names that only a turn binds are unbound:
+        reading one is an error, never a wrong value."""
+        self.put([UNBOUND if k in self.late and not any_turn else v for k, v in enumerate(values)])
+        for place in self.dropped:
+            place.write(UNBOUND)
+
+
+def _is_own(place: Place) -> bool:
+    array = place.read()
+    return (
+        type(array) is ndarray
+        and array._storage is not None
+        and sys.getrefcount(array) == _OWN[0]
+        and sys.getrefcount(array._storage) == _OWN[1]
+    )
+
+
+def _references_of_its_own() -> tuple[int, int]:
+    """What the references are counted as where only one place knows an array."""
+    place = Place([arrays.wrap(constant(0))], 0, "")
+    array = place.read()
+    return sys.getrefcount(array), sys.getrefcount(array._storage)
+
+
+_OWN = _references_of_its_own()
+
+
+def stored(function: FunctionType) -> frozenset[str]:
+    """The variables of its surroundings that a body, or a function inside it, assigns or deletes."""
+    known = _known_stores.get(function.__code__)
+    if known is None:
+        names: set[str] = set()
+        stack = [function.__code__]
+        while stack:
+            code = stack.pop()
+            names |= {i.argval for i in dis.get_instructions(code) if i.opname in ("STORE_DEREF", "DELETE_DEREF")}
+            stack += [c for c in code.co_consts if type(c) is CodeType]
+        known = _known_stores[function.__code__] = frozenset(names)
+    return known
+
+
+_known_stores: dict[CodeType, frozenset[str]] = {}
+
+
+def zeros_like(tree: Any) -> Any:
+    """A tree of zeros where there are numbers: what stands at a place, or for a result, that nobody reads before it is assigned."""
+    return trees.map_leaves(_zero, tree)
+
+
+def _zero(leaf: Any) -> Any:
+    carried = bodies.described(leaf)
+    if carried is None:
+        return leaf
+    if carried.kind is not None:
+        return carried.kind(0)
+    if any(type(n) is not int for n in carried.type.shape):
+        raise CaptureError("the shape of a value that outlives a turn depends on the turn")
+    value = arrays.wrap(filled(carried.type.shape, 0, carried.type.dtype))
+    value._scalar = carried.scalar
+    return value
+
+
+def until_known(trace: Callable[[], Any]) -> Any:
+    """trace(), again while it shows something new."""
+    while True:
+        try:
+            return trace()
+        except _More:
+            continue

@@ -1,0 +1,189 @@
+"""What rewritten functions call in the place of `if`, conditional expressions and logical operators: Python's own where the condition is
+known while tracing, else one node of which one branch runs."""
+
+import operator
+from collections.abc import Callable, Sequence
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from lazynp import array as arrays
+from lazynp.array import ndarray
+from lazynp.errors import CaptureError
+from lazynp.ir.types import Symbolic
+from lazynp.ops import elementwise as ew
+from lazynp.ops.sizes import SymBool
+from lazynp.runtime.storage import depends_on_arguments
+from lazynp.trace import bodies
+from lazynp.trace.blocks import GO_ON, RETURNED, Block, Box, Signal, until_known, zeros_like
+from lazynp.trace.places import UNBOUND, Journal
+
+
+def is_traced(x: Any) -> bool:
+    """Whether Python cannot know the value while tracing."""
+    if isinstance(x, Symbolic):
+        return True
+    return type(x) is ndarray and x._storage is not None and depends_on_arguments(x._storage.value())
+
+
+# --- if --------------------------------------------------------------------------------------------------------------------
+
+
+def if_(test: Any, then: FunctionType, orelse: FunctionType | None, names: Sequence[str]) -> Signal | None:
+    """then() if test else orelse(). names: the variables that one of them assigns and that what follows may read."""
+    if not is_traced(test):
+        run = then if test else orelse
+        return run() if run is not None else None
+    functions = [then] if orelse is None else [then, orelse]
+    return branch(test, then, orelse or _nothing, functions, names)
+
+
+def _nothing() -> None:
+    """The other branch of an `if` without `else`."""
+
+
+def branch(
+    test: Any, yes: Callable[[], Any], no: Callable[[], Any], functions: Sequence[FunctionType], names: Sequence[str]
+) -> Signal | None:
+    """yes() if test else no(), for a traced test: both are traced, one of them runs."""
+    body = Block(functions, names)
+    codes: dict[Any, frozenset[int]] = {}
+
+    def traced(run: Callable[[], Any], values: list[Any]) -> Callable[[], Any]:
+        def branch() -> Any:
+            signal, after = body.branch(run, values)
+            codes[run] = frozenset({GO_ON}) if signal is None else signal.possible
+            code, value = (GO_ON, None) if signal is None else signal[:2]
+            return [code, (value,) if RETURNED in codes[run] else (), after]
+
+        return branch
+
+    def trace() -> Any:
+        values = body.values()
+        return bodies.traced_cond(test, traced(yes, values), traced(no, values), (), _agreed, values=False)
+
+    code, value, after = until_known(trace)
+    body.finish(after)
+    possible = codes[yes] | codes[no]
+    return None if possible == {GO_ON} else Signal(code, value[0] if value else None, possible)
+
+
+def _agreed(yes: list[Any], no: list[Any]) -> tuple[list[Any], list[Any]]:
+    """The outcomes of two branches as trees of one form: where one binds a name and the other does not, it is unbound; where one
+    returns a value and the other does not, it returns zeros that nobody reads."""
+    for one, other in ((yes, no), (no, yes)):
+        if one[1] != () and other[1] == ():
+            other[1] = zeros_like(one[1])
+    for k, (a, b) in enumerate(zip(yes[2], no[2], strict=True)):
+        if (a is UNBOUND) != (b is UNBOUND):
+            yes[2][k] = no[2][k] = UNBOUND
+        elif a is not b:
+            yes[2][k], no[2][k] = _unboxed(a), _unboxed(b)
+    return yes, no
+
+
+def _unboxed(value: Any) -> Any:
+    return value.value if type(value) is Box else value
+
+
+def after(signal: Signal | None, rest: FunctionType, names: Sequence[str]) -> Signal | None:
+    """What follows a loop that may have returned: rest(), unless it has."""
+    if signal is None:
+        return rest()  # type: ignore[no-any-return]
+    if type(signal.code) is int:
+        return signal
+    return branch(signal.code == RETURNED, lambda: Signal(RETURNED, signal.value), rest, [rest], names)
+
+
+# --- logical operators ------------------------------------------------------------------------------------------------------
+
+
+def truth(x: Any) -> Any:
+    """A traced value as a traced boolean."""
+    return arrays.wrap(bodies.truth(x))
+
+
+def both(a: Any, b: Any) -> Any:
+    """a and b, of which both are known or traced and only the truth matters."""
+    if not is_traced(a):
+        return b if a else False
+    if not is_traced(b):
+        return a if b else False
+    return arrays.wrap(ew.logical_and(bodies.truth(a), bodies.truth(b)))
+
+
+def and_(only_truth: bool, simple: bool, first: Any, *rest: Callable[[], Any]) -> Any:
+    """first and rest[0]() and ... simple: the rest may be evaluated without need."""
+    for k, thunk in enumerate(rest):
+        if is_traced(first):
+            if only_truth:
+                return _logical(first, simple, lambda k=k: and_(True, simple, rest[k](), *rest[k + 1 :]), True)
+            return choose(first, lambda k=k: and_(False, simple, rest[k](), *rest[k + 1 :]), lambda first=first: first)
+        if not first:
+            return first
+        first = thunk()
+    return first
+
+
+def or_(only_truth: bool, simple: bool, first: Any, *rest: Callable[[], Any]) -> Any:
+    """first or rest[0]() or ..."""
+    for k, thunk in enumerate(rest):
+        if is_traced(first):
+            if only_truth:
+                return _logical(first, simple, lambda k=k: or_(True, simple, rest[k](), *rest[k + 1 :]), False)
+            return choose(first, lambda first=first: first, lambda k=k: or_(False, simple, rest[k](), *rest[k + 1 :]))
+        if first:
+            return first
+        first = thunk()
+    return first
+
+
+def _logical(first: Any, simple: bool, rest: Callable[[], Any], conjunction: bool) -> Any:
+    """first and rest(), or first or rest(): its truth."""
+    if not simple:
+        other = lambda: _as_bool(rest())  # noqa: E731
+        return choose(first, other, lambda: np.False_) if conjunction else choose(first, lambda: np.True_, other)
+    second = rest()
+    if not is_traced(second):
+        return (truth(first) if second else False) if conjunction else (True if second else truth(first))
+    return arrays.wrap((ew.logical_and if conjunction else ew.logical_or)(bodies.truth(first), bodies.truth(second)))
+
+
+def _as_bool(x: Any) -> Any:
+    return truth(x) if is_traced(x) else np.bool_(bool(x))
+
+
+def not_(x: Any) -> Any:
+    """not x."""
+    return SymBool(ew.logical_not(bodies.truth(x))) if is_traced(x) else not x
+
+
+def choose(test: Any, yes: Callable[[], Any], no: Callable[[], Any]) -> Any:
+    """yes() if test else no()."""
+    if not is_traced(test):
+        return yes() if test else no()
+    with Journal() as journal:
+        value = bodies.traced_cond(test, yes, no, (), values=False)
+    if journal.found():
+        raise CaptureError("a conditional expression over traced values changes variables")
+    return value
+
+
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
+    "is": operator.is_, "is not": operator.is_not, "in": lambda a, b: a in b, "not in": lambda a, b: a not in b,
+}  # fmt: skip
+
+
+def chain(simple: bool, left: Any, *rest: Any) -> Any:
+    """left < middle < right: rest is a comparison, a thunk, a comparison, ..."""
+    right = rest[1]()
+    first = _COMPARISONS[rest[0]](left, right)
+    if len(rest) == 2:
+        return first
+    return (
+        and_(False, simple, first, lambda: chain(simple, right, *rest[2:]))
+        if not is_traced(first)
+        else _logical(first, simple, lambda: chain(simple, right, *rest[2:]), True)
+    )

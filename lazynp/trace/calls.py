@@ -1,0 +1,229 @@
+"""What rewritten functions call, read and write through: calls reach the user's own functions in their rewritten form and lazynp's
+functions in the place of NumPy's; inside a traced body nothing may change Python objects unseen."""
+
+import builtins
+import dis
+import functools
+import operator
+from types import BuiltinFunctionType, CodeType, FunctionType
+from typing import Any
+
+import numpy as np
+
+from lazynp import array as arrays
+from lazynp.api.dispatch import HANDLERS, UfuncBase
+from lazynp.array import ndarray
+from lazynp.errors import CaptureError
+from lazynp.ir.node import constant
+from lazynp.ir.types import Symbolic
+from lazynp.ops import elementwise as ew
+from lazynp.ops.sizes import SymBool, SymFloat, number
+from lazynp.runtime.storage import tracing
+from lazynp.trace import bodies, branches
+from lazynp.trace.elements import enumerate_, range_, reversed_, zip_
+from lazynp.trace.places import in_body, touch
+
+
+def note_variables(f: FunctionType) -> None:
+    """A function of the user's is called: it may assign variables of its surroundings."""
+    for cell in f.__closure__ or ():
+        touch(cell)
+    if _sets_globals(f.__code__):
+        touch(f.__globals__)
+
+
+@functools.cache
+def _sets_globals(code: CodeType) -> bool:
+    """Whether a function, or one inside it, has `global` names that it assigns."""
+    assigns = any(i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL") for i in dis.get_instructions(code))
+    return assigns or any(_sets_globals(c) for c in code.co_consts if type(c) is CodeType)
+
+
+def stand_in(f: Any) -> Any:
+    """What takes the place of a built-in function or of one of NumPy's; None for other functions."""
+    try:
+        return _STAND_INS.get(f) or HANDLERS.get(f)
+    except TypeError:  # not hashable
+        return None
+
+
+# --- effects: inside a traced body, which runs at another time and as often as it likes -------------------------------------------
+
+_PURE_MODULES = frozenset("numpy scipy lazynp math cmath operator copy numbers typing".split())
+_PURE_BUILTINS = frozenset({
+    abs, all, any, ascii, bin, callable, chr, divmod, format, getattr, hasattr, hex, issubclass, oct, ord, pow, repr, round, sorted, sum,
+})  # fmt: skip
+_PLAIN_TYPES = (int, float, complex, bool, str, bytes, tuple, list, dict, set, frozenset, slice, range, object, BaseException, np.generic)
+_PURE_METHODS = (int, float, complex, str, bytes, tuple, frozenset, range, slice, np.generic, np.dtype, np.ufunc, Symbolic)
+_READING_METHODS = frozenset("copy count get index items keys values isdisjoint issubset issuperset union intersection difference".split())
+
+
+def check_effects(f: Any) -> None:
+    """Raises CaptureError for a function that may change something nobody here can see. Notes what a method of a container changes."""
+    holder = getattr(f, "__self__", None)
+    if isinstance(holder, (list, dict, set)) and type(f) is BuiltinFunctionType:
+        if f.__name__ not in _READING_METHODS:
+            touch(holder)
+    elif in_body() and not _is_pure(f, holder):
+        name = getattr(f, "__qualname__", type(f).__qualname__)
+        raise CaptureError(f"a loop or branch over traced values calls {name}, which may do more than return a value")
+
+
+def _is_pure(f: Any, holder: Any) -> bool:
+    if isinstance(f, type):
+        return issubclass(f, _PLAIN_TYPES) and not _has_own_init(f)
+    if type(holder) in (np.ndarray, ndarray):
+        return type(holder) is ndarray or f.__name__ not in _WRITING_METHODS
+    if isinstance(holder, _PURE_METHODS):
+        return True
+    if isinstance(f, (np.ufunc, UfuncBase)) or f in _PURE_BUILTINS:
+        return True
+    module = getattr(f, "__module__", None) or ""
+    return type(f) in (FunctionType, BuiltinFunctionType) and module.partition(".")[0] in _PURE_MODULES and "random" not in module
+
+
+_WRITING_METHODS = frozenset("fill itemset partition put resize setfield setflags sort byteswap".split())
+
+
+def _has_own_init(kind: type) -> bool:
+    """Whether making an object runs Python code of the user's."""
+    return any(isinstance(getattr(kind, name, None), FunctionType) for name in ("__init__", "__new__", "__post_init__"))
+
+
+# --- built-in functions of traced numbers --------------------------------------------------------------------------------------
+
+
+def _is_traced(x: Any) -> bool:
+    return isinstance(x, Symbolic) or type(x) is ndarray
+
+
+def _extreme(name: str) -> Any:
+    """min or max: of two values the first one, unless the second one is less (greater)."""
+    better = operator.lt if name == "min" else operator.gt
+    plain = getattr(builtins, name)
+
+    def extreme(*values: Any, **options: Any) -> Any:
+        items = values
+        if len(values) == 1 and type(values[0]) in (list, tuple):
+            items = tuple(values[0])
+        if options or len(items) < 2 or not any(map(_is_traced, items)):
+            return plain(*values, **options)
+        best = items[0]
+        for item in items[1:]:
+            best = branches.choose(better(item, best), lambda item=item: item, lambda best=best: best)
+        return best
+
+    return extreme
+
+
+def _int(*args: Any, **options: Any) -> Any:
+    if len(args) != 1 or options or not _is_traced(args[0]):
+        return int(*args, **options)
+    node = arrays.node_of(_scalar(args[0]))
+    if node.dtype.kind == "f":
+        bodies.doubt(ew.logical_not(ew.less(ew.UFUNCS[np.absolute][0](node), constant(2.0**62, node.dtype))))
+    return number(ew.cast(node if node.dtype.kind in "biu" else ew.trunc(node), to=np.dtype(np.int64)))
+
+
+def _float(*args: Any) -> Any:
+    if len(args) != 1 or not _is_traced(args[0]):
+        return float(*args)
+    return SymFloat(ew.as_node(arrays.node_of(_scalar(args[0])), np.dtype(float)))
+
+
+def _scalar(x: Any) -> Any:
+    """A traced value with one element as one without axes."""
+    if type(x) is ndarray and x.shape:
+        raise CaptureError("int() or float() of a traced array")
+    return x
+
+
+def _bool(*args: Any) -> Any:
+    return SymBool(bodies.truth(args[0])) if len(args) == 1 and branches.is_traced(args[0]) else bool(*args)
+
+
+def _len(x: Any) -> Any:
+    return x.shape[0] if type(x) is ndarray and x.shape else len(x)
+
+
+def _isinstance(x: Any, kinds: Any) -> bool:
+    if type(x) is ndarray and x._scalar:
+        return isinstance(x.dtype.type(0), kinds)
+    return isinstance(x, _with_ours(kinds))
+
+
+def _with_ours(kinds: Any) -> Any:
+    if type(kinds) is tuple:
+        return tuple([_with_ours(k) for k in kinds])
+    return (kinds, ndarray) if kinds is np.ndarray else kinds
+
+
+def _type(*args: Any, **options: Any) -> Any:
+    if len(args) == 1 and not options:
+        if isinstance(args[0], Symbolic):
+            return args[0].kind
+        if type(args[0]) is ndarray:
+            return args[0].dtype.type if args[0]._scalar else np.ndarray
+    return type(*args, **options)
+
+
+_STAND_INS: dict[Any, Any] = {
+    range: range_, enumerate: enumerate_, zip: zip_, reversed: reversed_, min: _extreme("min"), max: _extreme("max"),
+    int: _int, float: _float, bool: _bool, len: _len, isinstance: _isinstance, type: _type,
+}  # fmt: skip
+
+
+# --- reading and writing -----------------------------------------------------------------------------------------------------
+
+
+class _Table:
+    """A NumPy array that may be read at a traced index."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __getitem__(self, index: Any) -> Any:
+        items = index if type(index) is tuple else (index,)
+        if not any(_is_traced(i) or (type(i) is slice and any(map(_is_traced, (i.start, i.stop, i.step)))) for i in items):
+            return self.array[index]
+        return arrays.wrap(arrays.node_of(self.array))[index]
+
+
+def indexed(x: Any) -> Any:
+    """What is indexed where the user's function reads x[...]."""
+    return _Table(x) if type(x) is np.ndarray and tracing() else x
+
+
+def target(x: Any) -> Any:
+    """What is written to where the user's function writes x[...] = value, or deletes x[...]."""
+    touched(x)
+    if isinstance(x, list) and in_body():
+        for item in x:
+            touched(item)
+    return x
+
+
+def touched(x: Any) -> Any:
+    """Note that x may be changed in place."""
+    if isinstance(x, (list, dict, set)):
+        touch(x)
+    elif isinstance(x, (np.ndarray, bytearray)) and type(x) is not ndarray and in_body():
+        raise CaptureError("a loop or branch over traced values writes to an array that was made outside of the trace")
+    return x
+
+
+def owner(x: Any, name: str) -> Any:
+    """The object of which the user's function sets or deletes the attribute."""
+    attributes = getattr(x, "__dict__", None)
+    if isinstance(attributes, dict):
+        touch(attributes)
+    if in_body() and type(x) is not ndarray:
+        if (
+            not isinstance(attributes, dict)
+            or type(x).__setattr__ is not object.__setattr__
+            or hasattr(getattr(type(x), name, None), "__set__")
+        ):
+            raise CaptureError(f"a loop or branch over traced values sets the attribute {name} of a {type(x).__name__}")
+    return x

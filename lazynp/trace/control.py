@@ -1,0 +1,81 @@
+"""What rewritten functions know under the name of their runtime (see trace/syntax.py); functions are rewritten when they are called."""
+
+import functools
+import gc
+import sys
+from collections.abc import Callable
+from types import FunctionType, MethodType
+from typing import Any
+
+from lazynp.errors import CaptureError
+from lazynp.runtime.storage import tracing
+from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Signal
+from lazynp.trace.branches import after, and_, chain, choose, if_, not_, or_
+from lazynp.trace.calls import check_effects, indexed, note_variables, owner, stand_in, target, touched
+from lazynp.trace.loops import Hopeless, for_, while_
+from lazynp.trace.places import Journal
+from lazynp.trace.source import is_library, with_control
+
+__all__ = [
+    "BREAK", "RETURN", "Signal", "after", "and_", "chain", "choose", "for_", "function", "if_", "indexed", "not_", "or_", "owner", "result",
+    "target", "touched", "while_",
+]  # fmt: skip
+RETURN = RETURNED
+BREAK = Signal(BROKEN)
+
+
+def captured(f: Any) -> Any:
+    """A Python function whose loops and branches go through this module; the function itself where its source cannot be used."""
+    if isinstance(f, MethodType) and isinstance(f.__func__, FunctionType):
+        return MethodType(captured(f.__func__), f.__self__)
+    if isinstance(f, functools.partial):
+        return functools.partial(captured(f.func), *f.args, **f.keywords)
+    if type(f) is not FunctionType or is_library(f.__code__):
+        return f
+    rewritten = with_control(f, sys.modules[__name__])
+    if rewritten is None:
+        return f
+    note_variables(f)
+    return rewritten
+
+
+def function(f: Any) -> Any:
+    """What is called where the user's function calls f."""
+    if not tracing():
+        return f
+    called = stand_in(f) or captured(f)
+    if called is f:
+        check_effects(f)
+    return called
+
+
+def result(signal: Signal | None) -> Any:
+    """What a function returns whose last statement ended with this signal."""
+    if signal is None:
+        return None
+    if GO_ON in signal.possible:
+        raise CaptureError("whether the function returns a value depends on traced values: return one at its end too")
+    return signal.value
+
+
+def traced_call(f: Any, trace: Callable[[Any], Any]) -> Any:
+    """trace(g) with f's rewritten form g, or None if there is none. Raises Hopeless where the call has changed Python objects that outlive
+    it: a compiled program would not; everything is put back."""
+    known: list[Any] = []
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        known.append((args, kwargs))  # the lists and dicts in the arguments are the caller's
+        return rewritten(*args, **kwargs)
+
+    with Journal(body=False) as journal:
+        rewritten = captured(f)
+        if rewritten is f:
+            return None
+        result = trace(noted)
+    changed = journal.outliving()
+    if changed:
+        gc.collect()  # cycles may hold what only the call knew
+        changed = journal.outliving()
+    if changed:
+        raise Hopeless(f"it changes {changed[0].name} of a {type(changed[0].holder).__name__}, which a compiled call would not")
+    return result

@@ -1,0 +1,146 @@
+"""What a `for` loop runs over: `range`, the rows of an array, and `enumerate`, `zip`, `reversed` of those, with sizes and limits that
+may be known only at run time. These stand for Python's own in rewritten functions wherever an argument is traced."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from lazynp import array as arrays
+from lazynp.array import ndarray
+from lazynp.errors import CaptureError
+from lazynp.ir.types import LAZY_DTYPES, Symbolic
+from lazynp.ops.sizes import least
+
+
+class Elements:
+    """at(i) for i in range(lower, upper, step). Limits: ints, numbers of a trace or 0-d traced integers."""
+
+    def __init__(self, lower: Any, upper: Any, step: Any, at: Callable[[Any], Any]) -> None:
+        self.lower, self.upper, self.step, self.at = lower, upper, step, at
+
+    @property
+    def count(self) -> int | None:
+        """The number of turns, if it is known."""
+        limits = (self.lower, self.upper, self.step)
+        return len(range(*limits)) if all(type(n) is int for n in limits) else None
+
+    @property
+    def any(self) -> bool:
+        """Whether there is certainly at least one turn."""
+        if self.count is not None:
+            return self.count > 0
+        if isinstance(self.lower, ndarray) or isinstance(self.upper, ndarray):
+            return False
+        before = self.lower < self.upper if self.step > 0 else self.lower > self.upper
+        return before is True
+
+    def place(self, turn: Any) -> Any:
+        """The index of the turn with this number."""
+        return self.lower + turn * self.step
+
+    def since(self, turn: int) -> "Elements":
+        """Without the first turns."""
+        return Elements(self.place(turn), self.upper, self.step, self.at)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.count is None:
+            raise CaptureError("the number of turns of a loop is known only at run time")
+        return (self.at(i) for i in range(self.lower, self.upper, self.step))
+
+    def __len__(self) -> int:
+        if self.count is None:
+            raise CaptureError("the number of turns of a loop is known only at run time")
+        return self.count
+
+
+def _itself(i: Any) -> Any:
+    return i
+
+
+def elements_of(iterable: Any) -> Elements | None:
+    """The elements of something that a loop may run over without knowing them; None for what only Python can run over."""
+    if isinstance(iterable, Elements):
+        return iterable
+    if type(iterable) is range:
+        return Elements(iterable.start, iterable.stop, iterable.step, _itself)
+    if type(iterable) is np.ndarray and iterable.ndim and iterable.dtype in LAZY_DTYPES:
+        return _rows(arrays.wrap(arrays.node_of(iterable)))
+    if type(iterable) is ndarray and iterable.shape:
+        return _rows(iterable)
+    return None
+
+
+def _rows(array: Any) -> Elements:
+    return Elements(0, array.shape[0], 1, array.__getitem__)
+
+
+def range_(*limits: Any) -> Any:
+    """range(), also of traced numbers."""
+    if not any(_unknown(n) for n in limits):
+        return range(*limits)
+    lower, upper, step = (0, *limits, 1) if len(limits) == 1 else (*limits, 1)[:3]
+    if type(step) is not int:
+        raise CaptureError("the step of a range is known only at run time")
+    if step == 0:
+        raise ValueError("range() arg 3 must not be zero")
+    for n in (lower, upper):
+        if isinstance(n, ndarray) and (n.shape or n.dtype.kind not in "iu"):
+            raise TypeError("range() takes integers")
+    return Elements(lower, upper, step, _itself)
+
+
+def _unknown(x: Any) -> bool:
+    return isinstance(x, Symbolic) or type(x) is ndarray
+
+
+def enumerate_(iterable: Any, start: Any = 0) -> Any:
+    """enumerate(), whose elements are found without running through them where the iterable allows it."""
+    inner = elements_of(iterable)
+    if inner is None or (type(iterable) is np.ndarray and type(start) is int):
+        return enumerate(iterable, start)
+    counted = _from_zero(inner)
+    return Elements(0, counted.upper, 1, lambda t: (start + t, counted.at(t)))
+
+
+def zip_(*iterables: Any, strict: bool = False) -> Any:
+    """zip(), of elements that are found without running through them."""
+    parts = [elements_of(iterable) for iterable in iterables]
+    if strict or not parts or any(part is None for part in parts) or not any(_unknown(x) or isinstance(x, Elements) for x in iterables):
+        return zip(*iterables, strict=strict)
+    counted = [_from_zero(part) for part in parts]  # type: ignore[arg-type]
+    upper = counted[0].upper
+    for part in counted[1:]:
+        upper = _lower_one(upper, part.upper)
+    return Elements(0, upper, 1, lambda t: tuple([part.at(t) for part in counted]))
+
+
+def _lower_one(a: Any, b: Any) -> Any:
+    if type(a) is int and type(b) is int:
+        return min(a, b)
+    return arrays.surface((least(_dim(a), _dim(b)),))[0]
+
+
+def _dim(n: Any) -> Any:
+    return n.node if isinstance(n, Symbolic) else n
+
+
+def _from_zero(elements: Elements) -> Elements:
+    """The same elements by the number of the turn."""
+    if elements.step == 1 and type(elements.lower) is int and elements.lower == 0:
+        return elements
+    if elements.step == 1 and type(elements.upper) is not ndarray and type(elements.lower) is not ndarray:
+        upper = elements.upper - elements.lower
+        if elements.any or type(upper) is int:
+            return Elements(0, upper if type(upper) is not int else max(upper, 0), 1, lambda t: elements.at(elements.place(t)))
+    if elements.count is None:
+        raise CaptureError("the number of elements is known only at run time")
+    return Elements(0, elements.count, 1, lambda t: elements.at(elements.place(t)))
+
+
+def reversed_(iterable: Any) -> Any:
+    """reversed(), also of ranges and arrays whose elements are known only at run time."""
+    if not isinstance(iterable, Elements) and type(iterable) is not ndarray:
+        return reversed(iterable)
+    counted = _from_zero(elements_of(iterable))  # type: ignore[arg-type]
+    return Elements(0, counted.upper, 1, lambda t: counted.at(counted.upper - 1 - t))

@@ -1,0 +1,457 @@
+"""Rewrites the syntax tree of a function: loops, branches and logical operators become calls of the runtime in `lazynp.trace.control`.
+
+    for i in range(n):            def turn(item):
+        if x[i] > limit:              nonlocal i, total
+            break            ->       i = item
+        total += x[i]                 def then(): return runtime.BREAK
+                                      def orelse(): nonlocal total; total += x[i]
+                                      return runtime.if_(x[i] > limit, then, orelse, ("total",))
+                                  runtime.for_(range(n), turn, ("total",), ("i",), True)
+
+The bodies become functions that share the variables of the user's function (its cells), so plain Python values take the same way as in the
+source. A body returns None when control reaches its end, or a signal: BREAK, or a return with its value. What follows a branch with such
+a jump in it moves into the branch, so that the jump is always the last thing a body does. Positions are those of the user's source.
+"""
+
+import ast
+import copy
+from typing import Any
+
+from lazynp.trace.scopes import Liveness, assigned, contains, declared, jumps
+
+RUNTIME = "_lazynp_control"
+"""The free variable through which rewritten code reaches the runtime."""
+
+_REFUSED = frozenset({"super", "locals", "vars", "dir", "eval", "exec", "globals", "breakpoint"})
+"""Builtins that look at the frame or at the class of the function they stand in."""
+
+
+class Refused(Exception):
+    """The function cannot be rewritten; the text says why."""
+
+
+def rewritten(function: Any) -> Any:
+    """The rewritten copy of a function definition or lambda, without decorators, defaults and annotations. Raises Refused."""
+    _check(function)
+    function = bare(copy.deepcopy(function))
+    if isinstance(function, ast.Lambda):
+        function.body = _Expressions().visit(function.body)
+    else:
+        function.body = _Maker(function).function_body(function)
+    return ast.fix_missing_locations(function)
+
+
+def bare(function: Any) -> Any:
+    """The definition without decorators, annotations and the expressions of its defaults, changed in place."""
+    _strip(function.args)
+    if isinstance(function, ast.FunctionDef):
+        function.decorator_list, function.returns = [], None
+    return function
+
+
+def _check(function: Any) -> None:
+    if isinstance(function, ast.AsyncFunctionDef) or contains(_body(function), (ast.Yield, ast.YieldFrom, ast.Await)):
+        raise Refused("it is a generator or a coroutine")
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and node.id in _REFUSED:
+            raise Refused(f"it uses {node.id}()")
+
+
+def _body(function: Any) -> list[Any]:
+    return [function.body] if isinstance(function, ast.Lambda) else function.body
+
+
+def _strip(arguments: ast.arguments) -> None:
+    """Defaults are taken from the function object; the tree only has to say which arguments have one."""
+    arguments.defaults = [ast.copy_location(ast.Constant(None), d) for d in arguments.defaults]
+    arguments.kw_defaults = [d and ast.copy_location(ast.Constant(None), d) for d in arguments.kw_defaults]
+    for argument in ast.walk(arguments):
+        if isinstance(argument, ast.arg):
+            argument.annotation = None
+
+
+# --- pieces of syntax --------------------------------------------------------------------------------------------------
+
+
+def _name(name: str, at: ast.AST, store: bool = False) -> ast.Name:
+    return ast.copy_location(ast.Name(name, ast.Store() if store else ast.Load()), at)
+
+
+def _runtime(attribute: str, at: ast.AST) -> ast.Attribute:
+    return ast.copy_location(ast.Attribute(_name(RUNTIME, at), attribute, ast.Load()), at)
+
+
+def _call(attribute: str, arguments: list[ast.expr], at: ast.AST) -> ast.Call:
+    return ast.copy_location(ast.Call(_runtime(attribute, at), arguments, []), at)
+
+
+def _constant(value: Any, at: ast.AST) -> ast.expr:
+    if isinstance(value, (tuple, list, set)):
+        values = sorted(value) if isinstance(value, set) else value
+        return ast.copy_location(ast.Tuple([_constant(v, at) for v in values], ast.Load()), at)
+    return ast.copy_location(ast.Constant(value), at)
+
+
+def _thunk(expression: ast.expr) -> ast.expr:
+    nothing = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
+    return ast.copy_location(ast.Lambda(nothing, expression), expression)
+
+
+# --- expressions -------------------------------------------------------------------------------------------------------
+
+_OPERATORS = {
+    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
+    ast.Is: "is", ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in",
+}  # fmt: skip
+
+
+class _Expressions(ast.NodeTransformer):
+    """Logical operators, conditional expressions, calls and reads by index become calls of the runtime. Nested functions are left: they
+    are rewritten when they are called."""
+
+    def visit_FunctionDef(self, node: Any) -> Any:
+        return node
+
+    visit_AsyncFunctionDef = visit_ClassDef = visit_Lambda = visit_JoinedStr = visit_FunctionDef  # noqa: N815
+
+    def test(self, node: ast.expr) -> ast.expr:
+        """An expression of which only the truth matters."""
+        if isinstance(node, ast.BoolOp) and not _binds(node):
+            return self._logical(node, True)
+        return self.visit(node)  # type: ignore[no-any-return]
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        return self._plain(node) if _binds(node) else self._logical(node, False)
+
+    def _plain(self, node: Any) -> Any:
+        return self.generic_visit(node)
+
+    def _logical(self, node: ast.BoolOp, truth: bool) -> ast.expr:
+        name = "and_" if isinstance(node.op, ast.And) else "or_"
+        visit = self.test if truth else self.visit
+        first, *rest = node.values
+        simple = _constant(all(map(_is_simple, rest)), node)
+        return _call(name, [_constant(truth, node), simple, visit(first), *[_thunk(visit(v)) for v in rest]], node)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        if isinstance(node.op, ast.Not):
+            return _call("not_", [self.test(node.operand)], node)
+        return self.generic_visit(node)  # type: ignore[return-value]
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        if len(node.ops) == 1 or _binds(node):
+            return self.generic_visit(node)  # type: ignore[return-value]
+        simple = _constant(all(map(_is_simple, node.comparators)), node)
+        rest = []
+        for op, value in zip(node.ops, node.comparators, strict=True):
+            rest += [_constant(_OPERATORS[type(op)], node), _thunk(self.visit(value))]
+        return _call("chain", [simple, self.visit(node.left), *rest], node)
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        if _binds(node):
+            return self.generic_visit(node)  # type: ignore[return-value]
+        return _call("choose", [self.test(node.test), _thunk(self.visit(node.body)), _thunk(self.visit(node.orelse))], node)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        node.func = _call("function", [node.func], node.func)
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        node.value = _call("indexed" if isinstance(node.ctx, ast.Load) else "target", [node.value], node.value)
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        if not isinstance(node.ctx, ast.Load):
+            node.value = _call("owner", [node.value, _constant(node.attr, node)], node.value)
+        return node
+
+
+def _binds(node: ast.AST) -> bool:
+    """Whether an expression has an effect that a lambda would keep to itself."""
+    return any(isinstance(n, ast.NamedExpr) for n in ast.walk(node))
+
+
+def _is_simple(node: ast.expr) -> bool:
+    """Whether evaluating the expression can neither fail nor have an effect, so that it may be done without need."""
+    return not any(isinstance(n, (ast.Call, ast.Subscript, ast.Await, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)) for n in ast.walk(node))
+
+
+# --- statements --------------------------------------------------------------------------------------------------------
+
+
+class _Return(ast.Return):
+    """A return whose value is a signal already."""
+
+
+class _Maker:
+    """Rewrites the statements of one function."""
+
+    def __init__(self, function: Any) -> None:
+        self.expressions = _Expressions()
+        self.count = 0
+        self.globals = declared(function, ast.Global)
+        self.outer = declared(function, ast.Nonlocal)
+        self.locals: set[str] = set()
+
+    def function_body(self, function: Any) -> list[Any]:
+        body = self._settled(function.body, False)
+        function.body = body
+        self.live = Liveness(function, self.outer | self.globals)
+        self.everything = assigned(body)
+        docstring = body[:1] if ast.get_docstring(function, clean=False) is not None else []
+        statements = self._block(body[len(docstring) :], nested=False, in_loop=False)
+        names = sorted(self.locals - self.globals - self.outer)
+        if names:  # makes them variables of the function: the bodies only declare them nonlocal
+            targets: list[Any] = [_name(n, function, store=True) for n in names]
+            never = ast.If(_constant(False, function), [ast.Assign(targets, _constant(None, function))], [])
+            statements.insert(0, ast.copy_location(never, function))
+        scopes = [s for s in statements if isinstance(s, (ast.Global, ast.Nonlocal))]
+        return [*docstring, *scopes, *[s for s in statements if s not in scopes]] or [ast.copy_location(ast.Pass(), function)]
+
+    # --- jumps move to the ends of bodies
+
+    def _settled(self, statements: list[Any], opaque: bool) -> list[Any]:
+        """The statements with loop-else clauses written out, and what follows a branch that jumps moved into that branch."""
+        out: list[Any] = []
+        for position, node in enumerate(statements):
+            rest = statements[position + 1 :]
+            if isinstance(node, (ast.For, ast.While)) and node.orelse and not opaque:
+                broken = self._fresh("broken")
+                flag, unless = _else_clause(node, broken)
+                return [*out, *self._settled([flag, node, unless, *rest], opaque)]
+            if isinstance(node, ast.If) and jumps([node]):
+                if opaque:
+                    node.plain = True  # type: ignore[attr-defined]
+                else:
+                    return [*out, *self._branch_with_jump(node, rest)]
+            if isinstance(node, (ast.For, ast.While)):
+                self._settle_loop(node, opaque)
+                if contains(node.body, (ast.Return,)) and not opaque:
+                    node.rest = self._settled(rest, False) if rest else []  # type: ignore[attr-defined]
+                    return [*out, node, *node.rest]
+            elif isinstance(node, ast.If):
+                node.body, node.orelse = self._settled(node.body, opaque), self._settled(node.orelse, opaque)
+            elif isinstance(node, (ast.With, ast.Try, ast.Match)):
+                self._settle_opaque(node)
+            out.append(node)
+            if isinstance(node, (ast.Return, ast.Break, ast.Continue, ast.Raise)):
+                break
+        return out
+
+    def _settle_loop(self, node: Any, opaque: bool) -> None:
+        plain = opaque and contains(node.body, (ast.Return,))
+        node.plain = plain or (opaque and bool(node.orelse))
+        node.body = self._settled(node.body, node.plain)
+        node.orelse = self._settled(node.orelse, True)
+
+    def _settle_opaque(self, node: Any) -> None:
+        """Blocks in which jumps stay Python's own."""
+        blocks = [node, *getattr(node, "handlers", []), *getattr(node, "cases", [])]
+        for block in blocks:
+            for field in ("body", "orelse", "finalbody"):
+                if getattr(block, field, None):
+                    setattr(block, field, self._settled(getattr(block, field), True))
+
+    def _branch_with_jump(self, node: ast.If, rest: list[Any]) -> list[Any]:
+        before: list[Any] = []
+        if rest:
+            ends = [_falls_through(node.body), _falls_through(node.orelse)]
+            if all(ends):
+                name = self._fresh("rest")
+                before = [self._rest(name, rest, node)]
+                rest = [ast.copy_location(_Return(ast.copy_location(ast.Call(_name(name, node), [], []), node)), node)]
+            if ends[0]:
+                node.body = [*node.body, *rest]
+            if ends[1]:
+                node.orelse = [*node.orelse, *copy.deepcopy(rest)] if ends[0] else [*node.orelse, *rest]
+        node.body, node.orelse = self._settled(node.body, False), self._settled(node.orelse, False)
+        return [*before, node]
+
+    def _rest(self, name: str, rest: list[Any], at: ast.AST) -> Any:
+        """What follows a branch as a function, where both ways through the branch lead there."""
+        function = self._function(name, self._settled(rest, False), at)
+        function.is_rest = True
+        return function
+
+    def _fresh(self, what: str) -> str:
+        self.count += 1
+        return f"_lazynp_{what}{self.count}"
+
+    # --- making the calls
+
+    def _block(self, statements: list[Any], nested: bool, in_loop: bool) -> list[Any]:
+        out: list[Any] = []
+        for node in statements:
+            out += self._statement(node, nested, in_loop)
+            if isinstance(node, (ast.For, ast.While)) and hasattr(node, "rest"):
+                break
+        return out
+
+    def _statement(self, node: Any, nested: bool, in_loop: bool) -> list[Any]:
+        """nested: inside a body, where a return is a signal; in_loop: inside a loop that stays Python's, to which jumps belong."""
+        if isinstance(node, _Return):
+            return [self._returned(node.value, node, nested)]
+        if isinstance(node, ast.Return):
+            value = self.expressions.visit(node.value) if node.value is not None else _constant(None, node)
+            return [ast.copy_location(ast.Return(_call("Signal", [_runtime("RETURN", node), value], node) if nested else value), node)]
+        if isinstance(node, (ast.Break, ast.Continue)):
+            if in_loop:
+                return [node]
+            code = _runtime("BREAK", node) if isinstance(node, ast.Break) else _constant(None, node)
+            return [ast.copy_location(ast.Return(code), node)]
+        if getattr(node, "is_rest", False):
+            live = Liveness(node, self.live.always | self.everything)
+            self.live.after |= live.after
+            self.live.head |= live.head
+            return [self._closed(node, self._block(node.body, True, False))]
+        if isinstance(node, (ast.If, ast.For, ast.While)):
+            if getattr(node, "plain", False):
+                return [self._python(node, nested, in_loop)]
+            make = self._if if isinstance(node, ast.If) else self._for if isinstance(node, ast.For) else self._while
+            return make(node, nested, in_loop)
+        if isinstance(node, (ast.With, ast.Try, ast.Match)):
+            return [self._python(node, nested, in_loop)]
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            if node.value is None:
+                return []
+            node = ast.copy_location(ast.Assign([node.target], node.value), node)
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            return [ast.copy_location(ast.Expr(_call("touched", [_name(node.target.id, node)], node)), node), self.expressions.visit(node)]
+        return [self.expressions.visit(node)]
+
+    def _python(self, node: Any, nested: bool, in_loop: bool) -> Any:
+        """A statement that stays as it is, around rewritten blocks."""
+        loop = in_loop or isinstance(node, (ast.For, ast.While))
+        for field, value in ast.iter_fields(node):
+            if field in ("body", "orelse", "finalbody"):
+                setattr(node, field, self._block(value, nested, in_loop if field == "orelse" and loop else loop))
+            elif field in ("handlers", "cases"):
+                for block in value:
+                    block.body = self._block(block.body, nested, in_loop)
+            elif isinstance(value, ast.expr):
+                setattr(node, field, self.expressions.visit(value))
+            elif field == "items":
+                for item in value:
+                    item.context_expr = self.expressions.visit(item.context_expr)
+        return node
+
+    def _returned(self, signal: ast.expr, at: ast.AST, nested: bool) -> Any:
+        return ast.copy_location(ast.Return(signal if nested else _call("result", [signal], at)), at)
+
+    def _if(self, node: ast.If, nested: bool, in_loop: bool) -> list[Any]:
+        leaves = jumps([node]) or contains([node], (_Return,))
+        then, orelse = self._fresh("then"), self._fresh("else")
+        functions = [self._body(then, node.body, node)]
+        if node.orelse:
+            functions.append(self._body(orelse, node.orelse, node))
+        state = (assigned(node.body) | assigned(node.orelse)) & self.live.after[id(node)]
+        branches = [_name(then, node), _name(orelse, node) if node.orelse else _constant(None, node)]
+        call = _call("if_", [self.expressions.test(node.test), *branches, self._state(state, node)], node)
+        return [*functions, self._returned(call, node, nested) if leaves else ast.copy_location(ast.Expr(call), node)]
+
+    def _for(self, node: ast.For, nested: bool, in_loop: bool) -> list[Any]:
+        name, item = self._fresh("turn"), self._fresh("item")
+        target = ast.copy_location(ast.Assign([node.target], _name(item, node.target)), node.target)
+        function = self._body(name, [target, *node.body], node, item)
+        bound = assigned([node.target])
+        again = assigned(node.body)
+        state = (bound | again) & self.live.head[id(node)]
+        after = self.live.after[id(node)]
+        targets = sorted((bound & after) - again) if isinstance(node.target, ast.Name) else []
+        state -= set(targets)
+        leaves = jumps(node.body)
+        arguments = [self.expressions.visit(node.iter), _name(name, node), self._state(state, node), _constant(targets, node)]
+        call = _call("for_", [*arguments, _constant(leaves, node)], node)
+        return [function, *self._after_loop(node, call, nested)]
+
+    def _while(self, node: ast.While, nested: bool, in_loop: bool) -> list[Any]:
+        name, test = self._fresh("turn"), self._fresh("test")
+        condition = self.expressions.test(node.test)
+        names = assigned([node.test])
+        check = self._closed(self._function(test, [node.test], node), [ast.copy_location(ast.Return(condition), node.test)], names)
+        function = self._body(name, node.body, node)
+        state = (assigned(node.body) | names) & self.live.head[id(node)]
+        leaves = jumps(node.body)
+        call = _call("while_", [_name(test, node), _name(name, node), self._state(state, node), _constant(leaves, node)], node)
+        return [check, function, *self._after_loop(node, call, nested)]
+
+    def _after_loop(self, node: Any, call: ast.expr, nested: bool) -> list[Any]:
+        if not hasattr(node, "rest"):
+            return [ast.copy_location(ast.Expr(call), node)]
+        if not node.rest:
+            return [self._returned(call, node, nested)]
+        name = self._fresh("rest")
+        state = assigned(node.rest) if nested else set()
+        rest = self._body(name, node.rest, node.rest[0])
+        return [rest, self._returned(_call("after", [call, _name(name, node), self._state(state, node)], node), node, nested)]
+
+    def _state(self, names: set[str], at: ast.AST) -> ast.expr:
+        return _constant(sorted(names - self.globals), at)
+
+    def _body(self, name: str, statements: list[Any], at: ast.AST, *arguments: str) -> Any:
+        function = self._function(name, statements, at, *arguments)
+        return self._closed(function, self._block(statements, nested=True, in_loop=False))
+
+    def _function(self, name: str, statements: list[Any], at: ast.AST, *arguments: str) -> Any:
+        taken = [ast.copy_location(ast.arg(a), at) for a in arguments]
+        signature = ast.arguments(posonlyargs=[], args=taken, kwonlyargs=[], kw_defaults=[], defaults=[])
+        return ast.copy_location(ast.FunctionDef(name, signature, statements, []), at)
+
+    def _closed(self, function: Any, statements: list[Any], names: set[str] | None = None) -> Any:
+        """The function with the given statements, whose names are those of the user's function."""
+        names = assigned(function.body) if names is None else names
+        names = {n for n in names if not n.startswith("_lazynp_") or n.startswith("_lazynp_broken")}
+        self.locals |= names
+        scopes: list[Any] = []
+        if names & self.globals:
+            scopes.append(ast.copy_location(ast.Global(sorted(names & self.globals)), function))
+        if names - self.globals:
+            scopes.append(ast.copy_location(ast.Nonlocal(sorted(names - self.globals)), function))
+        function.body = [*scopes, *statements] or [ast.copy_location(ast.Pass(), function)]
+        return function
+
+
+def _falls_through(statements: list[Any]) -> bool:
+    """Whether control can reach the end of a block."""
+    if not statements:
+        return True
+    last = statements[-1]
+    if isinstance(last, (ast.Return, ast.Break, ast.Continue, ast.Raise)):
+        return False
+    if isinstance(last, ast.If):
+        return _falls_through(last.body) or _falls_through(last.orelse)
+    return True
+
+
+def _else_clause(node: Any, broken: str) -> tuple[Any, Any]:
+    """for ... else: a flag that every break of the loop sets, and a branch on it."""
+    for block, position in _breaks(node.body):
+        at = block[position]
+        block.insert(position, ast.copy_location(ast.Assign([_name(broken, at, store=True)], _constant(True, at)), at))
+    flag = ast.copy_location(ast.Assign([_name(broken, node, store=True)], _constant(False, node)), node)
+    test = ast.copy_location(ast.UnaryOp(ast.Not(), _name(broken, node)), node)
+    unless = ast.copy_location(ast.If(test, node.orelse, []), node.orelse[0])
+    node.orelse = []
+    return flag, unless
+
+
+def _breaks(statements: list[Any]) -> list[tuple[list[Any], int]]:
+    """(block, position) of each break of the loop whose body this is, the last one of a block first."""
+    found: list[tuple[list[Any], int]] = []
+    stack = [statements]
+    while stack:
+        block = stack.pop()
+        for position in range(len(block) - 1, -1, -1):
+            node = block[position]
+            if isinstance(node, ast.Break):
+                found.append((block, position))
+            inner = [node, *getattr(node, "handlers", []), *getattr(node, "cases", [])]
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                continue
+            for part in inner:
+                fields = ("orelse",) if isinstance(part, (ast.For, ast.While)) else ("body", "orelse", "finalbody")
+                stack += [getattr(part, f) for f in fields if isinstance(getattr(part, f, None), list)]
+    return found
