@@ -16,7 +16,7 @@ from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.ir.types import Symbolic
 from lazynp.ops.elementwise import filled
-from lazynp.runtime.storage import queue, trace_scope, tracing
+from lazynp.runtime.storage import Queue, queue, trace_scope, tracing
 from lazynp.trace import bodies, trees
 
 Function = Callable[..., Any]
@@ -131,7 +131,7 @@ def scan(
 def _traced_scan(f: Function, init: Any, xs: Any, n: int, reverse: bool, unroll: int, checkpoint: bool | int) -> tuple[Any, Any]:
     if n == 0:
         return init, _empty(f, init, xs)
-    stacks = _Stacks(n)
+    stacks = Stacks(n)
 
     def turn(t: Any, carry: Any) -> Any:
         i = n - 1 - t if reverse else t
@@ -150,12 +150,12 @@ def _traced_scan(f: Function, init: Any, xs: Any, n: int, reverse: bool, unroll:
     return carry, stacks.tree()
 
 
-class _Stacks:
+class Stacks:
     """The arrays in which a traced scan collects its ys: made in the surroundings when the first y is seen, and when its type changes."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, home: Queue | None = None) -> None:
         self.n = n
-        self.home = queue()
+        self.home = queue() if home is None else home
         self.arrays: list[Any] = []
         self.structure: Any = None
 

@@ -65,6 +65,7 @@ class Block:
         self.late: dict[int, Any] = {}
         self.opened: set[int] = set()
         self.retries = 0
+        self.appended: list[list[Any]] = []
 
     def values(self) -> list[Any]:
         """What is at the places now, as a pytree."""
@@ -77,14 +78,18 @@ class Block:
         """The ids of the arrays at the places whose memory only they know: a place refers to the handle, and the handle to the storage."""
         return frozenset(id(place.read()) for place in self.places if _is_own(place))
 
-    def turn(self, run: Callable[..., Any], values: list[Any], *arguments: Any) -> tuple[Any, list[Any]]:
-        """(signal, values after) of run(*arguments) with these values at the places. Raises _More where it has to be traced again."""
+    def turn(
+        self, run: Callable[..., Any], values: list[Any], *arguments: Any, lists: Sequence[list[Any]] = ()
+    ) -> tuple[Any, list[Any]]:
+        """(signal, values after) of run(*arguments) with these values at the places. lists: those that run may append to; `appended` is
+        what it has. Raises _More where it has to be traced again."""
         with Journal() as journal:
             self.put([UNBOUND if k in self.late else v for k, v in enumerate(values)])
             for place in self.dropped:
                 place.write(UNBOUND)
             signal, after = self._run(run, values, arguments)
-        self._look_closer(after, journal)
+        self._look_closer(after, journal, lists)
+        self.appended = [next((more for holder, more in journal.grown if holder is known), []) for known in lists]
         return signal, after
 
     def branch(self, run: Callable[[], Any], values: list[Any]) -> tuple[Any, list[Any]]:
@@ -102,9 +107,9 @@ class Block:
         now = [place.read() for place in self.places]
         return signal, [old if v is g else v for v, g, old in zip(now, given, values, strict=True)]
 
-    def _look_closer(self, after: list[Any], journal: Journal) -> None:
+    def _look_closer(self, after: list[Any], journal: Journal, lists: Sequence[list[Any]] = ()) -> None:
         own = [*self.places, *self.dropped]
-        more = [place for place in journal.found() if not any(place.is_at(p) for p in own)]
+        more = [place for place in journal.found(lists) if not any(place.is_at(p) for p in own)]
         opened = {k for k, v in enumerate(after) if k not in self.opened and self._boxed(k, v) is not v and type(v) is not Box}
         if more or opened:
             self.places += more

@@ -32,7 +32,8 @@ _INT64 = np.dtype(np.int64)
 
 
 class BodyQueue(TraceQueue):
-    """What a body records. sources: the leaf of each thing read from the surroundings -> its node there."""
+    """What a body records. sources: the leaf of each thing read from the surroundings -> its node there; known_elsewhere: arrays that
+    somebody keeps beside the values that the body returns."""
 
     def __init__(self, parent: Queue) -> None:
         super().__init__()
@@ -40,7 +41,7 @@ class BodyQueue(TraceQueue):
         self.derives = parent.derives
         self.before: dict[Storage, Node | None] = {}
         self.kept: list[Any] = []
-        self.closed = False
+        self.known_elsewhere: set[Storage] = set()
 
     def reads_from_outside(self, storage: Storage) -> bool:
         return storage.home is not self and storage not in self.written
@@ -81,7 +82,6 @@ class BodyQueue(TraceQueue):
 
     def restore(self) -> None:
         """Give the storages of the surroundings back the values they had."""
-        self.closed = True
         while self.before:
             storage, node = self.before.popitem()
             storage.node = node
@@ -247,6 +247,8 @@ class _Sharing:
                     holders.setdefault(source, []).append(k)
                 elif body.leaves[k] is not None:
                     self.outer[k].add(source)
+                if source in body.scope.known_elsewhere and body.leaves[k] is not None:
+                    self.inner[k].add(k)
         for together in holders.values():
             for k in together:
                 self.inner[k] |= set(together) - {k}

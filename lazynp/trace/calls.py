@@ -20,6 +20,7 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops.sizes import SymBool, SymFloat, number
 from lazynp.runtime.storage import tracing
 from lazynp.trace import bodies, branches
+from lazynp.trace.collecting import rows_of_one
 from lazynp.trace.elements import enumerate_, range_, reversed_, zip_
 from lazynp.trace.places import in_body, touch
 
@@ -167,7 +168,24 @@ def _type(*args: Any, **options: Any) -> Any:
     return type(*args, **options)
 
 
+def _joining(function: Any) -> Any:
+    """A function that joins a list of arrays: rows of one array are not taken apart first."""
+
+    def join(values: Any, *args: Any, **options: Any) -> Any:
+        array = None if args or options.keys() - {"axis"} else rows_of_one(values)
+        if array is not None and function is np.stack:
+            return HANDLERS[np.moveaxis](array, 0, options.get("axis", 0))
+        if array is None or options:
+            return HANDLERS[function](values, *args, **options)
+        if function is np.concatenate and array.ndim > 1:
+            return array.reshape(-1, *array.shape[2:])
+        return array if function in (np.array, np.asarray) else HANDLERS[function](values)
+
+    return join
+
+
 _STAND_INS: dict[Any, Any] = {
+    **{f: _joining(f) for f in (np.array, np.asarray, np.stack, np.concatenate)},
     range: range_, enumerate: enumerate_, zip: zip_, reversed: reversed_, min: _extreme("min"), max: _extreme("max"),
     int: _int, float: _float, bool: _bool, len: _len, isinstance: _isinstance, type: _type,
 }  # fmt: skip

@@ -43,6 +43,18 @@ class Elements:
         """Without the first turns."""
         return Elements(self.place(turn), self.upper, self.step, self.at)
 
+    def counted(self) -> "Elements":
+        """The same elements by the number of the turn."""
+        if self.step == 1 and type(self.lower) is int and self.lower == 0:
+            return self
+        if self.step == 1 and type(self.upper) is not ndarray and type(self.lower) is not ndarray:
+            upper = self.upper - self.lower
+            if self.any or type(upper) is int:
+                return Elements(0, upper if type(upper) is not int else max(upper, 0), 1, lambda t: self.at(self.place(t)))
+        if self.count is None:
+            raise CaptureError("the number of elements is known only at run time")
+        return Elements(0, self.count, 1, lambda t: self.at(self.place(t)))
+
     def __iter__(self) -> Iterator[Any]:
         if self.count is None:
             raise CaptureError("the number of turns of a loop is known only at run time")
@@ -99,7 +111,7 @@ def enumerate_(iterable: Any, start: Any = 0) -> Any:
     inner = elements_of(iterable)
     if inner is None or (type(iterable) is np.ndarray and type(start) is int):
         return enumerate(iterable, start)
-    counted = _from_zero(inner)
+    counted = inner.counted()
     return Elements(0, counted.upper, 1, lambda t: (start + t, counted.at(t)))
 
 
@@ -108,7 +120,7 @@ def zip_(*iterables: Any, strict: bool = False) -> Any:
     parts = [elements_of(iterable) for iterable in iterables]
     if strict or not parts or any(part is None for part in parts) or not any(_unknown(x) or isinstance(x, Elements) for x in iterables):
         return zip(*iterables, strict=strict)
-    counted = [_from_zero(part) for part in parts]  # type: ignore[arg-type]
+    counted = [part.counted() for part in parts if part is not None]
     upper = counted[0].upper
     for part in counted[1:]:
         upper = _lower_one(upper, part.upper)
@@ -125,22 +137,9 @@ def _dim(n: Any) -> Any:
     return n.node if isinstance(n, Symbolic) else n
 
 
-def _from_zero(elements: Elements) -> Elements:
-    """The same elements by the number of the turn."""
-    if elements.step == 1 and type(elements.lower) is int and elements.lower == 0:
-        return elements
-    if elements.step == 1 and type(elements.upper) is not ndarray and type(elements.lower) is not ndarray:
-        upper = elements.upper - elements.lower
-        if elements.any or type(upper) is int:
-            return Elements(0, upper if type(upper) is not int else max(upper, 0), 1, lambda t: elements.at(elements.place(t)))
-    if elements.count is None:
-        raise CaptureError("the number of elements is known only at run time")
-    return Elements(0, elements.count, 1, lambda t: elements.at(elements.place(t)))
-
-
 def reversed_(iterable: Any) -> Any:
     """reversed(), also of ranges and arrays whose elements are known only at run time."""
     if not isinstance(iterable, Elements) and type(iterable) is not ndarray:
         return reversed(iterable)
-    counted = _from_zero(elements_of(iterable))  # type: ignore[arg-type]
+    counted = elements_of(iterable).counted()  # type: ignore[union-attr]
     return Elements(0, counted.upper, 1, lambda t: counted.at(counted.upper - 1 - t))

@@ -21,6 +21,7 @@ from lazynp.runtime.storage import depends_on_arguments, queue, tracing_count
 from lazynp.trace import bodies, trees
 from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Block, Box, Signal, stored, until_known, zeros_like
 from lazynp.trace.branches import both, branch, is_traced
+from lazynp.trace.collecting import Collection
 from lazynp.trace.elements import Elements, elements_of
 
 _PEELED = 2
@@ -33,9 +34,12 @@ class Hopeless(CaptureError):
 # --- for -------------------------------------------------------------------------------------------------------------------
 
 
-def for_(iterable: Any, turn: FunctionType, names: Sequence[str], targets: Sequence[str], leaves: bool) -> Signal | None:
+def for_(
+    iterable: Any, turn: FunctionType, names: Sequence[str], targets: Sequence[str], leaves: bool, lists: Sequence[str]
+) -> Signal | None:
     """for target in iterable: turn(element). names: the variables that a turn assigns and that the next turn or what follows may read;
-    targets: the loop variable, if only what follows reads it; leaves: whether a turn may end with a signal."""
+    targets: the loop variable, if only what follows reads it; leaves: whether a turn may end with a signal; lists: the variables with which
+    a turn does nothing but append to them."""
     budget = _Budget()
     elements = elements_of(iterable) if bodies.under_jit() else None
     if elements is None:
@@ -46,7 +50,7 @@ def for_(iterable: Any, turn: FunctionType, names: Sequence[str], targets: Seque
             break
         rest = elements.since(first)
         try:
-            return _for_as_loop(rest, turn, (*names, *targets), leaves)
+            return _for_as_loop(rest, turn, (*names, *targets), leaves, lists)
         except Hopeless:
             raise
         except CaptureError as error:
@@ -63,14 +67,20 @@ def for_(iterable: Any, turn: FunctionType, names: Sequence[str], targets: Seque
     return _in_python(iterable if first == 0 else elements.since(first), turn, names, budget)
 
 
-def _for_as_loop(elements: Elements, turn: FunctionType, names: Sequence[str], leaves: bool) -> Signal | None:
+def _for_as_loop(
+    elements: Elements, turn: FunctionType, names: Sequence[str], leaves: bool, lists: Sequence[str]
+) -> Signal | None:
     if leaves:
         return _while_as_loop(None, turn, names, elements)
     body = Block([turn], names)
+    collection = Collection(turn, lists)
+    if collection.lists and elements.count is not None:
+        elements = elements.counted()
 
     def one(i: Any, values: list[Any]) -> list[Any]:
-        _, after = body.turn(turn, values, elements.at(i))
+        _, after = body.turn(turn, values, elements.at(i), lists=collection.lists)
         body.bind(after)
+        collection.put(i, elements.count, body.appended)
         return after
 
     def trace() -> list[Any]:
@@ -78,6 +88,7 @@ def _for_as_loop(elements: Elements, turn: FunctionType, names: Sequence[str], l
 
     (values,) = _worth_it(body, trace)
     body.finish(values, elements.any)
+    collection.finish(elements.count)
     return None
 
 

@@ -7,6 +7,7 @@ afterwards all is put back, and what has changed says which places the body carr
 import sys
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from types import CellType
 from typing import Any, NamedTuple
 
@@ -67,13 +68,14 @@ def _fill(cell: CellType, value: Any) -> None:
 
 class Journal:
     """`with Journal() as journal`: on leaving, every holder that was touched inside is as it was before, and `changes` are the places that
-    differed, with whether there was something. body: whether what happens inside may happen at another time or not at all, so that no
+    differed, with whether there was something, `grown` the lists that were only added to, with what. body: whether what happens inside may happen at another time or not at all, so that no
     change may go unnoticed."""
 
     def __init__(self, body: bool = True) -> None:
         self.body = body
         self.before: dict[int, tuple[Any, dict[Any, Any]]] = {}
         self.changes: list[tuple[Place, bool]] = []
+        self.grown: list[tuple[list[Any], list[Any]]] = []
 
     def __enter__(self) -> "Journal":
         _stack().append(self)
@@ -84,16 +86,22 @@ class Journal:
         for holder, before in self.before.values():
             now = contents(holder)
             keys = [k for k in {**before, **now} if before.get(k, UNBOUND) is not now.get(k, UNBOUND)]
-            self.changes += [(Place(holder, k, str(k)), k in now) for k in keys]
+            if isinstance(holder, list) and not any(k in before for k in keys):
+                self.grown.append((holder, [now[k] for k in keys]))
+            else:
+                self.changes += [(Place(holder, k, str(k)), k in now) for k in keys]
             if keys:
                 _restore(holder, before)
         now = before = holder = None  # type: ignore[assignment]
         self.before = {}
 
-    def found(self) -> list[Place]:
+    def found(self, collecting: Sequence[list[Any]] = ()) -> list[Place]:
         """The changed places whose holders somebody outside of the body knows. Raises CaptureError for a change that no value at a place
-        describes: a list that has become longer, a new key."""
+        describes: a list that has become longer and is not one of `collecting`, a new key."""
         places = []
+        for holder, _ in self.grown:
+            if all(holder is not known for known in collecting) and sys.getrefcount(holder) > _GROWN_ALONE:
+                raise CaptureError("a loop or branch over traced values adds to a list that is also used otherwise")
         for place, filled in self._known_outside():
             if type(place.holder) is not CellType and (not filled or place.read() is UNBOUND):
                 raise CaptureError(f"a loop or branch over traced values adds to, or removes from, a {type(place.holder).__name__}")
@@ -108,7 +116,8 @@ class Journal:
 
     def outliving(self) -> list[Place]:
         """The changed places that outlive a call."""
-        return [place for place, _ in self._known_outside()]
+        grown = [Place(holder, None, "the length") for holder, _ in self.grown if sys.getrefcount(holder) > _GROWN_ALONE]
+        return [place for place, _ in self._known_outside()] + grown
 
 
 def _restore(holder: Any, before: dict[Any, Any]) -> None:
@@ -127,6 +136,15 @@ def _references_beside_places() -> int:
 
 
 _ALONE = _references_beside_places()
+
+
+
+def _references_beside_growth() -> int:
+    grown: list[tuple[list[Any], list[Any]]] = [([], [])]
+    return next(sys.getrefcount(holder) for holder, _ in grown)
+
+
+_GROWN_ALONE = _references_beside_growth()
 
 _local = threading.local()
 

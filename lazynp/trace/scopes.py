@@ -74,6 +74,20 @@ def jumps(statements: Iterable[ast.AST]) -> bool:
     return contains(statements, (ast.Return,)) or contains(statements, (ast.Break, ast.Continue), into_loops=False)
 
 
+def only_appended(statements: Iterable[ast.AST]) -> set[str]:
+    """The names of which the statements do nothing but `name.append(...)`."""
+    statements = list(statements)
+    appends = [n.func.value.id for s in statements for n in ast.walk(s) if _is_append(n)]
+    reads = [n.id for s in statements for n in ast.walk(s) if isinstance(n, ast.Name)]
+    return {name for name in appends if appends.count(name) == reads.count(name)}
+
+
+def _is_append(node: Any) -> bool:
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    return node.func.attr == "append" and isinstance(node.func.value, ast.Name) and len(node.args) == 1 and not node.keywords
+
+
 class Liveness:
     """Backward analysis of a function: `after[id(node)]` are the names that may be read after a loop or branch before they are assigned,
     `head[id(loop)]` those at the head of each turn. Names that nested functions use, and those in `always`, are needed everywhere."""

@@ -82,7 +82,13 @@ def _rewrite(function: FunctionType) -> CodeType:
     new = rewritten(tree)
     if _fingerprint(_compiled(bare(tree), function)) != _fingerprint(code):
         raise Refused(f"its source has changed ({code.co_filename}, line {code.co_firstlineno})")
-    return _compiled(new, function).replace(co_name=code.co_name, co_qualname=code.co_qualname)
+    return _named(_compiled(new, function), code)
+
+
+def _named(new: CodeType, code: CodeType) -> CodeType:
+    """The new code, and the bodies inside it, under the name of the user's function: tracebacks show it."""
+    inner = [_named(c, code) if type(c) is CodeType and c.co_name.startswith("_lazynp_") else c for c in new.co_consts]
+    return new.replace(co_consts=tuple(inner), co_name=code.co_name, co_qualname=code.co_qualname)
 
 
 def _fingerprint(code: CodeType) -> Any:

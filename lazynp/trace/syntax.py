@@ -17,7 +17,7 @@ import ast
 import copy
 from typing import Any
 
-from lazynp.trace.scopes import Liveness, assigned, contains, declared, jumps
+from lazynp.trace.scopes import Liveness, assigned, contains, declared, jumps, only_appended
 
 RUNTIME = "_lazynp_control"
 """The free variable through which rewritten code reaches the runtime."""
@@ -354,6 +354,7 @@ class _Maker:
 
     def _for(self, node: ast.For, nested: bool, in_loop: bool) -> list[Any]:
         name, item = self._fresh("turn"), self._fresh("item")
+        lists = sorted(only_appended(node.body) - self.live.always - self.globals)
         target = ast.copy_location(ast.Assign([node.target], _name(item, node.target)), node.target)
         function = self._body(name, [target, *node.body], node, item)
         bound = assigned([node.target])
@@ -364,7 +365,7 @@ class _Maker:
         state -= set(targets)
         leaves = jumps(node.body)
         arguments = [self.expressions.visit(node.iter), _name(name, node), self._state(state, node), _constant(targets, node)]
-        call = _call("for_", [*arguments, _constant(leaves, node)], node)
+        call = _call("for_", [*arguments, _constant(leaves, node), _constant(lists, node)], node)
         return [function, *self._after_loop(node, call, nested)]
 
     def _while(self, node: ast.While, nested: bool, in_loop: bool) -> list[Any]:
