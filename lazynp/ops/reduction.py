@@ -10,6 +10,7 @@ from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import add_along, positions, take_along
 from lazynp.ops.movement import broadcast, join, permute, reshape, slice_
+from lazynp.ops.sizes import doubt_empty
 
 
 def keep_axes(x: Node, reduced: Node, axes: tuple[int, ...]) -> Node:
@@ -42,6 +43,9 @@ def _reduce_door(op: Op, x: Node, axes: tuple[int, ...] | None = None) -> Node:
         return reshape(x, _drop(x.type, axes))
     if scalar.identity is None and any(type(x.shape[a]) is int and x.shape[a] == 0 for a in axes):
         raise ValueError(f"zero-size array to reduction operation {scalar.name} which has no identity")
+    if scalar.identity is None:
+        for axis in axes:
+            doubt_empty(x.shape[axis])
     return op.make((x,), axes=axes)
 
 
@@ -328,6 +332,7 @@ def _arg_door(op: Op, x: Node, axis: int) -> Node:
     axis = axis % x.ndim
     if type(x.shape[axis]) is int and x.shape[axis] == 0:
         raise ValueError(f"attempt to get {op.name} of an empty sequence")
+    doubt_empty(x.shape[axis])
     return op.make((x,), axis=axis)
 
 

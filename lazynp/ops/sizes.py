@@ -421,6 +421,12 @@ def _doubt_division(ufunc: np.ufunc, divisor: Any) -> None:
             hooks.doubt(ew.equal(_node(divisor), constant(0, _node(divisor).dtype)))
 
 
+def doubt_empty(size: Dim) -> None:
+    """Of no elements there is no extremum: NumPy raises an error."""
+    if isinstance(size, Node) and not never_negative(size - 1):
+        hooks.doubt(ew.less(size, constant(1)))
+
+
 def _is_never_zero(x: Any) -> bool:
     return x.kind is int and (never_negative(x.node - 1) or never_negative(-x.node - 1))
 
