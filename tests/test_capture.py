@@ -143,7 +143,7 @@ def walrus_in_branch(x):
 
 @case((x6,))
 def shadowed_range(x):
-    def range(n):  # noqa: A001
+    def range(n):
         return [0, 2, 1]
 
     out = []
