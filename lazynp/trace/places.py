@@ -67,9 +67,9 @@ def _fill(cell: CellType, value: Any) -> None:
 
 
 class Journal:
-    """`with Journal() as journal`: on leaving, every holder that was touched inside is as it was before, and `changes` are the places that
-    differed, with whether there was something, `grown` the lists that were only added to, with what. body: whether what happens inside may happen at another time or not at all, so that no
-    change may go unnoticed."""
+    """`with Journal() as journal`: on leaving, every holder that was touched inside is as it was before. `changes`: the places that
+    differed, with whether there was something; `grown`: the lists that were only added to, with what. body: whether what happens inside
+    may happen at another time or not at all, so that no change may go unnoticed."""
 
     def __init__(self, body: bool = True) -> None:
         self.body = body
