@@ -306,7 +306,7 @@ class TraceQueue(Queue):
 
     def add(self, storage: Storage) -> None:
         storage.serial = 0
-        tracing_count.recorded += 1
+        traced_count.values += 1
 
     def reads_from_outside(self, storage: Storage) -> bool:
         return storage not in self.written and not isinstance(storage.home, TraceQueue)
@@ -412,6 +412,15 @@ def queue() -> Queue:
     """The queue of this thread: a trace's while it traces, else the one that all threads share."""
     stack = getattr(_local, "stack", None)
     return stack[-1] if stack else _main_queue
+
+
+class _Traced:
+    """`values`: how many values traces have recorded so far, in all threads."""
+
+    values = 0
+
+
+traced_count = _Traced()
 
 
 def tracing() -> bool:

@@ -17,7 +17,7 @@ from lazynp.errors import CaptureError, line_of
 from lazynp.ir.node import constant
 from lazynp.ops import elementwise as ew
 from lazynp.ops.sizes import number
-from lazynp.runtime.storage import depends_on_arguments, queue, tracing_count
+from lazynp.runtime.storage import depends_on_arguments, queue, traced_count
 from lazynp.trace import bodies, trees
 from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Block, Box, Signal, stored, until_known, zeros_like
 from lazynp.trace.branches import both, branch, is_traced
@@ -151,7 +151,7 @@ class _Budget:
     """How much a loop that is written out may record. reason: why it is written out."""
 
     def __init__(self) -> None:
-        self.start = tracing_count.recorded
+        self.start = traced_count.values
         self.reason = ""
 
     def because(self, error: CaptureError) -> None:
@@ -160,7 +160,7 @@ class _Budget:
         self.reason = f" because of {line}: {error}" if line is not None else f": {error}"
 
     def check(self) -> None:
-        if tracing_count.recorded - self.start > settings.unroll_nodes and bodies.under_jit():
+        if traced_count.values - self.start > settings.unroll_nodes and bodies.under_jit():
             raise Hopeless(f"a loop is too long to be written out, and cannot be compiled as a loop{self.reason}")
 
 
