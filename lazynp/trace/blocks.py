@@ -78,9 +78,7 @@ class Block:
         """The ids of the arrays at the places whose memory only they know: a place refers to the handle, and the handle to the storage."""
         return frozenset(id(place.read()) for place in self.places if _is_own(place))
 
-    def turn(
-        self, run: Callable[..., Any], values: list[Any], *arguments: Any, lists: Sequence[list[Any]] = ()
-    ) -> tuple[Any, list[Any]]:
+    def turn(self, run: Callable[..., Any], values: list[Any], *arguments: Any, lists: Sequence[list[Any]] = ()) -> tuple[Any, list[Any]]:
         """(signal, values after) of run(*arguments) with these values at the places. lists: those that run may append to; `appended` is
         what it has. Raises _More where it has to be traced again."""
         with Journal() as journal:

@@ -67,9 +67,7 @@ def for_(
     return _in_python(iterable if first == 0 else elements.since(first), turn, names, budget)
 
 
-def _for_as_loop(
-    elements: Elements, turn: FunctionType, names: Sequence[str], leaves: bool, lists: Sequence[str]
-) -> Signal | None:
+def _for_as_loop(elements: Elements, turn: FunctionType, names: Sequence[str], leaves: bool, lists: Sequence[str]) -> Signal | None:
     if leaves:
         return _while_as_loop(None, turn, names, elements)
     body = Block([turn], names)

@@ -138,7 +138,6 @@ def _references_beside_places() -> int:
 _ALONE = _references_beside_places()
 
 
-
 def _references_beside_growth() -> int:
     grown: list[tuple[list[Any], list[Any]]] = [([], [])]
     return next(sys.getrefcount(holder) for holder, _ in grown)
