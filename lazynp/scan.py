@@ -16,8 +16,9 @@ from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.ir.types import Symbolic
 from lazynp.ops.elementwise import filled
-from lazynp.runtime.storage import Queue, queue, trace_scope, tracing
+from lazynp.runtime.storage import trace_scope, tracing
 from lazynp.trace import bodies, trees
+from lazynp.trace.collecting import Stacks
 
 Function = Callable[..., Any]
 
@@ -148,29 +149,6 @@ def _traced_scan(f: Function, init: Any, xs: Any, n: int, reverse: bool, unroll:
     carry = fori_loop(0, whole, turns, init, 1, checkpoint) if whole else init
     carry = fori_loop(whole * unroll, n, turn, carry, 1, checkpoint and not whole)
     return carry, stacks.tree()
-
-
-class Stacks:
-    """The arrays in which a traced scan collects its ys: made in the surroundings when the first y is seen, and when its type changes."""
-
-    def __init__(self, n: int, home: Queue | None = None) -> None:
-        self.n = n
-        self.home = queue() if home is None else home
-        self.arrays: list[Any] = []
-        self.structure: Any = None
-
-    def put(self, i: Any, y: Any) -> None:
-        leaves, self.structure = trees.flatten(y)
-        nodes = [arrays.node_of(leaf) for leaf in leaves]
-        wanted = [((self.n, *node.shape), node.dtype) for node in nodes]
-        if wanted != [(a._type.shape, a._type.dtype) for a in self.arrays]:
-            with trace_scope(self.home):  # type: ignore[arg-type]
-                self.arrays = [arrays.wrap(filled(shape, 0, dtype)) for shape, dtype in wanted]
-        for array, node in zip(self.arrays, nodes, strict=True):
-            array[i] = arrays.wrap(node)
-
-    def tree(self) -> Any:
-        return trees.unflatten(self.structure, self.arrays)
 
 
 def _empty(f: Function, init: Any, xs: Any) -> Any:

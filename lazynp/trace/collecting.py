@@ -1,4 +1,4 @@
-"""Lists that a loop does nothing with but append to them: what the turns append is collected in arrays, and the list gets their rows."""
+"""What the turns of a loop collect: the arrays of a scan's ys, and lists to which a loop does nothing but append. Those get the arrays' rows."""
 
 import sys
 from collections.abc import Sequence
@@ -9,12 +9,35 @@ from lazynp import array as arrays
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.ir.types import ArrayType
+from lazynp.ops.elementwise import filled
 from lazynp.ops.movement import Step, reshape, slice_
-from lazynp.runtime.storage import Snapshot, Storage, queue
-from lazynp.scan import Stacks
-from lazynp.trace import bodies
+from lazynp.runtime.storage import Queue, Snapshot, Storage, queue, trace_scope
+from lazynp.trace import bodies, trees
 
 _WHAT = "an array that a loop over traced values has appended to a list"
+
+
+class Stacks:
+    """The arrays in which a traced scan collects its ys: made in the surroundings when the first y is seen, and when its type changes."""
+
+    def __init__(self, n: int, home: Queue | None = None) -> None:
+        self.n = n
+        self.home = queue() if home is None else home
+        self.arrays: list[Any] = []
+        self.structure: Any = None
+
+    def put(self, i: Any, y: Any) -> None:
+        leaves, self.structure = trees.flatten(y)
+        nodes = [arrays.node_of(leaf) for leaf in leaves]
+        wanted = [((self.n, *node.shape), node.dtype) for node in nodes]
+        if wanted != [(a._type.shape, a._type.dtype) for a in self.arrays]:
+            with trace_scope(self.home):  # type: ignore[arg-type]
+                self.arrays = [arrays.wrap(filled(shape, 0, dtype)) for shape, dtype in wanted]
+        for array, node in zip(self.arrays, nodes, strict=True):
+            array[i] = arrays.wrap(node)
+
+    def tree(self) -> Any:
+        return trees.unflatten(self.structure, self.arrays)
 
 
 class Collection:
