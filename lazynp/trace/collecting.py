@@ -1,4 +1,4 @@
-"""What the turns of a loop collect: the arrays of a scan's ys, and lists to which a loop does nothing but append. Those get the arrays' rows."""
+"""What the turns of a loop collect: the ys of a scan, and what is appended to lists with which a loop does nothing else."""
 
 import sys
 from collections.abc import Sequence
