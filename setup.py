@@ -3,4 +3,4 @@
 import numpy
 from setuptools import Extension, setup
 
-setup(ext_modules=[Extension("lazynp._core", ["lazynp/_core.c"], include_dirs=[numpy.get_include()], optional=True)])
+setup(ext_modules=[Extension("lazynp._hotpaths", ["lazynp/_hotpaths.c"], include_dirs=[numpy.get_include()], optional=True)])

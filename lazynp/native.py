@@ -1,4 +1,4 @@
-"""The hot paths of small arrays: compiled (`_core.c`), or here in Python where that could not be built. LAZYNP_NATIVE=0 chooses Python.
+"""The hot paths of small arrays: compiled (`_hotpaths.c`), or here in Python where that could not be built. LAZYNP_NATIVE=0 chooses Python.
 
 A call of a public function first asks whether NumPy can do it at once; in Python the question takes as long as NumPy's answer. The compiled
 module asks it in 20 ns, and has one thing that Python has not: arrays of middling size are `watched`, so that an operator sees
@@ -14,9 +14,9 @@ import numpy as np
 try:
     if os.environ.get("LAZYNP_NATIVE", "1").strip().lower() in ("0", "false", "no", "off"):
         raise ImportError
-    from lazynp import _core
+    from lazynp import _hotpaths
 except ImportError:
-    _core = None  # type: ignore[assignment]
+    _hotpaths = None  # type: ignore[assignment]
 
 SCALARS = frozenset({
     int, float, bool, complex, str, type(None), type, np.dtype, np.float64, np.int64, np.bool_, np.complex128, np.float32, np.int32,
@@ -73,8 +73,8 @@ _handed_out: Callable[[Any], Any]
 def set_threshold(elements: int) -> None:
     global _large
     _large = elements
-    if _core is not None:
-        _core.set_threshold(elements)
+    if _hotpaths is not None:
+        _hotpaths.set_threshold(elements)
 
 
 def connect(
@@ -84,8 +84,8 @@ def connect(
     operation (name of a ufunc, a, b) and array[lazy index] are recorded."""
     global _adopt, _handed_out
     _adopt, _handed_out = adopt, handed_out
-    if _core is not None:
-        _core.connect(lazy, adopt, handed_out, operate, item)
+    if _hotpaths is not None:
+        _hotpaths.connect(lazy, adopt, handed_out, operate, item)
 
 
 def _fresh(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -96,12 +96,12 @@ def _fresh(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return _handed_out(result) if kind is tuple or kind is list else result
 
 
-tracing_count: Any = _Tracing() if _core is None else _core.tracing
-Caller: Any = _Caller if _core is None else _core.Caller
-watched: Any = _Unwatched if _core is None else _core.ndarray
-fresh: Callable[..., Any] = _fresh if _core is None else _core.fresh
+tracing_count: Any = _Tracing() if _hotpaths is None else _hotpaths.tracing
+Caller: Any = _Caller if _hotpaths is None else _hotpaths.Caller
+watched: Any = _Unwatched if _hotpaths is None else _hotpaths.ndarray
+fresh: Callable[..., Any] = _fresh if _hotpaths is None else _hotpaths.fresh
 """Call a function of NumPy's whose new arrays are then handed out as lazynp's."""
-called_directly: Callable[[Any], Any] = (lambda cls: cls) if _core is None else _core.called_directly
+called_directly: Callable[[Any], Any] = (lambda cls: cls) if _hotpaths is None else _hotpaths.called_directly
 
 ARRAYS = (np.ndarray, watched)
 """The types of NumPy arrays whose operations are NumPy's own: `type(x) in ARRAYS`."""

@@ -124,3 +124,10 @@ def test_an_operand_with_its_own_ufunc_answers_also_where_out_is_given():
             return "mine"
 
     assert np.add(np.lazy(numpy.ones(2)), Answers(), out=numpy.ones(2)) == "mine"
+
+
+def test_no_module_of_ours_hides_one_of_numpys():
+    """Programs reach for numpy._core and numpy.lib; a submodule of the package of that name would be found first."""
+    for name in ("_core", "lib", "ma", "polynomial", "testing"):
+        assert getattr(np, name) is getattr(numpy, name) or getattr(np, name).__name__.startswith("lazynp")
+    assert np._core.umath is numpy._core.umath

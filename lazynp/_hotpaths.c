@@ -24,7 +24,7 @@ typedef struct {
 
 static PyMemberDef tracing_members[] = {{"depth", T_INT, offsetof(Tracing, depth), 0, "how many traces are under way, in all threads"}, {NULL}};
 static PyTypeObject TracingType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lazynp._core.Tracing",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lazynp._hotpaths.Tracing",
     .tp_basicsize = sizeof(Tracing),
     .tp_flags = Py_TPFLAGS_DEFAULT,
     .tp_members = tracing_members,
@@ -468,7 +468,7 @@ static PyMemberDef caller_members[] = {
     {NULL},
 };
 static PyTypeObject CallerType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lazynp._core.Caller",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lazynp._hotpaths.Caller",
     .tp_doc = "Caller(numpy, general)",
     .tp_basicsize = sizeof(Caller),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
@@ -521,9 +521,9 @@ static PyMethodDef functions[] = {
     {NULL},
 };
 
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "lazynp._core", "The hot paths of small arrays, compiled.", -1, functions};
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "lazynp._hotpaths", "The hot paths of small arrays, compiled.", -1, functions};
 
-PyMODINIT_FUNC PyInit__core(void) {
+PyMODINIT_FUNC PyInit__hotpaths(void) {
     import_array();
     import_umath();
     PyObject *module = PyModule_Create(&definition);
