@@ -41,6 +41,10 @@ class NotLazy(TypeError):
     """An operand has no place in a graph (its dtype is not numeric, or it is of a subclass); the caller goes through NumPy."""
 
 
+class _NotOneNumber(TypeError, ValueError):
+    """int() of an array: a TypeError; where NumPy called it, to write the array into an element, NumPy's own array raises a ValueError."""
+
+
 class _ArrayMeta(type):
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, np.ndarray) or type.__instancecheck__(cls, instance) or hasattr(type(instance), "is_lazynp_array")
@@ -220,7 +224,10 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         return float(to_numpy(self))
 
     def __int__(self) -> int:
-        return int(to_numpy(self))
+        try:
+            return int(to_numpy(self))
+        except TypeError as error:
+            raise _NotOneNumber(*error.args) from None
 
     def __complex__(self) -> complex:
         return complex(to_numpy(self))

@@ -75,9 +75,11 @@ def _write_present(x: Any, index: Any, value: Any) -> bool:
     """Write a scalar, or an array to a small region, to an array that is not pending, at once; False, with nothing done, for the rest."""
     if type(value) not in _PRESENT:
         return False
+    if not x._writeable:
+        return False
     memory = geometry(x)
     region = memory[index]
-    if (type(value) in ARRAYS and type(region) in ARRAYS and region.size >= settings.lazy_threshold) or not x._writeable:
+    if type(value) in ARRAYS and type(region) in ARRAYS and region.size >= settings.lazy_threshold:
         return False
     x._storage.settle_readers()
     memory[index] = value
@@ -200,7 +202,11 @@ def _read(x: Any, index: Any) -> Any:
         view = view_of(view, step.op, **dict(zip(step.op.attrs, step.attrs, strict=True)))
     if single:  # NumPy hands out scalars, never views of one element
         return wrap(node_of(view))
-    return view if view is not x else handle(x._storage, x._path, x._type, x._parent if x._parent is not None else x)
+    if view is not x:
+        return view
+    again = handle(x._storage, x._path, x._type, x._parent if x._parent is not None else x)
+    again._readonly = x._readonly
+    return again
 
 
 def _indices(index: Any) -> Any:

@@ -119,12 +119,26 @@ class Machine:
         self.both("T", lambda xp, s: getattr(a, s).T)
 
     def step_reshape(self):
-        """Results are in C order, where NumPy keeps the order of its inputs: there NumPy's reshape copies, ours may be a view."""
+        """Whether a reshape is a view depends on the order in memory, which is NumPy's for most results."""
         a = self.pick()
         shape = self.draw(st.sampled_from([(-1,), (1, -1), (-1, 2), (3, -1)]))
         if np.shape(a.expected) and a.expected.strides != a.actual.strides:
             return
         self.both(f"reshape {shape}", lambda xp, s: getattr(a, s).reshape(shape))
+
+    def step_alias(self):
+        """A second name for the memory of an array, through one of NumPy's ways to it."""
+        a = self.pick()
+        ways = {
+            "ravel": lambda xp, x: xp.ravel(x), "flip": lambda xp, x: xp.flip(x, 0), "swapaxes": lambda xp, x: xp.swapaxes(x, 0, -1),
+            "real": lambda xp, x: xp.real(x), "diagonal": lambda xp, x: xp.diagonal(x), "broadcast_to": lambda xp, x: xp.broadcast_to(x, (2, *x.shape)),
+            "expand_dims": lambda xp, x: xp.expand_dims(x, 0), "squeeze": lambda xp, x: xp.squeeze(x), "asarray": lambda xp, x: xp.asarray(x),
+            "astype": lambda xp, x: x.astype(x.dtype, copy=False), "[...]": lambda xp, x: x[...], "atleast_2d": lambda xp, x: xp.atleast_2d(x),
+        }  # fmt: skip
+        way = self.draw(st.sampled_from(sorted(ways)))
+        if way == "ravel" and np.shape(a.expected) and a.expected.strides != a.actual.strides:
+            return
+        self.both(way, lambda xp, s: ways[way](xp, getattr(a, s)))
 
     def step_write(self):
         a, b = self.pick(), self.pick()

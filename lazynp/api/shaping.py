@@ -14,7 +14,7 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather
 from lazynp.ops.movement import broadcast as broadcast_node
 from lazynp.ops.movement import diagonal as diagonal_step
-from lazynp.ops.movement import join, permute, window
+from lazynp.ops.movement import join, permute, slice_, window
 from lazynp.ops.movement import pad as pad_node
 from lazynp.ops.movement import reshape as reshape_node
 
@@ -70,7 +70,11 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = N
 @implements(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
     a = lifted(a)
-    return reshape(a, (-1,), order=_named_order(a, order))
+    named = _named_order(a, order)
+    flags = arrays.geometry(a).flags if a._path else None
+    line = reshape(a, (-1,), order=named)
+    scattered = flags is not None and not (flags.c_contiguous if named == "C" else flags.f_contiguous)
+    return arrays.copy_of(line, "C") if scattered and line._path else line  # unlike reshape, ravel gives no view of a stepped array
 
 
 @implements(np.transpose, np.permute_dims)
@@ -206,10 +210,10 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     probe = np.diagonal(ghost(a.shape), offset, axis1, axis2)  # NumPy's errors, and the length
     one, two = normalize_axis_index(axis1, a.ndim), normalize_axis_index(axis2, a.ndim)
     n = probe.shape[-1]
-    index = [slice(None)] * a.ndim
-    index[one] = slice(max(-offset, 0), max(-offset, 0) + n)
-    index[two] = slice(max(offset, 0), max(offset, 0) + n)
-    view = view_of(a[tuple(index)], diagonal_step, axis1=one, axis2=two)
+    starts = tuple([max(-offset, 0) if k == one else max(offset, 0) if k == two else 0 for k in range(a.ndim)])
+    sizes = tuple([n if k in (one, two) else size for k, size in enumerate(a.shape)])
+    square = a if sizes == a.shape else view_of(a, slice_, starts=starts if n else (0,) * a.ndim, steps=(1,) * a.ndim, sizes=sizes)
+    view = view_of(square, diagonal_step, axis1=one, axis2=two)
     view._readonly = True
     return view
 

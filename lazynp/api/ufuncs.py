@@ -98,8 +98,8 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
     def at(self, a: Any, indices: Any, b: Any = None, /) -> None:
         """numpy.ufunc.at: repeated indices accumulate."""
         rest = () if b is None else (b,)
-        known = self.numpy in ew.UFUNCS and self.nin == 2 and indexing.is_advanced(a, indices)
-        if type(a) is ndarray and b is not None and known and arrays.goes_lazy(a, b):
+        known = type(a) is ndarray and a._writeable and self.numpy in ew.UFUNCS and self.nin == 2 and indexing.is_advanced(a, indices)
+        if known and b is not None and arrays.goes_lazy(a, b):
             arrays.recorded(indexing.write_scattered, a, indices, b, ew.UFUNCS[self.numpy][0])
         else:
             through_numpy(self.numpy.at, (a, indices, *rest), {})
@@ -241,6 +241,8 @@ def _check_targets(function: np.ufunc, args: tuple[Any, ...], outs: tuple[Any, .
         return
     if any(out is not None and (not isinstance(out, ndarray) or (type(out) is ndarray and out._scalar)) for out in outs):
         raise TypeError("return arrays must be of ArrayType")
+    if any(type(out) is ndarray and not out._writeable for out in outs):
+        raise ValueError("output array is read-only")
     probes = [np.empty(0, x.dtype) if isinstance(x, Node) else x for x in map(operand, args)]
     if function.signature is not None:
         if any(out is not None and not np.can_cast(np.result_type(*probes), out.dtype, casting) for out in outs):
