@@ -45,6 +45,14 @@ class _NotOneNumber(TypeError, ValueError):
     """int() of an array: a TypeError; where NumPy called it, to write the array into an element, NumPy's own array raises a ValueError."""
 
 
+def as_int(values: np.ndarray) -> int:
+    """int() of an array. Raises a TypeError that is a ValueError too."""
+    try:
+        return int(values)
+    except TypeError as error:
+        raise _NotOneNumber(*error.args) from None
+
+
 class _ArrayMeta(type):
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, np.ndarray) or type.__instancecheck__(cls, instance) or hasattr(type(instance), "is_lazynp_array")
@@ -135,6 +143,10 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
     def device(self) -> str:
         return "cpu"
 
+    @device.setter
+    def device(self, device: Any) -> None:
+        raise AttributeError("attribute 'device' of 'numpy.ndarray' objects is not writable")
+
     def to_device(self, device: str, /, *, stream: Any = None) -> Any:
         """The array itself: there is only the "cpu". Raises ValueError for another device."""
         if stream is not None:
@@ -150,6 +162,9 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
     @property
     def data(self) -> memoryview:
         return exported(self).data
+
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + (self.nbytes if self.base is None else 0)
 
     # --- views that are attributes ---
 
@@ -205,6 +220,9 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
             raise ValueError("Unable to avoid copy while creating an array as requested.")
         return values.astype(dtype)
 
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        return from_numpy(array[()] if return_scalar else array)
+
     def __dlpack__(self, **options: Any) -> Any:
         return exported(self).__dlpack__(**options)
 
@@ -224,10 +242,7 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         return float(to_numpy(self))
 
     def __int__(self) -> int:
-        try:
-            return int(to_numpy(self))
-        except TypeError as error:
-            raise _NotOneNumber(*error.args) from None
+        return as_int(to_numpy(self))
 
     def __complex__(self) -> complex:
         return complex(to_numpy(self))
@@ -374,7 +389,7 @@ def wrap_reduced(node: Node, source: Any, axes: Axes, keepdims: bool) -> Any:
 
 
 def _in_c_order(x: Any) -> bool:
-    if type(x) is ndarray and x._storage is not None and not x._path:
+    if type(x) is ndarray and not x._path and type(x._storage) is Storage:
         return True
     view = _view_of_operand(x)
     return view is None or view.flags.c_contiguous
@@ -533,10 +548,29 @@ class _Overtaken(Exception):
     """Pending work ran while an operation was being recorded: nodes that it has read already may mean memory that was overwritten."""
 
 
+NO_ARRAY = "object __array__ method not producing an array"
+"""What NumPy says where a user's class has an __array__ that makes an array of ours."""
+
+
+def from_array_method(x: Any) -> Any:
+    """An object, or a list of such, whose __array__ makes an array of ours: NumPy's array. Others as they are."""
+    if type(x) in (list, tuple):
+        return type(x)([from_array_method(v) for v in x])
+    if type(x) is ndarray or isinstance(x, (type, np.ndarray, np.generic)) or not hasattr(type(x), "__array__"):
+        return x
+    made = x.__array__()
+    return exported(made) if type(made) is ndarray else x
+
+
 def _converted(x: Any) -> np.ndarray:
     """A list, or another package's array, as NumPy's. There may be pending arrays in it, which are computed."""
     runs = queue().runs
-    array = np.asarray(x)
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        if NO_ARRAY not in str(error):
+            raise
+        array = np.asarray(from_array_method(x))
     if queue().runs != runs and _Recording.depth:
         raise _Overtaken
     return array
@@ -569,7 +603,7 @@ def recorded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             try:
                 result = function(*args, **kwargs)
             except _Overtaken:  # nothing has been written yet, and nothing in the operands is pending any more
-                result = function(*args, **kwargs)
+                result = function(*map(from_array_method, args), **kwargs)
         finally:
             _Recording.depth = 0
     made = [part for part in (result if type(result) is tuple else (result,)) if is_pending(part)]
@@ -614,6 +648,8 @@ def mark(node: Node, where: Any) -> None:
 
 def view_of(x: Any, op: Op, **attrs: Any) -> Any:
     """A view of an array through one more movement step: shares its memory."""
+    if type(x) is not ndarray:
+        x = eager(x)
     if x._storage is None:
         if not tracing():
             return from_view(follow_numpy(x._np, (Step(op, tuple([attrs[n] for n in op.attrs])),)), x)
@@ -653,6 +689,8 @@ def _extended(path: Path, step: Step) -> Path:
 
 def reshaped(x: Any, shape: tuple[int, ...]) -> Any:
     """x.reshape(shape) in C order, -1 resolved: a view where NumPy gives one, else a copy."""
+    if type(x) is not ndarray:
+        x = eager(x)
     if x._storage is None and not tracing():
         return from_view(x._np.reshape(shape), x)
     x = wrap(node_of(x)) if x._storage is None else _unshared(x)
@@ -696,9 +734,51 @@ def upgrade(x: Any) -> None:
 # --- parts of complex arrays --------------------------------------------------------------------------------------------
 
 
+class Part(Storage):
+    """The real or imaginary part of an array that is pending or traced: always its present part; writes go to the array."""
+
+    __slots__ = ("name", "whole")
+
+    def __init__(self, whole: Any, name: str) -> None:
+        self.whole = whole
+        self.name = name
+        self.shape = whole._type.shape
+        self.dtype = getattr(np.empty(0, whole.dtype), name).dtype
+        self.buffer = self._leaf = self.failure = None
+        self.exported = True
+
+    @property
+    def node(self) -> Node | None:  # type: ignore[override]
+        return None if self.whole._storage.node is None else self.value()
+
+    @property
+    def home(self) -> Any:  # type: ignore[override]
+        return queue()
+
+    def value(self) -> Node:
+        return getattr(ew, self.name)(node_of(self.whole))  # type: ignore[no-any-return]
+
+    def memory(self) -> np.ndarray:
+        return getattr(geometry(self.whole), self.name)  # type: ignore[no-any-return]
+
+    def force(self) -> np.ndarray:
+        return getattr(exported(self.whole), self.name)  # type: ignore[no-any-return]
+
+    def write(self, node: Node) -> None:
+        _set_part(self.whole, self.name, wrap(node))
+
+    def settle_readers(self) -> None:
+        self.whole._storage.settle_readers()
+
+
 def _part(x: Any, name: str) -> Any:
-    if is_pending(x) or (x._storage is not None and tracing()):
+    if x._scalar:
         return recorded(lambda: wrap(getattr(ew, name)(node_of(x))))
+    if is_pending(x) or (x._storage is not None and tracing()):
+        storage = Part(x, name)
+        view = handle(storage, (), ArrayType(storage.shape, storage.dtype), x._parent if x._parent is not None else x)
+        view._readonly = not x._writeable
+        return view
     return eager(getattr(exported(x), name))
 
 

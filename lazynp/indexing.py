@@ -8,6 +8,7 @@ import numpy as np
 
 from lazynp.array import (
     NotLazy,
+    as_array,
     assign,
     capture,
     eager,
@@ -204,6 +205,8 @@ def _read(x: Any, index: Any) -> Any:
         return wrap(node_of(view))
     if view is not x:
         return view
+    if x._scalar:  # NumPy makes a new array of a scalar
+        return as_array(wrap(node_of(x)))
     again = handle(x._storage, x._path, x._type, x._parent if x._parent is not None else x)
     again._readonly = x._readonly
     return again

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lazynp import operators
-from lazynp.array import as_array, exported, from_numpy, hooks, ndarray, node_of, recorded, to_numpy, wrap
+from lazynp.array import as_array, as_int, exported, from_numpy, hooks, ndarray, node_of, recorded, to_numpy, wrap
 from lazynp.ir.node import constant
 from lazynp.ops import elementwise as ew
 from lazynp.ops.movement import broadcast
@@ -105,7 +105,7 @@ class Selection:
         return float(self.compute())
 
     def __int__(self) -> int:
-        return int(self.compute())
+        return as_int(exported(self.compute()))
 
     def __copy__(self) -> Any:
         return self.copy()

@@ -131,3 +131,96 @@ def test_no_module_of_ours_hides_one_of_numpys():
     for name in ("_core", "lib", "ma", "polynomial", "testing"):
         assert getattr(np, name) is getattr(numpy, name) or getattr(np, name).__name__.startswith("lazynp")
     assert np._core.umath is numpy._core.umath
+
+
+def test_the_imaginary_part_of_pending_work_is_a_view(threshold):
+    def program(xp):
+        z = xp.zeros(100) + 1j
+        y = z.copy()
+        real, line = y.real, y.imag
+        y.imag[0] = 0
+        line[1:] *= 3
+        real[...] = real + line
+        y += 5
+        return z, y, real, line, real.sum()
+
+    for actual, expected in zip(program(np), program(numpy), strict=True):
+        same(actual, expected)
+
+    def write(z):
+        z.real[0] = 7
+        return z.imag + z.real
+
+    z = numpy.arange(4) * (1 + 2j)
+    same(np.jit(write)(z.copy()), write(z.copy()))
+
+
+def test_ravel_of_a_stepped_view_is_a_copy(all_lazy):
+    x = np.arange(6.0)
+    line = x[::-1].ravel()
+    line[0] = 9
+    assert x[5] == 5
+    x[:4].ravel()[0] = 7
+    assert x[0] == 7
+
+
+def test_views_of_large_arrays_of_numpys_are_views():
+    plain = numpy.zeros((300, 300))
+    np.transpose(plain)[0, 1] = 5
+    np.real(plain)[0, 0] = 6
+    np.reshape(plain, -1)[1] = 7
+    assert (plain[1, 0], plain[0, 0], plain[0, 1]) == (5, 6, 7)
+
+
+def test_diagonal_of_an_array_of_middling_size():
+    x = np.arange(300.0 * 300).reshape(300, 300) + 0
+    same(np.diagonal(x, 1), numpy.diagonal(numpy.asarray(x), 1))
+
+
+def test_read_only_arrays_are_refused_before_the_rest_is_looked_at(all_lazy):
+    x = np.broadcast_to(np.arange(3), (2, 3))
+    for call in (lambda: np.subtract(x, 0.5, out=x), lambda: x.__setitem__((5, 5), 1), lambda: np.add(x[()], 1, out=x[()])):
+        with pytest.raises(ValueError, match="read-only"):
+            call()
+
+
+def test_a_scalar_indexed_by_dots_is_a_new_array(all_lazy):
+    total = np.arange(3).sum()
+    box = total[...]
+    box[...] = 9
+    assert total == 3
+    assert box == 9
+
+
+def test_writing_an_array_into_one_element_is_a_value_error():
+    box = numpy.array(3)
+    with pytest.raises(ValueError, match=r"only 0-dimensional arrays|setting an array element"):
+        box[()] = np.lazy(numpy.arange(3))
+
+
+def test_classes_whose_array_method_makes_our_arrays(threshold):
+    class Boxed:
+        def __array__(self, dtype=None, copy=None):
+            return np.arange(3.0) + 0
+
+    assert np.sum(Boxed()) == 3
+    same(np.ones(3) + Boxed(), numpy.array([1.0, 2.0, 3.0]))
+    same(np.concatenate([Boxed(), np.ones(1)]), numpy.array([0.0, 1.0, 2.0, 1.0]))
+
+
+def test_isscalar_of_what_numpy_hands_out_as_a_scalar(threshold):
+    assert np.isscalar(np.arange(100_000.0).sum())
+    assert not np.isscalar(np.arange(100_000.0))
+
+
+def test_draws_into_out_return_it(all_lazy):
+    out = np.zeros(3)
+    assert np.random.default_rng(0).random(out=out) is out
+
+
+def test_outputs_given_by_position(all_lazy):
+    whole = np.zeros(2)
+    fraction, returned = np.modf(np.array([1.5, 2.25]), None, whole)
+    assert returned is whole
+    assert fraction.tolist() == [0.5, 0.25]
+    assert [x.tolist() for x in np.modf(np.array([1.5]), None)] == [[0.5], [1.0]]

@@ -104,6 +104,8 @@ def array(
 ) -> Any:
     if dtype is not None and np.dtype(dtype) not in LAZY_DTYPES:
         raise Unsupported
+    if isinstance(copy, np._CopyMode):
+        copy = {np._CopyMode.ALWAYS: True, np._CopyMode.NEVER: False, np._CopyMode.IF_NEEDED: None}[copy]  # type: ignore[assignment]
     if type(object) in (list, tuple) and _holds_arrays(object):
         from_list = _stacked(object)
         return from_list if dtype is None else astype(from_list, dtype)

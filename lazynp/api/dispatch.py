@@ -112,22 +112,27 @@ def wrapped(result: Any) -> Any:
         return arrays.from_numpy(result)
     if isinstance(result, tuple):
         parts = [wrapped(r) for r in result]
+        if all(map(operator.is_, parts, result)):
+            return result
         return type(result)(*parts) if hasattr(result, "_fields") or type(result).__module__.startswith("numpy") else tuple(parts)
     if type(result) is list:
-        return [wrapped(r) for r in result]
+        items = [wrapped(r) for r in result]
+        return result if all(map(operator.is_, items, result)) else items
     return result
 
 
 def through_numpy(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """NumPy's function on the plain arrays. Where NumPy returns an argument itself (`out`, `asarray`), so does this."""
     plain = [unwrapped(a) for a in args]
-    if kwargs:
-        named = {k: unwrapped(v) for k, v in kwargs.items()}
+    named = {k: unwrapped(v) for k, v in kwargs.items()} if kwargs else kwargs
+    try:
         result = function(*plain, **named)
-        if "out" in named and result is named["out"]:
-            return kwargs["out"]
-    else:
-        result = function(*plain)
+    except ValueError as error:
+        if arrays.NO_ARRAY not in str(error):
+            raise
+        result = function(*[arrays.from_array_method(a) for a in plain], **{k: arrays.from_array_method(v) for k, v in named.items()})
+    if kwargs and "out" in named and result is named["out"]:
+        return kwargs["out"]
     if type(result) in ARRAYS:
         for position, handed in enumerate(plain):
             if handed is result:
@@ -235,6 +240,8 @@ def _public(original: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
             except (NotLazy, Unsupported, OverflowError):  # a Python integer that the dtype does not hold: NumPy decides
                 return _as_defined(original, args, kwargs)
             except (ValueError, TypeError, IndexError) as error:
+                if arrays.NO_ARRAY in str(error):
+                    return general(*map(arrays.from_array_method, args), **kwargs)
                 raise numpys_error(original, args, kwargs, error) from None
         return through_numpy(original, args, kwargs)
 

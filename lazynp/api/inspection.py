@@ -26,6 +26,11 @@ def size(a: Any, axis: Any = None) -> int:
     return np.size(np.broadcast_to(np.zeros(()), a.shape), axis)
 
 
+@inspects(np.isscalar)
+def isscalar(element: Any) -> bool:
+    return element._scalar  # type: ignore[no-any-return]
+
+
 @inspects(np.iscomplexobj)
 def iscomplexobj(x: Any) -> bool:
     return issubclass(x.dtype.type, np.complexfloating)

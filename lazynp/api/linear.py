@@ -13,7 +13,7 @@ from lazynp.api.reductions import sum as sum_
 from lazynp.api.shaping import diagonal as diagonal_view
 from lazynp.api.shaping import lifted, moveaxis, ravel, trace
 from lazynp.api.ufuncs import OBJECTS, _promoted
-from lazynp.array import node_of, operand, wrap
+from lazynp.array import ndarray, node_of, operand, wrap
 from lazynp.ir.node import Node, constant
 from lazynp.ops import contraction, library
 from lazynp.ops import elementwise as ew
@@ -32,13 +32,18 @@ def _pair(a: Any, b: Any) -> tuple[Node, Node]:
 
 @implements(np.dot)
 def dot(a: Any, b: Any, out: Any = None) -> Any:
+    if out is not None and not (isinstance(out, ndarray) and out.flags.c_contiguous):
+        raise Unsupported
     x, y = _pair(a, b)
     if x.ndim == 0 or y.ndim == 0:
         return into(wrap(x * y), out, "no")
     axis = y.ndim - 2 if y.ndim > 1 else 0
     if x.shape[-1] != y.shape[axis]:
         raise ValueError(f"shapes {_text(x)} and {_text(y)} not aligned: {x.shape[-1]} (dim {x.ndim - 1}) != {y.shape[axis]} (dim {axis})")
-    return into(wrap(_tensordot(x, y, (x.ndim - 1,), (axis,))), out, "no")
+    result = wrap(_tensordot(x, y, (x.ndim - 1,), (axis,)))
+    if out is not None and out.dtype != result.dtype:
+        raise Unsupported
+    return into(result, out, "no")
 
 
 def _text(x: Node) -> str:

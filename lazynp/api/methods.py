@@ -39,7 +39,7 @@ def _same_as(function: Any) -> Callable[..., Any]:
 
 
 for _function in (
-    np.all, np.any, np.argmax, np.argmin, np.argpartition, np.argsort, np.choose, np.clip, np.cumprod, np.cumsum, np.diagonal, np.dot,
+    np.all, np.any, np.argmax, np.argmin, np.argpartition, np.argsort, np.clip, np.cumprod, np.cumsum, np.diagonal, np.dot,
     np.max, np.mean, np.min, np.prod, np.ravel,
     np.repeat, np.round, np.searchsorted, np.squeeze, np.std, np.sum, np.swapaxes, np.take, np.trace, np.var,
 ):  # fmt: skip
@@ -85,6 +85,10 @@ def _copy(self: Any, order: str = "C") -> Any:
     return arrays.recorded(arrays.copy_of, self, order)
 
 
+def _choose(self: Any, *choices: Any, out: Any = None, mode: str = "raise") -> Any:
+    return HANDLERS[np.choose](self, choices[0] if len(choices) == 1 else choices, out, mode)
+
+
 def _fill(self: Any, value: Any) -> None:
     self[...] = value
 
@@ -97,7 +101,9 @@ def _copied(x: Any) -> Any:
     return arrays.copy_of(x, "C") if type(x) is ndarray else x.copy()
 
 
-def _conjugate(self: Any) -> Any:
+def _conjugate(self: Any, out: Any = None) -> Any:
+    if out is not None:
+        return arrays.hooks.ufunc(np.conjugate, "__call__", (self,), {"out": (out,)})
     if self.dtype.kind != "c":
         return self  # as NumPy's method; numpy.conjugate copies
     return _scalar_like(self, arrays.hooks.ufunc(np.conjugate, "__call__", (self,), {}))
@@ -125,6 +131,8 @@ def _view(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _resize(self: Any, *shape: Any, refcheck: bool = True) -> None:
+    if shape in ((), (None,)):
+        return
     target = tuple(shape[0]) if len(shape) == 1 and np.ndim(shape[0]) else shape
     resized = np.resize(arrays.to_numpy(self), target)
     kept = resized.reshape(-1)
@@ -181,7 +189,7 @@ def _through_numpy(name: str) -> Callable[..., Any]:
 
 _OWN: dict[str, tuple[Callable[..., Any], str]] = {
     "reshape": (_reshape, "LAZY"), "transpose": (_transpose, "LAZY"), "astype": (_astype, "LAZY"), "copy": (_copy, "LAZY"),
-    "fill": (_fill, "LAZY"),
+    "fill": (_fill, "LAZY"), "choose": (_choose, "COMPOSED"),
     "flatten": (_flatten, "LAZY"), "conj": (_conjugate, "LAZY"), "conjugate": (_conjugate, "LAZY"), "nonzero": (_nonzero, "SYNC"),
     "sort": (_sort, "LAZY"), "item": (_item, "SYNC"), "view": (_view, "LAZY"), "resize": (_resize, "SYNC"), "setflags": (_setflags, "LAZY"),
     "put": (_put, "LAZY"), "partition": (_partition, "COMPOSED"), "compress": (_compress, "COMPOSED"),

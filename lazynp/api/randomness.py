@@ -25,7 +25,9 @@ def drawn(generator: Any, method: str, original: Callable[..., Any], args: tuple
     streams.settle(generator)
     if tracing() and any(_depends(a) for a in (*args, *kwargs.values())):
         return recorded(streams.record_and_advance, generator, method, original, args, kwargs)
-    return fresh(original, generator, *[unwrapped(a) for a in args], **{k: unwrapped(v) for k, v in kwargs.items()})
+    named = {k: unwrapped(v) for k, v in kwargs.items()}
+    result = fresh(original, generator, *[unwrapped(a) for a in args], **named)
+    return kwargs["out"] if named.get("out") is not None else result
 
 
 def _depends(x: Any) -> bool:
@@ -147,6 +149,9 @@ def module_function(name: str) -> Any:
 
     @functools.wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
+        if name == "seed" and not streams.recording():  # also for another bit generator than RandomState's
+            streams.settle(SHARED)
+            return original(*unwrapped(args), **unwrapped(kwargs))
         if name in _STATE:
             return _on_state(SHARED, name, unbound, args, kwargs)
         return drawn(SHARED, _ALIASES.get(name, name), unbound, args, kwargs)

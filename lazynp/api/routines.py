@@ -95,7 +95,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     options = [operand(c) for c in choices]
     if which.dtype.kind not in "iub" or not options:
         raise Unsupported
-    dtype = np.result_type(*[o.dtype if isinstance(o, Node) else np.asarray(o).dtype for o in options])
+    dtype = np.result_type(*[o.dtype if isinstance(o, Node) else o for o in options])
     nodes = [ew.as_node(o, dtype) for o in options]
     shape = broadcast_shape(which.shape, *[n.shape for n in nodes])
     nodes = [broadcast(n, shape) for n in nodes]

@@ -140,7 +140,14 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
     if axis is None:
         x, axis = ravel(x), 0
     axis = normalize_axis_index(axis, x.ndim)
+    _check_kind(kind)
     return arrays.wrap_ordered(library.sort(node_of(x), axis, "stable" if stable else kind), arrays.order_of(x))
+
+
+def _check_kind(kind: Any) -> None:
+    """Raises NumPy's error for a sorting algorithm that there is not."""
+    if kind is not None:
+        np.sort(np.empty(0), kind=kind)
 
 
 @implements(np.argsort)
@@ -152,6 +159,7 @@ def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stab
         axes_of(axis, x.ndim)
         x, axis = ravel(x), 0
     axis = normalize_axis_index(axis, x.ndim)
+    _check_kind(kind)
     return wrap(library.argsort(node_of(x), axis, "stable" if stable else kind))
 
 
@@ -180,7 +188,11 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
 
 @implements(np.putmask)
 def putmask(a: Any, /, mask: Any, values: Any) -> None:
-    if type(a) is not ndarray or (np.ndim(unwrapped(values)) and np.shape(unwrapped(values)) != a.shape):
+    if (
+        type(a) is not ndarray
+        or np.shape(unwrapped(mask)) != a.shape
+        or (np.ndim(unwrapped(values)) and np.shape(unwrapped(values)) != a.shape)
+    ):
         raise Unsupported
     a[...] = wrap(ew.where(node_of(mask), ew.as_node(operand(values), a.dtype), node_of(a)))
 

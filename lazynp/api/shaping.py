@@ -8,8 +8,9 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from lazynp import array as arrays
 from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
-from lazynp.array import copy_of, ndarray, node_of, reshaped, view_of, wrap
+from lazynp.array import copy_of, eager, ndarray, node_of, reshaped, view_of, wrap
 from lazynp.ir.types import itemcount
+from lazynp.native import ARRAYS
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather
 from lazynp.ops.movement import broadcast as broadcast_node
@@ -17,12 +18,15 @@ from lazynp.ops.movement import diagonal as diagonal_step
 from lazynp.ops.movement import join, permute, slice_, window
 from lazynp.ops.movement import pad as pad_node
 from lazynp.ops.movement import reshape as reshape_node
+from lazynp.runtime.storage import tracing
 
 
 def lifted(a: Any) -> Any:
     """The operand as one of our arrays, sharing memory if it is one already."""
-    if type(a) is ndarray and a._storage is not None:
+    if type(a) is ndarray and (a._storage is not None or not tracing()):
         return a
+    if type(a) in ARRAYS and not tracing():
+        return eager(a)
     x = wrap(node_of(a))
     x._scalar = isinstance(a, np.generic)
     return x
@@ -71,10 +75,11 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = N
 def ravel(a: Any, order: str = "C") -> Any:
     a = lifted(a)
     named = _named_order(a, order)
-    flags = arrays.geometry(a).flags if a._path else None
+    flags = arrays.geometry(a).flags
     line = reshape(a, (-1,), order=named)
-    scattered = flags is not None and not (flags.c_contiguous if named == "C" else flags.f_contiguous)
-    return arrays.copy_of(line, "C") if scattered and line._path else line  # unlike reshape, ravel gives no view of a stepped array
+    if not (flags.c_contiguous if named == "C" else flags.f_contiguous) and np.shares_memory(arrays.geometry(line), arrays.geometry(a)):
+        return arrays.copy_of(line, "C")  # unlike reshape, ravel gives no view of a stepped array
+    return line
 
 
 @implements(np.transpose, np.permute_dims)

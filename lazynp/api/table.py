@@ -45,7 +45,7 @@ _SAME_FUNCTIONS = frozenset(
     "format_float_scientific format_parser frombuffer geterr geterrcall get_include get_printoptions getbufsize iinfo info "
     "is_busday isdtype issubdtype issubsctype iterable memmap min_scalar_type mintypecode ndenumerate ndindex nditer "
     "nested_iters printoptions promote_types set_printoptions setbufsize seterr seterrcall show_config "
-    "show_runtime test typename vectorize einsum_path busdaycalendar isscalar isfortran".split()
+    "show_runtime test typename vectorize einsum_path busdaycalendar isfortran".split()
 )
 """Functions about dtypes, dates, printing and settings, or that look at shapes only: NumPy's own, given our arrays."""
 

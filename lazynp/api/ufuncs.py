@@ -22,7 +22,7 @@ from lazynp.array import NotLazy, assign, ndarray, node_of, operand, wrap, wrap_
 from lazynp.config import settings
 from lazynp.ir.node import Node
 from lazynp.ir.types import Symbolic
-from lazynp.native import Caller, called_directly, tracing_count
+from lazynp.native import ARRAYS, Caller, called_directly, tracing_count
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
 from lazynp.ops.contraction import matmul
@@ -71,7 +71,11 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
         where: Any = True,
     ) -> Any:
         """numpy.ufunc.reduce."""
-        options = {"axis": axis, "dtype": dtype, "keepdims": keepdims}
+        options: dict[str, Any] = {"axis": axis}
+        if dtype is not None:
+            options["dtype"] = dtype
+        if keepdims is not False:
+            options["keepdims"] = keepdims
         if out is not None:
             options["out"] = out
         if initial is not np._NoValue:
@@ -133,8 +137,10 @@ def call_ufunc(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any
     if len(args) > function.nargs:
         raise numpys_error(function, args, options, TypeError(f"{function.__name__}() takes at most {function.nargs} positional arguments"))
     if len(args) > function.nin:  # positional outputs
-        options = {**options, "out": args[function.nin :]}
+        given = args[function.nin :]
         args = args[: function.nin]
+        if any(out is not None for out in given):
+            options = {**options, "out": (*given, *[None] * (function.nout - len(given)))}
     if options.get("out") is Ellipsis:
         rest = {k: v for k, v in options.items() if k != "out"}
         return _as_arrays(call_ufunc(function, args, rest))
@@ -166,7 +172,7 @@ def _with_outputs(run: Any, function: Any, args: tuple[Any, ...], options: dict[
         return result
     outs = _outputs(options)
     results = result if type(result) is tuple else (result,)
-    if len(results) != len(outs) or not all(isinstance(r, (ndarray, np.generic)) for r in results):
+    if len(results) != len(outs) or not all(type(r) in (*ARRAYS, ndarray) or isinstance(r, np.generic) for r in results):
         return result
     given = [r if out is None else out for out, r in zip(outs, results, strict=True)]
     return given[0] if len(given) == 1 else tuple(given)
@@ -188,7 +194,7 @@ def _record(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) 
     _check_targets(function, args, outs, options.get("casting", "same_kind"))
     results = _compute(function, args, options)
     laid_as = args if function.signature is None and options.get("order", "K") in ("K", "A") else ()
-    finished = [_deliver(node, out, mask, laid_as) for node, out in zip(results, outs, strict=True)]
+    finished = [_deliver(node, out, mask, laid_as, function.signature is not None) for node, out in zip(results, outs, strict=True)]
     return finished[0] if len(finished) == 1 else tuple(finished)
 
 
@@ -241,7 +247,7 @@ def _check_targets(function: np.ufunc, args: tuple[Any, ...], outs: tuple[Any, .
         return
     if any(out is not None and (not isinstance(out, ndarray) or (type(out) is ndarray and out._scalar)) for out in outs):
         raise TypeError("return arrays must be of ArrayType")
-    if any(type(out) is ndarray and not out._writeable for out in outs):
+    if any(out is not None and not (out._writeable if type(out) is ndarray else out.flags.writeable) for out in outs):
         raise ValueError("output array is read-only")
     probes = [np.empty(0, x.dtype) if isinstance(x, Node) else x for x in map(operand, args)]
     if function.signature is not None:
@@ -251,10 +257,13 @@ def _check_targets(function: np.ufunc, args: tuple[Any, ...], outs: tuple[Any, .
         function(*probes, out=tuple([None if o is None else np.empty(0, o.dtype) for o in outs]), casting=casting)
 
 
-def _deliver(node: Node, out: Any, mask: Any, laid_as: tuple[Any, ...]) -> Any:
-    """The result: a new array, in memory as the operands `laid_as`, or written into `out` where the mask allows."""
+def _deliver(node: Node, out: Any, mask: Any, laid_as: tuple[Any, ...], core: bool) -> Any:
+    """The result: a new array, in memory as the operands `laid_as`, or written into `out` where the mask allows. core: of a function with
+    axes of its own, such as matmul."""
     if out is None:
         return wrap_like(node, *laid_as)
+    if core and node.shape != out.shape:
+        raise Unsupported  # NumPy knows which axes may be repeated
     shape = node.shape if mask is True else broadcast_shape(node.shape, node_of(mask).shape)
     if broadcast_shape(shape, out.shape) != out.shape:
         raise ValueError(f"non-broadcastable output operand with shape {_text(out.shape)} doesn't match the broadcast shape {_text(shape)}")
