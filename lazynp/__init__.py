@@ -32,6 +32,7 @@ _LATER = {
     "lazynp.functional.checkpoint": ("checkpoint",),
     "lazynp.functional.custom": ("custom_jvp", "custom_vjp"),
     "lazynp.functional.gradients": ("elementwise_grad", "grad", "hvp", "jvp", "linearize", "value_and_grad", "vjp"),
+    "lazynp.functional.implicit": ("custom_linear_solve", "custom_root", "fixed_point"),
     "lazynp.functional.jacobians": ("hessian", "jacfwd", "jacobian", "jacrev"),
     "lazynp.functional.markers": ("stop_gradient",),
 }

@@ -1,0 +1,59 @@
+"""A call recorded in a scope of its own, inside a derivative: what it reads from outside, and how its results become the surroundings'."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lazynp.functional.run import Scope
+from lazynp.ir.node import Node, input_, toposort
+from lazynp.runtime.storage import Storage, queue, trace_scope
+
+Nodes = list[Node]
+
+
+class Region(Scope):
+    """What one call records. border: what it has read from outside."""
+
+    def __init__(self) -> None:
+        super().__init__(queue())
+        self.border: dict[Node, None] = {}
+        self.writes: list[tuple[Storage, Node]] = []
+
+    def run_in(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """f's result, recorded here; its writes to arrays from outside are taken back and noted."""
+        with trace_scope(self):
+            try:
+                return f(*args, **kwargs)
+            finally:
+                self.writes = self.take_back()
+
+    def reads_from_outside(self, storage: Storage) -> bool:
+        return storage.home is not self and storage not in self.before
+
+    def outside(self, storage: Storage) -> Node:
+        with trace_scope(self.parent):  # type: ignore[arg-type]
+            return self._noted(storage.value())
+
+    def outside_array(self, array: np.ndarray) -> Node:
+        return self._noted(super().outside_array(array))
+
+    def _noted(self, node: Node) -> Node:
+        self.border[node] = None
+        return node
+
+    def read_by(self, outputs: Sequence[Node]) -> Nodes:
+        """What the outputs are made of: the border, and leaves that were reached past it."""
+        order = toposort(outputs, stop=self.border.__contains__)
+        return [node for node in order if node in self.border or node.op is input_]
+
+    def hand_over(self, change: Callable[[Nodes], Nodes]) -> None:
+        """The arrays that the call made become the surroundings', and what it wrote to theirs reaches them, as `change` makes them."""
+        made = [s for s in self.pending.values() if s.home is self and s.node is not None]
+        results = change([*[s.node for s in made], *[node for _, node in self.writes]])  # type: ignore[list-item]
+        for storage, node in zip(made, results, strict=False):
+            storage.node = node
+            storage.home = self.parent
+            self.parent.add(storage)
+        for (storage, _), node in zip(self.writes, results[len(made) :], strict=True):
+            storage.write(node)
