@@ -126,10 +126,10 @@ class _BatchScope(Scope):
         """Whether a value differs between the examples."""
         return any(node in self.variables for node in toposort(nodes))
 
-    def values(self, nodes: Sequence[Node]) -> list[np.ndarray]:
+    def values(self, nodes: Sequence[Node], remember: bool = True) -> list[np.ndarray]:
         if self.depends(nodes):
             raise CaptureError("the value of a single example is needed (float(), bool(), item(), a data-dependent size or a NumPy call)")
-        return super().values(nodes)
+        return super().values(nodes, remember)
 
     def differentiates(self, node: Node) -> bool:
         seen = toposort([node])

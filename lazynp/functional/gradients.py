@@ -11,6 +11,7 @@ from typing import Any
 
 from lazynp.functional.arguments import every_positional, select
 from lazynp.functional.linear import Linear
+from lazynp.functional.remembered import finish
 from lazynp.functional.run import Held, Run, held, output_node, seeds
 from lazynp.ir.node import Node, constant, new_input
 from lazynp.ops import elementwise as ew
@@ -55,11 +56,15 @@ def elementwise_grad(f: Function, argnums: Any = 0) -> Function:
     def gradient(*args: Any, **kwargs: Any) -> Any:
         run = Run("lazynp.elementwise_grad", f, select("lazynp.elementwise_grad", f, argnums, args, kwargs), args, kwargs)
         nodes = run.output_nodes()[0]
-        ones = [ew.filled(node.shape, 1, node.dtype) if differentiable(node.type) else None for node in nodes]
-        found = run.cotangents(nodes, ones)
-        if any(node.dtype.kind == "c" for node in nodes):
-            found = [ew.conjugate(g) if g.dtype.kind == "c" else g for g in found]
-        return run.finish(run.as_selected(held(found)))
+
+        def gradients() -> Any:
+            ones = [ew.filled(node.shape, 1, node.dtype) if differentiable(node.type) else None for node in nodes]
+            found = run.cotangents(nodes, ones)
+            if any(node.dtype.kind == "c" for node in nodes):
+                found = [ew.conjugate(g) if g.dtype.kind == "c" else g for g in found]
+            return run.as_selected(held(found))
+
+        return finish(run, ("elementwise", run.form), None, nodes, gradients)[1]
 
     return gradient
 
@@ -78,8 +83,13 @@ def hvp(f: Function, argnums: Any = 0) -> Function:
         run = Run(name, f, select(name, f, argnums, tuple(args), kwargs), tuple(args), kwargs)
         wanted = run.as_selected(list(run.variables))
         along = seeds(f"{name}: the vector", vector, run.variables, trees.flatten(wanted)[1], "the argument")
-        slope = run.cotangents([loss := _loss(name, run.result)], [constant(1, loss.dtype)])
-        return run.finish(run.as_selected(held(run.tangents(slope, along))))
+        loss = _loss(name, run.result)
+
+        def products() -> Any:
+            slope = run.cotangents([loss], [constant(1, loss.dtype)])
+            return run.as_selected(held(run.tangents(slope, along)))
+
+        return finish(run, ("product", run.form), None, [loss, *[v for v in along if v is not None]], products)[1]
 
     return product
 
@@ -147,10 +157,13 @@ def _value_and_gradients(
     loss = _loss(name, result, holomorphic)
     if holomorphic:
         check_holomorphic(name, run.variables, [loss])
-    gradients = run.cotangents([loss], [constant(1, loss.dtype)])
-    if holomorphic:
-        gradients = [ew.conjugate(g) for g in gradients]
-    return run.finish((Held(loss), aux, run.as_selected(held(gradients))))
+
+    def gradients() -> Any:
+        found = run.cotangents([loss], [constant(1, loss.dtype)])
+        return run.as_selected(held([ew.conjugate(g) for g in found] if holomorphic else found))
+
+    (value, aux), slopes = finish(run, ("gradients", holomorphic, run.form), (Held(loss), aux), [loss], gradients)
+    return value, aux, slopes
 
 
 def check_holomorphic(name: str, inputs: Sequence[Node], outputs: Sequence[Node]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from lazynp.functional.arguments import select
 from lazynp.functional.gradients import check_holomorphic
+from lazynp.functional.remembered import finish
 from lazynp.functional.run import Held, Run, output_node
 from lazynp.ir.node import Node, constant, new_input, substitute
 from lazynp.ir.types import itemcount
@@ -66,9 +67,13 @@ def _jacobian(name: str, f: Function, argnums: Any, has_aux: bool, holomorphic: 
         nodes = [_differentiable(name, output_node(name, leaf)) for leaf in leaves]
         if holomorphic:
             check_holomorphic(name, run.variables, nodes)
-        rows = (_columns if forward(run.variables, nodes) else _rows)(name, run, nodes, holomorphic)
-        full = trees.unflatten(structure, [run.as_selected([Held(entry) for entry in row]) for row in rows])
-        full, aux = run.finish((full, aux))
+        ahead = forward(run.variables, nodes)
+
+        def every_direction() -> Any:
+            rows = (_columns if ahead else _rows)(name, run, nodes, holomorphic)
+            return trees.unflatten(structure, [run.as_selected([Held(entry) for entry in row]) for row in rows])
+
+        aux, full = finish(run, ("jacobian", ahead, holomorphic, structure, run.form), aux, nodes, every_direction)
         return (full, aux) if has_aux else full
 
     return derivative

@@ -18,7 +18,7 @@ class Region(Scope):
     def __init__(self) -> None:
         super().__init__(queue())
         self.border: dict[Node, None] = {}
-        self.writes: list[tuple[Storage, Node]] = []
+        self.taken_back: list[tuple[Storage, Node]] = []
 
     def run_in(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """f's result, recorded here; its writes to arrays from outside are taken back and noted."""
@@ -26,7 +26,7 @@ class Region(Scope):
             try:
                 return f(*args, **kwargs)
             finally:
-                self.writes = self.take_back()
+                self.taken_back = self.take_back()
 
     def reads_from_outside(self, storage: Storage) -> bool:
         return storage.home is not self and storage not in self.before
@@ -50,10 +50,10 @@ class Region(Scope):
     def hand_over(self, change: Callable[[Nodes], Nodes]) -> None:
         """The arrays that the call made become the surroundings', and what it wrote to theirs reaches them, as `change` makes them."""
         made = [s for s in self.pending.values() if s.home is self and s.node is not None]
-        results = change([*[s.node for s in made], *[node for _, node in self.writes]])  # type: ignore[list-item]
+        results = change([*[s.node for s in made], *[node for _, node in self.taken_back]])  # type: ignore[list-item]
         for storage, node in zip(made, results, strict=False):
             storage.node = node
             storage.home = self.parent
             self.parent.add(storage)
-        for (storage, _), node in zip(self.writes, results[len(made) :], strict=True):
+        for (storage, _), node in zip(self.taken_back, results[len(made) :], strict=True):
             storage.write(node)

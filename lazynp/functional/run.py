@@ -87,8 +87,8 @@ class Scope(TraceQueue):
         values = self.values([s.node for s in (wanted, *alive)])  # type: ignore[misc]
         wanted.memory()[...] = values[0]  # views of the memory stay views of it
 
-    def values(self, nodes: Sequence[Node]) -> list[np.ndarray]:
-        """What the nodes are worth. Raises CaptureError inside a jit."""
+    def values(self, nodes: Sequence[Node], remember: bool = True) -> list[np.ndarray]:
+        """What the nodes are worth; remember: for what is recorded later. Raises CaptureError inside a jit."""
         outer = self.seen_from_outside(nodes)
         if isinstance(self.parent, Scope):
             return self.parent.values(outer)
@@ -96,6 +96,8 @@ class Scope(TraceQueue):
             raise CaptureError("the value of a traced array is needed here, but inside jit it is not known yet")
         rest = substitute(outer, self.known)
         results = execute(tuple(rest), _Memory())  # type: ignore[arg-type]
+        if not remember:
+            return results
         self.known.update({node: borrowed(value) for node, value in zip(outer, results, strict=True)})
         return [value.copy() for value in results]
 
@@ -231,6 +233,11 @@ class Run:
             leaves = leaves[count:]
         return out
 
+    @property
+    def form(self) -> Any:
+        """Hashable: what `as_selected` makes."""
+        return tuple([structure for structure, _ in self.structures]), self.selection.single
+
     def as_selected(self, leaves: Sequence[Any]) -> Any:
         """The same in the form argnums asks for: one tree, or a tuple of them."""
         made = self.like_arguments(leaves)
@@ -243,7 +250,8 @@ class Run:
         if self.lazy or tracing():
             values = iter([wrap(node) for node in self.scope.seen_from_outside(nodes)])
         else:
-            values = iter([value[()] if value.ndim == 0 else value for value in self.scope.values(nodes)])
+            found = self.scope.values(nodes, remember=self.evaluated_later)
+            values = iter([value[()] if value.ndim == 0 else value for value in found])
         finished = [next(values) if type(leaf) is Held else leaf for leaf in leaves]
         self._leave_behind()
         return trees.unflatten(structure, finished)

@@ -42,6 +42,11 @@ def follow_up(program: base.Program, form: Form, arrays: Sequence[np.ndarray]) -
     base.raised.pop(get_ident(), None)  # what programs of loop bodies have raised once more
 
 
+def dropped() -> int:
+    """The flags that the last run left, forgotten."""
+    return base.raised.pop(get_ident(), 0)
+
+
 def _settings(node: Node) -> ErrorSettings:
     where = node.where
     return where.errors or DEFAULT_ERRORS if isinstance(where, Where) else DEFAULT_ERRORS
