@@ -1,7 +1,7 @@
 """Derivatives taken before: the program of a derivative is found again by what its function has recorded.
 
 Outside of jit the function runs at every call, for it may branch on values. Where it leaves the graph that an earlier call has left (same
-operations, sizes, constants), the derivative is that call's program on this call's arrays: nothing is derived, rewritten or looked at again.
+operations, sizes, constants), the derivative is that call's program on this call's arrays: nothing is derived or rewritten again.
 """
 
 from collections import OrderedDict
@@ -73,7 +73,7 @@ def _again(known: _Known, run: Run, form: canonical.Form) -> list[np.ndarray] | 
         return None
     try:
         values = known.ready.run([arrays[place] for place in known.places])
-    except Exception:  # noqa: BLE001  (raised again, with the user's line, by the first way)
+    except Exception:  # the first way raises it again, with the user's line
         return None
     return None if base.raised and dropped() else values
 
