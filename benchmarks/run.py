@@ -75,8 +75,8 @@ def elements(text: str) -> int:
     return int(value)
 
 
-def restart_pinned(threads: int, arguments: list[str]) -> None:
-    """Run again with the number of threads in the environment and as many processors: libraries read both when they load."""
+def restart_pinned(threads: int, arguments: list[str], script: str = __file__) -> None:
+    """Run the script again with the number of threads in the environment and as many processors: libraries read both when they load."""
     wanted = dict.fromkeys(THREAD_VARIABLES, str(threads))
     available = sorted(os.sched_getaffinity(0))
     if threads > len(available):
@@ -84,7 +84,7 @@ def restart_pinned(threads: int, arguments: list[str]) -> None:
     if len(available) == threads and all(os.environ.get(k) == v for k, v in wanted.items()):
         return
     os.sched_setaffinity(0, available[:threads])
-    os.execve(sys.executable, [sys.executable, str(Path(__file__).resolve()), *arguments], os.environ | wanted)
+    os.execve(sys.executable, [sys.executable, str(Path(script).resolve()), *arguments], os.environ | wanted)
 
 
 def run_cases(options: argparse.Namespace) -> list[dict[str, Any]]:
