@@ -13,6 +13,8 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,11 +22,10 @@ import numpy
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a script, it finds this package and the checkout's lazynp
 
-from benchmarks.measure import calibrated, difference, seconds  # noqa: E402
-from benchmarks.peers import versions  # noqa: E402
-from benchmarks.run import duration, machine, restart_pinned  # noqa: E402
-
-import lazynp  # noqa: E402
+import lazynp
+from benchmarks.measure import calibrated, difference, seconds
+from benchmarks.peers import versions
+from benchmarks.run import duration, machine, restart_pinned
 
 Function = Callable[..., Any]
 TOLERANCE = 1e-8
@@ -76,12 +77,10 @@ def rnn(np: Any, u: Any, w: Any, b: Any, xs: Any) -> Any:
 
 
 def rnn_jax(np: Any, u: Any, w: Any, b: Any, xs: Any) -> Any:
-    import jax
-
     def step(h: Any, x: Any) -> Any:
         return np.tanh(np.dot(x, u) + np.dot(h, w) + b), None
 
-    return np.mean(jax.lax.scan(step, np.zeros((xs.shape[1], w.shape[0])), xs)[0] ** 2)
+    return np.mean(import_module("jax.lax").scan(step, np.zeros((xs.shape[1], w.shape[0])), xs)[0] ** 2)
 
 
 def gaussian_process(np: Any, log_scale: Any, log_length: Any, log_noise: Any, distances: Any, y: Any, eye: Any) -> Any:
@@ -89,7 +88,7 @@ def gaussian_process(np: Any, log_scale: Any, log_length: Any, log_noise: Any, d
     k = np.exp(log_scale) * np.exp(-0.5 * distances * np.exp(-2 * log_length)) + np.exp(log_noise) * eye
     lower = np.linalg.cholesky(k)
     a = np.linalg.solve(lower, y)
-    return 0.5 * np.sum(a * a) + np.sum(np.log(np.diagonal(lower)))
+    return 0.5 * np.sum(a * a) + np.sum(np.log(np.diagonal(lower, 0, -1, -2)))
 
 
 def heat(np: Any, u0: Any, rate: Any, target: Any) -> Any:
@@ -101,13 +100,11 @@ def heat(np: Any, u0: Any, rate: Any, target: Any) -> Any:
 
 
 def heat_jax(np: Any, u0: Any, rate: Any, target: Any) -> Any:
-    import jax
-
     def step(u: Any, _: Any) -> Any:
         change = rate * (u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2] - 4.0 * u[1:-1, 1:-1])
         return u.at[1:-1, 1:-1].add(change), None
 
-    return np.sum((jax.lax.scan(step, u0, None, length=200)[0] - target) ** 2)
+    return np.sum((import_module("jax.lax").scan(step, u0, None, length=200)[0] - target) ** 2)
 
 
 def heat_autograd(np: Any, u0: Any, rate: Any, target: Any) -> Any:
@@ -142,7 +139,7 @@ PROGRAMS = {
             numpy.eye(10)[_rng.integers(0, 10, 256)],
         ),
         4,
-    ),  # fmt: skip
+    ),
     "eight_schools": Program(
         eight_schools,
         (
@@ -153,7 +150,7 @@ PROGRAMS = {
             numpy.array([15.0, 10, 16, 11, 9, 11, 10, 18]),
         ),
         3,
-    ),  # fmt: skip
+    ),
     "rnn": Program(rnn, (0.1 * _normal(16, 64), 0.1 * _normal(64, 64), numpy.zeros(64), _normal(100, 32, 16)), 3, jax=rnn_jax),
     "gaussian_process": Program(gaussian_process, (numpy.float64(0.1), numpy.float64(0.2), numpy.float64(-2.0), *_points(500)), 3),
     "heat": Program(heat, (_normal(96, 96), numpy.float64(0.1), _normal(96, 96)), 2, jax=heat_jax, autograd=heat_autograd),
@@ -167,21 +164,18 @@ def _by_lazynp(program: Program) -> Function:
 
 
 def _by_autograd(program: Program) -> Function:
-    import autograd
-    import autograd.numpy
-
+    autograd = import_module("autograd")
+    np = import_module("autograd.numpy")
     form = program.autograd or program.loss
-    derived = autograd.grad(lambda parts, rest: form(autograd.numpy, *parts, *rest))
+    derived = autograd.grad(lambda parts, rest: form(np, *parts, *rest))
     return lambda *arguments: derived(arguments[: program.wrt], arguments[program.wrt :])
 
 
 def _by_jax(program: Program) -> tuple[Function, Sequence[Any]]:
-    import jax
-    import jax.numpy
-
+    jax, np = import_module("jax"), import_module("jax.numpy")
     form = program.jax or program.loss
-    derived = jax.jit(jax.grad(lambda *arguments: form(jax.numpy, *arguments), tuple(range(program.wrt))))
-    arguments = [jax.numpy.asarray(a) for a in program.arguments]
+    derived = jax.jit(jax.grad(lambda *arguments: form(np, *arguments), tuple(range(program.wrt))))
+    arguments = [np.asarray(a) for a in program.arguments]
     return lambda *given: jax.block_until_ready(derived(*given)), arguments
 
 
@@ -191,17 +185,11 @@ def calls(program: Program) -> dict[str, Function]:
         "lazynp.jit": _with(lazynp.jit(_by_lazynp(program)), program.arguments),
         "lazynp": _with(_by_lazynp(program), program.arguments),
     }
-    try:
-        import jax
-
-        jax.config.update("jax_enable_x64", True)
+    if find_spec("jax") is not None:
+        import_module("jax").config.update("jax_enable_x64", True)
         found["jax.jit"] = _with(*_by_jax(program))
-    except ImportError:
-        pass
-    try:
+    if find_spec("autograd") is not None:
         found["autograd"] = _with(_by_autograd(program), program.arguments)
-    except ImportError:
-        pass
     return found
 
 
