@@ -41,8 +41,9 @@ class Settings:
     unroll_writes: int = 1000
     """A function under jit that writes into arrays more often than this while it is traced runs in lazy mode: its loops would be
     written out, and each write costs the compiler 5-20 ms."""
-    unroll_nodes: int = 3000
-    """A loop under jit that cannot stay a loop is written out as long as its turns record no more nodes than this."""
+    unroll_nodes: int = 1000
+    """A loop under jit that cannot be compiled as one is written out as long as its turns record no more values than this; then the
+    function runs in lazy mode. Each costs the compiler about 3 ms."""
     fold_limit: int = 4096
     """Constant subexpressions are computed while compiling up to so many elements."""
     debug_nans: bool = False

@@ -2,6 +2,9 @@
 variables, and exceptions are equal; no wrong answer, whatever is compiled."""
 
 import copy
+import linecache
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -1527,3 +1530,153 @@ def test_jit_is_numpy(name):
             actual, ours = outcome(compiled, arguments)
             close(actual, expected)
             close(ours, theirs, "arguments")
+
+
+# --- derivatives ------------------------------------------------------------------------------------------------------------
+
+
+def with_branches(x):
+    s = 0.0
+    for v in x:
+        s = s + v * v if v > 0 else s - np.sin(v)
+    return s
+
+
+def written_in_place(x):
+    y = np.zeros(len(x))
+    y[0] = x[0]
+    for i in range(1, len(x)):
+        y[i] = 0.5 * np.sin(y[i - 1]) + x[i] ** 2
+    return np.sum(y * y)
+
+
+def with_early_return(x):
+    for i in range(len(x)):
+        if x[i] > 1.5:
+            return x[i] ** 2
+    return x.sum()
+
+
+def many_steps(x):
+    for _ in range(50):
+        x = np.tanh(1.1 * x)
+    return x.sum()
+
+
+@pytest.mark.parametrize("f", [with_branches, written_in_place, with_early_return, many_steps])
+def test_derivatives_of_captured_loops(f):
+    step = 1e-6 * np.eye(6)
+    differences = np.array([(f(x6 + e) - f(x6 - e)) / 2e-6 for e in step])
+    np.testing.assert_allclose(lazynp.jit(lazynp.grad(f), strict=True)(x6), differences, rtol=1e-6, atol=1e-8)
+
+
+# --- what the user is told -----------------------------------------------------------------------------------------------------
+
+
+def reason(function, *arguments):
+    with pytest.warns(lazynp.PerformanceWarning) as caught:
+        lazynp.jit(function)(*arguments)
+    with pytest.raises(lazynp.CaptureError):
+        lazynp.jit(function, strict=True)(*arguments)
+    return str(caught[0].message)
+
+
+def test_the_line_is_named():
+    def collects(x):
+        seen = set()
+        for v in x:
+            seen.add(v > 0)
+        return len(seen)
+
+    first = collects.__code__.co_firstlineno
+    assert f"line {first + 3}, in collects" in reason(collects, x12)
+
+
+def test_without_source():
+    exec("def f(x):\n    return x if x[0] > 0 else -x", space := {})
+    assert "source is not available" in reason(space["f"], x6)
+
+
+def test_a_loop_that_is_too_long_to_be_written_out():
+    def grows(x):
+        for _ in range(2000):
+            x = np.concatenate([x[1:], x[:1], x[:1]])[: len(x) + 1]
+        return x
+
+    text = reason(grows, x6)
+    assert "too long to be written out" in text and "in grows" in text
+
+
+def test_changes_that_outlive_the_call():
+    log = []
+
+    def logs(x):
+        log.append(1)
+        return x * 2
+
+    assert "the length of a list" in reason(logs, x6)
+    log.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", lazynp.PerformanceWarning)
+        f = lazynp.jit(logs)
+        f(x6), f(x6)
+    assert log == [1, 1]
+
+
+def test_tracebacks_show_the_users_lines():
+    def fails(x):
+        for i in range(3):
+            if i == 1:
+                raise KeyError("here")
+        return x
+
+    with pytest.raises(KeyError) as caught:
+        lazynp.jit(fails)(x6)
+    lines = [(entry.name, entry.lineno + 1) for entry in caught.traceback if entry.path.name == "test_capture.py"]
+    assert lines[-1] == ("fails", fails.__code__.co_firstlineno + 3)
+
+
+def test_cells_of_a_notebook():
+    """A cell is a file that exists in linecache only."""
+    source = "def f(x):\n    for i in range(len(x)):\n        if x[i] < 0:\n            x[i] = 0\n    return x\n"
+    linecache.cache["<cell 7>"] = (len(source), None, source.splitlines(True), "<cell 7>")
+    exec(compile(source, "<cell 7>", "exec"), space := {})
+    np.testing.assert_array_equal(lazynp.jit(space["f"], strict=True)(x6.copy()), np.maximum(x6, 0))
+
+
+SCRIPT = """
+import numpy as np, lazynp
+@lazynp.jit(strict=True)
+def f(x):
+    t = 0.0
+    for v in x:
+        if v > 1:
+            t += v
+    return t
+print(f(np.arange(5.0)))
+"""
+
+
+def test_functions_of_a_script(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True)
+    assert done.stdout.strip() == "9.0", done.stderr
+
+
+class Model:
+    def __init__(self):
+        self.rate = 0.5
+
+    @lazynp.jit
+    def run(self, x, n):
+        for _ in range(n):
+            x = x - self.rate * x
+        return x
+
+
+def test_methods_and_the_attributes_they_read():
+    model = Model()
+    np.testing.assert_allclose(model.run(x6, 9), x6 * 0.5**9)
+    model.rate = 0.25
+    np.testing.assert_allclose(model.run(x6, 9), x6 * 0.75**9)

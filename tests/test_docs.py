@@ -10,7 +10,7 @@ import lazynp
 DOCS = Path(lazynp.__file__).parent.parent / "docs"
 
 
-@pytest.mark.parametrize("page", ["derivatives.md"])
+@pytest.mark.parametrize("page", ["derivatives.md", "loops.md"])
 def test_examples(page):
     failed, tried = doctest.testfile(str(DOCS / page), module_relative=False)
     assert tried

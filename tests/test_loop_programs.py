@@ -1,6 +1,7 @@
 """The loop programs three times: on NumPy, under jit, and in lazy mode. Results, what is left in the arguments, and errors are equal."""
 
 import copy
+import functools
 import importlib.util
 import warnings
 
@@ -10,6 +11,9 @@ import pytest
 from loop_programs import PROGRAMS
 
 import lazynp
+from lazynp.ir.node import Graph, toposort
+from lazynp.trace import control
+from lazynp.trace.capture import trace
 
 TOLERANCE = 1e-9
 
@@ -69,3 +73,29 @@ def test_lazy_mode_is_numpy(name, all_lazy):
         warnings.simplefilter("ignore", lazynp.PerformanceWarning)
         close(LAZY[name].function(*ours), expected)
     close(tuple(ours), theirs)
+
+
+WRITTEN_OUT = {
+    "stockham_fft": "its arrays have another shape in every turn",
+    "sieve": "the step of a slice is computed by the loop",
+}
+"""The programs of which a loop is not one node of the graph, and why."""
+
+
+def nodes_of(outputs):
+    """How many nodes there are in a graph and in the bodies inside it."""
+    nodes = toposort(outputs)
+    bodies = [value for node in nodes for value in node.attributes.values() if isinstance(value, Graph)]
+    return len(nodes) + sum(nodes_of(body.outputs) for body in bodies)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_program_does_not_depend_on_the_number_of_turns(name):
+    """What has to be compiled for twice the size has as many nodes; no loop is written out."""
+    program = PROGRAMS[name]
+    counts = []
+    for n in (program.small, 2 * program.small):
+        arguments = list(program.arguments(np.random.default_rng(3), n))
+        traced = control.traced_call(program.function, functools.partial(trace, leaves=arguments, rebuild=lambda new: (tuple(new), {})))
+        counts.append(nodes_of([*traced.values, *traced.written.values()]))
+    assert (counts[0] == counts[1]) == (name not in WRITTEN_OUT), counts

@@ -24,6 +24,7 @@ from lazynp.ops.batching import moved_first, moved_from_first, spread
 from lazynp.runtime.storage import queue, tracing
 from lazynp.trace import trees
 from lazynp.trace.capture import is_array
+from lazynp.trace.control import captured_under_jit
 from lazynp.transform.batch import batch
 
 Function = Callable[..., Any]
@@ -218,7 +219,7 @@ def _looped(f: Function, axes: _Axes, out_axes: Any) -> Any:
     for number in range(axes.size):
         example = [leaf if axis is None else _taken(leaf, number, axis) for leaf, axis in zip(axes.leaves, axes.axes, strict=True)]
         args, kwargs = axes.rebuild(example)
-        results.append(f(*args, **kwargs))
+        results.append(captured_under_jit(f)(*args, **kwargs))
     columns = zip(*[trees.flatten_with_none(result)[0] for result in results], strict=True)
     structure = trees.flatten_with_none(results[0])[1]
     placed = [_stacked(parts, axis) for parts, axis in zip(columns, _out_axes(out_axes, results[0]), strict=True)]

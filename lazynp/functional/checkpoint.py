@@ -13,6 +13,7 @@ from lazynp.ir.node import Graph, new_input, substitute
 from lazynp.ops.custom import checkpointed
 from lazynp.ops.structured import item
 from lazynp.runtime.storage import queue
+from lazynp.trace.control import captured_under_jit
 
 Function = Callable[..., Any]
 
@@ -29,9 +30,9 @@ def checkpoint(f: Function) -> Function:
     @functools.wraps(f, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
         if not queue().derives:
-            return f(*args, **kwargs)
+            return captured_under_jit(f)(*args, **kwargs)
         region = Region()
-        result = region.run_in(f, *args, **kwargs)
+        result = region.run_in(captured_under_jit(f), *args, **kwargs)
         region.hand_over(lambda outputs: _as_call(region, outputs))
         return result
 

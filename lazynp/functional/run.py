@@ -34,6 +34,7 @@ from lazynp.runtime.storage import (
 )
 from lazynp.trace import trees
 from lazynp.trace.capture import is_array
+from lazynp.trace.control import captured_under_jit
 from lazynp.transform import derive
 
 Function = Callable[..., Any]
@@ -161,7 +162,7 @@ class Run:
         with trace_scope(self.scope):
             opened = [self._opened(tree) for tree in positional]
             try:
-                result = f(*opened, **self._opened(keywords))
+                result = captured_under_jit(f)(*opened, **self._opened(keywords))
                 self.result = trees.map_leaves(
                     lambda leaf: Held(node_of(leaf)) if type(leaf) is ndarray or isinstance(leaf, Symbolic) else leaf, result
                 )

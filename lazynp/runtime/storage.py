@@ -364,6 +364,7 @@ class TraceQueue(Queue):
         if old is not None:
             _bound[old] = wanted.memory().copy()
             wanted._leaf = None
+        traced_count.values += _RUN_COUNTS
         run_storages([wanted])
 
 
@@ -424,12 +425,13 @@ def queue() -> Queue:
 
 
 class _Traced:
-    """`values`: how many values traces have recorded so far, in all threads."""
+    """`values`: how many values traces have recorded so far, in all threads. One that is computed while tracing counts as many."""
 
     values = 0
 
 
 traced_count = _Traced()
+_RUN_COUNTS = 20
 
 
 def tracing() -> bool:

@@ -9,12 +9,13 @@ from typing import Any
 
 from lazynp.errors import CaptureError
 from lazynp.runtime.storage import tracing
+from lazynp.trace import bodies
 from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Signal
 from lazynp.trace.branches import after, and_, chain, choose, if_, not_, or_
 from lazynp.trace.calls import check_effects, indexed, note_variables, owner, stand_in, target, touched
 from lazynp.trace.loops import Hopeless, for_, while_
 from lazynp.trace.places import Journal
-from lazynp.trace.source import is_library, with_control
+from lazynp.trace.source import is_library, rewritten_code, with_control
 
 __all__ = [
     "BREAK", "RETURN", "Signal", "after", "and_", "chain", "choose", "for_", "function", "if_", "indexed", "not_", "or_", "owner", "result",
@@ -47,6 +48,18 @@ def function(f: Any) -> Any:
     if called is f:
         check_effects(f)
     return called
+
+
+def why_not(f: Any) -> str:
+    """Why a function's loops and branches are not captured, as the end of a message; empty for what is no function of the user's."""
+    if type(f) is not FunctionType or is_library(f.__code__):
+        return ""
+    return f"; loops and branches of {f.__name__} are not captured: {rewritten_code(f).reason}"
+
+
+def captured_under_jit(f: Any) -> Any:
+    """What a transform calls for a user's function: inside jit its loops and branches are captured too."""
+    return function(f) if bodies.under_jit() else f
 
 
 def result(signal: Signal | None) -> Any:

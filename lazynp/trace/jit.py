@@ -274,7 +274,7 @@ class jit:  # noqa: N801  (used as a decorator)
     def _call(self, key: Any, leaves: list[Any], rebuild: Callable[..., Any]) -> Any:
         if tracing():  # inside another trace: part of its graph
             args, kwargs = rebuild(leaves)
-            return self._function(*args, **kwargs)
+            return control.captured_under_jit(self._function)(*args, **kwargs)
         entry = self._entries.get(key)
         if type(entry) is Compiled and not entry.holds():
             entry = None
@@ -321,7 +321,13 @@ class jit:  # noqa: N801  (used as a decorator)
     def _trace(self, leaves: list[Any], rebuild: Callable[..., Any]) -> Traced:
         """With loops and branches captured from the source; where there is none, with everything written out."""
         traced = control.traced_call(self._function, lambda f: trace(f, leaves, rebuild))
-        return traced or trace(self._function, leaves, rebuild, settings.unroll_writes)
+        if traced is not None:
+            return traced  # type: ignore[no-any-return]
+        try:
+            return trace(self._function, leaves, rebuild, settings.unroll_writes)
+        except CaptureError as error:
+            error.args = (f"{error}{control.why_not(self._function)}",)
+            raise
 
     def _uncaptured(self, error: BaseException | None, leaves: list[Any], rebuild: Callable[..., Any], reason: str) -> Any:
         if self._strict:

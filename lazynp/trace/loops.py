@@ -220,8 +220,9 @@ def _while_as_loop(
         return [count + elements.step if elements is not None else 0, code, value, after]
 
     def trace() -> Any:
-        start = elements.lower if elements is not None else 0
-        return bodies.traced_while(condition, one, [start, GO_ON, ends.stand_in, body.values()], own=body.own())
+        start, limit = (elements.lower, elements.count) if elements is not None else (0, None)
+        limit = limit if queue().derives else None  # where it is not needed, it would make a program for each number of turns
+        return bodies.traced_while(condition, one, [start, GO_ON, ends.stand_in, body.values()], limit, body.own())
 
     _, code, value, values = _worth_it(body, trace)
     body.finish(values, any_turn or (elements is not None and elements.any))
