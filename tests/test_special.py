@@ -54,3 +54,18 @@ def test_what_has_no_derivative_says_so():
     assert __file__ in error.value.__notes__[0]
     with pytest.raises(AttributeError):
         lazy_special.no_such_function
+
+
+def test_a_step_that_another_graph_has_too_is_kept_on_disk():
+    """What the optimizer makes may be a node of another graph, with the user's line instead of the number of an operation."""
+    alive = []
+
+    def other(x):
+        alive.append(lazy_special.gammaln(numpy.float64(7.25)))
+        return x + alive[-1]
+
+    def f(x):
+        return x + lazy_special.gammaln(np.add(numpy.float64(6.25), 1.0))
+
+    np.jit(other)(numpy.ones(3))
+    numpy.testing.assert_allclose(np.jit(f)(numpy.ones(3)), 1 + special.gammaln(7.25), rtol=1e-12)

@@ -91,8 +91,9 @@ def _named(method: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 class Standard:
-    """The arguments of one call in standard form. y: the argument without location and scale, double precision; shapes: in its shape;
-    log_scale: None for 1; invalid: where a parameter is out of its range, None: nowhere."""
+    """The arguments of one call in standard form. y: the argument without location and scale, in double precision; scale and
+    log_scale: None for 1; valid: where the parameters are in their ranges, None: everywhere. Elsewhere they are replaced by usual ones, so that
+    nothing warns of values that the result does not have."""
 
     def __init__(self, row: Family, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         names = (*row.shapes, "loc") if row.discrete else (*row.shapes, "loc", "scale")
@@ -105,13 +106,16 @@ class Standard:
         self.log_scale = None
         self.scale = None
         if not _is(scale, 1):
-            self.scale = ew.as_node(node_of(scale), _FLOAT)
+            wide = ew.as_node(node_of(scale), _FLOAT)
+            valid.append(ew.greater(wide, 0))
+            self.scale = ew.where(valid[0], wide, 1.0)
             y = y / self.scale
-            valid.append(ew.greater(self.scale, 0))
             self.log_scale = ew.log(self.scale)
         shapes = [ew.as_node(node_of(given[name]), _FLOAT) for name in row.shapes]
         if row.valid is not None:
-            valid.append(row.valid(*shapes))
+            known = row.valid(*shapes)
+            valid.append(known)
+            shapes = [ew.where(known, shape, usual) for shape, usual in zip(shapes, row.usual or (1.0,) * len(shapes), strict=True)]
         self.y = ew.as_node(y, _FLOAT)
         self.shapes = shapes
         self.valid = both(*valid) if valid else None
@@ -182,6 +186,8 @@ def _cumulative(row: Family, formula: Callable[..., Any], at_lower: float, at_up
             above = ew.greater_equal(y, s.bound(row.upper))
         outside = below if above is None else above if below is None else ew.logical_or(below, above)
         value = formula(s.kept(outside), *s.shapes)
+        if row.discrete:
+            value = ew.where(ew.equal(y, y), value, math.nan)
         if above is not None:
             value = ew.where(above, at_upper, value)
         if below is not None:

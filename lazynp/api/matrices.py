@@ -167,7 +167,11 @@ def lu(a: Any, permute_l: bool = False, overwrite_a: bool = False, check_finite:
         return wrap(matrices.take_along(lower, index, lower.ndim - 2)), wrap(upper)
     if p_indices:
         return wrap(order), wrap(lower), wrap(upper)
-    return wrap(gather(constant(np.eye(order.shape[-1], dtype=lower.dtype)), order, axes=(0,), position=0)), wrap(lower), wrap(upper)
+    return (
+        wrap(gather(constant(np.eye(order.shape[-1], dtype=np.empty(0, lower.dtype).real.dtype)), order, axes=(0,), position=0)),
+        wrap(lower),
+        wrap(upper),
+    )
 
 
 def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Any, Any]:
@@ -358,7 +362,9 @@ def lstsq(
 ) -> Any:
     x = _stack(a, check_finite)
     share = float(np.finfo(x.dtype).eps) if cond is None else cond
-    return linear.lstsq(wrap(x), wrap(_checked(_inexact(node_of(b)), check_finite)), share)
+    y = _checked(_inexact(node_of(b)), check_finite)
+    solution, residuals, rank, values = linear.lstsq(wrap(x), wrap(y), share)
+    return solution, residuals[0] if y.ndim == 1 and x.shape[-2] > x.shape[-1] else residuals, rank, values
 
 
 def norm(a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False, check_finite: bool = True) -> Any:

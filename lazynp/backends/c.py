@@ -116,7 +116,7 @@ class _Draft:
         result.segments = len(segments)
         result.python = self._python(arena.size, printer.volumes)
         result.routines = text.routines
-        result.failures = text.failures
+        result.failures = [(_origin(where), axis) for where, axis in text.failures]
         result.slots = FIRST_SLOT + len(text.memories) + len(text.routines)
         result.source = source(text, segments or [[]], self._blas())
         result.parallel = "lz_parallel" in result.source
@@ -237,7 +237,7 @@ class _Draft:
         node = step.node
         number = len(self.result.steps)
         attrs = {name: self._attribute(value) for name, value in node.attributes.items()}
-        self.result.steps.append((node.op, attrs, node.where))
+        self.result.steps.append((node.op, attrs, _origin(node.where)))
         args = [f"{names[step.reads[strip(a)].memory]}.reshape({self._shape_text(a.shape)})" for a in node.args]
         known = ", ".join([f"'n{k}': n{k}" for k in range(self.sizes.count + len(self.sizes.extra))])
         lines.append(f"r = library({number}, ({', '.join(args)},), {{{known}}})")
@@ -264,6 +264,12 @@ class _Draft:
             else:
                 found.append(f"inputs[{memory.number}] if outputs[{k}] is None else outputs[{k}]")
         return found
+
+
+def _origin(where: Any) -> int | None:
+    """The number of the user's operation. A node without inputs is one with the node of another graph, and may have that one's line, which
+    means nothing to a program that is kept on disk."""
+    return where if type(where) is int else None
 
 
 def _read_by(stretches: list[list[Step] | Step]) -> dict[Memory, set[int]]:

@@ -21,7 +21,8 @@ _ROOT_HALF = math.sqrt(0.5)
 
 class Family(NamedTuple):
     """logpdf(y, *shapes); the others likewise or None. lower, upper: the support, numbers or functions of the shapes.
-    inside: a point of the support for elements that lie outside of it; valid(*shapes) -> node, None: always."""
+    inside: a point of the support for elements that lie outside of it; valid(*shapes) -> node, None: always;
+    usual: valid shape parameters, ones if not given."""
 
     name: str
     shapes: tuple[str, ...]
@@ -30,6 +31,7 @@ class Family(NamedTuple):
     upper: Any = math.inf
     inside: Any = 1.0
     valid: Formula | None = None
+    usual: tuple[float, ...] = ()
     discrete: bool = False
     cdf: Formula | None = None
     sf: Formula | None = None
@@ -150,7 +152,7 @@ family("chi2", "df", lambda y, df: sp.xlogy(df * 0.5 - 1.0, y) - y * 0.5 - sp.ga
 family("chi", "df",
        lambda y, df: math.log(2.0) * (1.0 - df * 0.5) - sp.gammaln(df * 0.5) + sp.xlogy(df - 1.0, y) - y * y * 0.5, lower=0,
        cdf=lambda y, df: sp.gammainc(df * 0.5, y * y * 0.5), sf=lambda y, df: sp.gammaincc(df * 0.5, y * y * 0.5))  # fmt: skip
-family("f", "dfn dfd", _f, lower=0, cdf=lambda y, n, m: sp.betainc(n * 0.5, m * 0.5, n * y / (m + n * y)),
+family("f", "dfn dfd", _f, lower=0, cdf=lambda y, n, m: sp.betainc(n * 0.5, m * 0.5, 1.0 / (1.0 + m / (n * y))),
        sf=lambda y, n, m: sp.betainc(m * 0.5, n * 0.5, m / (m + n * y)))  # fmt: skip
 family("lognorm", "s", _lognormal, lower=0, cdf=lambda y, s: sp.ndtr(ew.log(y) / s), sf=lambda y, s: sp.ndtr(-ew.log(y) / s),
        logcdf=lambda y, s: sp.log_ndtr(ew.log(y) / s), logsf=lambda y, s: sp.log_ndtr(-ew.log(y) / s),
@@ -197,13 +199,13 @@ family("uniform", "", lambda y: y * 0.0, lower=0, upper=1, inside=0.5, cdf=lambd
 family("beta", "a b", lambda y, a, b: sp.xlog1py(b - 1.0, -y) + sp.xlogy(a - 1.0, y) - sp.betaln(a, b), lower=0, upper=1, inside=0.5,
        cdf=lambda y, a, b: sp.betainc(a, b, y), sf=lambda y, a, b: sp.betaincc(a, b, y))  # fmt: skip
 family("truncnorm", "a b", lambda y, a, b: _normal(y) - _truncated_mass(a, b), lower=lambda a, b: a, upper=lambda a, b: b,
-       inside=lambda a, b: ew.where(ew.isfinite(a), a, ew.where(ew.isfinite(b), b, 0.0)), valid=lambda a, b: ew.less(a, b),
+       usual=(0.0, 1.0), inside=lambda a, b: ew.where(ew.isfinite(a), a, ew.where(ew.isfinite(b), b, 0.0)), valid=lambda a, b: ew.less(a, b),
        cdf=_truncated_cdf, sf=lambda y, a, b: ew.exp(_truncated_mass(y, b) - _truncated_mass(a, b)))  # fmt: skip
 family("powerlaw", "a", lambda y, a: ew.log(a) + sp.xlogy(a - 1.0, y), lower=0, upper=1, inside=0.5, cdf=lambda y, a: ew.power(y, a),
        ppf=lambda q, a: ew.power(q, 1.0 / a))  # fmt: skip
-family("arcsine", "", lambda y: -math.log(math.pi) - 0.5 * (ew.log(y) + ew.log1p(-y)), lower=0, upper=1, inside=0.5,
+family("arcsine", "", lambda y: -math.log(math.pi) - 0.5 * (sp.xlogy(1.0, y) + sp.xlog1py(1.0, -y)), lower=0, upper=1, inside=0.5,
        cdf=lambda y: 2 / math.pi * ew.arcsin(ew.sqrt(y)))  # fmt: skip
-family("semicircular", "", lambda y: math.log(2 / math.pi) + 0.5 * ew.log1p(-y * y), lower=-1, upper=1, inside=0.0,
+family("semicircular", "", lambda y: math.log(2 / math.pi) + 0.5 * sp.xlog1py(1.0, -y * y), lower=-1, upper=1, inside=0.0,
        cdf=lambda y: 0.5 + 1 / math.pi * (y * ew.sqrt(1.0 - y * y) + ew.arcsin(y)))  # fmt: skip
 
 # --- on the integers -----------------------------------------------------------------------------------------------------
@@ -230,7 +232,7 @@ family("binom", "n p", _binomial, lower=0, upper=lambda n, p: n, inside=0.0, dis
 family("poisson", "mu", lambda k, mu: sp.xlogy(k, mu) - sp.gammaln(k + 1.0) - mu, lower=0, inside=0.0, discrete=True,
        valid=lambda mu: ew.greater_equal(mu, 0), cdf=lambda k, mu: sp.gammaincc(k + 1.0, mu),
        sf=lambda k, mu: sp.gammainc(k + 1.0, mu))  # fmt: skip
-family("geom", "p", lambda k, p: sp.xlog1py(k - 1.0, -p) + ew.log(p), lower=1, discrete=True,
+family("geom", "p", lambda k, p: sp.xlog1py(k - 1.0, -p) + ew.log(p), lower=1, discrete=True, usual=(0.5,),
        valid=lambda p: both(ew.greater(p, 0), ew.less_equal(p, 1)), cdf=lambda k, p: -ew.expm1(ew.log1p(-p) * k),
        sf=lambda k, p: ew.exp(ew.log1p(-p) * k), logsf=lambda k, p: ew.log1p(-p) * k)  # fmt: skip
 family("nbinom", "n p", _negative_binomial, lower=0, inside=0.0, discrete=True,
@@ -239,5 +241,5 @@ family("nbinom", "n p", _negative_binomial, lower=0, inside=0.0, discrete=True,
 family("betabinom", "n a b", _beta_binomial, lower=0, upper=lambda n, a, b: n, inside=0.0, discrete=True,
        valid=lambda n, a, b: both(ew.greater_equal(n, 0), _whole(n), ew.greater(a, 0), ew.greater(b, 0)))  # fmt: skip
 family("logser", "p", lambda k, p: k * ew.log(p) - ew.log(k) - ew.log(-ew.log1p(-p)), lower=1, discrete=True,
-       valid=lambda p: both(ew.greater(p, 0), ew.less(p, 1)))  # fmt: skip
+       usual=(0.5,), valid=lambda p: both(ew.greater(p, 0), ew.less(p, 1)))  # fmt: skip
 family("dlaplace", "a", lambda k, a: ew.log(ew.tanh(a * 0.5)) - a * ew.absolute(k), inside=0.0, discrete=True)

@@ -287,8 +287,8 @@ def along(op: Op, a: Node, e: Node) -> Node:
     return slice_(op(_blocks(a, e)), start, (1,) * a.ndim, a.shape)
 
 
-def _function(name: str, source: str) -> Op:
-    """A row for a function of one matrix whose result has the matrix's type; power series with real coefficients."""
+def _function(name: str, source: str, jvp: Any = None, vjp: Any = None) -> Op:
+    """A row for a function of one matrix whose result has the matrix's type; its power series has real coefficients."""
 
     def numpy(a: Any) -> Any:
         function, type_ = getattr(_scipy(), name), _type(a)
@@ -296,14 +296,14 @@ def _function(name: str, source: str) -> Op:
             a = a.astype(np.result_type(a.dtype, float))
         return over_stacks(function, (type_,), a)
 
-    def jvp(tangents: Tangents, node: Node) -> Node:
+    def block_jvp(tangents: Tangents, node: Node) -> Node:
         return along(FUNCTIONS[name], node.args[0], tangents[0])
 
-    def vjp(ct: Node, node: Node, index: int) -> Node:
+    def block_vjp(ct: Node, node: Node, index: int) -> Node:
         """The adjoint of the derivative at A is the derivative at A^H."""
         return along(FUNCTIONS[name], adjoint(node.args[0]), ct)
 
-    op = linalg(name, lambda a: a, numpy, vjp=vjp, jvp=jvp, source=source)
+    op = linalg(name, lambda a: a, numpy, vjp=vjp or block_vjp, jvp=jvp or block_jvp, source=source)
     FUNCTIONS[name] = op
     return op
 
@@ -313,5 +313,10 @@ expm = _function("expm", "Al-Mohy & Higham 2009; scipy.linalg.expm")
 """(..., n, n) -> the same."""
 logm = _function("logm", "Al-Mohy, Higham & Relton 2013; scipy.linalg.logm")
 """(..., n, n) -> the principal logarithm. A real matrix has to have no eigenvalue on the negative axis."""
-sqrtm = _function("sqrtm", "Deadman, Higham & Ralha 2013; scipy.linalg.sqrtm")
-"""(..., n, n) -> the principal square root. A real matrix has to have no eigenvalue on the negative axis."""
+sqrtm = _function(
+    "sqrtm",
+    "Deadman, Higham & Ralha 2013; scipy.linalg.sqrtm",
+    jvp=lambda tangents, node: solve_sylvester(node, node, tangents[0]),
+    vjp=lambda ct, node, index: solve_sylvester(adjoint(node), adjoint(node), ct),
+)
+"""(..., n, n) -> the principal square root X, whose derivative solves X dX + dX X = dA. A real matrix has to have no eigenvalue on the negative axis."""
