@@ -91,9 +91,10 @@ def _named(method: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 class Standard:
-    """The arguments of one call in standard form. y: the argument without location and scale, in double precision; scale and
-    log_scale: None for 1; valid: where the parameters are in their ranges, None: everywhere. Elsewhere they are replaced by usual ones, so that
-    nothing warns of values that the result does not have."""
+    """The arguments of one call in standard form.
+
+    y: the argument without location and scale, in double precision; scale, log_scale: None for 1; valid: where the parameters are in their
+    ranges, None: everywhere. Elsewhere they are replaced by usual ones, so that nothing warns of values that the result does not have."""
 
     def __init__(self, row: Family, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         names = (*row.shapes, "loc") if row.discrete else (*row.shapes, "loc", "scale")

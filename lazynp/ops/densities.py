@@ -198,8 +198,8 @@ def _truncated_cdf(y: Node, a: Node, b: Node) -> Node:
 family("uniform", "", lambda y: y * 0.0, lower=0, upper=1, inside=0.5, cdf=lambda y: y, sf=lambda y: 1.0 - y, ppf=lambda q: q)
 family("beta", "a b", lambda y, a, b: sp.xlog1py(b - 1.0, -y) + sp.xlogy(a - 1.0, y) - sp.betaln(a, b), lower=0, upper=1, inside=0.5,
        cdf=lambda y, a, b: sp.betainc(a, b, y), sf=lambda y, a, b: sp.betaincc(a, b, y))  # fmt: skip
-family("truncnorm", "a b", lambda y, a, b: _normal(y) - _truncated_mass(a, b), lower=lambda a, b: a, upper=lambda a, b: b,
-       usual=(0.0, 1.0), inside=lambda a, b: ew.where(ew.isfinite(a), a, ew.where(ew.isfinite(b), b, 0.0)), valid=lambda a, b: ew.less(a, b),
+family("truncnorm", "a b", lambda y, a, b: _normal(y) - _truncated_mass(a, b), usual=(0.0, 1.0), lower=lambda a, b: a, upper=lambda a, b: b,
+       inside=lambda a, b: ew.where(ew.isfinite(a), a, ew.where(ew.isfinite(b), b, 0.0)), valid=lambda a, b: ew.less(a, b),
        cdf=_truncated_cdf, sf=lambda y, a, b: ew.exp(_truncated_mass(y, b) - _truncated_mass(a, b)))  # fmt: skip
 family("powerlaw", "a", lambda y, a: ew.log(a) + sp.xlogy(a - 1.0, y), lower=0, upper=1, inside=0.5, cdf=lambda y, a: ew.power(y, a),
        ppf=lambda q, a: ew.power(q, 1.0 / a))  # fmt: skip

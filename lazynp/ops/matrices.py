@@ -319,4 +319,5 @@ sqrtm = _function(
     jvp=lambda tangents, node: solve_sylvester(node, node, tangents[0]),
     vjp=lambda ct, node, index: solve_sylvester(adjoint(node), adjoint(node), ct),
 )
-"""(..., n, n) -> the principal square root X, whose derivative solves X dX + dX X = dA. A real matrix has to have no eigenvalue on the negative axis."""
+"""(..., n, n) -> the principal square root X, whose derivative solves X dX + dX X = dA.
+A real matrix has to have no eigenvalue on the negative axis."""
