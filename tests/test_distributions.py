@@ -15,7 +15,8 @@ from lazynp.testing import check_grads
 
 SHAPES = {
     "t": (3.7,), "skewnorm": (1.3,), "gennorm": (2.4,), "loggamma": (1.8,), "vonmises": (2.2,), "gamma": (2.6,), "chi2": (3.4,),
-    "chi": (2.7,), "f": (5.2, 7.9), "lognorm": (0.8,), "invgauss": (1.4,), "invgamma": (2.3,), "weibull_min": (1.7,), "lomax": (2.1,), "pareto": (2.4,),
+    "chi": (2.7,),
+    "f": (5.2, 7.9), "lognorm": (0.8,), "invgauss": (1.4,), "invgamma": (2.3,), "weibull_min": (1.7,), "lomax": (2.1,), "pareto": (2.4,),
     "nakagami": (1.6,), "beta": (2.3, 1.8), "truncnorm": (-0.6, 1.9), "powerlaw": (1.9,), "bernoulli": (0.3,), "binom": (7, 0.35),
     "poisson": (2.6,), "geom": (0.4,), "nbinom": (3.5, 0.6), "betabinom": (6, 1.7, 2.2), "logser": (0.6,), "dlaplace": (0.8,),
 }  # fmt: skip
