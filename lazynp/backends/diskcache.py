@@ -191,11 +191,24 @@ def _unlink(path: str) -> None:
 
 
 def _count_put() -> None:
-    """Trim at the first write of a process and then now and then: a scan of the directory per write would cost more than the write."""
+    """Trim now and then: a scan of the directory costs more than a write, and a short process writes little."""
     global _puts
-    if _puts % _TRIM_EVERY == 0:
-        trim()
     _puts += 1
+    if _puts % _TRIM_EVERY == 0 or (_puts == 1 and _trimmed_long_ago()):
+        trim()
+
+
+def _trimmed_long_ago() -> bool:
+    """Whether no process has trimmed the cache for an hour; then this one is expected to."""
+    mark = os.path.join(directory(), "trimmed")
+    try:
+        recent = time.time() - os.stat(mark).st_mtime < _STALE_SECONDS
+    except OSError:
+        recent = False
+    if not recent:
+        with open(mark, "wb"):
+            os.utime(mark)
+    return not recent
 
 
 def _scan(place: str) -> Iterator[os.DirEntry[str]]:

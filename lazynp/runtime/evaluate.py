@@ -1,6 +1,7 @@
 """From a pending graph to a program that has run: take apart, look up in memory, on disk, or optimise and compile."""
 
 import threading
+import time
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -50,24 +51,50 @@ INTERPRETED = 20_000_000
 _seen: OrderedDict[Any, int] = OrderedDict()
 """How often the graphs that were interpreted have come."""
 
+_SEEN = ".seen"
+"""In the disk cache: an earlier process has interpreted this graph."""
+
+
+class _Spent:
+    """Seconds that went into compiling for later processes."""
+
+    begun = time.monotonic()
+    compiling = 0.0
+
+    @classmethod
+    def may_compile(cls) -> bool:
+        """Whether a third of this process's time would do."""
+        return cls.compiling < (time.monotonic() - cls.begun) / 3
+
 
 def _once(key: Any, form: Form) -> Ready | None:
     """For lazy work seen for the first times: the interpreter, if the work is small and no program for it lies on disk.
 
-    A script's preparations and reports run once; compiling them would cost more than running them."""
+    A script's preparations and reports run once; compiling them would cost more than running them. A script that runs again finds a
+    program for some more of them each time."""
     count = _seen.get(key, 0) + 1
     if count >= settings.compile_after or settings.backend != "c" or _work(form) > INTERPRETED:
         _seen.pop(key, None)
         return None
     variant = canonical.specific(form)
     compiler = toolchain.find_compiler()
-    if compiler is None or diskcache.locate(_disk_key(variant.graph, compiler), program.PLAN) is not None:
+    if compiler is None:
         return None
+    name = _disk_key(variant.graph, compiler)
+    if diskcache.locate(name, program.PLAN) is not None:
+        return None
+    if count == 1 and diskcache.locate(name, _SEEN) is None:
+        diskcache.put(name, _SEEN, b"")
+    elif count == 1 and _Spent.may_compile():
+        begun = time.monotonic()
+        ready = prepare(form)
+        _Spent.compiling += time.monotonic() - begun
+        return ready
     _seen[key] = count
     while len(_seen) > settings.memory_cache:
         _seen.popitem(last=False)
     counters.interpreted += 1
-    return Ready(base.reference_program(_optimized(variant.graph)), (), ())
+    return Ready(base.reference_program(variant.graph), (), ())
 
 
 def _work(form: Form) -> int:
