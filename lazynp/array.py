@@ -571,7 +571,7 @@ def _converted(x: Any) -> np.ndarray:
         if NO_ARRAY not in str(error):
             raise
         array = np.asarray(from_array_method(x))
-    if queue().runs != runs and _Recording.depth:
+    if queue().runs != runs and Recording.depth:
         raise _Overtaken
     return array
 
@@ -583,7 +583,7 @@ def capture(array: np.ndarray) -> Node:
     return captured(array)
 
 
-class _Recording:
+class Recording:
     """How deep we are inside a recorded operation: only the outermost one marks the user's position."""
 
     depth = 0
@@ -595,17 +595,17 @@ def recorded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     Every function that goes lazy runs its lazy implementation through this; nested calls are part of the outer one."""
     where, key = recording_position(2)
     with lock:  # between reading an operand and keeping the result no other thread may run the queue and overwrite what was read
-        if _Recording.depth:
+        if Recording.depth:
             return function(*args, **kwargs)
         queue().note(key)
-        _Recording.depth = 1
+        Recording.depth = 1
         try:
             try:
                 result = function(*args, **kwargs)
             except _Overtaken:  # nothing has been written yet, and nothing in the operands is pending any more
                 result = function(*map(from_array_method, args), **kwargs)
         finally:
-            _Recording.depth = 0
+            Recording.depth = 0
     made = [part for part in (result if type(result) is tuple else (result,)) if is_pending(part)]
     for part in made:
         mark(part._storage.node, where)

@@ -8,6 +8,7 @@ import numpy as np
 
 from lazynp.array import (
     NotLazy,
+    Recording,
     as_array,
     assign,
     capture,
@@ -488,7 +489,7 @@ def _getitem(self: Any, index: Any) -> Any:
     storage = self._storage
     if storage is None:
         return _eager_item(self, index)
-    if storage.node is None and not tracing_count.depth and _is_basic(index):
+    if storage.node is None and not tracing_count.depth and not Recording.depth and _is_basic(index):
         item = _present_item(self, index)
         if item is not None:
             return item

@@ -702,3 +702,12 @@ def test_put_into_an_array_without_axes():
         x = np.zeros(())
         np.put(x, [0, -1], [3, 4])
         assert x == 4
+
+
+def test_what_a_function_reads_of_an_array_does_not_count_as_known_outside():
+    x = np.ones((300, 300)) + 0
+    x.max()
+    for _ in range(3):
+        y = np.roll(x, 1, 0) + np.roll(x, -1, 1)
+        assert not x._storage.exported
+    assert y[0, 0] == 2
