@@ -180,3 +180,12 @@ def test_flags_that_were_up_before_are_not_ours():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         compiled(X)
+
+
+def test_the_same_warning_twice_at_one_line():
+    f = lnp.jit(lambda x: lnp.exp(x))
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            f(np.full(5, 1e4))
+    assert [str(w.message) for w in found] == ["overflow encountered in exp"]

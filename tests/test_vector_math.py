@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import lazynp
 from lazynp.backends import prelude, toolchain
 
 pytestmark = pytest.mark.skipif(toolchain.find_compiler() is None, reason="needs a C compiler")
@@ -312,10 +313,10 @@ def test_float_division_of_anything(op: str, pairs: list[tuple[float, float]]) -
 
 
 def test_vector_functions_are_called() -> None:
-    """The point of the prototypes: an exp in a simd loop becomes a call of libmvec."""
+    """The point of the prototypes: a sine in a simd loop becomes a call of libmvec."""
     if toolchain.find_compiler().simd == 0:
         pytest.skip("this C library has no vector math")
-    path = toolchain_path("lz_exp_f64")
+    path = toolchain_path("lz_sin_f64")
     with open(path, "rb") as file:
         assert b"_ZGV" in file.read()
 
@@ -338,3 +339,18 @@ def test_unknown_names_are_errors() -> None:
     with pytest.raises(KeyError, match="longdouble|float128"):
         prelude.suffix(np.dtype(np.longdouble))
     assert not prelude.has("lz_floor_divide_c64")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_exp_over_its_whole_range(dtype):
+    low, high = (-104, 89) if dtype is np.float32 else (-746, 710)
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.uniform(low, high, 20000), rng.uniform(-1, 1, 20000), rng.normal(size=10000) * 1e-6]).astype(dtype)
+    special = np.array([0, -0.0, np.inf, -np.inf, np.nan, high + 1, low - 1, 1e30, -1e30, 1e-40], dtype)
+    exp = lazynp.jit(lambda x: lazynp.exp(x))
+    with np.errstate(all="ignore"):
+        exact = np.exp(x.astype(np.longdouble))
+        rounded = exact.astype(dtype)
+        error = np.abs(np.asarray(exp(x)) - exact) / np.spacing(rounded)
+        assert error[np.isfinite(rounded)].max() < 1.1
+        np.testing.assert_array_equal(np.asarray(exp(special)), np.exp(special))

@@ -20,6 +20,8 @@ tests/test_vector_math.py holds each to 4 ulp and to NumPy's special values.
 import re
 from collections.abc import Iterable
 from functools import cache
+from math import factorial
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +53,11 @@ typedef struct { float re, im; } lz_c64;
 typedef struct { double re, im; } lz_c128;
 #define LZ_INLINE static inline __attribute__((always_inline, unused))
 /* Division by a constant power of two is a shift, also for negative numbers: the floor is wanted. */
+#if defined(__FMA__) || defined(__FP_FAST_FMA) || defined(__aarch64__)
+#define LZ_FMA 1
+#else
+#define LZ_FMA 0
+#endif
 #define LZ_POWER(b) (__builtin_constant_p(b) && (b) > 0 && !((b) & ((b) - 1)))
 #define LZ_INF __builtin_inf()
 #define LZ_NAN __builtin_nan("")
@@ -192,7 +199,43 @@ _row("bitwise_count", "signed", "(uint8_t)__builtin_popcountll(($U)(a < 0 ? 0 - 
 _LIBM_NAMES = {name: name for name in "exp exp2 expm1 log log2 log10 log1p sin cos tan sinh cosh tanh cbrt erf erfc".split()}
 _LIBM_NAMES |= {f"arc{name}": f"a{name}" for name in "sin cos tan sinh cosh tanh".split()}
 _LIBM_NAMES |= {"gammaln": "lgamma", "gamma": "tgamma"}
-_rows1("float", {op: f"{function}$F(a)" for op, function in _LIBM_NAMES.items()})
+_rows1("float", {op: f"{function}$F(a)" for op, function in _LIBM_NAMES.items() if op != "exp"})
+# exp(a) = 2**n * exp(r), |r| <= log(2)/2, by Horner's rule (Muller, Elementary Functions, 3rd ed., ch. 11): at most 1.01 ulp, and no lane
+# is slow. The vector functions of glibc leave lanes that overflow or underflow to the scalar one, at forty times the time, and such lanes
+# are often those that a `where` throws away. t holds n in its low bits; 2**n is two factors, so that subnormal results are rounded once.
+_EXP = """\
+if (!LZ_FMA) return exp$F(a);
+const $T x = a > {most} ? {most} : a < {least} ? {least} : a, t = x * ($T)0x1.71547652b82fep+0 + ($T){shift}, n = t - ($T){shift};
+const $T r = __builtin_fma$F(n, {low}, __builtin_fma$F(n, {high}, x));
+$T p = ($T){first}; {horner}
+p = 1 + __builtin_fma$F(p, r * r, r);
+$U b; __builtin_memcpy(&b, &t, sizeof b);
+const $U k = (b & 8191) + 4096, h = (k & 8191) >> 1, l = (k & 8191) - h;
+const $U c = (h - 2048 + {bias}) << {bits}, d = (l - 2048 + {bias}) << {bits};
+$T y, z; __builtin_memcpy(&y, &c, sizeof y); __builtin_memcpy(&z, &d, sizeof z);
+return a != a ? a : p * y * z;"""
+
+
+def _exp(degree: int, **numbers: Any) -> str:
+    factors = [f"1.0 / {factorial(k)}" for k in range(degree, 1, -1)]
+    horner = " ".join([f"p = __builtin_fma$F(p, r, ($T)({factor}));" for factor in factors[1:]])
+    return _EXP.format(first=f"({factors[0]})", horner=horner, **numbers).replace("\n", " ")
+
+
+_row(
+    "exp",
+    "double",
+    _exp(13, most="710.0", least="-746.0", shift="0x1.8p52", high="-0x1.62e42fefa39efp-1", low="-0x1.abc9e3b39803fp-56",
+         bias=1023, bits=52),
+    "$T a",
+)  # fmt: skip
+_row(
+    "exp",
+    "float",
+    _exp(7, most="89.0f", least="-104.0f", shift="0x1.8p23", high="-0x1.62e430p-1f", low="0x1.05c610p-29f",
+         bias=127, bits=23),
+    "$T a",
+)  # fmt: skip
 _rows1("float", {op: f"__builtin_{op}$F(a)" for op in ("sqrt", "floor", "ceil", "trunc", "rint", "fabs")})
 _rows2("float", {"arctan2": "atan2$F(a, b)", "hypot": "hypot$F(a, b)", "power": "pow$F(a, b)", "copysign": "__builtin_copysign$F(a, b)"})
 _row("float_power", "double", "pow(a, b)")

@@ -62,6 +62,7 @@ def _is_power_of_two(node: Node) -> bool:
 
 
 power_of_two = Var("power_of_two", _is_power_of_two)
+complex_two = Var("complex_two", lambda node: node.dtype.kind == "c" and scalar_value(node) == 2)
 
 # --- neutral elements ------------------------------------------------------------------------------------------------
 
@@ -220,6 +221,12 @@ def first_power(number):
 def second_power(x):
     """NumPy computes x**2 as square(x) itself."""
     return square(x)
+
+
+@simplify(power(number, complex_two))
+def second_complex_power(number, complex_two):
+    """NumPy computes z**2 as square(z) itself."""
+    return square(number)
 
 
 @simplify(power(f, 0.5))

@@ -72,6 +72,7 @@ def _find(form: Form, arrays: Sequence[np.ndarray]) -> bool:
         with np.errstate(**dict(settings.modes), call=settings.call), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             known[node] = reference.compute(node, [known[a] for a in node.args], known)
+        _Filters.changes += 3  # on entering, by simplefilter, on leaving
         for warning in caught:
             said = settings.message or warning.message
             if (str(said), node.where) not in spoken:
@@ -123,14 +124,24 @@ _registries: dict[str, dict[Any, Any]] = {}
 """What has been shown, per file of the user's program: "once per line" is the filters' business, not ours."""
 
 
+class _Filters:
+    """How often this module has changed Python's warning filters, and had at the last warning of each file. Every change makes a registry
+    worthless, but ours are undone at once."""
+
+    changes = 0
+    seen: dict[str, int] = {}
+
+
 def tell(message: Any, where: Any) -> bool:
     """Issue a RuntimeWarning for a position of the user's program. Returns whether it was not shown before."""
     filename, line = (where.filename, where.line) if isinstance(where, Where) else ("<lazynp>", 0)
     registry = _registries.setdefault(filename, {})
     key = (str(message), RuntimeWarning, line)
-    before = registry.get(key, False) and registry.get("version") == warnings._filters_version  # type: ignore[attr-defined]
+    version = registry["version"] = registry.get("version", 0) + _Filters.changes - _Filters.seen.get(filename, 0)
+    _Filters.seen[filename] = _Filters.changes
+    before = registry.get(key, False)
     if isinstance(message, Warning):
         warnings.warn_explicit(message, type(message), filename, line, registry=registry)
     else:
         warnings.warn_explicit(message, RuntimeWarning, filename, line, registry=registry)
-    return not before
+    return not (before and registry.get("version") == version)  # a new version: the filters have changed, and the registry was emptied
