@@ -8,7 +8,7 @@ Vectorised comparisons with NaN set the flag for "invalid" without a reason: run
 import warnings
 from collections.abc import Sequence
 from threading import get_ident
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -129,7 +129,7 @@ class _Filters:
     worthless, but ours are undone at once."""
 
     changes = 0
-    seen: dict[str, int] = {}
+    seen: ClassVar[dict[str, int]] = {}
 
 
 def tell(message: Any, where: Any) -> bool:
