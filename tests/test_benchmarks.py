@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import measure, peers, small
+from benchmarks import loops, measure, peers, small
 from benchmarks.cases import CASES
 from benchmarks.run import duration, elements
 
@@ -117,3 +117,18 @@ def test_small_arrays_are_compared_in_every_kind():
     assert set(measured) == {"operators", "ufunc calls", "creation", "indexing", "items"}
     assert len(measured["ufunc calls"]) > 80
     assert all(ratio > 0 for rows in measured.values() for ratio in rows.values())
+
+
+def test_loop_programs(tmp_path):
+    """Results are compared; what a peer cannot run is said."""
+    path = tmp_path / "loops.json"
+    script = Path(loops.__file__)
+    chosen = ["thomas", "newton", "gauss_seidel"]
+    command = [sys.executable, str(script), "--small", "--repeat", "1", "--cases", *chosen, "--json", str(path)]
+    text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
+    written = json.loads(path.read_text())
+    assert [r["case"] for r in written["results"]] == chosen
+    for result in written["results"]:
+        assert result["case"] in text
+        ours = result["peers"]["lazynp.jit"]
+        assert ours["difference"] <= loops.TOLERANCE and ours["median"] > 0 and ours["first_call"] > 0

@@ -32,7 +32,7 @@ def checkpoint(f: Function) -> Function:
         if not queue().derives:
             return captured_under_jit(f)(*args, **kwargs)
         region = Region()
-        result = region.run_in(captured_under_jit(f), *args, **kwargs)
+        result = region.run_in(f, *args, **kwargs)
         region.hand_over(lambda outputs: _as_call(region, outputs))
         return result
 

@@ -8,6 +8,7 @@ import numpy as np
 from lazynp.functional.run import Scope
 from lazynp.ir.node import Node, input_, toposort
 from lazynp.runtime.storage import Storage, queue, trace_scope
+from lazynp.trace.control import captured_under_jit
 
 Nodes = list[Node]
 
@@ -24,7 +25,7 @@ class Region(Scope):
         """f's result, recorded here; its writes to arrays from outside are taken back and noted."""
         with trace_scope(self):
             try:
-                return f(*args, **kwargs)
+                return captured_under_jit(f)(*args, **kwargs)
             finally:
                 self.taken_back = self.take_back()
 
