@@ -264,6 +264,17 @@ class _Sharing:
         return found if found or self.inner[k] else None
 
 
+class Escape(BaseException):
+    """A CaptureError on its way out of a user's `try`: no Exception, so that `except Exception` does not take it for the program's own."""
+
+    def __init__(self, error: CaptureError) -> None:
+        self.error = error
+
+    def as_raised(self) -> CaptureError:
+        """The error with the traceback that leads to the user's line."""
+        return self.error.with_traceback(self.__traceback__)
+
+
 class _Unstable(CaptureError):
     """A turn returns another shape or dtype than it was given."""
 
@@ -297,6 +308,8 @@ class _Body:
                 result = function(*more, trees.unflatten(structure, list(self.given)))
             except CaptureError:
                 raise
+            except Escape as escape:
+                raise escape.as_raised() from None
             except Exception as error:
                 raise CaptureError(f"the body of a loop or branch cannot be traced: {type(error).__name__}: {error}") from error
         leaves, returned = trees.flatten(result)
@@ -656,6 +669,8 @@ class _Branch:
                     result = function(*operands)
                 except CaptureError:
                     raise
+                except Escape as escape:
+                    raise escape.as_raised() from None
                 except Exception as error:
                     raise CaptureError(f"a branch cannot be traced: {type(error).__name__}: {error}") from error
                 self.result = result

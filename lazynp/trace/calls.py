@@ -4,7 +4,10 @@ functions in the place of NumPy's; inside a traced body nothing may change Pytho
 import builtins
 import dis
 import functools
+import math
 import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
@@ -18,7 +21,7 @@ from lazynp.ir.node import constant
 from lazynp.ir.types import Symbolic
 from lazynp.ops import elementwise as ew
 from lazynp.ops.sizes import SymBool, SymFloat, number
-from lazynp.runtime.storage import tracing
+from lazynp.runtime.storage import traced_count, tracing
 from lazynp.trace import bodies, branches
 from lazynp.trace.collecting import rows_of_one
 from lazynp.trace.elements import enumerate_, range_, reversed_, zip_
@@ -184,7 +187,41 @@ def _joining(function: Any) -> Any:
     return join
 
 
+def _mathematical(function: Any, ufunc: np.ufunc) -> Any:
+    """A function of the module math, also of traced numbers. It raises errors where the ufunc gives infinities and NaNs."""
+
+    def call(*args: Any) -> Any:
+        if not any(map(_is_traced, args)):
+            return function(*args)
+        nodes = [ew.as_node(arrays.node_of(_scalar(a)), np.dtype(float)) for a in args]
+        result = ew.UFUNCS[ufunc][0](*nodes)
+        bodies.doubt(ew.logical_not(ew.isfinite(result)))
+        return SymFloat(result)
+
+    return call
+
+
+def _rounded(function: Any, ufunc: np.ufunc) -> Any:
+    """math.floor or math.ceil: an integer."""
+    return lambda x: _int(arrays.wrap(ew.UFUNCS[ufunc][0](arrays.node_of(_float(x))))) if _is_traced(x) else function(x)
+
+
+_SAME_NAMES = "sqrt exp expm1 log1p log2 log10 sin cos tan sinh cosh tanh hypot fabs copysign".split()
+_OTHER_NAMES = {
+    "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2, "asinh": np.arcsinh, "acosh": np.arccosh,
+    "atanh": np.arctanh, "radians": np.radians, "degrees": np.degrees,
+}  # fmt: skip
+_MATH = {n: getattr(np, n) for n in _SAME_NAMES} | _OTHER_NAMES
+
+
+def _logarithm(*args: Any) -> Any:
+    natural = _mathematical(math.log, np.log)
+    return natural(args[0]) / natural(args[1]) if len(args) == 2 and any(map(_is_traced, args)) else natural(*args)
+
+
 _STAND_INS: dict[Any, Any] = {
+    **{getattr(math, name): _mathematical(getattr(math, name), ufunc) for name, ufunc in _MATH.items()},
+    math.log: _logarithm, math.floor: _rounded(math.floor, np.floor), math.ceil: _rounded(math.ceil, np.ceil),
     **{f: _joining(f) for f in (np.array, np.asarray, np.stack, np.concatenate)},
     range: range_, enumerate: enumerate_, zip: zip_, reversed: reversed_, min: _extreme("min"), max: _extreme("max"),
     int: _int, float: _float, bool: _bool, len: _len, isinstance: _isinstance, type: _type,
@@ -230,6 +267,18 @@ def touched(x: Any) -> Any:
     elif isinstance(x, (np.ndarray, bytearray)) and type(x) is not ndarray and in_body():
         raise CaptureError("a loop or branch over traced values writes to an array that was made outside of the trace")
     return x
+
+
+@contextmanager
+def tried() -> Iterator[None]:
+    """Around the statements of a `try` with handlers: what they record may fail when the program runs, where nobody would handle it."""
+    before = traced_count.values
+    try:
+        yield
+    except CaptureError as error:
+        raise bodies.Escape(error) from None
+    if traced_count.values != before and bodies.under_jit():
+        raise bodies.Escape(CaptureError("a `try` with handlers around traced operations: their errors come when the program runs"))
 
 
 def owner(x: Any, name: str) -> Any:

@@ -12,14 +12,14 @@ from lazynp.runtime.storage import tracing
 from lazynp.trace import bodies
 from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Signal
 from lazynp.trace.branches import after, and_, chain, choose, if_, not_, or_
-from lazynp.trace.calls import check_effects, indexed, note_variables, owner, stand_in, target, touched
+from lazynp.trace.calls import check_effects, indexed, note_variables, owner, stand_in, target, touched, tried
 from lazynp.trace.loops import Hopeless, for_, while_
 from lazynp.trace.places import Journal
 from lazynp.trace.source import is_library, rewritten_code, with_control
 
 __all__ = [
     "BREAK", "RETURN", "Signal", "after", "and_", "chain", "choose", "for_", "function", "if_", "indexed", "not_", "or_", "owner", "result",
-    "target", "touched", "while_",
+    "target", "touched", "tried", "while_",
 ]  # fmt: skip
 RETURN = RETURNED
 BREAK = Signal(BROKEN)
@@ -84,7 +84,10 @@ def traced_call(f: Any, trace: Callable[[Any], Any]) -> Any:
         rewritten = captured(f)
         if rewritten is f:
             return None
-        result = trace(noted)
+        try:
+            result = trace(noted)
+        except bodies.Escape as escape:
+            raise escape.as_raised() from None
     changed = journal.outliving()
     if changed:
         gc.collect()  # cycles may hold what only the call knew

@@ -336,6 +336,9 @@ class _Maker:
             elif field == "items":
                 for item in value:
                     item.context_expr = self.expressions.visit(item.context_expr)
+        if isinstance(node, ast.Try) and node.handlers:
+            guard = ast.withitem(_call("tried", [], node), None)
+            node.body = [ast.copy_location(ast.With([guard], node.body), node)]
         return node
 
     def _returned(self, signal: ast.expr, at: ast.AST, nested: bool) -> Any:
