@@ -404,6 +404,19 @@ def _solves(rng: np.random.Generator) -> Rows:
     yield Case((np.zeros((2, 2)), np.ones((2, 1))), {}, lambda: np.linalg.solve(np.zeros((2, 2)), np.ones((2, 1))))
 
 
+_RANK_TWO = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]])
+
+
+def _cofactors(a: np.ndarray) -> np.ndarray:
+    """The adjugate by minors."""
+    out = np.empty_like(a)
+    for i in range(3):
+        for j in range(3):
+            minor = np.delete(np.delete(a, j, -2), i, -1)
+            out[..., i, j] = (-1) ** (i + j) * (minor[..., 0, 0] * minor[..., 1, 1] - minor[..., 0, 1] * minor[..., 1, 0])
+    return out
+
+
 def _not_finite() -> list[Case]:
     x = np.array([1.0, np.nan])
     return [Case((x,), {}, lambda: np.asarray_chkfinite(x))]
@@ -678,6 +691,7 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "lstsq": _least_squares,
     "eig": _matrices((3, 3), _complex_eig),
     "det": _matrices((3, 3), np.linalg.det),
+    "adjugate": _both(_matrices((3, 3), _cofactors), lambda rng: iter([Case((_RANK_TWO,), {}, _cofactors(_RANK_TWO))])),
     "slogdet": _matrices((3, 3), lambda a: tuple(np.linalg.slogdet(a))),
     "eigh": _matrices((3, 3), lambda a: tuple(np.linalg.eigh(a)), hermitian),
     "eigvalsh": _matrices((3, 3), np.linalg.eigvalsh, hermitian),

@@ -445,3 +445,29 @@ for _norm in (None, "ortho", "forward"):
         row(f"fft.{_name}", lambda np, a, f=_name, n=_norm: getattr(np.fft, f)(a, (3, 6), axes=(0, 1), norm=n), real(4, 5))
 for _name in ("fftshift", "ifftshift"):
     row(f"fft.{_name}", lambda np, a, f=_name: getattr(np.fft, f)(a), complex_(3, 5))
+
+# --- conventions: where there is no derivative, or a polynomial hides behind a factorisation ---------------------------------
+
+_RANK_TWO = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]])
+row("linalg.det", lambda np, a: np.linalg.det(a), _RANK_TWO)
+row("linalg.det", lambda np, a: np.linalg.det(a), np.outer(real(3), real(3)))
+row("linalg.det", lambda np, a: np.linalg.det(a), np.zeros((2, 3, 3)))
+row("linalg.det", lambda np, a: np.linalg.det(a), np.outer(complex_(3), complex_(3)))
+row("polymul", method("polymul"), real(3), real(4))
+row("polymul", method("polymul"), complex_(3), real(2))
+for _ord in ("fro", 1, -1, 2, -2, np.inf, -np.inf):
+    row("linalg.cond", lambda np, a, o=_ord: np.linalg.cond(a, o), square(3, 3))
+for _method in ("inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen", "weibull",
+                "median_unbiased", "normal_unbiased", "lower", "higher", "midpoint", "nearest"):  # fmt: skip
+    row("quantile", lambda np, x, m=_method: np.quantile(x, 0.3, method=m), real(7))
+    row("percentile", lambda np, x, m=_method: np.percentile(x, np.array([20.0, 75.0]), axis=1, method=m), real(3, 4))
+for _mode in ("linear_ramp", "maximum", "mean", "median", "minimum", "reflect", "symmetric", "wrap", "edge"):
+    row("pad", lambda np, x, m=_mode: np.pad(x, (2, 1), mode=m), real(4))
+for _name in ("add", "multiply", "maximum"):
+    row(f"{_name}.reduceat", lambda np, x, f=_name: getattr(np, f).reduceat(x, [0, 3, 1]), real(6))
+    row(f"{_name}.reduceat", lambda np, x, f=_name: getattr(np, f).reduceat(x, [0, 2], axis=1), real(2, 4))
+row("trim_zeros", method("trim_zeros"), np.array([0.0, 0.0, 1.2, 0.0, -0.7, 0.0]), order=1)
+row("real_if_close", lambda np, x: np.real_if_close(x * x + 0j), real(4))
+row("std", method("std"), np.float64(1.3), order=1)
+row("i0", method("i0"), real(5))
+row("i0", lambda np, x: np.i0(x * 6), real(5))

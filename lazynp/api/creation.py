@@ -6,7 +6,7 @@ import numpy as np
 
 from lazynp import array as arrays
 from lazynp.api.dispatch import Unsupported, implements, through_numpy, unwrapped
-from lazynp.api.shaping import ghost, stack
+from lazynp.api.shaping import ghost, moveaxis, stack
 from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import as_array, from_numpy, ndarray, node_of, wrap
 from lazynp.ir.node import Node
@@ -208,7 +208,7 @@ def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0, **options: Any
 ) -> Any:
     if type(start) is ndarray or type(stop) is ndarray:
-        if axis != 0 or retstep or num < 2:
+        if retstep or num < (2 if endpoint else 1):
             raise Unsupported
         divisions = num - 1 if endpoint else num
         a, b = wrap(node_of(start) * 1.0), wrap(node_of(stop) * 1.0)
@@ -216,6 +216,7 @@ def linspace(
         out = steps * ((b - a) / divisions) + a
         if dtype is not None and np.dtype(dtype).kind in "iu":
             out = OBJECTS[np.floor](out)
+        out = out if axis == 0 else moveaxis(out, 0, axis)
         return out if dtype is None else astype(out, dtype)
     return through_numpy(np.linspace, (start, stop, num, endpoint, retstep, dtype, axis), {})
 

@@ -334,7 +334,7 @@ def array_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
     if function in _CONVERSIONS and not tracing():
         return function(*unwrapped(args))
     public = HANDLERS.get(function)
-    return public(*args, **kwargs) if public is not None else sync(function, *args, **kwargs)
+    return public(*args, **kwargs) if public is not None else _as_defined(function, args, kwargs)
 
 
 def _item(array: np.ndarray, index: Any) -> Any:

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from lazynp import array as arrays
-from lazynp.api.dispatch import Unsupported, implements, into
+from lazynp.api.dispatch import HANDLERS, Unsupported, implements, into
 from lazynp.api.reductions import max as max_
+from lazynp.api.reductions import root_of_squares
 from lazynp.api.reductions import sum as sum_
 from lazynp.api.shaping import diagonal as diagonal_view
 from lazynp.api.shaping import lifted, moveaxis, ravel, trace
@@ -382,10 +383,10 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     size = OBJECTS[np.absolute](x)
     if flat or (ord in (None, 2) and vector):
         squares = x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x
-        return OBJECTS[np.sqrt](sum_(squares, axis=axis, keepdims=keepdims))
+        return root_of_squares(sum_(squares, axis=axis, keepdims=keepdims))
     if not vector:
         if axis is not None and ord in (None, "fro", "f"):
-            return OBJECTS[np.sqrt](sum_(size * size, axis=tuple(axis), keepdims=keepdims))
+            return root_of_squares(sum_(size * size, axis=tuple(axis), keepdims=keepdims))
         raise Unsupported
     if ord == np.inf:
         return max_(size, axis=axis, keepdims=keepdims)
@@ -398,6 +399,19 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     if not isinstance(ord, (int, float)):
         raise Unsupported
     return OBJECTS[np.power](sum_(size**ord, axis=axis, keepdims=keepdims), 1.0 / ord)
+
+
+@implements(np.linalg.cond)
+def cond(x: Any, p: Any = None) -> Any:
+    """The product of the norms of a matrix and its inverse; of the outer singular values for the 2-norm."""
+    a = wrap(_square(x))
+    if not tracing():
+        raise Unsupported
+    if p in (None, 2, -2):
+        values = svd(a, compute_uv=False)
+        return values[..., -1] / values[..., 0] if p == -2 else values[..., 0] / values[..., -1]
+    measure = HANDLERS[np.linalg.norm]
+    return measure(a, p, (-2, -1)) * measure(inv(a), p, (-2, -1))
 
 
 @implements(np.linalg.matrix_power)

@@ -155,7 +155,17 @@ def std(
     mean: Any = _NONE,
     correction: Any = _NONE,
 ) -> Any:
-    return into(OBJECTS[np.sqrt](var(lifted(a), axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)), out)
+    squares = var(lifted(a), axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+    return into(root_of_squares(squares), out)
+
+
+def root_of_squares(squares: Any) -> Any:
+    """The square root of a sum of squares. Its derivative at 0, where there is none, is 0 by convention (that of the root is infinite)."""
+    node = node_of(squares)
+    if not tracing() or node.dtype.kind != "f":
+        return OBJECTS[np.sqrt](squares)
+    nothing = ew.equal(node, 0)
+    return wrap(ew.where(nothing, 0, ew.sqrt(ew.where(nothing, 1, node))))
 
 
 @implements(np.ptp)
@@ -506,7 +516,7 @@ def middle_without_nan(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _quantile(function: Any, percent: float) -> Any:
-    """numpy.quantile with linear interpolation (Hyndman & Fan 1996, type 7), for q known now."""
+    """numpy.quantile for q known now (Hyndman & Fan 1996); outside of a trace linear interpolation only."""
 
     def lazy(
         a: Any,
@@ -521,13 +531,13 @@ def _quantile(function: Any, percent: float) -> Any:
     ) -> Any:
         x = lifted(a)
         levels = np.asarray(unwrapped(q), float) / percent
-        if method != "linear" or weights is not None or levels.ndim > 1 or x.size == 0:
+        if (method != "linear" and not tracing()) or weights is not None or levels.ndim > 1 or x.size == 0:
             raise Unsupported
         if (x.dtype != np.float64 and x.dtype.kind not in "iu") or not np.all((levels >= 0) & (levels <= 1)):
             raise Unsupported
         line, axes = _in_one_line(x, axis)
         ordered = wrap(sort(node_of(line), 0))
-        parts = [_level(ordered, float(level)) for level in levels.reshape(-1)]
+        parts = [_level(ordered, float(level), method) for level in levels.reshape(-1)]
         if keepdims:
             parts = [wrap(red.keep_axes(node_of(x), node_of(part), axes)) for part in parts]
         return into(parts[0] if levels.ndim == 0 else stack(parts), out)
@@ -543,10 +553,11 @@ def _in_one_line(x: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
     return arrays.reshaped(turned, (int(np.prod([x.shape[k] for k in axes])), *[x.shape[k] for k in kept])), axes
 
 
-def _level(ordered: Any, level: float) -> Any:
-    """One quantile along the first axis of sorted values; NaN, which sorts last, wins."""
+def _level(ordered: Any, level: float, method: str) -> Any:
+    """One quantile along the first axis of sorted values; NaN, which sorts last, wins. Where it lies between them NumPy itself says, for
+    methods other than the usual one: the quantile of 0, 1, 2, ..."""
     n = ordered.shape[0]
-    place = level * (n - 1)
+    place = level * (n - 1) if method == "linear" else float(np.quantile(np.arange(float(n)), level, method=method))  # type: ignore[call-overload]
     low = builtins.min(int(place), n - 1)
     t = place - low
     a, b = ordered[low] * 1.0, ordered[builtins.min(low + 1, n - 1)] * 1.0

@@ -17,6 +17,7 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops import library
 from lazynp.ops.indexing import gather, iota
 from lazynp.ops.movement import broadcast, reshape
+from lazynp.runtime.storage import tracing
 
 
 @implements(np.where)
@@ -348,3 +349,19 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     start, stop = node_of(wrap(known)[0:1]), node_of(wrap(known)[n - 1 : n])
     result = ew.where(ew.less(at, start), below, ew.where(ew.greater(at, stop), above, inside))
     return wrap(ew.where(ew.equal(at, stop), node_of(last), result))
+
+
+@implements(np.polymul)
+def polymul(a1: Any, a2: Any) -> Any:
+    """In a trace the product without poly1d, which keeps plain arrays. Leading zeros are dropped: their number is the data's."""
+    if not tracing() or isinstance(a1, np.poly1d) or isinstance(a2, np.poly1d):
+        raise Unsupported
+    return convolve(_without_leading_zeros(a1), _without_leading_zeros(a2))
+
+
+def _without_leading_zeros(a: Any) -> Any:
+    x = lifted(a)
+    x = x.reshape(1) if x.ndim == 0 else x
+    while x.size > 1 and bool(x[0] == 0):
+        x = x[1:]
+    return x

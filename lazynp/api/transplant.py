@@ -146,12 +146,12 @@ def traced_only(function: Any) -> None:
 
 adopts(
     np.array_equiv,  np.ediff1d, np.fix, np.geomspace, np.logspace, np.insert, np.ix_, np.poly, np.polyadd, np.polyder,
-    np.polydiv, np.polyint, np.polymul, np.polysub, np.sort_complex, np.unwrap, np.vander, np.apply_over_axes, np.fromfunction,
-    np.linalg.cond, np.linalg.matrix_rank, np.linalg.tensorinv, np.linalg.tensorsolve, np.fft.hfft, np.fft.ihfft,
+    np.polydiv, np.polyint, np.polysub, np.sort_complex, np.unwrap, np.vander, np.apply_over_axes, np.fromfunction,
+    np.linalg.matrix_rank, np.linalg.tensorinv, np.linalg.tensorsolve, np.fft.hfft, np.fft.ihfft,
 )  # fmt: skip
 formula_of(
     np.average, np.cov, np.extract, np.gradient, np.linalg.matrix_power, np.linalg.norm, np.linalg.pinv, np.linalg.svd,
-    np.linalg.vector_norm, np.median, np.nan_to_num, np.pad, np.polyfit, np.polymul, np.real_if_close, np.trim_zeros,
+    np.linalg.vector_norm, np.median, np.nan_to_num, np.pad, np.polyfit, np.real_if_close, np.trim_zeros,
 )  # fmt: skip
 if "row_stack" in vars(np):  # gone in NumPy 2.5
     adopts(vars(np)["row_stack"])

@@ -26,7 +26,7 @@ from lazynp.native import ARRAYS, Caller, called_directly, tracing_count
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
 from lazynp.ops.contraction import matmul
-from lazynp.ops.movement import broadcast, broadcast_shape, permute, reshape
+from lazynp.ops.movement import broadcast, broadcast_shape, join, permute, reshape
 from lazynp.runtime.storage import tracing
 from lazynp.selection import Selection, apply
 
@@ -108,8 +108,18 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
         else:
             through_numpy(self.numpy.at, (a, indices, *rest), {})
 
+    def _reduced_slices(self, array: Any, starts: np.ndarray, axis: int) -> Any:
+        """For each start the fold up to the next one; the element itself where the next one is not greater."""
+        line = array.swapaxes(0, axis)
+        ends = [*starts[1:].tolist(), line.shape[0]]
+        parts = [self.reduce(line[a : max(b, a + 1)], axis=0) for a, b in zip(starts.tolist(), ends, strict=True)]
+        nodes = [reshape(arrays.node_of(part), (1, *part.shape)) for part in parts]
+        return arrays.wrap(join(*nodes, axis=0) if len(nodes) > 1 else nodes[0]).swapaxes(0, axis)
+
     def reduceat(self, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
-        """numpy.ufunc.reduceat, through NumPy."""
+        """numpy.ufunc.reduceat: in a trace the reductions of slices, else through NumPy."""
+        if tracing() and type(array) is ndarray and out is None and dtype is None and not arrays.is_lazy(indices):
+            return arrays.recorded(self._reduced_slices, array, np.asarray(indices), axis)
         return sync(self.numpy.reduceat, array, indices, axis, dtype, *([] if out is None else [out]))
 
 

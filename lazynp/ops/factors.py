@@ -14,6 +14,7 @@ from lazynp.ir.op import op_named
 from lazynp.ops import elementwise as ew
 from lazynp.ops.contraction import matmul
 from lazynp.ops.movement import broadcast, diagonal, embed_diagonal, join, permute, reshape, slice_
+from lazynp.ops.reduction import exclusive_products
 from lazynp.ops.structured import item
 
 Tangents = tuple[Any, ...]
@@ -143,14 +144,73 @@ def solve_jvp(tangents: Tangents, node: Node) -> Node:
 
 
 def det_vjp(ct: Node, node: Node, index: int) -> Node:
-    """Jacobi's formula: ct conj(det) A^-H."""
-    back = adjoint(_inv(node.args[0]))
-    scale = ct * (ew.conjugate(node) if node.dtype.kind == "c" else node)
-    return _spread(scale, back) * back
+    """Jacobi's formula: ct adj(A)^H. The determinant is a polynomial, so this holds for singular matrices too."""
+    back = adjoint(op_named("adjugate")(node.args[0]))
+    return _spread(ct, back) * back
 
 
 def det_jvp(tangents: Tangents, node: Node) -> Node:
-    return node * _trace(_solve(node.args[0], tangents[0]))
+    """tr(adj(A) dA)."""
+    return _trace(matmul(op_named("adjugate")(node.args[0]), tangents[0]))
+
+
+def adjugate_numpy(a: Any) -> Any:
+    """det(A) A^-1 where that is accurate, else by singular values: V diag(products of the others) U^H det(U V^H) (Stewart 1998)."""
+    n = a.shape[-1]
+    if a.size == 0:
+        return np.empty_like(a)
+    with np.errstate(all="ignore"):
+        try:
+            inverse = np.linalg.inv(a)
+        except np.linalg.LinAlgError:
+            inverse = None
+        if inverse is not None:
+            spread = np.linalg.norm(a, 1, (-2, -1)) * np.linalg.norm(inverse, 1, (-2, -1))
+            if np.all(spread < _WELL_CONDITIONED * n):
+                return np.linalg.det(a)[..., None, None] * inverse
+    u, s, vh = np.linalg.svd(a)
+    others = np.stack([np.prod(np.delete(s, k, -1), axis=-1) for k in range(n)], axis=-1)
+    scale = (np.linalg.det(u) * np.linalg.det(vh))[..., None] * others
+    return np.conj(np.swapaxes(vh, -1, -2)) * scale[..., None, :] @ np.conj(np.swapaxes(u, -1, -2))
+
+
+_WELL_CONDITIONED = 1e6
+"""Condition numbers up to which an inverse keeps ten digits."""
+
+
+def _adjugate_change(a: Node, e: Node) -> Node:
+    """The derivative of the adjugate along e. With A = U S V^H, F = U^H E V and q_ij the product of all singular values but two:
+    V M U^H det(U V^H), M_ii = sum of F_kk q_ik over k != i, M_ij = -F_ij q_ij. Complex determinants of U and V are conjugated in V, U."""
+    n = a.shape[-1]
+    if n < 2:
+        return a * 0
+    both = op_named("svd")(a)
+    u, s, vh = [item(both, k) for k in range(3)]
+    back, v = adjoint(u), adjoint(vh)
+    inner = matmul(matmul(back, e), v)
+    pairs = _products_without_pairs(s)
+    sums = op_named("add.reduce")(pairs * broadcast(reshape(_diagonal(inner), (*s.shape[:-1], 1, n)), pairs.shape), (s.ndim,))
+    middle = _embed(sums) - _below(inner, 0.0) * pairs - adjoint(_below(adjoint(inner), 0.0)) * pairs
+    phase = op_named("det")(u) * op_named("det")(vh)
+    return matmul(matmul(v, middle), back) * _spread(phase, a)
+
+
+def _products_without_pairs(s: Node) -> Node:
+    """(..., n) -> (..., n, n): off the diagonal the products of all but two, on it 0."""
+    n = s.shape[-1]
+    shape = (*s.shape, n)
+    own = constant(np.eye(n, dtype=bool))
+    rows = ew.where(broadcast(own, shape), 1, broadcast(reshape(s, (*s.shape[:-1], 1, n)), shape))
+    return ew.where(broadcast(own, shape), 0, exclusive_products(rows))
+
+
+def adjugate_jvp(tangents: Tangents, node: Node) -> Node:
+    return _adjugate_change(node.args[0], tangents[0])
+
+
+def adjugate_vjp(ct: Node, node: Node, index: int) -> Node:
+    """The adjoint of the derivative at A is the derivative at A^H."""
+    return _adjugate_change(adjoint(node.args[0]), ct)
 
 
 def slogdet_vjp(cts: Tangents, node: Node, index: int) -> Node | None:

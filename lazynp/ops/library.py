@@ -79,6 +79,8 @@ def _batched_solve(node: Node, given: Given, size: int) -> Node:
 solve = linalg("solve", _solve_infer, _column_solve, vjp=factors.solve_vjp, jvp=factors.solve_jvp, batch=_batched_solve)
 """(..., n, n), (..., n, k) with equal batch axes -> (..., n, k). Raises LinAlgError when singular."""
 det = linalg("det", lambda a: ArrayType(a.shape[:-2], a.dtype), vjp=factors.det_vjp, jvp=factors.det_jvp)
+adjugate = linalg("adjugate", _like, factors.adjugate_numpy, vjp=factors.adjugate_vjp, jvp=factors.adjugate_jvp)
+"""(..., n, n) -> the transposed matrix of cofactors: a adjugate(a) = det(a) 1."""
 slogdet = linalg(
     "slogdet",
     lambda a: (ArrayType(a.shape[:-2], a.dtype), ArrayType(a.shape[:-2], _real(a.dtype))),

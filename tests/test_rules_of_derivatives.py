@@ -1,0 +1,108 @@
+"""What derivatives are where a function has none, and what is said where they cannot be: the conventions of docs/derivatives.md."""
+
+import numpy
+import pytest
+
+import lazynp
+import lazynp as np
+import lazynp.scipy
+from lazynp import grad, hessian
+
+SINGULAR = numpy.array([[1.0, 2.0], [2.0, 4.0]])
+ZEROS = numpy.zeros(3)
+
+CONVENTIONS = [
+    ("norm at 0", lambda x: np.linalg.norm(x), ZEROS, [0, 0, 0]),
+    ("norm of a row of zeros", lambda x: np.sum(np.linalg.norm(x, axis=1)), numpy.array([[0.0, 0], [3, 4]]), [[0, 0], [0.6, 0.8]]),
+    ("norm of a complex 0", lambda z: np.linalg.norm(z), numpy.zeros(2, complex), [0, 0]),
+    ("std of equal values", lambda x: np.std(x), numpy.ones(3), [0, 0, 0]),
+    ("sqrt at 0", np.sqrt, 0.0, numpy.inf),
+    ("abs at 0", np.abs, 0.0, 0),
+    ("abs of a complex 0", np.abs, 0j, 0),
+    ("relu at 0 shares the tie", lambda x: np.maximum(x, 0), 0.0, 0.5),
+    ("max shares a tie", np.max, numpy.array([2.0, 1.0, 2.0]), [0.5, 0, 0.5]),
+    ("min shares a tie", np.min, numpy.array([1.0, 1.0, 2.0]), [0.5, 0.5, 0]),
+    ("0**2", lambda x: x**2, 0.0, 0),
+    ("0**1", lambda x: x**1.0, 0.0, 1),
+    ("0**0", lambda x: x**0, 0.0, 0),
+    ("0**y by y", lambda y: np.power(0.0, y), 2.0, 0),
+    ("prod with a zero", np.prod, numpy.array([0.0, 2, 3]), [6, 0, 0]),
+    ("prod with two zeros", np.prod, numpy.array([0.0, 0, 3]), [0, 0, 0]),
+    ("where without log(0)", lambda x: np.sum(np.where(x > 0, np.log(x), 0)), numpy.array([0.0, 2.0]), [0, 0.5]),
+    ("where without sqrt(-1)", lambda x: np.sum(np.where(x > 0, np.sqrt(x), x)), numpy.array([-1.0, 4.0]), [1, 0.25]),
+    ("det of a singular matrix", np.linalg.det, SINGULAR, [[4, -2], [-2, 1]]),
+    ("det of zeros", np.linalg.det, numpy.zeros((3, 3)), numpy.zeros((3, 3))),
+    ("equal eigenvalues", lambda a: np.sum(np.linalg.eigh(a)[0] ** 2), numpy.eye(3), 2 * numpy.eye(3)),
+    ("vectors of equal eigenvalues stand still", lambda a: _rebuilt(*np.linalg.eigh(a)), numpy.eye(3), numpy.eye(3)),
+    ("equal singular values", lambda a: np.sum(np.linalg.svd(a)[1] ** 2), numpy.eye(3), 2 * numpy.eye(3)),
+    ("a stack of equal eigenvalues", lambda a: np.sum(np.linalg.eigh(a)[0] ** 2), numpy.stack([numpy.eye(2)] * 2), [2 * numpy.eye(2)] * 2),
+    ("angle of 0", lambda x: np.hypot(x[0], x[1]), numpy.zeros(2), [0, 0]),
+    ("sort with ties", lambda x: np.sort(x)[0], numpy.array([1.0, 1.0]), [1, 0]),
+]
+
+
+def _rebuilt(w, v):
+    return np.sum((v * w) @ v.T)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, for the values
+@pytest.mark.parametrize(("what", "f", "x", "expected"), CONVENTIONS, ids=[c[0] for c in CONVENTIONS])
+@pytest.mark.parametrize("mode", [lambda f: f, np.jit], ids=["lazy", "jit"])
+def test_conventions(what, f, x, expected, mode):
+    numpy.testing.assert_allclose(mode(grad(f))(x), expected, atol=1e-14)
+
+
+def test_second_derivatives_at_zeros():
+    numpy.testing.assert_allclose(hessian(np.prod)(numpy.array([0.0, 0, 3])), [[0, 3, 0], [3, 0, 0], [0, 0, 0]])
+    slopes = hessian(np.linalg.det)(SINGULAR).reshape(4, 4)
+    numpy.testing.assert_allclose(slopes, [[0, 0, 0, 1], [0, 0, -1, 0], [0, -1, 0, 0], [1, 0, 0, 0]], atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "f", [lambda a: np.linalg.slogdet(a)[1], lambda a: np.sum(np.linalg.inv(a)), lambda a: np.linalg.solve(a, ZEROS[:2])[0]]
+)
+def test_singular_matrices_without_a_derivative_raise(f):
+    with pytest.raises(numpy.linalg.LinAlgError):
+        grad(f)(numpy.zeros((2, 2)))
+
+
+def test_complex_gradients_descend_and_holomorphic_ones_are_derivatives():
+    z = 1.0 + 2.0j
+    assert grad(lambda z: np.abs(z) ** 2)(z) == pytest.approx(2 * z)
+    assert grad(lambda z: z**3, holomorphic=True)(z) == pytest.approx(3 * z**2)
+    assert abs(z - 0.1 * grad(lambda z: np.abs(z - 1j) ** 2)(z) - 1j) < abs(z - 1j)
+    with pytest.raises(TypeError):
+        grad(lambda z: z**3)(z)
+
+
+# --- errors --------------------------------------------------------------------------------------------------------------
+
+REFUSED = [
+    ("numpy.unique", lambda x: np.sum(np.unique(x))),
+    ("numpy.roots", lambda x: np.sum(np.roots(x))),
+    ("scipy.special.gammainc", lambda x: np.sum(lazynp.scipy.special.gammainc(x, 1.0))),
+    ("scipy.linalg.schur", lambda x: np.sum(lazynp.scipy.linalg.schur(np.diag(x))[0])),
+    ("scipy.stats.norm.fit", lambda x: lazynp.scipy.stats.norm.fit(x)[0]),
+]
+
+
+@pytest.mark.parametrize(("name", "f"), REFUSED, ids=[r[0] for r in REFUSED])
+def test_an_undifferentiable_function_is_named_with_the_users_line(name, f):
+    with pytest.raises(TypeError, match=rf"{name} has no derivative") as error:
+        grad(f)(numpy.array([1.0, 2.0, -3.0]))
+    assert f'File "{__file__}", line {f.__code__.co_firstlineno}' in error.value.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    ("x", "advice"),
+    [
+        (2, r"has dtype int64; derivatives need floating point: pass float\(a\)"),
+        (numpy.arange(3), r"has dtype int64; derivatives need floating point: pass a.astype\(float\)"),
+        (numpy.array([True]), r"has dtype bool; derivatives need floating point: pass a.astype\(float\)"),
+        (numpy.arange(3, dtype="u1"), r"has dtype uint8"),
+    ],
+)
+@pytest.mark.parametrize("transform", [grad, np.value_and_grad, np.jacobian, np.hessian], ids=lambda t: t.__name__)
+def test_an_integer_argument_says_what_to_cast(x, advice, transform):
+    with pytest.raises(TypeError, match=advice):
+        transform(lambda a: np.sum(a * 2.0))(x)
