@@ -10,6 +10,7 @@ import sys
 import numpy
 import pytest
 
+import lazynp
 import lazynp as np
 from lazynp.array import is_pending
 from lazynp.native import watched
@@ -121,3 +122,29 @@ def test_without_the_compiled_module():
     module, total, three = run.stdout.split()
     assert module == "numpy" and three == "3"
     assert float(total) == pytest.approx((numpy.sin(x)[:, None] * x).sum(), rel=1e-12)
+
+
+def test_captured_loops_take_them():
+    @lazynp.jit(strict=True)
+    def solve(a, b):
+        x = np.zeros(len(b))
+        for i in range(len(b)):
+            x[i] = (b[i] - np.dot(a[i, :i], x[:i])) / a[i, i]
+        return x
+
+    a = np.tril(np.random.default_rng(0).random((40, 40))) + 40 * np.eye(40)
+    b = np.linspace(1, 2, 40)
+    assert type(a) is watched and type(b) is watched
+    numpy.testing.assert_allclose(numpy.asarray(solve(a, b)), numpy.linalg.solve(a, b), rtol=1e-12)
+
+    table = np.linspace(0, 1, 50)
+
+    @lazynp.jit(strict=True)
+    def look_up(indices):
+        total = 0.0
+        for k in range(len(indices)):
+            total = total + table[indices[k]]
+        return total
+
+    picks = np.arange(100) % 50
+    numpy.testing.assert_allclose(float(look_up(picks)), numpy.asarray(table)[numpy.asarray(picks)].sum())

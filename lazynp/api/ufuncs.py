@@ -93,7 +93,7 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
 
     def outer(self, a: Any, b: Any, /, **options: Any) -> Any:
         """numpy.ufunc.outer."""
-        subclass = any(isinstance(x, np.ndarray) and type(x) is not np.ndarray for x in (a, b))
+        subclass = any(isinstance(x, np.ndarray) and type(x) not in ARRAYS for x in (a, b))
         if options or subclass or (not arrays.goes_lazy(a, b) and not _grows_outer(a, b)):
             return through_numpy(self.numpy.outer, (a, b), options)
         left, right = _as_array(a), _as_array(b)

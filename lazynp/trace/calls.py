@@ -19,6 +19,7 @@ from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.ir.node import constant
 from lazynp.ir.types import Symbolic
+from lazynp.native import ARRAYS, Caller
 from lazynp.ops import elementwise as ew
 from lazynp.ops.sizes import SymBool, SymFloat, number
 from lazynp.runtime.storage import traced_count, tracing
@@ -76,14 +77,15 @@ def check_effects(f: Any) -> None:
 def _is_pure(f: Any, holder: Any) -> bool:
     if isinstance(f, type):
         return issubclass(f, _PLAIN_TYPES) and not _has_own_init(f)
-    if type(holder) in (np.ndarray, ndarray):
+    if type(holder) in (*ARRAYS, ndarray):
         return type(holder) is ndarray or f.__name__ not in _WRITING_METHODS
     if isinstance(holder, _PURE_METHODS):
         return True
     if isinstance(f, (np.ufunc, UfuncBase)) or f in _PURE_BUILTINS:
         return True
     module = getattr(f, "__module__", None) or ""
-    return type(f) in (FunctionType, BuiltinFunctionType) and module.partition(".")[0] in _PURE_MODULES and "random" not in module
+    known = type(f) in (FunctionType, BuiltinFunctionType) or isinstance(f, Caller)
+    return known and module.partition(".")[0] in _PURE_MODULES and "random" not in module
 
 
 _WRITING_METHODS = frozenset("fill itemset partition put resize setfield setflags sort byteswap".split())
@@ -248,7 +250,7 @@ class _Table:
 
 def indexed(x: Any) -> Any:
     """What is indexed where the user's function reads x[...]."""
-    return _Table(x) if type(x) is np.ndarray and tracing() else x
+    return _Table(x) if type(x) in ARRAYS and tracing() else x
 
 
 def target(x: Any) -> Any:

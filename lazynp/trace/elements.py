@@ -4,12 +4,11 @@ may be known only at run time. These stand for Python's own in rewritten functio
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from lazynp import array as arrays
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.ir.types import LAZY_DTYPES, Symbolic
+from lazynp.native import ARRAYS
 from lazynp.ops.sizes import least
 
 
@@ -76,7 +75,7 @@ def elements_of(iterable: Any) -> Elements | None:
         return iterable
     if type(iterable) is range:
         return Elements(iterable.start, iterable.stop, iterable.step, _itself)
-    if type(iterable) is np.ndarray and iterable.ndim and iterable.dtype in LAZY_DTYPES:
+    if type(iterable) in ARRAYS and iterable.ndim and iterable.dtype in LAZY_DTYPES:
         return _rows(arrays.wrap(arrays.node_of(iterable)))
     if type(iterable) is ndarray and iterable.shape:
         return _rows(iterable)
@@ -109,7 +108,7 @@ def _unknown(x: Any) -> bool:
 def enumerate_(iterable: Any, start: Any = 0) -> Any:
     """enumerate(), whose elements are found without running through them where the iterable allows it."""
     inner = elements_of(iterable)
-    if inner is None or (type(iterable) is np.ndarray and type(start) is int):
+    if inner is None or (type(iterable) in ARRAYS and type(start) is int):
         return enumerate(iterable, start)
     counted = inner.counted()
     return Elements(0, counted.upper, 1, lambda t: (start + t, counted.at(t)))
