@@ -26,6 +26,7 @@ from lazynp.trace.jit import jit
 
 __version__ = VERSION
 
+# fmt: off
 _LATER = {
     "lazynp.debug.explain": ("explain", "show"),
     "lazynp.functional.batching": ("vmap",),
@@ -35,7 +36,13 @@ _LATER = {
     "lazynp.functional.implicit": ("custom_linear_solve", "custom_root", "fixed_point"),
     "lazynp.functional.jacobians": ("hessian", "jacfwd", "jacobian", "jacrev"),
     "lazynp.functional.markers": ("stop_gradient",),
+    "lazynp.functional.operators": (
+        "deriv", "grad_and_aux", "grad_named", "hessian_tensor_product", "hessian_vector_product", "holomorphic_grad", "make_ggnvp",
+        "make_hvp", "make_jvp", "make_vjp", "multigrad_dict", "tensor_jacobian_product", "vector_jacobian_product",
+    ),
+    "lazynp.functional.primitives": ("primitive",),
 }
+# fmt: on
 """Own names by the module that is loaded when one of them is first asked for: a program that needs neither starts sooner."""
 
 _MODULE_OF = {name: module for module, names in _LATER.items() for name in names}

@@ -58,6 +58,11 @@ def _slot(name: str, f: Function, one: Any, argnums: Any, args: tuple[Any, ...],
     raise TypeError(f"{name}: argnums={argnums!r}, but the function was called with {len(args)} positional argument(s)")
 
 
+def named(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, ...]:
+    """The names of the arguments that were given."""
+    return (*_parameters(f)[: len(args)], *kwargs)
+
+
 def _parameters(f: Function) -> list[str]:
     """The names of the positional parameters; none where Python cannot tell."""
     try:

@@ -24,16 +24,17 @@ from lazynp.transform import derive
 Function = Callable[..., Any]
 
 
-class _Call:
+class Call:
     """One call: which leaves of the arguments are arrays, and how the rule's trees are made of nodes."""
 
-    def __init__(self, owner: "_Custom", args: tuple[Any, ...]) -> None:
+    def __init__(self, owner: "Custom", args: tuple[Any, ...]) -> None:
         self.owner = owner
         self.static = {k: args[k] for k in owner.nondiff_argnums}
         self.given = tuple([a for k, a in enumerate(args) if k not in self.static])
         self.leaves, self.structure = trees.flatten(self.given)
         self.places = [k for k, leaf in enumerate(self.leaves) if is_array(leaf) or hasattr(leaf, "_storage") or type(leaf) is float]
         self.results: Any = None
+        self.latest: Any = None
 
     def rebuilt(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
         """The differentiable arguments with these arrays in the place of theirs."""
@@ -41,6 +42,23 @@ class _Call:
         for place, array in zip(self.places, arrays, strict=True):
             leaves[place] = array
         return trees.unflatten(self.structure, leaves)  # type: ignore[no-any-return]
+
+    def argument_of(self, index: int) -> int:
+        """Which of the differentiable arguments the array of this number belongs to."""
+        return self._position(index)[0]
+
+    def number_within(self, index: int) -> int:
+        """Which leaf of its argument it is."""
+        return self._position(index)[1]
+
+    def _position(self, index: int) -> tuple[int, int]:
+        place = self.places[index]
+        for number, argument in enumerate(self.given):
+            count = len(trees.flatten(argument)[0])
+            if place < count:
+                return number, place
+            place -= count
+        raise IndexError(index)
 
     def every(self, arrays: Sequence[Any]) -> list[Any]:
         """All arguments in order."""
@@ -79,6 +97,9 @@ class _Call:
     def vjp(self, cts: tuple[Node | None, ...], node: Node) -> list[Node | None]:
         return self.owner.pull(self, cts, node)
 
+    def vjp_one(self, cts: tuple[Node | None, ...], node: Node, index: int) -> Node | None:
+        return self.owner.pull_one(self, cts, node, index)
+
     def jvp(self, tangents: tuple[Node | None, ...], node: Node) -> tuple[Node | None, ...]:
         return self.owner.push(self, tangents, node)
 
@@ -87,7 +108,7 @@ def _floating(type_: Any) -> bool:
     return bool(type_.dtype.kind in "fc")
 
 
-def _fitted(leaf: Any, node: Any, what: str) -> Node | None:
+def fitted(leaf: Any, node: Any, what: str) -> Node | None:
     """What a rule returned for a value, in the value's type."""
     if not _floating(node.type):
         return None
@@ -97,7 +118,7 @@ def _fitted(leaf: Any, node: Any, what: str) -> Node | None:
     return ew.recast(found, node.dtype)
 
 
-class _Custom:
+class Custom:
     """A function with a rule; calls outside of derivatives are calls of the function."""
 
     def __init__(self, f: Function, nondiff_argnums: int | tuple[int, ...] = ()) -> None:
@@ -120,18 +141,39 @@ class _Custom:
             return self.function(*args)
         if self.rule is None:
             raise AttributeError(f"lazynp.{type(self).__name__}: {self.__name__} has no rule yet; call its def{type(self).__name__[7:]}")
-        return _Call(self, args).record()
+        return Call(self, args).record()
 
     __name__: str
 
-    def pull(self, call: _Call, cts: tuple[Node | None, ...], node: Node) -> list[Node | None]:
+    def pull(self, call: Call, cts: tuple[Node | None, ...], node: Node) -> list[Node | None]:
         raise NotImplementedError
 
-    def push(self, call: _Call, tangents: tuple[Node | None, ...], node: Node) -> tuple[Node | None, ...]:
+    def push(self, call: Call, tangents: tuple[Node | None, ...], node: Node) -> tuple[Node | None, ...]:
         raise NotImplementedError
 
+    def pull_one(self, call: Call, cts: tuple[Node | None, ...], node: Node, index: int) -> Node | None:
+        """What one argument receives; rules that give all at once are asked once."""
+        known = call.latest
+        if known is None or known[0] is not node or known[1] != cts:
+            known = call.latest = (node, cts, self.pull(call, cts, node))
+        return known[2][index]
 
-class custom_vjp(_Custom):  # noqa: N801  (used as a decorator)
+    def transposed_pull(self, call: Call, tangents: tuple[Node | None, ...], node: Node) -> tuple[Node | None, ...]:
+        """The tangents by the transpose of the reverse rule, which is linear in the cotangent."""
+        variables = [new_input(t) if _floating(t) else None for t in node.type]
+        wanted = [k for k, t in enumerate(tangents) if t is not None]
+        back = [self.pull_one(call, tuple(variables), node, k) for k in wanted]
+        return _transposed([(b, tangents[k]) for b, k in zip(back, wanted, strict=True) if b is not None], variables)
+
+    def transposed_push(self, call: Call, cts: tuple[Node | None, ...], node: Node) -> tuple[Node | None, ...]:
+        """The cotangents by the transpose of the forward rule, which is linear in the tangent."""
+        variables = [new_input(a.type) if _floating(a.type) else None for a in node.args]
+        moved = self.push(call, tuple(variables), node)
+        pairs = [(m, ct) for m, ct in zip(moved, cts, strict=True) if m is not None and ct is not None]
+        return _transposed(pairs, variables)
+
+
+class custom_vjp(Custom):  # noqa: N801  (used as a decorator)
     """A function whose reverse derivative is given: f.defvjp(fwd, bwd).
 
     fwd(*args) -> (result, residuals); bwd(residuals, cotangent) -> the tuple of the arguments' cotangents, None for zero. With
@@ -140,7 +182,7 @@ class custom_vjp(_Custom):  # noqa: N801  (used as a decorator)
     def defvjp(self, fwd: Function, bwd: Function) -> None:
         self.rule = (fwd, bwd)
 
-    def pull(self, call: _Call, cts: tuple[Node | None, ...], node: Node) -> list[Node | None]:
+    def pull(self, call: Call, cts: tuple[Node | None, ...], node: Node) -> list[Node | None]:
         fwd, bwd = self.rule
         _, residuals = fwd(*call.every([wrap(a) for a in node.args]))
         outputs = [item(node, k) for k in range(len(cts))]
@@ -155,19 +197,15 @@ class custom_vjp(_Custom):  # noqa: N801  (used as a decorator)
         if len(leaves) != len(call.leaves):
             raise TypeError(f"lazynp.custom_vjp: bwd of {self.__name__} must return trees like the arguments")
         return [
-            None if leaves[place] is None else _fitted(leaves[place], a, f"bwd of {self.__name__}")
+            None if leaves[place] is None else fitted(leaves[place], a, f"bwd of {self.__name__}")
             for place, a in zip(call.places, node.args, strict=True)
         ]
 
-    def push(self, call: _Call, tangents: tuple[Node | None, ...], node: Node) -> tuple[Node | None, ...]:
-        """The transpose of the reverse rule, which is linear in the cotangent."""
-        variables = [new_input(t) if _floating(t) else None for t in node.type]
-        back = self.pull(call, tuple(variables), node)
-        pairs = [(b, t) for b, t in zip(back, tangents, strict=True) if b is not None and t is not None]
-        return _transposed(pairs, variables)
+    def push(self, call: Call, tangents: tuple[Node | None, ...], node: Node) -> tuple[Node | None, ...]:
+        return self.transposed_pull(call, tangents, node)
 
 
-class custom_jvp(_Custom):  # noqa: N801  (used as a decorator)
+class custom_jvp(Custom):  # noqa: N801  (used as a decorator)
     """A function whose forward derivative is given: f.defjvp(rule), rule(primals, tangents) -> (result, its tangent).
 
     With nondiff_argnums these arguments stand first in the rule."""
@@ -186,24 +224,20 @@ class custom_jvp(_Custom):  # noqa: N801  (used as a decorator)
 
         self.rule = rule
 
-    def push(self, call: _Call, tangents: tuple[Node | None, ...], node: Node) -> tuple[Node | None, ...]:
+    def push(self, call: Call, tangents: tuple[Node | None, ...], node: Node) -> tuple[Node | None, ...]:
         primals = call.rebuilt([wrap(a) for a in node.args])
         moved = call.rebuilt([wrap(zeros(a) if t is None else t) for t, a in zip(tangents, node.args, strict=True)])
         _, change = self.rule(*call.static.values(), tuple(primals), tuple(moved))
         leaves = trees.flatten(change)[0]
         if len(leaves) != len(node.type):
             raise TypeError(f"lazynp.custom_jvp: the rule of {self.__name__} must return a tangent like the result")
-        return tuple([_fitted(leaf, item(node, k), f"the rule of {self.__name__}") for k, leaf in enumerate(leaves)])
+        return tuple([fitted(leaf, item(node, k), f"the rule of {self.__name__}") for k, leaf in enumerate(leaves)])
 
-    def pull(self, call: _Call, cts: tuple[Node | None, ...], node: Node) -> list[Node | None]:
-        """The transpose of the forward rule, which is linear in the tangent."""
-        variables = [new_input(a.type) if _floating(a.type) else None for a in node.args]
-        moved = self.push(call, tuple(variables), node)
-        pairs = [(m, ct) for m, ct in zip(moved, cts, strict=True) if m is not None and ct is not None]
-        return list(_transposed(pairs, variables))
+    def pull(self, call: Call, cts: tuple[Node | None, ...], node: Node) -> list[Node | None]:
+        return list(self.transposed_push(call, cts, node))
 
 
-def _transposed(pairs: Sequence[tuple[Node, Node]], variables: Sequence[Node | None]) -> tuple[Node | None, ...]:
+def _transposed(pairs: Sequence[tuple[Node, Any]], variables: Sequence[Node | None]) -> tuple[Node | None, ...]:
     """For nodes that are linear in the variables, each with a cotangent: what the variables receive."""
     leaves = [v for v in variables if v is not None]
     found = derive.pullback([node for node, _ in pairs], [ct for _, ct in pairs], leaves)

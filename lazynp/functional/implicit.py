@@ -143,6 +143,7 @@ class _System:
         self.structure = structure
         self.solve = solve
         self.solve_back = solve_back
+        self.latest: Any = None
         self.x = [new_input(node.type) for node in like]
         region = Region()
         outputs, found = region.run_in(lambda: _nodes(residual(self._tree(self.x))))
@@ -172,7 +173,12 @@ class _System:
         found = self._solved(self._derivative(here), substitute(pushed, here), self.solve, self.solve_back)
         return tuple(found)
 
-    def vjp(self, cts: tuple[Node | None, ...], node: Node) -> list[Node | None]:
+    def vjp_one(self, cts: tuple[Node | None, ...], node: Node, index: int) -> Node | None:
+        if self.latest is None or self.latest[0] is not node or self.latest[1] != cts:
+            self.latest = (node, cts, self._pulled(cts, node))
+        return self.latest[2][index]  # type: ignore[no-any-return]
+
+    def _pulled(self, cts: tuple[Node | None, ...], node: Node) -> list[Node | None]:
         here = self._places(node)
         given = [zeros(x) if ct is None else ct for ct, x in zip(cts, self.x, strict=True)]
         found = self._solved(self._transpose(here), given, self.solve_back, self.solve)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from lazynp.ir.body import bodies_of
 from lazynp.ir.node import Graph, Node, make_node, toposort, transform
@@ -16,14 +15,8 @@ def _run(*values: Any, body: Any, rule: Any = None, dims: Any = None) -> Any:
 
 
 def _custom_vjp(cts: Any, node: Node, index: int) -> Node | None:
-    known = _last.get(node.rule)
-    if known is None or known[0] is not node or known[1] != cts:
-        known = _last[node.rule] = (node, cts, node.rule.vjp(cts, node))
-    return known[2][index]  # type: ignore[no-any-return]
+    return node.rule.vjp_one(cts, node, index)  # type: ignore[no-any-return]
 
-
-_last: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-"""The latest answer of each rule, which gives the cotangents of all arguments at once."""
 
 custom = register(
     Op(
@@ -37,7 +30,7 @@ custom = register(
         batch=unrolled,
     )
 )
-"""custom(*args, body, rule): a call whose derivative the user has given. rule.vjp(cts, node) -> a cotangent per argument,
+"""custom(*args, body, rule): a call whose derivative the user has given. rule.vjp_one(cts, node, index) -> an argument's cotangent,
 rule.jvp(tangents, node) -> a tangent per output. Lives inside derivatives only; what leaves them is its body."""
 
 checkpointed = register(
