@@ -1,4 +1,4 @@
-"""`primitive`, `defvjp`, `defjvp`: a function that lazynp does not look into, with derivatives argument by argument, in HIPS/autograd's form."""
+"""`primitive`, `defvjp`, `defjvp`: functions that lazynp does not look into, with derivatives by argument, in HIPS/autograd's form."""
 
 import functools
 from collections.abc import Callable, Iterable
