@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 arrays = import_module("lazynp.array")  # `lazynp.array` itself is the function
 from lazynp.config import config
 from lazynp.functional.gradients import elementwise_grad, grad, hvp, jvp, linearize, value_and_grad, vjp
+from lazynp.functional.jacobians import hessian, jacobian
 from lazynp.functional.linear import Linear
 from lazynp.functional.markers import stop_gradient
 from lazynp.ir.node import toposort
@@ -611,3 +612,10 @@ def test_nan_names_the_forward_line(wrap: Any) -> None:
             assert f"line {f.__code__.co_firstlineno + 1}" in line_of(caught.value)
         np.testing.assert_allclose(wrap(grad(lambda x: total(x * x)))(X), 2 * X)
         assert np.isnan(wrap(grad(lambda x: total(x * x)))(np.array([np.nan, 1.0]))[0])
+
+
+@pytest.mark.parametrize("transform", [grad, value_and_grad, elementwise_grad, jacobian, hessian], ids=lambda f: f.__name__)
+def test_argnum_is_argnums(transform: Any) -> None:
+    f = lambda x, y: x**2 * y**3  # noqa: E731
+    np.testing.assert_equal(transform(f, argnum=1)(2.0, 3.0), transform(f, 1)(2.0, 3.0))
+    np.testing.assert_equal(transform(f, argnum=(0, 1))(2.0, 3.0), transform(f, (0, 1))(2.0, 3.0))

@@ -21,12 +21,13 @@ from lazynp.transform.derive import differentiable
 Function = Callable[..., Any]
 
 
-def grad(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
+def grad(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False, argnum: Any = None) -> Function:
     """The function that returns the gradient of f's scalar result by its argument(s) `argnums`: pytrees like those arguments.
 
-    argnums: a position, a parameter's name, or a tuple of them (the gradients are then a tuple). has_aux: f returns (scalar, aux), and
+    argnums: a position, a parameter's name, or a tuple of them (the gradients are then a tuple); also as argnum. has_aux: f returns (scalar, aux), and
     grad's function (gradient, aux). holomorphic: f is complex differentiable; the result is f'. NumPy arguments give NumPy gradients of
     their dtype. Raises TypeError for an argument that is not floating point, a result that is no scalar, argnums out of range."""
+    argnums = argnums if argnum is None else argnum
 
     @functools.wraps(f, updated=())
     def gradient(*args: Any, **kwargs: Any) -> Any:
@@ -36,8 +37,9 @@ def grad(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool
     return gradient
 
 
-def value_and_grad(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
+def value_and_grad(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False, argnum: Any = None) -> Function:
     """Like `grad`, but returns (value, gradient), or ((value, aux), gradient) with has_aux: f runs once for both."""
+    argnums = argnums if argnum is None else argnum
 
     @functools.wraps(f, updated=())
     def both(*args: Any, **kwargs: Any) -> Any:
@@ -47,10 +49,11 @@ def value_and_grad(f: Function, argnums: Any = 0, has_aux: bool = False, holomor
     return both
 
 
-def elementwise_grad(f: Function, argnums: Any = 0) -> Function:
+def elementwise_grad(f: Function, argnums: Any = 0, argnum: Any = None) -> Function:
     """The function that returns the gradient of the sum of f's results: for an elementwise f its derivative at every element.
 
     The result of f may have any shape, or be a pytree. A complex f is taken as holomorphic."""
+    argnums = argnums if argnum is None else argnum
 
     @functools.wraps(f, updated=())
     def gradient(*args: Any, **kwargs: Any) -> Any:

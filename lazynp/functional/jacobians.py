@@ -40,13 +40,15 @@ def jacfwd(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bo
     return _jacobian("lazynp.jacfwd", f, argnums, has_aux, holomorphic, lambda inputs, outputs: True)
 
 
-def jacobian(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
+def jacobian(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False, argnum: Any = None) -> Function:
     """`jacfwd` where the argument has fewer elements than the result, else `jacrev`."""
+    argnums = argnums if argnum is None else argnum
     return _jacobian("lazynp.jacobian", f, argnums, has_aux, holomorphic, lambda inputs, outputs: _count(inputs) < _count(outputs))
 
 
-def hessian(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
+def hessian(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False, argnum: Any = None) -> Function:
     """The function that returns all second derivatives of f's results: forward over reverse."""
+    argnums = argnums if argnum is None else argnum
     return jacfwd(jacrev(f, argnums, has_aux, holomorphic), argnums, has_aux, holomorphic)
 
 

@@ -16,6 +16,7 @@ from lazynp.optimize.loops import map_bodies, simplify_loops
 from lazynp.optimize.moves import moves
 from lazynp.optimize.simplify import simplify, undetach
 from lazynp.optimize.stabilize import logsumexp, softmax, stabilize
+from lazynp.optimize.triangular import substitute_instead
 
 Pass = Rules | Callable[[Graph, str, Listener | None], Graph]
 
@@ -33,6 +34,7 @@ PASSES: tuple[Pass, ...] = (
     simplify_sizes,
     algebra,
     solve_instead,  # after transposes are part of products
+    substitute_instead,
     softmax,  # before log-sum-exp, whose results it reads
     logsumexp,
 )
