@@ -1,5 +1,6 @@
 """Python's own tuple, list, dict, isinstance and type, which need no stand-ins here: for programs that import autograd's."""
 
-from builtins import dict, isinstance, list, tuple, type
+import builtins
 
-__all__ = ["dict", "isinstance", "list", "tuple", "type"]
+dict, isinstance, list = builtins.dict, builtins.isinstance, builtins.list
+tuple, type = builtins.tuple, builtins.type

@@ -21,7 +21,7 @@ SYSTEMS: dict[str, tuple[Callable[..., Any], int]] = {
     "qr": (lambda np, a, b: np.linalg.solve(np.linalg.qr(a)[1], b), 1),
     "general": (lambda np, a, b: np.linalg.solve(a, b), 0),
     "another permutation": (
-        lambda np, a, b: np.linalg.solve(np.linalg.cholesky(a).transpose(1, 2, 0)[:2, :2] + 3 * np.eye(2), b[:, :2]),
+        lambda np, a, b: np.linalg.solve(np.linalg.cholesky(a).T[:2, :2] + 3 * np.eye(2), b[:, :2]),
         0,
     ),
 }
