@@ -26,7 +26,8 @@ def grad(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool
 
     argnums: a position, a parameter's name, or a tuple of them (the gradients are then a tuple); argnum: the same.
     has_aux: f returns (scalar, aux), and grad's function (gradient, aux). holomorphic: f is complex differentiable; the result is f'.
-    NumPy arguments give NumPy gradients of their dtype. Raises TypeError for an argument that is not floating point, a result that is no scalar, argnums out of range."""
+    NumPy arguments give NumPy gradients of their dtype. Raises TypeError for an argument that is not floating point, a result that is no
+    scalar, argnums out of range."""
     argnums = argnums if argnum is None else argnum
 
     @functools.wraps(f, updated=())

@@ -36,7 +36,7 @@ from typing import Any
 from lazynp.errors import with_origin
 from lazynp.ir.node import Node, toposort
 from lazynp.ir.op import Op
-from lazynp.ir.types import ArrayType
+from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ops import elementwise as ew
 from lazynp.ops.custom import checkpointed
 from lazynp.ops.indexing import scatter, update
@@ -47,6 +47,8 @@ from lazynp.transform.origins import Origins
 
 _FUSED_PADS = 8
 """So many padded cotangents of one array are added as a whole; more (a loop that reads slices) are added region by region."""
+_FUSED_SIZE = 1024
+"""Cotangents of arrays of so many elements are added as a whole."""
 
 
 def pullback(
@@ -161,7 +163,7 @@ def _sum(parts: list[Node], inside: bool) -> Node:
     (`inside`) must not touch all of an array of which it reads an element."""
     padded = [part for part in parts if part.op is pad]
     if len(padded) <= _FUSED_PADS and not inside:
-        padded = []
+        padded = [part for part in padded if _is_small(part)]
     scattered = [part for part in parts if inside and _adds_elements(part)]
     regions = {*padded, *scattered}
     whole = [part for part in parts if part not in regions]
@@ -175,6 +177,15 @@ def _sum(parts: list[Node], inside: bool) -> Node:
         attrs = (part.starts, part.steps, region.shape)
         total = update(total, slice_(total, *attrs) + region, path=(Step(slice_, attrs),))
     return total
+
+
+def _is_small(padded: Node) -> bool:
+    """Whether touching the region alone saves passes over a large array: a loop that reads and writes slices has a sum per turn."""
+    sizes = (*padded.args[0].shape, *padded.shape)
+    if not all(type(n) is int for n in sizes):
+        return False
+    whole = itemcount(padded.shape)
+    return whole > _FUSED_SIZE and itemcount(padded.args[0].shape) * 8 <= whole
 
 
 def _adds_elements(part: Node) -> bool:
