@@ -703,7 +703,7 @@ def collatz(n):
     return lengths
 
 
-@program(lambda rng, n: (rng.integers(0, 256, n).astype(np.uint8),), 16, 20_000)
+@program(lambda rng, n: (rng.integers(0, 256, n).astype(np.uint8),), 16, 40_000)
 def crc32(data):
     table = np.zeros(256, dtype=np.int64)
     for i in range(256):

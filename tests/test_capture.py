@@ -208,3 +208,19 @@ def test_methods_and_the_attributes_they_read():
     np.testing.assert_allclose(model.run(x6, 9), x6 * 0.5**9)
     model.rate = 0.25
     np.testing.assert_allclose(model.run(x6, 9), x6 * 0.75**9)
+
+
+rate = 2.0
+
+
+def scaled(x):
+    return rate * x
+
+
+def test_globals_of_called_functions_are_followed():
+    global rate
+    f = lazynp.jit(lambda x: scaled(x) + 1)
+    rate = 2.0
+    np.testing.assert_array_equal(f(x6), 2 * x6 + 1)
+    rate = 3.0
+    np.testing.assert_array_equal(f(x6), 3 * x6 + 1)

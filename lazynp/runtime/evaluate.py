@@ -73,7 +73,7 @@ def _once(key: Any, form: Form) -> Ready | None:
     A script's preparations and reports run once; compiling them would cost more than running them. A script that runs again finds a
     program for some more of them each time."""
     count = _seen.get(key, 0) + 1
-    if count >= settings.compile_after or settings.backend != "c" or _work(form) > INTERPRETED:
+    if count >= settings.compile_after or settings.backend != "c" or work(form) > INTERPRETED:
         _seen.pop(key, None)
         return None
     variant = canonical.specific(form)
@@ -93,11 +93,17 @@ def _once(key: Any, form: Form) -> Ready | None:
     _seen[key] = count
     while len(_seen) > settings.memory_cache:
         _seen.popitem(last=False)
+    return interpreted(variant)
+
+
+def interpreted(variant: Variant) -> Ready:
+    """A graph of known sizes as a program of NumPy's functions."""
     counters.interpreted += 1
     return Ready(base.reference_program(variant.graph), (), ())
 
 
-def _work(form: Form) -> int:
+def work(form: Form) -> int:
+    """How many elements the operations of a graph compute."""
     return sum([itemcount(node.type.shape) for node in form.order if node.args and isinstance(node.type, ArrayType)])
 
 
@@ -120,9 +126,9 @@ def prepare(form: Form, patient: bool = False) -> Ready:
         variants = _programs.get(key)
         if variants is None and patient:
             with _lines_kept(form):
-                interpreted = _once(key, form)
-            if interpreted is not None:
-                return interpreted
+                once = _once(key, form)
+            if once is not None:
+                return once
         if variants is None:
             variants = _programs[key] = []
             while len(_programs) > settings.memory_cache:

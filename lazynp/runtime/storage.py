@@ -23,7 +23,7 @@ from lazynp.ir.node import Node, dim, input_, new_input, toposort
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.native import ARRAYS, tracing_count
 from lazynp.ops.sizes import hinted
-from lazynp.runtime.evaluate import located, lock, prepare
+from lazynp.runtime.evaluate import interpreted, located, lock, prepare, work
 from lazynp.runtime.flags import follow_up
 from lazynp.runtime.nans import check_nans
 
@@ -364,8 +364,7 @@ class TraceQueue(Queue):
         if old is not None:
             _bound[old] = wanted.memory().copy()
             wanted._leaf = None
-        traced_count.values += _RUN_COUNTS
-        run_storages([wanted])
+        run_storages([wanted], once=True)
 
 
 _COMPARED = 1 << 15
@@ -391,8 +390,9 @@ def _failed(storages: list[Storage], error: BaseException) -> set[Storage]:
     return failed
 
 
-def run_storages(storages: list[Storage]) -> None:
-    """One program for the values of these storages. A storage whose old contents it reads is overwritten in place."""
+def run_storages(storages: list[Storage], once: bool = False) -> None:
+    """One program for the values of these storages. A storage whose old contents it reads is overwritten in place. once: the graph will
+    not come again; NumPy computes it."""
     outputs = tuple([s.node for s in storages])
     aliases = {}
     for position, storage in enumerate(storages):
@@ -400,7 +400,11 @@ def run_storages(storages: list[Storage]) -> None:
         if old is not None:
             aliases[position] = old
     form = canonical.take_apart(outputs, aliases)  # type: ignore[arg-type]
-    ready = prepare(form, patient=True)
+    if once:
+        traced_count.values += 20 + work(form) // 100_000
+        ready = interpreted(canonical.specific(form))
+    else:
+        ready = prepare(form, patient=True)
     arrays = [_bound[leaf] for leaf in form.leaves]
     if settings.debug_nans:
         check_nans(form, arrays)
@@ -431,7 +435,6 @@ class _Traced:
 
 
 traced_count = _Traced()
-_RUN_COUNTS = 20
 
 
 def tracing() -> bool:

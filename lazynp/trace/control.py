@@ -3,8 +3,9 @@
 import functools
 import gc
 import sys
+import threading
 from collections.abc import Callable
-from types import FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from lazynp.errors import CaptureError
@@ -25,6 +26,12 @@ RETURN = RETURNED
 BREAK = Signal(BROKEN)
 
 
+class _Calls(threading.local):
+    """noted: the functions that the trace under way has called, by their code."""
+
+    noted: dict[CodeType, FunctionType] | None = None
+
+
 def captured(f: Any) -> Any:
     """A Python function whose loops and branches go through this module; the function itself where its source cannot be used."""
     if isinstance(f, MethodType) and isinstance(f.__func__, FunctionType):
@@ -37,6 +44,8 @@ def captured(f: Any) -> Any:
     if rewritten is None:
         return f
     note_variables(f)
+    if _Calls.noted is not None:
+        _Calls.noted[f.__code__] = f
     return rewritten
 
 
@@ -71,9 +80,9 @@ def result(signal: Signal | None) -> Any:
     return signal.value
 
 
-def traced_call(f: Any, trace: Callable[[Any], Any]) -> Any:
-    """trace(g) with f's rewritten form g, or None if there is none. Raises Hopeless where the call has changed Python objects that outlive
-    it: a compiled program would not; everything is put back."""
+def traced_call(f: Any, trace: Callable[[Any], Any], called: dict[CodeType, FunctionType] | None = None) -> Any:
+    """trace(g) with f's rewritten form g, or None if there is none; called: filled with the user's functions that are called. Raises
+    Hopeless where the call has changed Python objects that outlive it: a compiled program would not; everything is put back."""
     known: list[Any] = []
 
     def noted(*args: Any, **kwargs: Any) -> Any:
@@ -84,10 +93,13 @@ def traced_call(f: Any, trace: Callable[[Any], Any]) -> Any:
         rewritten = captured(f)
         if rewritten is f:
             return None
+        before, _Calls.noted = _Calls.noted, called
         try:
             result = trace(noted)
         except bodies.Escape as escape:
             raise escape.as_raised() from None
+        finally:
+            _Calls.noted = before
     changed = journal.outliving()
     if changed:
         gc.collect()  # cycles may hold what only the call knew

@@ -3,8 +3,8 @@
 import functools
 import operator
 import warnings
-from collections.abc import Callable
-from types import FunctionType, ModuleType
+from collections.abc import Callable, Iterable
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -313,14 +313,16 @@ class jit:  # noqa: N801  (used as a decorator)
 
     def _compile(self, leaves: list[Any], rebuild: Callable[..., Any]) -> Compiled:
         known = lambda new: rebuild([leaf[0] if type(leaf) is _Known else leaf for leaf in new])  # noqa: E731
-        traced = self._trace(leaves, known)
+        called: dict[CodeType, FunctionType] = {}
+        traced = self._trace(leaves, known, called)
         if len(traced.results) == 1 and traced.structure == trees.flatten(0)[1]:
             traced = traced._replace(structure=_LEAF)
-        return Compiled(traced, [*_variables_read(self._function), *_attributes_read(leaves)])
+        return Compiled(traced, [*_variables_read(self._function), *_globals_read(called.values()), *_attributes_read(leaves)])
 
-    def _trace(self, leaves: list[Any], rebuild: Callable[..., Any]) -> Traced:
-        """With loops and branches captured from the source; where there is none, with everything written out."""
-        traced = control.traced_call(self._function, lambda f: trace(f, leaves, rebuild))
+    def _trace(self, leaves: list[Any], rebuild: Callable[..., Any], called: dict[CodeType, FunctionType]) -> Traced:
+        """With loops and branches captured from the source; where there is none, with everything written out. called: filled with the
+        user's functions that are called."""
+        traced = control.traced_call(self._function, lambda f: trace(f, leaves, rebuild), called)
         if traced is not None:
             return traced  # type: ignore[no-any-return]
         try:
@@ -422,13 +424,24 @@ def _variables_read(function: Callable[..., Any]) -> list[Guard]:
     return guards
 
 
+def _globals_read(functions: Iterable[FunctionType]) -> list[Guard]:
+    """Guards for the global variables of functions that a traced function calls, each once."""
+    read = {(id(f.__globals__), name): f.__globals__ for f in functions for name in _names_in(f.__code__) if name in f.__globals__}
+    return [guard for (_, name), namespace in read.items() for guard in _guards_of(namespace.get, name, namespace[name])]
+
+
+def _names_in(code: CodeType) -> set[str]:
+    """The global names and attributes that a function mentions, and functions inside it."""
+    return set(code.co_names).union(*[_names_in(c) for c in code.co_consts if type(c) is CodeType])
+
+
 def _own_variables_read(function: Callable[..., Any]) -> list[Guard]:
     """Guards for the global and closure variables of a function whose values a trace has baked in."""
     code = getattr(function, "__code__", None)
     if code is None:
         return []
     namespace = function.__globals__  # type: ignore[attr-defined]
-    guards = [g for name in code.co_names if name in namespace for g in _guards_of(namespace.get, name, namespace[name])]
+    guards = [g for name in _names_in(code) if name in namespace for g in _guards_of(namespace.get, name, namespace[name])]
     for cell in function.__closure__ or ():  # type: ignore[attr-defined]
         value = _contents(cell)
         guards += _guards_of(_contents, cell, value)
