@@ -14,6 +14,7 @@ import numpy as _numpy
 from lazynp import fft, linalg, random, scan
 from lazynp.api import table as _table
 from lazynp.api.arraytype import ndarray
+from lazynp.api.standard import VERSION as __array_api_version__  # noqa: N811
 from lazynp.array import hooks as _hooks
 from lazynp.array import lazy
 from lazynp.config import config

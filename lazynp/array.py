@@ -230,6 +230,9 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         return (1, 0)
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The lazynp module. Raises ValueError for a version of the Array API standard that does not exist."""
+        if api_version not in (None, hooks.namespace.__array_api_version__):
+            np.empty(0).__array_namespace__(api_version=api_version)
         return hooks.namespace
 
     def __buffer__(self, flags: int) -> memoryview:

@@ -1,11 +1,15 @@
 """Other packages take lazynp's arrays: each row runs one piece of a package on lazy arrays and on NumPy's, and compares the results."""
 
 import copy
+import importlib
 import io
 import json
 import math
 import multiprocessing
+import os
 import pickle
+import subprocess
+import sys
 import threading
 
 import numpy
@@ -255,6 +259,69 @@ def same(actual, expected):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore:delta_grad == 0.0:UserWarning")
 def test_same_as_with_numpy(row, threshold):
     same(row(np, np.array), row(numpy, numpy.array))
+
+
+_WITH_DISPATCH = """
+import numpy, sklearn
+import lazynp
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
+from sklearn.metrics.pairwise import cosine_similarity, euclidean_distances
+from sklearn.mixture import GaussianMixture
+from sklearn.preprocessing import KernelCenterer, MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler
+
+def results(array):
+    m, t = array(M), array(M @ [1.0, 2.0, 3.0, 4.0])
+    yield from (PCA(2, svd_solver="full").fit_transform(m) ** 2, Ridge(solver="svd").fit(m, t).predict(m))
+    yield from (scaler.fit_transform(m) for scaler in (StandardScaler(), MaxAbsScaler(), MinMaxScaler(), Normalizer()))
+    yield from (KernelCenterer().fit_transform(m @ m.T), cosine_similarity(m), euclidean_distances(m))
+    yield GaussianMixture(2, random_state=0, init_params="random").fit(m).predict(m)
+    assert abs(r2_score(t, t * 1.1) - 0.99) < 0.005
+
+M = numpy.random.default_rng(0).normal(size=(60, 4))
+with sklearn.config_context(array_api_dispatch=True), lazynp.config(lazy_threshold=0):
+    for ours, expected in zip(results(lazynp.lazy), results(numpy.array), strict=True):
+        assert type(ours).__module__ == "lazynp"
+        assert numpy.allclose(numpy.asarray(ours), expected)
+"""
+
+
+def test_scikit_learn_with_array_api_dispatch():
+    """scikit-learn asks the arrays for their namespace. It wants all of them from one: everything is lazy here."""
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1"}  # read when SciPy is imported
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _WITH_DISPATCH], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_cython_memoryviews(tmp_path, threshold):
+    """A compiled Cython function that takes a typed memoryview, on the memory of a lazy array."""
+    build = pytest.importorskip("Cython.Build", reason="Cython is not installed")
+    setuptools = pytest.importorskip("setuptools", reason="setuptools is not installed")
+    (tmp_path / "totals.pyx").write_text(
+        "def double_in_place(double[:] x):\n    cdef Py_ssize_t k\n    for k in range(x.shape[0]):\n        x[k] *= 2\n"
+    )
+    extension = build.cythonize([setuptools.Extension("totals", [str(tmp_path / "totals.pyx")])], quiet=True)
+    distribution = setuptools.Distribution({"ext_modules": extension})
+    command = distribution.get_command_obj("build_ext")
+    command.build_lib = command.build_temp = str(tmp_path)
+    command.ensure_finalized()
+    command.run()
+    sys.path.insert(0, str(tmp_path))
+    try:
+        double_in_place = importlib.import_module("totals").double_in_place
+    finally:
+        sys.path.remove(str(tmp_path))
+        sys.modules.pop("totals", None)
+    x = np.array(X) + 1
+    double_in_place(numpy.asarray(x))
+    same(x, (X + 1) * 2)
+    if sys.version_info >= (3, 12):  # PEP 688: before, the buffer protocol is for types written in C
+        double_in_place(x)
+        same(x, (X + 1) * 4)
 
 
 def test_xarray_keeps_the_lazy_type():

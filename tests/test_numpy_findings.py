@@ -224,3 +224,30 @@ def test_outputs_given_by_position(all_lazy):
     assert returned is whole
     assert fraction.tolist() == [0.5, 0.25]
     assert [x.tolist() for x in np.modf(np.array([1.5]), None)] == [[0.5], [1.0]]
+
+
+COPIES = {
+    "asarray, copy": lambda xp, x: xp.asarray(x, copy=True), "reshape, copy": lambda xp, x: x.reshape((3, 2), copy=True),
+    "reshape, no copy": lambda xp, x: xp.reshape(x, (3, 2), copy=False), "einsum": lambda xp, x: xp.einsum("ij->ji", x),
+    "einsum of a diagonal": lambda xp, x: xp.einsum("ii->i", x[:, :2]), "meshgrid": lambda xp, x: xp.meshgrid(x[0], copy=False)[0],
+    "asanyarray": lambda xp, x: xp.asanyarray(x), "asarray in another order": lambda xp, x: xp.asarray(x, order="F"),
+    "array": lambda xp, x: xp.array(x, copy=None), "astype": lambda xp, x: x.astype(float, copy=False),
+    "diff": lambda xp, x: xp.diff(x, n=0),
+    "nan_to_num": lambda xp, x: xp.nan_to_num(x, copy=False), "roll": lambda xp, x: xp.roll(x, 0), "tile": lambda xp, x: xp.tile(x, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_what_is_a_copy_and_what_a_view(all_lazy, name):
+    plain = numpy.arange(6.0).reshape(2, 3)
+    ours = np.lazy(plain)
+    expected, actual = COPIES[name](numpy, plain), COPIES[name](np, ours)
+    assert np.shares_memory(actual, ours) == numpy.shares_memory(expected, plain)
+    expected[...] = 9
+    actual[...] = 9
+    same(ours, plain)
+
+
+def test_reshape_that_may_not_copy(all_lazy):
+    with pytest.raises(ValueError, match="Unable to avoid creating a copy"):
+        np.reshape(np.lazy(numpy.ones((2, 3))).T, (6,), copy=False)

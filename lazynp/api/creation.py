@@ -146,11 +146,13 @@ def astype(x: Any, dtype: Any) -> Any:
 
 
 @implements(np.asarray)
-def asarray(a: Any, dtype: Any = None, order: Any = None, **options: Any) -> Any:
-    if type(a) is ndarray and (dtype is None or np.dtype(dtype) == a.dtype) and _has_order(a, order):
+def asarray(a: Any, dtype: Any = None, order: Any = None, *, copy: bool | None = None, **options: Any) -> Any:
+    if type(a) is ndarray and not copy and (dtype is None or np.dtype(dtype) == a.dtype) and _has_order(a, order):
         return as_array(arrays.copy_of(a)) if a._scalar else a
     if type(a) in ARRAYS and not tracing():
-        return np.asanyarray(a, dtype, order, **options)
+        return np.asanyarray(a, dtype, order, copy=copy, **options)
+    if copy is False:
+        raise Unsupported
     return array(a, dtype, copy=True, order=order or "K")
 
 
@@ -251,6 +253,8 @@ def triu(m: Any, k: int = 0) -> Any:
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
     if indexing not in ("xy", "ij"):
         raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
+    if not copy and not sparse:
+        raise Unsupported  # views that repeat the arguments
     n = len(xi)
     order = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
     axes = [_axis(x, order[k], n) for k, x in enumerate(xi)]

@@ -14,7 +14,7 @@ from lazynp.api.reductions import sum as sum_
 from lazynp.api.shaping import diagonal as diagonal_view
 from lazynp.api.shaping import lifted, moveaxis, ravel, trace
 from lazynp.api.ufuncs import OBJECTS, _promoted
-from lazynp.array import ndarray, node_of, operand, wrap
+from lazynp.array import ndarray, node_of, operand, view_of, wrap
 from lazynp.ir.node import Node, constant
 from lazynp.ops import contraction, library
 from lazynp.ops import elementwise as ew
@@ -144,6 +144,8 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
                 raise Unsupported
     if not set(output) <= set(inputs) or len(set(output)) != len(output):
         raise Unsupported
+    if len(terms) == 1 and set(output) == set(inputs) and out is None:
+        return _view_by_labels(operands[1], inputs, output)
     pairs = [_without_repeats(term, node) for term, node in zip(terms, nodes, strict=True)]
     for chosen in _order(subscripts, pairs, output):
         picked = [pairs.pop(k) for k in sorted(chosen, reverse=True)]
@@ -154,6 +156,18 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     node = red.reduce_add(node, gone) if gone else node
     term = "".join([c for c in term if c in output])
     return into(wrap(permute(node, tuple([term.index(c) for c in output]))), out)
+
+
+def _view_by_labels(x: Any, term: str, output: str) -> Any:
+    """One operand, nothing summed: a view that can be written to, `einsum("ii->i", a)[:] = 1`."""
+    view = lifted(x)
+    for c in dict.fromkeys(term):
+        while term.count(c) > 1:
+            one = term.index(c)
+            two = term.index(c, one + 1)
+            view = view_of(view, diagonal, axis1=one, axis2=two)
+            term = term[:one] + term[one + 1 : two] + term[two + 1 :] + c
+    return view_of(view, permute, axes=tuple([term.index(c) for c in output]))
 
 
 def _order(subscripts: str, pairs: list[tuple[str, Node]], output: str) -> list[tuple[int, ...]]:

@@ -52,7 +52,7 @@ def eager(self: Any) -> bool:
 
 def _reshape(self: Any, *shape: Any, order: str = "C", copy: Any = None) -> Any:
     target = shape[0] if len(shape) == 1 else shape
-    return HANDLERS[np.reshape](self, target, order=order)
+    return HANDLERS[np.reshape](self, target, order=order, copy=copy)
 
 
 def _transpose(self: Any, *axes: Any) -> Any:

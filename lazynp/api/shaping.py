@@ -37,6 +37,15 @@ def _stays(a: Any, shape: tuple[int, ...]) -> bool:
     return a._scalar and not shape
 
 
+def _read_only(view: Any) -> Any:
+    """A fresh view, not to be written to."""
+    if type(view) is ndarray and view._storage is not None:
+        view._readonly = True
+    else:
+        (view._np if type(view) is ndarray else view).flags.writeable = False
+    return view
+
+
 def ghost(shape: Any) -> np.ndarray:
     """A NumPy array of a shape, without memory: to ask NumPy for result shapes and for its errors."""
     return np.broadcast_to(np.zeros(()), shape)
@@ -65,6 +74,8 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = N
         raise Unsupported
     if _stays(a, target):
         return a
+    if copy is False and not tracing():
+        arrays.geometry(a).reshape(target, order=order, copy=False)  # NumPy's error where that cannot be
     if _named_order(a, order) == "F":
         out = reshaped(view_of(a, permute, axes=tuple(reversed(range(a.ndim)))), tuple(reversed(target)))
         return view_of(out, permute, axes=tuple(reversed(range(len(target)))))
@@ -219,8 +230,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     sizes = tuple([n if k in (one, two) else size for k, size in enumerate(a.shape)])
     square = a if sizes == a.shape else view_of(a, slice_, starts=starts if n else (0,) * a.ndim, steps=(1,) * a.ndim, sizes=sizes)
     view = view_of(square, diagonal_step, axis1=one, axis2=two)
-    view._readonly = True
-    return view
+    return _read_only(view)
 
 
 @implements(np.diag)
@@ -523,5 +533,4 @@ def sliding_window_view(x: Any, window_shape: Any, axis: Any = None, *, subok: b
         if count < 1:
             raise ValueError("window shape cannot be larger than input array shape")
         view = view_of(view, window, axis=along, size=size, count=count)
-    view._readonly = True
-    return view
+    return _read_only(view)

@@ -21,6 +21,7 @@ from lazynp.api import (  # noqa: F401  (they register)
     routines,
     selecting,
     shaping,
+    standard,
     transplant,
 )
 from lazynp.api.dispatch import HANDLERS, LAZY, synced
