@@ -372,9 +372,10 @@ def wrap_ordered(node: Node, axes: Axes | None) -> Any:
     return handle(Storage(laid.type.shape, laid.type.dtype, laid, None), (back,), node.type, None)
 
 
-def order_of(x: Any, order: str | None = "K") -> Axes | None:
-    """The order of the axes in memory, outermost first, of a copy of x; None: C order. In a trace: C order."""
-    return None if tracing_count.depth else order_of_copy(geometry(x), order)
+def order_of(x: Any, order: str | None = "K", shape: Any = None) -> Axes | None:
+    """The order of the axes in memory, outermost first, of a copy of x, or of an array like it of another shape; None: C order. In a
+    trace: C order."""
+    return None if tracing_count.depth else order_of_copy(geometry(x) if type(x) is ndarray else x, order, shape)
 
 
 def wrap_like(node: Node, *operands: Any) -> Any:

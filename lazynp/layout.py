@@ -7,11 +7,11 @@ import numpy as np
 Axes = tuple[int, ...]
 
 
-def order_of_copy(view: np.ndarray, order: str | None = "K") -> Axes | None:
-    """The axes of a copy of the view, outermost in memory first; None: C order. order: as in numpy.copy."""
-    if order == "C" or view.ndim < 2 or (view.flags.c_contiguous and order != "F"):
+def order_of_copy(view: np.ndarray, order: str | None = "K", shape: Any = None) -> Axes | None:
+    """The axes of a copy of the view (or of another shape), outermost in memory first; None: C order. order: as in numpy.copy."""
+    if order == "C" or (view.ndim < 2 and shape is None) or (view.flags.c_contiguous and order != "F"):
         return None
-    return _outermost_first(np.empty_like(view, np.int8, order=order or "K"))
+    return _outermost_first(np.empty_like(view, np.int8, order=order or "K", shape=shape))
 
 
 def order_of_result(views: list[np.ndarray]) -> Axes | None:

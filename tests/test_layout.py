@@ -149,3 +149,15 @@ def test_an_interpreted_update_of_a_transposed_constant():
     node = update(base, constant(np.array([7.0, 8.0, 9.0, 1.0, 2.0, 3.0])), (Step(reshape, ((6,),)),))
     [found] = evaluate(Graph((), (node,)), [])
     assert found.tolist() == [[7, 8], [9, 1], [2, 3]]
+
+
+@pytest.mark.parametrize("name", ["zeros_like", "ones_like", "empty_like", "full_like"])
+@pytest.mark.parametrize(
+    "options", [{}, {"order": "F"}, {"shape": (3, 200, 200)}, {"shape": (400, 200), "order": "F"}, {"dtype": np.int8}], ids=str
+)
+def test_arrays_like_large_ones_of_numpys_and_of_ours(name, options):
+    rest = (7,) if name == "full_like" else ()
+    for plain in (np.zeros((300, 300)), np.zeros((300, 400)).T):
+        expected = getattr(np, name)(plain, *rest, **options)
+        for actual in (getattr(lnp, name)(plain, *rest, **options), getattr(lnp, name)(lnp.sqrt(plain), *rest, **options)):
+            assert (actual.shape, actual.dtype, actual.strides) == (expected.shape, expected.dtype, expected.strides)

@@ -59,11 +59,10 @@ def _fill(value: Any, dtype: Any) -> Node:
 def _like(a: Any, value: Any, dtype: Any, order: str, shape: Any) -> Any:
     a = a if isinstance(a, ndarray) else np.asarray(unwrapped(a))
     dtype = np.dtype(a.dtype if dtype is None else dtype)
-    if shape is not None:
-        return _filled(shape, value, dtype)
     if dtype not in LAZY_DTYPES:
         raise Unsupported
-    return as_array(arrays.wrap_ordered(ew.filled(a.shape, value, dtype), arrays.order_of(a, order)))
+    shape = None if shape is None else _shape(shape)
+    return as_array(arrays.wrap_ordered(ew.filled(a.shape if shape is None else shape, value, dtype), arrays.order_of(a, order, shape)))
 
 
 @implements(np.zeros_like)
@@ -85,9 +84,9 @@ def empty_like(prototype: Any, dtype: Any = None, order: str = "K", subok: bool 
 def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **options: Any) -> Any:
     a = a if isinstance(a, ndarray) else np.asarray(unwrapped(a))
     dtype = a.dtype if dtype is None else np.dtype(dtype)
-    if shape is not None:
-        return as_array(wrap(broadcast(_fill(fill_value, dtype), _shape(shape))))
-    return as_array(arrays.wrap_ordered(broadcast(_fill(fill_value, dtype), a.shape), arrays.order_of(a, order)))
+    shape = None if shape is None else _shape(shape)
+    filled = broadcast(_fill(fill_value, dtype), a.shape if shape is None else shape)
+    return as_array(arrays.wrap_ordered(filled, arrays.order_of(a, order, shape)))
 
 
 @implements(np.arange)

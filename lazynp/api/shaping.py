@@ -136,6 +136,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
 
 @implements(np.rollaxis)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    np.rollaxis(ghost((1,) * a.ndim), axis, start)  # NumPy's errors
     axis = normalize_axis_index(axis, a.ndim)
     start = start + a.ndim if start < 0 else start
     return moveaxis(a, axis, start - 1 if axis < start else start)
