@@ -206,3 +206,26 @@ def test_a_pullback_runs_the_function_once() -> None:
     for k in range(3):
         pullback(numpy.ones(9) * k)
     assert len(calls) == 1
+
+
+def test_a_shared_weight_receives_one_product() -> None:
+    """Ten steps share w: backwards ten products with it, and one by it."""
+    xs = numpy.linspace(0, 1, 40).reshape(10, 4)
+
+    def loss(w: Any) -> Any:
+        h = np.zeros((4, 8)) + xs[0, 0]
+        for t in range(10):
+            h = np.tanh(h @ w + xs[t][:, None])
+        return np.sum(h)
+
+    w = numpy.eye(8) * 0.5 + 0.1
+    _, gradients, _ = backward(loss, w)
+    by_w = [n for n in toposort(gradients) if n.op.name == "contract" and n.shape == w.shape]
+    assert len(by_w) == 1
+    slope = grad(loss)(w)
+    step = 1e-6
+    for k in range(8):
+        ahead, behind = w.copy(), w.copy()
+        ahead[k, 2] += step
+        behind[k, 2] -= step
+        numpy.testing.assert_allclose(slope[k, 2], (loss(ahead) - loss(behind)) / (2 * step), rtol=1e-6)

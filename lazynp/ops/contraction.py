@@ -1,14 +1,15 @@
 """`contract`: the sum of products over labelled axes, the one op behind dot, matmul, einsum, tensordot, inner and outer."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from lazynp.ir.node import Node
 from lazynp.ir.op import Kind, Op, register
-from lazynp.ir.types import ArrayType
+from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ops import elementwise as ew
-from lazynp.ops.movement import broadcast, permute, reshape
+from lazynp.ops.movement import broadcast, join, permute, reshape
 
 Labels = tuple[int, ...]
 
@@ -127,3 +128,42 @@ def _batch(x: Node, other: Node, lead: int, other_lead: int, rank: int) -> tuple
 def reorder(x: Node, labels: Labels, wanted: Labels) -> Node:
     """x with its labelled axes in the wanted order."""
     return permute(x, tuple([labels.index(label) for label in wanted]))
+
+
+_FEWEST = 4
+"""Sums of fewer products are left as they are."""
+
+
+def joined_products(terms: Sequence[Node]) -> list[Node]:
+    """Terms of a sum with the same sum, in which many like products have become one of joined operands: a weight that a hundred steps
+    share receives one matrix product, not a hundred that are added up."""
+    groups: dict[Any, list[Node]] = {}
+    for term in terms:
+        groups.setdefault(_likeness(term), []).append(term)
+    found: list[Node] = []
+    for likeness, group in groups.items():
+        found += [_joined(group)] if likeness is not None and len(group) >= _FEWEST else group
+    return found
+
+
+def _likeness(term: Node) -> Any:
+    """What products must share to be joined along a label that they sum over; None for terms that are not to be joined."""
+    if term.op is not contract or not _summed(term):
+        return None
+    shapes = (term.args[0].shape, term.args[1].shape, term.shape)
+    if not all(type(n) is int for shape in shapes for n in shape):
+        return None
+    x, y, out = [itemcount(shape) for shape in shapes]
+    return (term.attrs, *shapes) if x + y <= 4 * out else None  # else the operands are what costs
+
+
+def _summed(node: Node) -> list[int]:
+    return [label for label in node.xs if label in node.ys and label not in node.out]
+
+
+def _joined(group: Sequence[Node]) -> Node:
+    first = group[0]
+    label = _summed(first)[0]
+    x = join(*[term.args[0] for term in group], axis=first.xs.index(label))
+    y = join(*[term.args[1] for term in group], axis=first.ys.index(label))
+    return contract.make((x, y), **first.attributes)

@@ -38,6 +38,7 @@ from lazynp.ir.node import Node, toposort
 from lazynp.ir.op import Op
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ops import elementwise as ew
+from lazynp.ops.contraction import joined_products
 from lazynp.ops.custom import checkpointed
 from lazynp.ops.indexing import scatter, update
 from lazynp.ops.movement import Step, pad, slice_
@@ -166,7 +167,7 @@ def _sum(parts: list[Node], inside: bool) -> Node:
         padded = [part for part in padded if _is_small(part)]
     scattered = [part for part in parts if inside and _adds_elements(part)]
     regions = {*padded, *scattered}
-    whole = [part for part in parts if part not in regions]
+    whole = joined_products([part for part in parts if part not in regions])
     total = whole[0] if whole else ew.filled(parts[0].shape, 0, parts[0].dtype)
     for part in whole[1:]:
         total = total + part
