@@ -739,3 +739,17 @@ def _both_modes(f: Any, arguments: list[np.ndarray], rng: np.random.Generator) -
 
     value, tangent, back = lnp.jit(run, strict=True)(tuple(arguments), tuple(step), tuple(seeds))
     return value, tangent, back, step, seeds
+
+
+def test_a_turn_that_reads_what_it_overwrites_has_room_for_its_largest_size() -> None:
+    def turned(x: Any, scan: Any) -> Any:
+        def step(k: Any, x: Any) -> Any:
+            x[:k] += 0.5 * x[:k][::-1]
+            return x
+
+        return scan.fori_loop(1, x.shape[0], step, x)
+
+    x = np.arange(600.0) / 1000
+    got = lnp.jit(lambda x: turned(x, scan), strict=True)(x.copy())
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(np.asarray(got), turned(x, Plain))

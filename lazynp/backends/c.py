@@ -107,7 +107,10 @@ class _Draft:
     def blueprint(self) -> Blueprint:
         result = self.result
         blocks = [part for part in self.parts if isinstance(part, Block)]
-        arena = plan_arena([use for block in blocks for use in temporaries(block)])
+        uses = [use for block in blocks for use in temporaries(block)]
+        if any(self.sizes.loop_places(memory.size) for use in uses for memory in use):
+            raise CompileError("a temporary whose size depends on a loop variable")  # Python does not know it when it takes the arena
+        arena = plan_arena(uses)
         text = self.text = Text(arena.offsets)
         printer = Printer(text, self.sizes)
         printed = [printer.block(block) for block in blocks]

@@ -26,7 +26,7 @@ from lazynp.backends.lower import (
     position,
 )
 from lazynp.backends.partition import Plan, Step, events, strip
-from lazynp.backends.polynomial import Atom, Poly, product
+from lazynp.backends.polynomial import Atom, Poly
 from lazynp.ir.node import Node, transform
 from lazynp.ir.op import Op
 from lazynp.ops import elementwise as ew
@@ -192,7 +192,7 @@ def _safely(plan: Plan, step: Step, axes: tuple[Axis, ...], index: Any, nests: l
 def _detour(plan: Plan, step: Step, axes: tuple[Axis, ...], index: Any, nests: list[Nest]) -> list[Nest]:
     """All new values first into a temporary of the region's size, then from there to their places."""
     shape = tuple([a.size for a in axes])
-    values = plan.buffer(step.node, Memory("temp", product(shape), step.node.dtype))
+    values = plan.buffer(step.node, plan.temporary(shape, step.node.dtype))
     number = linear(tuple([Poly({(a.variable,): 1}) for a in axes]), shape)
     before = [Nest("loops", n.axes, [Store(values, number, s.value) for s in n.stores]) for n in nests]
     back = load.make((), buffer=values, address=number, guards=(), to=step.node.dtype)
@@ -307,8 +307,8 @@ def _stage(plan: Plan, step: Step, nests: list[Nest], axes: tuple[Axis, ...]) ->
     (store,) = nest.stores
     shape = tuple([a.size for a in axes])
     number = linear(tuple([Poly({(a.variable,): 1}) for a in axes]), shape)
-    values = plan.buffer(step.node, Memory("temp", product(shape), store.value.dtype))
-    where = plan.buffer(step.node, Memory("temp", product(shape), np.dtype(np.int64)))
+    values = plan.buffer(step.node, plan.temporary(shape, store.value.dtype))
+    where = plan.buffer(step.node, plan.temporary(shape, np.dtype(np.int64)))
     address = position.make((), expression=store.address)
     before = Nest("loops", axes, [Store(values, number, store.value), Store(where, number, address)])
     back = load.make((), buffer=values, address=number, guards=(), to=store.value.dtype)

@@ -6,7 +6,7 @@ Sizes, strides, loop bounds and positions inside arrays are all of this one clas
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -304,6 +304,15 @@ def value_atom(node: Node, variables: frozenset[Atom]) -> Poly:
     return Poly({(Atom("value", (node,), f"at{serial}", variables),): 1})
 
 
+def all_atoms(p: Poly) -> Iterator[Atom]:
+    """The atoms of a polynomial and of those inside them."""
+    for atom in p.atoms():
+        yield atom
+        for inner in atom.args:
+            if isinstance(inner, Poly):
+                yield from all_atoms(inner)
+
+
 class Sizes:
     """Turns `Dim`s into polynomials. What is no polynomial over dims (a quotient, a maximum) becomes a further dim that Python computes.
 
@@ -336,7 +345,7 @@ class Sizes:
 
     def loop_places(self, p: Poly) -> set[int]:
         """The positions of the dims in p that loops set."""
-        return {self._places[a] for a in p.atoms() if a in self._places}
+        return {self._places[a] for a in all_atoms(p) if a in self._places}
 
     def upper(self, p: Poly) -> Poly | None:
         """A polynomial without loop variables that p never exceeds, or None."""

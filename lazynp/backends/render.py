@@ -11,7 +11,7 @@ import numpy as np
 from lazynp.backends import prelude
 from lazynp.backends.lower import Axis, Condition, Memory, checked, load, position, select
 from lazynp.backends.nests import Fold, Gemm, polynomials, scalars, values_in
-from lazynp.backends.polynomial import Atom, Poly, product, variable
+from lazynp.backends.polynomial import Atom, Poly, all_atoms, product, variable
 from lazynp.backends.program import ARENA, FIRST_DIM, FIRST_SLOT, POOL
 from lazynp.backends.schedule import Scheduled
 from lazynp.backends.workers import FLAGS, PROTOTYPE
@@ -243,7 +243,7 @@ class Writer:
         return self.program.name(memory)
 
     def poly(self, p: Poly) -> str:
-        for atom in _all_atoms(p):
+        for atom in all_atoms(p):
             if atom.kind in ("dim", "index"):
                 self.sizes.add(atom)
         return p.text()
@@ -258,14 +258,6 @@ class Writer:
             constant = "" if memory in self.written else "const "
             lines.append(f"{constant}{prelude.ctype(memory.dtype)} *restrict {self.program.name(memory)} = {self.program.address(memory)};")
         return lines
-
-
-def _all_atoms(p: Poly) -> Iterable[Atom]:
-    for atom in p.atoms():
-        yield atom
-        for inner in atom.args:
-            if isinstance(inner, Poly):
-                yield from _all_atoms(inner)
 
 
 _INDEX = """\
@@ -380,7 +372,7 @@ class Kernel:
             self._name_values(store.address)
 
     def _name_values(self, p: Poly) -> None:
-        for atom in _all_atoms(p):
+        for atom in all_atoms(p):
             if atom.kind == "value":
                 names = self.writer.names.setdefault(atom.args[0], [])
                 if atom.name not in names:
