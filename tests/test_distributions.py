@@ -29,9 +29,9 @@ CALLS = [(name, method) for name, row in FAMILIES.items() for method in _methods
 
 
 @pytest.fixture(autouse=True)
-def interpreted():
+def interpreted(request):
     """Second derivatives are large graphs that run a few times: NumPy's interpreter takes less time than a compiler."""
-    with np.config(backend="reference"):
+    with np.config(backend="reference" if "derivatives" in request.node.name else "c"):
         yield
 
 

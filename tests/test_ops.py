@@ -70,7 +70,7 @@ def same_error(found: Any, wanted: Any) -> bool:
 
 EXTREMA = {"maximum", "minimum", "fmax", "fmin"}
 """Which of 0.0 and -0.0 is the larger: NumPy's own answer depends on the memory layout."""
-CANCELLING = {"logaddexp", "logaddexp2"}
+CANCELLING = {"special.gammaln", "special.digamma", "logaddexp", "logaddexp2"}
 """The larger argument plus a correction: where the two cancel, the digits of the correction are all there is."""
 
 

@@ -159,7 +159,8 @@ _compiled: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
 def has_c(node: Node) -> bool:
     """Whether an elementwise node can be printed as C."""
     dtypes = [a.dtype for a in node.args]
-    if node.op is ew.cast or node.op.c is not None:
+    template = node.op.c(*dtypes) if callable(node.op.c) else node.op.c
+    if node.op is ew.cast or template is not None:
         return True
     return prelude.has(prelude.helper(node.op.name, dtypes[0]))
 

@@ -96,6 +96,7 @@ def _prototypes() -> dict[str, str]:
             found[name + tail] = f"_Complex {real} {name}{tail}(_Complex {real}) __attribute__((const, nothrow));"
         found["cpow" + tail] = f"_Complex {real} cpow{tail}(_Complex {real}, _Complex {real}) __attribute__((const, nothrow));"
         found["lgamma" + tail] = f"{real} lgamma{tail}({real}) __attribute__((nothrow));"
+        found[f"lgamma{tail}_r"] = f"{real} lgamma{tail}_r({real}, int *) __attribute__((nothrow));"
         found["frexp" + tail] = f"{real} frexp{tail}({real}, int *) __attribute__((nothrow));"
         found["ldexp" + tail] = f"{real} ldexp{tail}({real}, int) __attribute__((const, nothrow));"
     return found
@@ -111,6 +112,7 @@ _FAMILIES = {
     "half": ("f16",),
     "complex": ("c64", "c128"),
     "double": ("f64",),
+    "single": ("f32",),
     "cdouble": ("c128",),
 }
 _FAMILIES["int"] = _FAMILIES["signed"] + _FAMILIES["unsigned"]
@@ -288,6 +290,50 @@ _row("frexp_mantissa", "float", "int e; return frexp$F(a, &e);", "$T a")
 _row("frexp_exponent", "float", "int e = 0; frexp$F(a, &e); return lz_isfinite_$S(a) ? e : 0;", "$T a", "int32_t")
 _row("ldexp", "float", "ldexp$F(a, b > 2147483647 ? 2147483647 : b < -2147483648LL ? -2147483648LL : b)", "$T a, int64_t b")
 _row("expit", "float", "1 / (1 + exp$F(-a))", "$T a")
+
+# ---- special functions, in double precision; scipy.special's values at poles and for NaN
+_rows1(
+    "double",
+    {"special_erf": "erf(a)", "special_erfc": "erfc(a)", "special_gammaln": "int sign; return a == -LZ_INF ? a : lgamma_r(a, &sign);"},
+)
+_row("special_xlogy", "double", "a == 0 && b == b ? 0 : a * log(b)")
+_row("special_xlog1py", "double", "a == 0 && b == b ? 0 : a * log1p(b)")
+_row("special_entr", "double", "a > 0 ? -a * log(a) : a == 0 ? 0 : a != a ? a : -LZ_INF", "$T a")
+_row("special_log_expit", "double", "(a < 0 ? a : 0) - log1p(exp(-__builtin_fabs(a)))", "$T a")
+# Near 1/2 the quotient would lose digits.
+_row("special_logit", "double", "a >= 0.3 && a <= 0.65 ? log1p(2 * (a - 0.5)) - log1p(-2 * (a - 0.5)) : log(a / (1 - a))", "$T a")
+_row(
+    "special_ndtr",
+    "double",
+    "$T t = a * 0.70710678118654752440; $T tail = 0.5 * erfc(__builtin_fabs(t));"
+    " return __builtin_fabs(t) < 1 ? 0.5 + 0.5 * erf(t) : t > 0 ? 1 - tail : t != t ? t : tail;",
+    "$T a",
+)
+# Reflection for negative numbers, recurrence into [1, 2], where a rational approximation around the root is used (Boost.Math,
+# digamma_imp_1_2, 53 bits); from 10 on the asymptotic series (Abramowitz & Stegun 6.3.18).
+_row(
+    "special_digamma",
+    "double",
+    "if (a == 0) return __builtin_copysign(LZ_INF, -a); if (a != a || a == LZ_INF) return a; $T y = 0;"
+    " if (a < 0) { $T part = a - __builtin_floor(a); if (part == 0 || a == -LZ_INF) return LZ_NAN; part -= part > 0.5;"
+    " y = part == -0.5 || part == 0.5 ? 0 : -3.14159265358979323846 / tan(3.14159265358979323846 * part); a = 1 - a; }"
+    " if (a < 1) { y -= 1 / a; a += 1; } if (a < 10) { while (a > 2) { a -= 1; y += 1 / a; }"
+    " $T g = a - 1569415565.0 / 1073741824.0; g -= (381566830.0 / 1073741824.0) / 1073741824.0;"
+    " g -= 0.9016312093258695918615325266959189453125e-19;"
+    " $T x = a - 1; $T p = ((((-0.0020713321167745952 * x - 0.045251321448739056) * x - 0.28919126444774784) * x"
+    " - 0.65031853770896507) * x - 0.32555031186804491) * x + 0.25479851061131551;"
+    " $T q = (((((-0.55789841321675513e-6 * x + 0.0021284987017821144) * x + 0.054151797245674225) * x + 0.43593529692665969) * x"
+    " + 1.4606242909763515) * x + 2.0767117023730469) * x + 1;"
+    " return y + g * 0.99558162689208984375 + g * (p / q); }"
+    " $T z = 1 / (a * a); $T tail = a < 1e17 ? z * ((((((z / 12 - 691.0 / 32760) * z + 1.0 / 132) * z - 1.0 / 240) * z + 1.0 / 252) * z"
+    " - 1.0 / 120) * z + 1.0 / 12) : 0; return y + log(a) - 0.5 / a - tail;",
+    "$T a",
+)
+_SINGLE = ("erf", "erfc", "gammaln", "digamma", "ndtr", "logit", "log_expit", "entr")
+for _op in _SINGLE:
+    _row(f"special_{_op}", "single", f"(float)lz_special_{_op}_f64(a)", "$T a")
+for _op in ("xlogy", "xlog1py"):
+    _row(f"special_{_op}", "single", f"(float)lz_special_{_op}_f64(a, b)")
 
 # ---- complex
 _rows2("complex", {"add": "($T){a.re + b.re, a.im + b.im}", "subtract": "($T){a.re - b.re, a.im - b.im}"})

@@ -41,7 +41,9 @@ def _dtypes(name: str, types: tuple[Any, ...]) -> tuple[np.dtype, ...]:
     return ew.loop_dtypes(scipy_ufunc(name), known)
 
 
-def _special(name: str, *partials: Partial | None) -> Op:
+def _special(name: str, *partials: Partial | None, fused: bool = False) -> Op:
+    """fused: the prelude of the C backend has lz_special_<name> for single and double precision; else it is a step between kernels."""
+
     def door(op: Op, *operands: Any) -> Node:
         dtypes = _dtypes(name, tuple([ew.operand_type(x) for x in operands]))
         nodes = [ew.as_node(x, dtype) for x, dtype in zip(operands, dtypes, strict=False)]
@@ -57,9 +59,20 @@ def _special(name: str, *partials: Partial | None) -> Op:
             return scipy_ufunc(name)(*args)
 
     kept = tuple([_missing(name, k) if p is None else p for k, p in enumerate(partials)])
-    op = register(Op(name=f"special.{name}", kind=Kind.LIBRARY, numpy=numpy, infer=infer, door=door, partials=kept, source="scipy.special"))
+    facts: dict[str, Any] = {"kind": Kind.ELEMENTWISE, "cost": 40.0, "c": _helper_of(name)} if fused else {"kind": Kind.LIBRARY}
+    op = register(Op(name=f"special.{name}", numpy=numpy, infer=infer, door=door, partials=kept, source="scipy.special", **facts))
     SPECIAL[name] = op
     return op
+
+
+def _helper_of(name: str) -> Callable[..., str | None]:
+    """The C of a fused function: none for complex arguments."""
+
+    def text(*dtypes: np.dtype) -> str | None:
+        suffix = {"f": "f32", "d": "f64"}.get(dtypes[0].char)
+        return suffix and f"lz_special_{name}_{suffix}({', '.join([f'{{{k}}}' for k in range(len(dtypes))])})"
+
+    return text
 
 
 def _missing(name: str, position: int) -> Partial:
@@ -74,22 +87,22 @@ _NORMAL = 1 / math.sqrt(2 * math.pi)
 
 # --- error functions, normal distribution --------------------------------------------------------------------------------
 
-erf = _special("erf", lambda y, x: ew.exp(-x * x) * _ROOT)
-erfc = _special("erfc", lambda y, x: ew.exp(-x * x) * -_ROOT)
+erf = _special("erf", lambda y, x: ew.exp(-x * x) * _ROOT, fused=True)
+erfc = _special("erfc", lambda y, x: ew.exp(-x * x) * -_ROOT, fused=True)
 erfcx = _special("erfcx", lambda y, x: 2.0 * x * y - _ROOT)
 erfi = _special("erfi", lambda y, x: ew.exp(x * x) * _ROOT)
 erfinv = _special("erfinv", lambda y, x: ew.exp(y * y) / _ROOT)
 erfcinv = _special("erfcinv", lambda y, x: ew.exp(y * y) / -_ROOT)
 dawsn = _special("dawsn", lambda y, x: 1.0 - 2.0 * x * y)
-ndtr = _special("ndtr", lambda y, x: ew.exp(x * x * -0.5) * _NORMAL)
+ndtr = _special("ndtr", lambda y, x: ew.exp(x * x * -0.5) * _NORMAL, fused=True)
 log_ndtr = _special("log_ndtr", lambda y, x: ew.exp(x * x * -0.5 - y) * _NORMAL)
 ndtri = _special("ndtri", lambda y, x: ew.exp(y * y * 0.5) / _NORMAL)
 
 # --- gamma and beta functions ----------------------------------------------------------------------------------------------
 
 zeta = _special("zeta", None, lambda y, s, q: -s * zeta(s + 1.0, q))
-digamma = _special("digamma", lambda y, x: zeta(2.0, x))
-gammaln = _special("gammaln", lambda y, x: digamma(x))
+digamma = _special("digamma", lambda y, x: zeta(2.0, x), fused=True)
+gammaln = _special("gammaln", lambda y, x: digamma(x), fused=True)
 gamma = _special("gamma", lambda y, x: y * digamma(x))
 rgamma = _special("rgamma", lambda y, x: -y * digamma(x))
 beta = _special("beta", lambda y, a, b: y * (digamma(a) - digamma(a + b)), lambda y, a, b: y * (digamma(b) - digamma(a + b)))
@@ -118,11 +131,11 @@ def _gamma_density(a: Node, x: Node) -> Node:
 
 # --- logistic function, entropies -------------------------------------------------------------------------------------------
 
-logit = _special("logit", lambda y, x: 1.0 / (x * (1.0 - x)))
-log_expit = _special("log_expit", lambda y, x: ew.expit(-x))
-xlogy = _special("xlogy", lambda z, x, y: ew.log(y), lambda z, x, y: x / y)
-xlog1py = _special("xlog1py", lambda z, x, y: ew.log1p(y), lambda z, x, y: x / (1.0 + y))
-entr = _special("entr", lambda y, x: -1.0 - ew.log(x))
+logit = _special("logit", lambda y, x: 1.0 / (x * (1.0 - x)), fused=True)
+log_expit = _special("log_expit", lambda y, x: ew.expit(-x), fused=True)
+xlogy = _special("xlogy", lambda z, x, y: ew.log(y), lambda z, x, y: x / y, fused=True)
+xlog1py = _special("xlog1py", lambda z, x, y: ew.log1p(y), lambda z, x, y: x / (1.0 + y), fused=True)
+entr = _special("entr", lambda y, x: -1.0 - ew.log(x), fused=True)
 rel_entr = _special("rel_entr", lambda z, x, y: ew.log(x / y) + 1.0, lambda z, x, y: -x / y)
 kl_div = _special("kl_div", lambda z, x, y: ew.log(x / y), lambda z, x, y: 1.0 - x / y)
 exp10 = _special("exp10", lambda y, x: y * math.log(10.0))
