@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+import lazynp
 from lazynp.backends import base, c, reference, toolchain
 from lazynp.backends.program import load
 from lazynp.ir import canonical
@@ -701,3 +702,16 @@ def test_random_graphs_of_sizes_known_at_run_time(seed):
         got = program.run([*[a.copy() for a in arrays], *scalars], [form.facts[p] for p in variant.parameters])
     for w, g in zip(want, got, strict=True):
         same(np.asarray(w), g)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 4, 7, 400])
+def test_columns_are_folded_in_the_order_of_the_rows(rows):
+    """Four rows at a time: the same bits as one after the other."""
+    x = np.random.default_rng(0).normal(size=(rows, 300))
+    w = np.random.default_rng(1).normal(size=rows)
+    expected, highest = np.zeros(300), np.full(300, -np.inf)
+    for k in range(rows):
+        expected = expected + w[k] * x[k]
+        highest = np.maximum(highest, x[k])
+    np.testing.assert_array_equal(lazynp.jit(lambda w, x: (w[:, None] * x).sum(axis=0))(w, x), expected)
+    np.testing.assert_array_equal(lazynp.jit(lambda x: x.max(axis=0, initial=-np.inf))(x), highest)

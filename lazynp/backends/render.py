@@ -25,6 +25,8 @@ _INLINE = 120
 """A value that is used once is written into its user's expression up to this length."""
 _BLOCK = 512
 """Elements whose sum is folded in independent lanes; sums of blocks are added pairwise."""
+_MOSTLY_MEMORY = 8
+"""Folds of values up to this cost take four rows at a time: what is dearer is not bound by memory."""
 _TILE = 256
 """Columns whose running results stay in the first-level cache while rows are folded."""
 CHUNK = 16384
@@ -649,16 +651,42 @@ class Kernel:
         start = " ".join([f"a{k}[l] = {identity(f.op, f.value.dtype)};" for k, f in enumerate(folds)])
         lines.append(f"for (int64_t l = 0; l < {_TILE}; l++) {{ {start} }}")
         depth = len(kept) - 1
-        for axis in reduced:
+        for axis in reduced[:-1]:
             depth += 1
             lines.append(_open(axis, self.writer))
             lines += self.values.statements[depth]
+        depth += 1
+        lines += self._four_rows(column, reduced[-1], depth)
+        lines += self.values.statements[depth]
         steps = [f"a{k}[{v} - tile] = {self._folded(f, f'a{k}[{v} - tile]', self.values.text[f.value])};" for k, f in enumerate(folds)]
         simd = [] if self.values.impure else ["#pragma omp simd"]
         walk = f"for (int64_t {v} = tile; {v} < stop; {v}++) {{"
         lines += [*simd, walk, *self.values.statements[depth + 1], *self._stores(), *steps, "}", *["}"] * len(reduced)]
         results = [self._result(f, f"a{k}[{v} - tile]") for k, f in enumerate(folds)]
         return [*lines, walk, *results, "}", "}", *["}"] * (len(kept) - 1)]
+
+    def _four_rows(self, column: Axis, row: Axis, depth: int) -> list[str]:
+        """Opens the loop over the rows that are folded. Four rows at a time while there are four: each running result is loaded and stored
+        once for them, and folded in the same order."""
+        folds, v, w = self.nest.folds, column.variable.name, row.variable.name
+        if self.values.impure or self.nest.stores or self.values.cost >= _MOSTLY_MEMORY or any(f.position is not None for f in folds):
+            return [_open(row, self.writer)]
+        begin, end = self.writer.poly(row.begin), self.writer.poly(row.end)
+        steps = [f"r{k} = {self._folded(f, f'r{k}', self.values.text[f.value])};" for k, f in enumerate(folds)]
+        body = [*self.values.statements[depth], *self.values.statements[depth + 1], *steps]
+        return [
+            f"int64_t q = {begin};",
+            f"for (; q + 4 <= {end}; q += 4) {{",
+            "#pragma omp simd",
+            f"for (int64_t {v} = tile; {v} < stop; {v}++) {{",
+            *[f"{self._type(f)} r{k} = a{k}[{v} - tile];" for k, f in enumerate(folds)],
+            *[line for u in range(4) for line in ("{", f"const int64_t {w} = q + {u};", *body, "}")],
+            *[f"a{k}[{v} - tile] = r{k};" for k in range(len(folds))],
+            "}",
+            "}",
+            f"for (; q < {end}; q++) {{",
+            f"const int64_t {w} = q;",
+        ]
 
     def _open_tiles(self, kept: list[Axis]) -> list[str]:
         column = kept[-1]
