@@ -23,7 +23,7 @@ import numpy
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a script, it finds this package and the checkout's lazynp
 
 import lazynp
-from benchmarks.measure import calibrated, difference, seconds
+from benchmarks.measure import calibrated, difference
 from benchmarks.peers import versions
 from benchmarks.run import duration, machine, restart_pinned
 
@@ -200,8 +200,16 @@ def _with(f: Function, arguments: Sequence[Any]) -> Function:
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 
+def processor_seconds(call: Function, number: int) -> float:
+    """Of one call, by `number` calls in a row: the time that this process has had a processor, of which a busy neighbour takes none."""
+    start = time.process_time()
+    for _ in range(number):
+        call()
+    return (time.process_time() - start) / number
+
+
 def measure(name: str, repeat: int, budget: float) -> dict[str, Any]:
-    """Medians (s), first calls (s), and how many times faster than each other library lazynp.jit is: medians of ratios turn by turn."""
+    """Medians of processor time (s), first calls (s), and how many times faster than each other library lazynp.jit is: medians of ratios turn by turn."""
     program = PROGRAMS[name]
     found = calls(program)
     first, values = {}, {}
@@ -215,7 +223,7 @@ def measure(name: str, repeat: int, budget: float) -> dict[str, Any]:
     if wrong:
         raise AssertionError(f"{name}: gradients differ: {wrong}")
     numbers = {library: calibrated(call, budget) for library, call in found.items()}
-    turns = [{library: seconds(call, numbers[library]) for library, call in found.items()} for _ in range(repeat)]
+    turns = [{library: processor_seconds(call, numbers[library]) for library, call in found.items()} for _ in range(repeat)]
     return {
         "program": name,
         "difference": worst,
@@ -251,7 +259,9 @@ def main(arguments: list[str] | None = None) -> int:
     for name in options.programs:
         rows.append(measure(name, options.repeat, options.budget))
         if len(rows) == 1:
-            print("Median of a cached call (first call); how many times as long as lazynp.jit the others take.")
+            print(
+                "Median processor time of a cached call (first call, by the clock); how many times as long as lazynp.jit the others take."
+            )
             print(" " * 18 + "".join([f"{library:>24}" for library in rows[0]["median"]]))
         print(line(rows[-1]), flush=True)
     if options.json:
