@@ -209,7 +209,8 @@ def processor_seconds(call: Function, number: int) -> float:
 
 
 def measure(name: str, repeat: int, budget: float) -> dict[str, Any]:
-    """Medians of processor time (s), first calls (s), and how many times faster than each other library lazynp.jit is: medians of ratios turn by turn."""
+    """Medians of processor time (s), first calls (s), and how many times as long as lazynp.jit each other library takes: medians of
+    ratios turn by turn."""
     program = PROGRAMS[name]
     found = calls(program)
     first, values = {}, {}
