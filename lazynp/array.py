@@ -45,6 +45,10 @@ class _NotOneNumber(TypeError, ValueError):
     """int() of an array: a TypeError; where NumPy called it, to write the array into an element, NumPy's own array raises a ValueError."""
 
 
+_NotOneNumber.__name__ = _NotOneNumber.__qualname__ = "TypeError"
+_NotOneNumber.__module__ = "builtins"
+
+
 def as_int(values: np.ndarray) -> int:
     """int() of an array. Raises a TypeError that is a ValueError too."""
     try:

@@ -251,3 +251,19 @@ def test_what_is_a_copy_and_what_a_view(all_lazy, name):
 def test_reshape_that_may_not_copy(all_lazy):
     with pytest.raises(ValueError, match="Unable to avoid creating a copy"):
         np.reshape(np.lazy(numpy.ones((2, 3))).T, (6,), copy=False)
+
+
+def test_functions_as_attributes_of_classes():
+    class Holder:
+        array = np.array
+        total = np.sum
+
+    assert Holder().array([1, 2], dtype=float).tolist() == [1, 2]
+    with pytest.raises(TypeError):
+        Holder().total([1, 2])
+
+
+def test_a_view_of_the_same_type(threshold):
+    x = np.lazy(numpy.arange(4))
+    assert x.view(type(x)).tolist() == [0, 1, 2, 3]
+    assert x.view(type=type(x)).tolist() == [0, 1, 2, 3]

@@ -217,7 +217,8 @@ class function(Caller):  # noqa: N801  (as Python's own)
     """A public function: NumPy's at once for small arguments, `general` for lazy or large ones and in a trace."""
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else MethodType(self, instance)
+        """A method where NumPy's function is one: as an attribute of a class, numpy.array is no method, being built in."""
+        return self if instance is None or not hasattr(type(self.numpy), "__get__") else MethodType(self, instance)
 
     def __reduce__(self) -> Any:
         return _public_of, (self.numpy,)

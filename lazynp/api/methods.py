@@ -125,6 +125,8 @@ def _item(self: Any, *args: Any) -> Any:
 
 
 def _view(self: Any, *args: Any, **kwargs: Any) -> Any:
+    args = tuple([a for a in args if a is not ndarray])  # x.view(type(x)) is x.view()
+    kwargs = {name: value for name, value in kwargs.items() if value is not ndarray}
     if not args and not kwargs:
         return self[...]
     return wrapped(arrays.exported(self).view(*args, **kwargs))
