@@ -2186,3 +2186,17 @@ def nan_max(x):
         if v > m:
             m = v
     return m
+
+
+@case((x6, x6 * 2))
+def alias_after_a_loop_that_may_have_no_turn(a, b):
+    k = 0
+    while k < 7 and a[0] < 5:
+        k += 1
+        b = a
+    k = 0
+    while k < 6:
+        k += 1
+        b = a
+        a[0] -= 0.5 * a.sum()
+    return a, b

@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 import pytest
 from hostile_loops import CASES, x6, x12
+from random_loops import Writer
 
 import lazynp
 
@@ -58,6 +59,19 @@ def test_jit_is_numpy(name):
             actual, ours = outcome(compiled, arguments)
             close(actual, expected)
             close(ours, theirs, "arguments")
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_programs(seed):
+    source = Writer(seed).program()
+    name = f"<random program {seed}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    exec(compile(source, name, "exec"), space := {"np": np})
+    arguments = (np.array([0.3, -0.4, 0.5, 0.1, 0.9]), np.array([0.1, 0.2, -0.6, 0.8, 0.4]), 0.7)
+    expected, theirs = outcome(space["program"], arguments)
+    actual, ours = outcome(lazynp.jit(space["program"]), arguments)
+    close(actual, expected)
+    close(ours, theirs, "arguments")
 
 
 # --- derivatives ------------------------------------------------------------------------------------------------------------

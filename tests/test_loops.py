@@ -753,3 +753,43 @@ def test_a_turn_that_reads_what_it_overwrites_has_room_for_its_largest_size() ->
     got = lnp.jit(lambda x: turned(x, scan), strict=True)(x.copy())
     with np.errstate(over="ignore"):
         np.testing.assert_array_equal(np.asarray(got), turned(x, Plain))
+
+
+def test_branches_on_what_is_known_of_the_loop_variable():
+    """A test of the loop variable alone, or a constant, lies nowhere in memory."""
+
+    def f(x):
+        t = x[0]
+        for i in range(9):
+            if i < 2:
+                t = t + x[i]
+            if i <= 5:
+                t = t - x[i]
+            if i >= 7 and not i < 8:
+                t = t * 2
+        return t
+
+    x = np.linspace(-1, 1, 9)
+    assert abs(lnp.jit(f, strict=True)(x) - f(x)) < 1e-12
+
+
+def test_a_loop_reads_what_it_overwrites_and_a_later_write_extends():
+    def f(a):
+        a = a * 1.0
+
+        def outer(k, carry):
+            before = a.copy()
+
+            def inner(j, carry):
+                a[j] = before[j] + before[7 - j]
+                return carry
+
+            scan.fori_loop(1, k, inner, 0)
+            a[k] = 1.0
+            return carry
+
+        scan.fori_loop(1, 7, outer, 0)
+        return a
+
+    x = np.arange(9.0)
+    np.testing.assert_array_equal(lnp.jit(f)(x), np.asarray(f(lnp.array(x))))

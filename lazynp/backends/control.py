@@ -40,7 +40,7 @@ class Control:
         self.limits: list[Poly | Memory] = []
         self.index = -1
         self.integers: list[tuple[int, Memory]] = []
-        self.predicate: Memory | None = None
+        self.predicate: Poly | Memory | None = None
         self.blocks: list[Block] = []
         self.interface: set[Memory] = set()
         """Memories of the surroundings: alive during all turns."""
@@ -138,7 +138,7 @@ def control_of(plan: Plan, step: Step) -> Control:
     if node.op is loop:
         control.limits = [plan.sizes(a) if is_immediate(a) else held[k] for k, a in enumerate(node.args[:3])]  # type: ignore[misc]
     elif node.op is cond:
-        control.predicate = held[0]
+        control.predicate = plan.sizes(node.args[0]) if is_immediate(node.args[0]) else held[0]
     control.interface = {m for m in (*held, *[t.memory for t in step.targets]) if m is not None}
     origin = node.where if plan.origin is None else plan.origin
     bodies = _own_leaves(control, node, inputs, plan.sizes, fixed)
@@ -389,7 +389,7 @@ class _Function:
         return ["{", f"const int64_t {end} = {stop};", f"for (int64_t {name} = {start}; {test}; {advance}) {{", *turn, "}", "}"]
 
     def while_(self, control: Control) -> list[str]:
-        assert control.predicate is not None
+        assert isinstance(control.predicate, Memory)
         turns = self.writer.fresh("turn")
         bound = "" if control.limit is None else f"{turns} < {control.limit}"
         head = f"for (int64_t {turns} = 0; {bound}; {turns}++) {{"
@@ -398,7 +398,7 @@ class _Function:
 
     def cond(self, control: Control) -> list[str]:
         assert control.predicate is not None
-        test = self.load(control.predicate)
+        test = self.limit(control.predicate)
         yes, no = [self.block(block) for block in control.blocks]
         start = [*self.turn(control)]
         return ["{", *start, f"if ({test}) {{", *yes, "} else {", *no, "}", "}"]

@@ -28,6 +28,7 @@ Polynomial = dict[Monomial, int]
 """Products of indivisible nodes (sorted by their text) -> coefficient; () is the constant term. Zero coefficients are left out."""
 
 _MOST_TERMS = 32
+_MOST_WORDS = 200
 _ARITHMETIC = frozenset({add, subtract, negative, multiply, floor_divide, remainder, minimum, maximum})
 
 
@@ -196,6 +197,19 @@ def hinted(value: Any) -> Any:
         parts = [hinted(v) for v in value]
         return type(value)._make(parts) if hasattr(value, "_make") else tuple(parts)  # type: ignore[attr-defined]
     return value
+
+
+def is_manageable(size: Dim) -> bool:
+    """Whether an integer is written down in few words. One that a loop, written out, computes from itself again and again is not: its
+    normal form would take forever."""
+    if type(size) is int:
+        return True
+    words: dict[Node, int] = {}
+    for node in toposort([size]):  # type: ignore[list-item]
+        words[node] = 1 + sum([words[a] for a in node.args])
+        if words[node] > _MOST_WORDS:
+            return False
+    return True
 
 
 def is_size(node: Node) -> bool:
@@ -409,7 +423,11 @@ def _is_bounded(x: Any) -> bool:
     """Whether a number is made of loop variables with known limits."""
     if not isinstance(x, Symbolic):
         return type(x) is bool
-    return is_size(x.node) and all(None not in _bounds.get(n, (None, None)) for n in toposort([x.node]) if n.op is dim)
+    return (
+        is_manageable(x.node)
+        and is_size(x.node)
+        and all(None not in _bounds.get(n, (None, None)) for n in toposort([x.node]) if n.op is dim)
+    )
 
 
 def _doubt_division(ufunc: np.ufunc, divisor: Any) -> None:
@@ -428,7 +446,7 @@ def doubt_empty(size: Dim) -> None:
 
 
 def _is_never_zero(x: Any) -> bool:
-    return x.kind is int and (never_negative(x.node - 1) or never_negative(-x.node - 1))
+    return x.kind is int and is_manageable(x.node) and (never_negative(x.node - 1) or never_negative(-x.node - 1))
 
 
 _COMPARE: dict[Any, Any] = {
@@ -439,7 +457,8 @@ _COMPARE: dict[Any, Any] = {
 
 def _compared(ufunc: np.ufunc, a: Any, b: Any) -> Any:
     """True or False where the bounds of the loop variables decide it, else a traced boolean."""
-    known = _decided(ufunc, subtract(_node(a), _node(b)))
+    difference = subtract(_node(a), _node(b))
+    known = _decided(ufunc, difference) if is_manageable(difference) else None
     return SymBool(_COMPARE[ufunc](_node(a), _node(b))) if known is None else known
 
 
@@ -548,7 +567,7 @@ class SymBool(_Number):
 
 def number(size: Dim) -> Any:
     """A 0-d int64 node as a Python int: an int where it is constant, else a SymInt."""
-    simple = simplify_size(size)
+    simple = simplify_size(size) if is_manageable(size) else size
     return simple if type(simple) is int else SymInt(simple)  # type: ignore[arg-type]
 
 
@@ -560,7 +579,7 @@ def surface(shape: tuple[Dim, ...]) -> tuple[Any, ...]:
 def as_size(value: Any) -> Dim:
     """A SymInt's node, in the place of a size; ints as they are. Raises CaptureError for one that is computed from data."""
     if type(value) is SymInt:
-        if not is_size(value.node):
+        if not is_manageable(value.node) or not is_size(value.node):
             raise CaptureError("a slice bound or a size that is computed from traced values cannot be compiled")
         return value.node
     return value  # type: ignore[no-any-return]

@@ -139,7 +139,8 @@ class Snapshot(Storage):
 
     def __init__(self, node: Node, sources: Iterable[Storage], what: str) -> None:
         super().__init__(node.type.shape, node.type.dtype, node, None)  # type: ignore[arg-type]
-        self.seen = {source: source.value() for source in sources}
+        written = {s for source in sources for s in (source.seen if isinstance(source, Snapshot) else (source,))}
+        self.seen = {source: source.value() for source in written}
         self.what = what
 
     def value(self) -> Node:

@@ -86,7 +86,7 @@ class Journal:
         for holder, before in self.before.values():
             now = contents(holder)
             keys = [k for k in {**before, **now} if before.get(k, UNBOUND) is not now.get(k, UNBOUND)]
-            if isinstance(holder, list) and not any(k in before for k in keys):
+            if keys and isinstance(holder, list) and not any(k in before for k in keys):
                 self.grown.append((holder, [now[k] for k in keys]))
             else:
                 self.changes += [(Place(holder, k, str(k)), k in now) for k in keys]
