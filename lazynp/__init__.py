@@ -18,7 +18,7 @@ from lazynp.api.standard import VERSION as __array_api_version__  # noqa: N811
 from lazynp.array import hooks as _hooks
 from lazynp.array import lazy
 from lazynp.config import config
-from lazynp.errors import CaptureError, FallbackWarning, LazynpError, PerformanceWarning
+from lazynp.errors import CaptureError, DerivativeWarning, FallbackWarning, LazynpError, PerformanceWarning
 from lazynp.errors import show_users_lines as _show_users_lines
 from lazynp.modules import install as _find_shared_modules
 from lazynp.runtime.evaluate import VERSION
@@ -49,8 +49,8 @@ _LATER = {
 _MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
 
 _OWN = [
-    "CaptureError", "FallbackWarning", "LazynpError", "PerformanceWarning", "config", "fallbacks", "fft", "jit", "lazy", "linalg",
-    "ndarray", "random", "scan", "stats", "testing", "__version__", *_MODULE_OF,
+    "CaptureError", "DerivativeWarning", "FallbackWarning", "LazynpError", "PerformanceWarning", "config", "fallbacks", "fft", "jit",
+    "lazy", "linalg", "ndarray", "random", "scan", "stats", "testing", "__version__", *_MODULE_OF,
 ]  # fmt: skip
 
 array = _table.value_of("numpy", "array")[1]

@@ -7,6 +7,7 @@ the operators are attached in `lazynp.indexing` and `lazynp.operators`, function
 
 import html
 import operator
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from lazynp.backends import pool
 from lazynp.config import settings
-from lazynp.errors import SILENT, ErrorSettings, recording_position, user_position
+from lazynp.errors import SILENT, DerivativeWarning, ErrorSettings, recording_position, user_position
 from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic, itemcount
@@ -215,6 +216,11 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
     # No __array_interface__: NumPy would prefer it, and its result would hold this handle instead of the memory, so that
     # `Storage.leaf` could not see who else can write there, and the copy that stands for a scalar would be gone.
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if _is_differentiated(self):
+            raise TypeError(
+                "lazynp.grad: a NumPy array made of a value that the derivative is taken by has no derivative; use functions of lazynp, or "
+                "leave it out of the derivative: lazynp.stop_gradient(x)"
+            )
         if copy:
             return np.array(to_numpy(self), dtype)
         values = exported(self)
@@ -246,13 +252,13 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         return bool(to_numpy(self))
 
     def __float__(self) -> float:
-        return float(to_numpy(self))
+        return float(read_as_number(self))
 
     def __int__(self) -> int:
         return as_int(to_numpy(self))
 
     def __complex__(self) -> complex:
-        return complex(to_numpy(self))
+        return complex(read_as_number(self))
 
     def __index__(self) -> int:
         return operator.index(to_numpy(self))
@@ -491,6 +497,24 @@ def exported(x: Any) -> Any:
         if not x._writeable:
             values.flags.writeable = False
     return values
+
+
+def _is_differentiated(x: Any) -> bool:
+    """Whether a derivative by something that x depends on is being taken."""
+    traced = tracing_count.depth > 0 and tracing() and is_pending(x) and x.dtype.kind in "fc"
+    return traced and queue().differentiates(x._storage.node)
+
+
+def read_as_number(x: Any) -> Any:
+    """The value for float(x) and its like, which tests of convergence and reports need: with a warning where a derivative may get lost."""
+    if _is_differentiated(x):
+        warnings.warn(
+            "lazynp.grad: a number read from a value that the derivative is taken by counts as constant; compute with functions of "
+            "lazynp, or say that it is meant: float(lazynp.stop_gradient(x))",
+            DerivativeWarning,
+            stacklevel=3,
+        )
+    return to_numpy(x)
 
 
 def geometry(x: Any) -> np.ndarray:

@@ -32,6 +32,10 @@ class PerformanceWarning(UserWarning):
     """The program is right but slower than it could be; says which line and what to write instead."""
 
 
+class DerivativeWarning(UserWarning):
+    """A value that a derivative is taken by was read as a plain number: what is computed from the number counts as constant."""
+
+
 class FallbackWarning(UserWarning):
     """A function ran through NumPy instead of compiled code."""
 

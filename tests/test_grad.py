@@ -1,6 +1,7 @@
 """grad, value_and_grad, vjp and jvp as a user calls them. Functions are built of operators and ops, so that only this floor is tested."""
 
 import functools
+import math
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -11,6 +12,7 @@ from scipy.optimize import minimize
 
 arrays = import_module("lazynp.array")  # `lazynp.array` itself is the function
 from lazynp.config import config
+from lazynp.errors import DerivativeWarning
 from lazynp.functional.gradients import elementwise_grad, grad, hvp, jvp, linearize, value_and_grad, vjp
 from lazynp.functional.jacobians import hessian, jacobian
 from lazynp.functional.linear import Linear
@@ -141,7 +143,7 @@ def test_hessian_by_forward_over_reverse() -> None:
 
 def newton(a: Any) -> Any:
     x = a
-    while abs(float(x * x - a)) > 1e-13:
+    while abs(float(stop_gradient(x * x - a))) > 1e-13:
         x = (x + a / x) / 2
     return x
 
@@ -161,9 +163,9 @@ def test_branches() -> None:
 def test_a_value_that_is_read_stays_differentiable() -> None:
     def f(x: Any) -> Any:
         y = sin(x)
-        seen.append(float(y))
+        seen.append(float(stop_gradient(y)))
         y = y * 2
-        seen.append(float(y))
+        seen.append(float(stop_gradient(y)))
         return y
 
     seen: list[float] = []
@@ -175,9 +177,9 @@ def test_views_that_are_read_follow_their_array() -> None:
     def f(x: Any) -> Any:
         y = x * 1.0
         view = y[1:]
-        seen.append(float(view[0]))
+        seen.append(float(stop_gradient(view[0])))
         y[1:] = y[1:] * 2
-        seen.append(float(view[0]))
+        seen.append(float(stop_gradient(view[0])))
         return total(y)
 
     seen: list[float] = []
@@ -619,3 +621,28 @@ def test_argnum_is_argnums(transform: Any) -> None:
     f = lambda x, y: x**2 * y**3  # noqa: E731
     np.testing.assert_equal(transform(f, argnum=1)(2.0, 3.0), transform(f, 1)(2.0, 3.0))
     np.testing.assert_equal(transform(f, argnum=(0, 1))(2.0, 3.0), transform(f, (0, 1))(2.0, 3.0))
+
+
+LEAVING = {
+    "math": lambda x: math.sin(x[0]) * x[1],
+    "float": lambda x: float(x[0]) * x[1],
+    "item": lambda x: x[0].item() * x[1],
+}
+
+
+@pytest.mark.parametrize("name", LEAVING)
+def test_a_number_read_from_a_value_is_a_constant_and_says_so(name: str) -> None:
+    with pytest.warns(DerivativeWarning, match="counts as constant") as found:
+        slope = grad(LEAVING[name])(np.array([1.0, 2.0]))
+    assert slope[0] == 0 and slope[1] != 0 and found[0].filename == __file__
+    grad(lambda x: LEAVING[name](stop_gradient(x)) * x[0])(np.array([1.0, 2.0]))  # no warning
+
+
+def test_an_array_made_of_a_value_is_an_error() -> None:
+    for make in (np.asarray, lambda x: np.array([x[0], x[1]])):
+        with pytest.raises(TypeError, match="has no derivative"):
+            grad(lambda x: np.sum(make(x) ** 2) + x[0])(np.array([1.0, 2.0]))  # noqa: B023
+
+
+def test_whole_numbers_may_leave_the_derivative() -> None:
+    assert grad(lambda x: x[int(x[0])] * float(np.argmax(x)))(np.array([1.0, 2.0])).tolist() == [0.0, 1.0]

@@ -1,6 +1,7 @@
 """Floor 2: whole graphs through the ordered passes. Values against the interpreter, shapes of graphs by `is`."""
 
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from lazynp.backends.reference import evaluate
 from lazynp.config import config
+from lazynp.debug.explain import show
 from lazynp.ir.node import Graph, Node, constant, new_input, numbered_dim, toposort
 from lazynp.ir.op import Kind, all_ops
 from lazynp.ir.types import ArrayType
@@ -328,3 +330,19 @@ def test_twenty_thousand_operations() -> None:
     after = optimize(Graph(INPUTS, (node,)))
     assert len(ops_of(*after.outputs)) == 10_000
     assert time.process_time() - started < 30  # quadratic work would take minutes
+
+
+def test_a_hidden_write_that_something_reads_stays() -> None:
+    def program(a: Any) -> None:
+        a[3] -= 1.0
+        a[3] /= a[2:5].sum()
+
+    text = show(program, np.ones(100), stage="optimized")
+    assert text.count("= update(") == 2
+    text = show(program_hidden, np.ones(100), stage="optimized")
+    assert text.count("= update(") == 1
+
+
+def program_hidden(a: Any) -> None:
+    a[3:9] = 1.0
+    a[3:9] = np.arange(6.0)

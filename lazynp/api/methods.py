@@ -121,7 +121,7 @@ def _sort(self: Any, axis: int = -1, kind: Any = None, order: Any = None, *, sta
 
 
 def _item(self: Any, *args: Any) -> Any:
-    return arrays.to_numpy(self).item(*args)
+    return arrays.read_as_number(self).item(*args)
 
 
 def _view(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -69,7 +69,7 @@ class Call:
         """The node of this call. The function runs in a scope of its own: its values can be had, its graph is that of the arguments."""
         nodes = [node_of(self.leaves[k]) for k in self.places]
         inputs = [new_input(node.type) for node in nodes]
-        scope = Scope(queue())
+        scope = _Inside(queue())
         scope.stands_for.update(zip(inputs, nodes, strict=True))
         with trace_scope(scope):
             try:
@@ -102,6 +102,13 @@ class Call:
 
     def jvp(self, tangents: tuple[Node | None, ...], node: Node) -> tuple[Node | None, ...]:
         return self.owner.push(self, tangents, node)
+
+
+class _Inside(Scope):
+    """What a function with a rule records: its derivative is the rule's, so its values may become anything."""
+
+    def differentiates(self, node: Node) -> bool:
+        return False
 
 
 def _floating(type_: Any) -> bool:

@@ -64,6 +64,8 @@ class Scope(TraceQueue):
         self.parent = parent
         self.concrete = parent.concrete if isinstance(parent, Scope) else not isinstance(parent, TraceQueue)
         self.stands_for: dict[Node, Node] = {}
+        self.influenced: dict[Node, bool] = {}
+        """Whether a variable has influence on a node, for the nodes that were asked about."""
         self.known: dict[Node, Node] = {}
         self.before: dict[Storage, Node | None] = {}
         self.read: dict[Storage, Node] = {}
@@ -76,7 +78,11 @@ class Scope(TraceQueue):
         Queue.add(self, storage)
 
     def differentiates(self, node: Node) -> bool:
-        return any(n in self.stands_for for n in toposort([node])) or self.parent.differentiates(node)
+        influenced = self.influenced
+        for n in toposort([node], stop=lambda n: n.op is ew.stop_gradient or n in influenced):
+            if n not in influenced:
+                influenced[n] = n in self.stands_for or (n.op is not ew.stop_gradient and any(influenced[a] for a in n.args))
+        return influenced[node] or self.parent.differentiates(node)
 
     def run(self, wanted: Storage | None) -> None:
         """Compute what is alive; every storage keeps its node, so that it stays differentiable."""

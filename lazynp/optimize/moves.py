@@ -2,7 +2,7 @@
 
 from lazynp.ir.node import Node
 from lazynp.ir.op import Kind
-from lazynp.ir.rewrite import Rules, Var, scalar_value
+from lazynp.ir.rewrite import Rules, scalar_value
 from lazynp.ir.types import Shape
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import update
@@ -24,10 +24,6 @@ from lazynp.ops.structured import call, inline, item
 
 moves = Rules("moves", level="exact")
 
-x = Var("x")
-new = Var("new")
-base = Var("base")
-path = Var("path")
 _VIEWS = (permute, reshape, slice_, diagonal, window)
 
 # --- chains ----------------------------------------------------------------------------------------------------------
@@ -135,10 +131,32 @@ def join_of_repeated(node: Node) -> Node | None:
 # --- regions written and read ----------------------------------------------------------------------------------------
 
 
-@moves(update(update(base, x, path=path), new, path=path))
-def written_twice(base, new, path):
-    """The second write to a region hides the first."""
-    return update(base, new, path=path)
+@moves.on(update)
+def written_twice(node: Node) -> Node | None:
+    """The second write to a region hides the first, unless something else of the array is read in between: the first version would need
+    memory of its own then."""
+    first, new = node.args
+    if first.op is not update or first.path != node.path or _reads(new, first):
+        return None
+    return update(first.args[0], new, path=node.path)
+
+
+_LOOK_BACK = 200
+"""How many nodes below a value are searched."""
+
+
+def _reads(value: Node, wanted: Node) -> bool:
+    """Whether a value is computed from another one, or from so many that it may be."""
+    seen = {value}
+    stack = [value]
+    while stack:
+        node = stack.pop()
+        if node is wanted or len(seen) > _LOOK_BACK:
+            return True
+        new = [a for a in node.args if a not in seen]
+        seen.update(new)
+        stack += new
+    return False
 
 
 @moves.on(update)

@@ -75,7 +75,8 @@ class BodyQueue(TraceQueue):
 
     def differentiates(self, node: Node) -> bool:
         """Whether it is made of values from outside that are, or of carried ones, which then may be."""
-        leaves = [leaf for leaf in toposort([node]) if leaf.op is input_ and bound(leaf) is None]
+        below = toposort([node], stop=lambda n: n.op is ew.stop_gradient)
+        leaves = [leaf for leaf in below if leaf.op is input_ and bound(leaf) is None]
         carried = any(leaf not in self.sources for leaf in leaves)
         sources = self.sources.values() if carried else [self.sources[leaf] for leaf in leaves]
         return any(self.parent.differentiates(source) for source in sources)
