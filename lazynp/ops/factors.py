@@ -183,7 +183,7 @@ def _adjugate_change(a: Node, e: Node) -> Node:
     V M U^H det(U V^H), M_ii = sum of F_kk q_ik over k != i, M_ij = -F_ij q_ij. Complex determinants of U and V are conjugated in V, U."""
     n = a.shape[-1]
     if n < 2:
-        return a * 0
+        return ew.filled(a.shape, 0, a.dtype)
     both = op_named("svd")(a)
     u, s, vh = [item(both, k) for k in range(3)]
     back, v = adjoint(u), adjoint(vh)
