@@ -168,7 +168,6 @@ def _flat(tree: Any) -> tuple[list[Any], Any]:
 @pytest.mark.parametrize(
     ("transform", "argument"),
     list(product([grad, value_and_grad, jacrev, jacfwd, lambda f: lambda x: vjp(f, x)], [np.arange(3), 2, True])),
-    ids=str,
 )
 def test_integers_say_what_to_cast(transform: Function, argument: Any) -> None:
     with pytest.raises(TypeError, match=r"x\.astype\(float\)|float\(x\)"):
