@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import lazynp.ops.matrices  # noqa: F401  (its ops are among those tested)
 from lazynp.ir.body import canonical_bodies
 from lazynp.ir.node import Graph, Node, new_dim, new_input
 from lazynp.ir.op import Kind, Op

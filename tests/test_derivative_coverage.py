@@ -103,7 +103,7 @@ def derived(op: Op) -> bool:
 
 def op_rows() -> list[str]:
     lines = []
-    for op in TESTED:
+    for op in sorted(TESTED, key=str):
         found = "yes" if derived(op) else "-"
         batched = "yes" if any(case.args for case in cases(op)) else "-"
         code = "step" if op.kind is Kind.LIBRARY else "kernels"

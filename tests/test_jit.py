@@ -323,3 +323,23 @@ def test_a_long_loop_over_elements_is_not_written_out():
     assert jit(running, strict=True)(x[:50].copy())[-1] == running(x[:50].copy())[-1]
     with pytest.raises(CaptureError, match="fori_loop"):
         jit(running, strict=True)(x.copy())
+
+
+@pytest.mark.parametrize("layout", ["fortran", "transposed", "stepped", "reversed", "unaligned", "broadcast", "read-only"])
+def test_arguments_of_any_layout(layout: str) -> None:
+    values = np.random.default_rng(0).random((6, 6))
+    x = {
+        "fortran": np.asfortranarray(values),
+        "transposed": values.T,
+        "stepped": values[::2, ::3],
+        "reversed": values[::-1],
+        "unaligned": np.frombuffer(b"x" + values.tobytes(), np.uint8)[1:].view(np.float64).reshape(6, 6),
+        "broadcast": np.broadcast_to(values[0], (6, 6)),
+        "read-only": np.frombuffer(values.tobytes()).reshape(6, 6),
+    }[layout]
+    plain = jit(lambda x: np.tanh(x) + x[0], strict=True)
+    tree = jit(lambda p: p["x"] * 2, strict=True)
+    for _ in range(2):
+        np.testing.assert_allclose(plain(x), np.tanh(x) + x[0], rtol=1e-14)
+        np.testing.assert_array_equal(tree({"x": x}), x * 2)
+        np.testing.assert_allclose(plain(x.copy()), np.tanh(x) + x[0], rtol=1e-14)

@@ -299,6 +299,8 @@ EXAMPLES: dict[str, list[Node]] = {
     ],
     "join_of_repeated": [join(ew.filled((2,), 3, F8), ew.filled((4,), 3, F8), axis=0)],
     "nothing_written": [update(_A, slice_(_A, **_WINDOW), path=_ROWS), update(_A, ew.sin(_A), path=_ALL)],
+    "written_twice": [update(update(_A, ew.sin(slice_(_A, **_WINDOW)), path=_ROWS), ew.cos(slice_(_A, **_WINDOW)), path=_ROWS)],
+    "second_complex_power": [ew.power(ew.cast(_A, np.complex128), 2)],
     "read_back": [
         slice_(update(_A, ew.sin(slice_(_A, **_WINDOW)), path=_ROWS), **_WINDOW),
         reshape(

@@ -418,9 +418,9 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 @implements(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
     """The product of the norms of a matrix and its inverse; of the outer singular values for the 2-norm."""
-    a = wrap(_square(x))
     if not tracing():
         raise Unsupported
+    a = wrap(_matrices(x) if p in (None, 2, -2) else _square(x))
     if p in (None, 2, -2):
         values = svd(a, compute_uv=False)
         return values[..., -1] / values[..., 0] if p == -2 else values[..., 0] / values[..., -1]

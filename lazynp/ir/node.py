@@ -153,7 +153,7 @@ const = register(
 
 def constant(value: Any, dtype: np.dtype | None = None) -> Node:
     """A constant node. value: a scalar or small array of a lazy dtype -> same shape."""
-    return make_node(const, (), (Literal(np.asarray(value, dtype)),))
+    return make_node(const, (), (Literal(np.asarray(value, dtype, order="C")),))
 
 
 def _input_value(**attrs: Any) -> Any:

@@ -62,7 +62,6 @@ def _is_power_of_two(node: Node) -> bool:
 
 
 power_of_two = Var("power_of_two", _is_power_of_two)
-complex_two = Var("complex_two", lambda node: node.dtype.kind == "c" and scalar_value(node) == 2)
 
 # --- neutral elements ------------------------------------------------------------------------------------------------
 
@@ -223,10 +222,10 @@ def second_power(x):
     return square(x)
 
 
-@simplify(power(number, complex_two))
-def second_complex_power(number, complex_two):
+@simplify.on(power)
+def second_complex_power(node: Node) -> Node | None:
     """NumPy computes z**2 as square(z) itself."""
-    return square(number)
+    return square(node.args[0]) if node.dtype.kind == "c" and scalar_value(node.args[1]) == 2 else None
 
 
 @simplify(power(f, 0.5))

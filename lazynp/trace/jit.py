@@ -91,12 +91,13 @@ class Compiled:
                 return False
         return True
 
-    def run(self, leaves: list[Any], lazy: bool) -> Any:
-        """Run on the leaves of a call: NumPy arrays or handles, of this signature."""
+    def run(self, leaves: list[Any], lazy: bool, blocks: bool) -> Any:
+        """Run on the leaves of a call: NumPy arrays or handles, of this signature. lazy: some are handles; blocks: all arrays are
+        contiguous in C order."""
         places = self.places
         if self.scalars:
             leaves = [np.asarray(leaf) if type(leaf) in _TRACED_SCALARS else leaf for leaf in leaves]
-        if self.plain and not lazy:
+        if self.plain and blocks and not lazy:
             inputs = [leaves[p] if p >= 0 else c for p, c in zip(places, self.constants, strict=True)]
             values = self._run(inputs, None)
             if self.traced.doubted and values[-1]:
@@ -231,10 +232,12 @@ class jit:  # noqa: N801  (used as a decorator)
             return self
         if not kwargs and not self._static_argnums:
             key: Any = []
+            blocks = True
             for a in args:
                 kind = type(a)
                 if kind in ARRAYS:
-                    key.append((a.shape, a.dtype, a.flags.carray))
+                    key.append((a.shape, a.dtype, block := a.flags.carray))
+                    blocks = blocks and block
                 elif kind in _SCALARS:
                     key.append((kind, a) if a else (kind, repr(a)))
                 elif kind in _TRACED_SCALARS:
@@ -245,7 +248,7 @@ class jit:  # noqa: N801  (used as a decorator)
                 entry = self._entries.get(tuple(key))
                 if type(entry) is Compiled and entry.holds() and not tracing():
                     try:
-                        return entry.run(args, False)  # type: ignore[arg-type]
+                        return entry.run(args, False, blocks)  # type: ignore[arg-type]
                     except _Doubted:
                         pass
                 return self._call(tuple(key), list(args), lambda leaves: (tuple(leaves), {}))
@@ -300,7 +303,8 @@ class jit:  # noqa: N801  (used as a decorator)
         if entry is _UNCOMPILED or (entry.overlaps_matter and _overlap(entry, leaves)):
             return self._run_lazily(leaves, rebuild)
         try:
-            return entry.run(list(leaves), any(type(leaf) is ndarray for leaf in leaves))
+            blocks = all(leaf.flags.carray for leaf in leaves if type(leaf) in ARRAYS)
+            return entry.run(list(leaves), any(type(leaf) is ndarray for leaf in leaves), blocks)
         except _Doubted:
             return self._run_lazily(leaves, rebuild)
 
