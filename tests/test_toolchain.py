@@ -1,6 +1,9 @@
 """The machine side of the C backend: compiler, disk cache, BLAS pointers, threads."""
 
+import importlib
 import os
+import pickle
+import pkgutil
 import re
 import subprocess
 import sys
@@ -15,9 +18,12 @@ import cffi
 import numpy as np
 import pytest
 
+import lazynp
+import lazynp.ops
 from lazynp.backends import blas, diskcache, prelude, threads, toolchain, workers
 from lazynp.config import config
 from lazynp.errors import CompileError, PerformanceWarning
+from lazynp.ir.op import all_ops
 
 needs_compiler = pytest.mark.skipif(toolchain.find_compiler() is None, reason="needs a C compiler")
 
@@ -503,3 +509,26 @@ def test_a_temporary_file_that_its_writer_renames_does_not_stop_a_trim(tmp_path,
     monkeypatch.setattr(diskcache, "_scan", lambda place: iter(listed))
     diskcache.trim()
     assert (tmp_path / "listed.so").exists()
+
+
+@needs_compiler
+def test_a_stored_program_finds_ops_whose_module_nobody_has_imported(cache: Path) -> None:
+    """A rewrite brings in an op of a module that `import lazynp` leaves alone; the process that loads the program has never seen it."""
+    code = (
+        "import lazynp as np, sys\n"
+        "before = 'lazynp.ops.matrices' in sys.modules\n"
+        "f = np.jit(lambda a, b: np.linalg.solve(np.tril(a), b))\n"
+        "f(np.eye(3) + 1, np.ones(3))\n"
+        "print(before, np.stats()['compiles'])\n"
+    )
+    first, second = (in_new_process(code, LAZYNP_CACHE_DIR=str(cache)).split() for _ in range(2))
+    assert first[0] == "False"
+    assert first[1] != "0" and second[1] == "0"
+
+
+def test_every_op_is_found_by_a_process_that_has_imported_lazynp_only() -> None:
+    for module in pkgutil.iter_modules(lazynp.ops.__path__):
+        importlib.import_module(f"lazynp.ops.{module.name}")
+    ops = [op for op in all_ops() if op.__reduce__()[1][1].startswith("lazynp.")]
+    code = f"import lazynp, pickle\nprint(len(pickle.loads({pickle.dumps(ops)!r})))"
+    assert int(in_new_process(code)) == len(ops) > 100

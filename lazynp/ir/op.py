@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,7 +110,7 @@ class Op:
         return self.name
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return op_named, (self.name,)
+        return op_named, (self.name, _homes[self.name])
 
 
 class Pattern:
@@ -129,6 +131,8 @@ make_node: Callable[..., Node] = None  # type: ignore[assignment]
 """Set by lazynp.ir.node, which needs Op; the two modules are one idea in two files."""
 
 _registry: dict[str, Op] = {}
+_homes: dict[str, str] = {}
+"""The module that registers each op as it is imported: stored programs name their ops, and some modules are imported when first needed."""
 
 
 def register(op: Op) -> Op:
@@ -136,11 +140,22 @@ def register(op: Op) -> Op:
     if op.name in _registry:
         raise ValueError(f"op {op.name!r} is registered twice")
     _registry[op.name] = op
+    _homes[op.name] = _importing()
     return op
 
 
-def op_named(name: str) -> Op:
-    """The op of that name. Raises KeyError."""
+def _importing() -> str:
+    """The module whose import is under way."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_name != "<module>" and frame.f_back is not None:
+        frame = frame.f_back
+    return str(frame.f_globals["__name__"])
+
+
+def op_named(name: str, home: str | None = None) -> Op:
+    """The op of that name, from `home` if it has not been imported yet. Raises KeyError."""
+    if name not in _registry and home is not None:
+        import_module(home)
     return _registry[name]
 
 
