@@ -27,6 +27,7 @@ from lazynp import (
     vjp,
     vmap,
 )
+from lazynp.ir.node import toposort
 
 Function = Callable[..., Any]
 X = np.array([0.3, 0.8, 1.4])
@@ -115,6 +116,41 @@ def test_batched(name: str, wrap: Function) -> None:
 def test_products_with_the_hessian() -> None:
     for wrap in (lambda f: f, jit):
         np.testing.assert_allclose(wrap(hvp(lambda x: lazynp.sum(base(x))))(X, X), exact(X, 2) * X, rtol=1e-9)
+
+
+# --- in a loop -------------------------------------------------------------------------------------------------------
+
+IN_LOOPS: dict[str, Function] = {
+    "jit": jit(base),
+    "grad": elementwise_grad(base),
+    "checkpoint": checkpoint(base),
+    "vmap": vmap(base),
+    "custom_jvp": cubed,
+    "stop_gradient": lambda x: stop_gradient(x) * base(x),
+    "hvp": lambda x: hvp(lambda y: lazynp.sum(base(y)))(x, x),
+    "fixed_point": quarter,
+    "made in the loop": lambda x: elementwise_grad(lambda y: base(y) * y)(x),
+}
+
+
+@pytest.mark.parametrize("name", IN_LOOPS)
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_transformed_functions_in_a_python_loop(name: str, order: int) -> None:
+    """The loop stays a loop: thirty turns need no more nodes than twenty."""
+    step = IN_LOOPS[name]
+
+    def turns(count: int) -> Function:
+        def total(x: Any) -> Any:
+            for _ in range(count):
+                x = 0.5 * x + 0.05 * step(x)
+            return lazynp.sum(x)
+
+        return [total, grad(total), hvp(total)][order]
+
+    given = (X, X) if order == 2 else (X,)
+    np.testing.assert_allclose(jit(turns(20))(*given), turns(20)(*given), rtol=1e-9, atol=1e-12)
+    sizes = [len(toposort(jit(turns(n)).lower(*given).traced.values)) for n in (20, 30)]
+    assert sizes[0] == sizes[1]
 
 
 # --- arguments -------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import numpy as np
 
 from lazynp.functional.run import Scope
 from lazynp.ir.node import Node, input_, toposort
+from lazynp.ops.movement import reshape, slice_
 from lazynp.runtime.storage import Storage, queue, trace_scope
 from lazynp.trace.control import captured_under_jit
 
@@ -44,9 +45,17 @@ class Region(Scope):
         return node
 
     def read_by(self, outputs: Sequence[Node]) -> Nodes:
-        """What the outputs are made of: the border, and leaves that were reached past it."""
+        """What the outputs are made of: the border, and leaves that were reached past it. Of an array of which slices are read, the slices:
+        then a derivative by it touches no more than they."""
         order = toposort(outputs, stop=self.border.__contains__)
-        return [node for node in order if node in self.border or node.op is input_]
+        outside = {node for node in order if node in self.border or node.op is input_}
+        slices: set[Node] = set()
+        for node in order:
+            if node not in outside and node.op in (slice_, reshape) and node.args[0] in (self.border if node.op is slice_ else slices):
+                slices.add(node)
+        outside |= slices
+        read = {argument for node in order if node not in outside for argument in node.args} | set(outputs)
+        return [node for node in order if node in outside and node in read]
 
     def hand_over(self, change: Callable[[Nodes], Nodes]) -> None:
         """The arrays that the call made become the surroundings', and what it wrote to theirs reaches them, as `change` makes them."""

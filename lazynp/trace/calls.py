@@ -83,9 +83,18 @@ def _is_pure(f: Any, holder: Any) -> bool:
         return True
     if isinstance(f, (np.ufunc, UfuncBase)) or f in _PURE_BUILTINS:
         return True
-    module = getattr(f, "__module__", None) or ""
-    known = type(f) in (FunctionType, BuiltinFunctionType) or isinstance(f, Caller)
-    return known and module.partition(".")[0] in _PURE_MODULES and "random" not in module
+    module = _defined_in(f)
+    return module.partition(".")[0] in _PURE_MODULES and "random" not in module
+
+
+def _defined_in(f: Any) -> str:
+    """The module that a callable's code is from, or nothing: `grad(f)` has the name and the module of f, but its code is ours."""
+    if type(f) is FunctionType:
+        return f.__globals__.get("__name__") or ""
+    if isinstance(f, BuiltinFunctionType | Caller):
+        return getattr(f, "__module__", None) or ""
+    own = type(f).__module__
+    return own if own.startswith(("lazynp.functional.", "lazynp.trace.")) else ""  # a jitted function, a rule of the user's
 
 
 _WRITING_METHODS = frozenset("fill itemset partition put resize setfield setflags sort byteswap".split())
