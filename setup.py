@@ -3,4 +3,8 @@
 import numpy
 from setuptools import Extension, setup
 
-setup(ext_modules=[Extension("lazynp._hotpaths", ["lazynp/_hotpaths.c"], include_dirs=[numpy.get_include()], optional=True)])
+MODULES = ("_hotpaths", "_direct")
+
+setup(
+    ext_modules=[Extension(f"lazynp.{name}", [f"lazynp/{name}.c"], include_dirs=[numpy.get_include()], optional=True) for name in MODULES]
+)

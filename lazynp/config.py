@@ -65,7 +65,7 @@ class Settings:
         for name, value in changes.items():
             old[name] = getattr(self, name)
             setattr(self, name, value)
-        native.set_threshold(self.lazy_threshold)
+        native.configure(self.lazy_threshold, not self.debug_nans)
         return old
 
 
@@ -92,7 +92,7 @@ def _parse(name: str, kind: Any, text: str) -> Any:
 
 
 settings = _from_environment()
-native.set_threshold(settings.lazy_threshold)
+native.configure(settings.lazy_threshold, not settings.debug_nans)
 
 
 class _Changed:

@@ -14,9 +14,9 @@ import numpy as np
 try:
     if os.environ.get("LAZYNP_NATIVE", "1").strip().lower() in ("0", "false", "no", "off"):
         raise ImportError
-    from lazynp import _hotpaths
+    from lazynp import _direct, _hotpaths
 except ImportError:
-    _hotpaths = None  # type: ignore[assignment]
+    _hotpaths = _direct = None  # type: ignore[assignment]
 
 SCALARS = frozenset({
     int, float, bool, complex, str, type(None), type, np.dtype, np.float64, np.int64, np.bool_, np.complex128, np.float32, np.int32,
@@ -70,11 +70,13 @@ _adopt: Callable[[Any], Any]
 _handed_out: Callable[[Any], Any]
 
 
-def set_threshold(elements: int) -> None:
+def configure(threshold: int, direct: bool) -> None:
+    """From how many elements an array is large; whether calls of compiled functions may go past Python."""
     global _large
-    _large = elements
+    _large = threshold
     if _hotpaths is not None:
-        _hotpaths.set_threshold(elements)
+        _hotpaths.set_threshold(threshold)
+        _direct.enable(direct)
 
 
 def connect(
@@ -102,6 +104,33 @@ watched: Any = _Unwatched if _hotpaths is None else _hotpaths.ndarray
 fresh: Callable[..., Any] = _fresh if _hotpaths is None else _hotpaths.fresh
 """Call a function of NumPy's whose new arrays are then handed out as lazynp's."""
 called_directly: Callable[[Any], Any] = (lambda cls: cls) if _hotpaths is None else _hotpaths.called_directly
+
+
+class _Dispatch:
+    """A function that is called by what it has learned, else by its method `slow`."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.slow(*args, **kwargs)
+
+    def slow(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError
+
+    def learn(self, direct: Any) -> None:
+        """Calls with its signature go through it from now on."""
+
+    def unlearn(self) -> None:
+        """Forget every signature."""
+
+
+Dispatch: Any = _Dispatch if _direct is None else _direct.Dispatch
+Direct: Any = None if _direct is None else _direct.Direct
+"""One signature of a compiled function with all that its calls have in common, for `Dispatch.learn`; None without the compiled module."""
+
+
+def direct_runs() -> int:
+    """How many programs were run past Python."""
+    return 0 if _direct is None else int(_direct.runs())
+
 
 ARRAYS = (np.ndarray, watched)
 """The types of NumPy arrays whose operations are NumPy's own: `type(x) in ARRAYS`."""

@@ -20,7 +20,7 @@ from lazynp.backends.lower import Memory
 from lazynp.backends.memory import plan_arena
 from lazynp.backends.partition import Plan, Step, Unbounded, partition, strip
 from lazynp.backends.polynomial import Poly, Sizes
-from lazynp.backends.program import ARENA, FIRST_DIM, FIRST_SLOT, PLAN, Blueprint, CProgram, SizeText
+from lazynp.backends.program import ARENA, FEW, FIRST_DIM, FIRST_SLOT, PLAN, Blueprint, CProgram, Outline, SizeText
 from lazynp.backends.render import Program as Text
 from lazynp.backends.render import source
 from lazynp.errors import CompileError
@@ -118,6 +118,7 @@ class _Draft:
         result.kernels = printer.count + len(self.parts) - len(segments)
         result.segments = len(segments)
         result.python = self._python(arena.size, printer.volumes)
+        result.outline = self._outline(arena.size, printer.volumes)
         result.routines = text.routines
         result.failures = [(_origin(where), axis) for where, axis in text.failures]
         result.slots = FIRST_SLOT + len(text.memories) + len(text.routines)
@@ -183,7 +184,7 @@ class _Draft:
         """Threads are asked for only where a kernel may be large enough: the question costs as much as a small program."""
         fixed = max([v.constant for v in volumes if v.constant is not None], default=0)
         unknown = sorted({v.text() for v in volumes if v.constant is None})
-        if not unknown and fixed <= 4096:
+        if not unknown and fixed <= FEW:
             return []
         work = f"max({', '.join([str(fixed), *unknown])})" if unknown else str(fixed)
         return [f"d[0] = thread_count() if {work} * 4 > settings.parallel_threshold else 1", "d[2] = settings.parallel_threshold"]
@@ -219,6 +220,22 @@ class _Draft:
             else:
                 names[memory] = f"a{memory.slot}"
         return names
+
+    def _outline(self, arena: str, volumes: set[Poly]) -> Outline | None:
+        """For callers in C: programs that are one segment, and whose arrays are all inputs, constants and outputs."""
+        plan = self.plan
+        kinds = {memory.kind for memory in self.text.memories}
+        if len(self.parts) != 1 or not isinstance(self.parts[0], Block) or any(n is not None for n in self.sizes.extra):
+            return None
+        if not kinds <= {"input", "output", "const"} or any(m.kind == "output" and m.slot < 0 for m in plan.outputs):
+            return None
+        outputs = [
+            (FIRST_SLOT + memory.slot, self._shape_text(plan.graph.outputs[k].shape), memory.dtype) if memory.kind == "output" else None
+            for k, memory in enumerate(plan.outputs)
+        ]
+        numbers = {memory: k for k, memory in enumerate(plan.inputs)}
+        inputs = [(FIRST_SLOT + memory.slot, numbers[memory]) for memory in self.text.memories if memory in numbers]
+        return Outline(arena, inputs, outputs, sorted({v.text() for v in volumes}))
 
     def _python_memories(self) -> list[Memory]:
         """What Python steps read and write."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import builtins
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,8 @@ ERRORS, ARENA, POOL, FIRST_SLOT = 0, 1, 2, 3
 """Slots: the error record, the arena of temporaries, the pool of threads, then the memories."""
 FIRST_DIM = 3
 """dims: threads, segment, work threshold, then the program's sizes."""
+FEW = 4096
+"""Kernels over so few elements never ask for threads."""
 
 
 # --- what is stored beside the shared object -------------------------------------------------------------------------
@@ -42,12 +44,26 @@ class SizeText:
 
 
 @dataclass
+class Outline:
+    """What calls of a program of one segment have in common, for callers that are not Python: texts of sizes, numbers of slots.
+
+    inputs: (slot, number of the input); outputs: per output (slot, shape, dtype), or None where it is an input's memory;
+    volumes: of the kernels that may use threads.
+    """
+
+    arena: str
+    inputs: list[tuple[int, int]]
+    outputs: list[tuple[int, str, np.dtype] | None]
+    volumes: list[str]
+
+
+@dataclass
 class Blueprint:
     """Everything about a program that is not machine code. Picklable.
 
     python: text of the function `run`; tables: its constants; steps: the Python steps (op, attributes, origin);
     parallel: whether a kernel may ask the pool of threads; extra: sizes that are no polynomials, as (op, argument texts);
-    failures: per error code (origin, axis).
+    failures: per error code (origin, axis); outline: None for programs with Python steps.
     """
 
     python: str = ""
@@ -63,6 +79,19 @@ class Blueprint:
     steps: list[tuple[Any, dict[str, Any], Any]] = field(default_factory=list)
     extra: list[tuple[Any, dict[str, Any], tuple[str, ...]]] = field(default_factory=list)
     failures: list[tuple[Any, int]] = field(default_factory=list)
+    outline: Outline | None = None
+
+
+class CallTables(NamedTuple):
+    """The outline with sizes: the address of the C function, its slots and dims as bytes, and where a call's arrays go."""
+
+    entry: int
+    slots: bytes
+    dims: bytes
+    inputs: list[tuple[int, int]]
+    outputs: list[tuple[int, tuple[int, ...], np.dtype] | None]
+    arena: int
+    work: int
 
 
 _arenas: list[np.ndarray] = []
@@ -97,7 +126,7 @@ class CProgram(base.Program):
         self._lib = lib
         space: dict[str, Any] = dict(blueprint.tables)
         space |= {
-            "empty": empty, "buffer": toolchain.ffi.from_buffer, "entry": lib.lazynp_run, "finish": self._finish, "library": self._library,
+            "empty": empty, "buffer": toolchain.ffi.from_buffer, "entry": lib.lazynp_run, "finish": self.finish, "library": self._library,
             "extra": self._extra, "fresh": self._fresh, "pool": [], "take_arena": take_arena, "give_arena": give_arena,
             "thread_count": threads.thread_count, "settings": settings,
         }  # fmt: skip
@@ -124,7 +153,30 @@ class CProgram(base.Program):
             slots[blueprint.slots - len(blueprint.routines) + number] = ffi.cast("void *", library.pointer(name))
         return slots, dims, errors
 
-    def _finish(self, code: int, errors: Any) -> None:
+    def call_tables(self, dims: Sequence[int]) -> CallTables | None:
+        """What calls with these sizes have in common; None for a program that needs Python in between."""
+        outline = self.blueprint.outline
+        if outline is None:
+            return None
+        sizes = {f"n{k}": n for k, n in enumerate(dims)}
+        slots, numbers, _ = self._fresh()
+        for k, n in enumerate(dims):
+            numbers[FIRST_DIM + k] = n
+
+        def value(text: str) -> Any:
+            return eval(text, {}, sizes)
+
+        return CallTables(
+            int(toolchain.ffi.cast("intptr_t", self._lib.lazynp_run)),
+            bytes(toolchain.ffi.buffer(slots)),
+            bytes(toolchain.ffi.buffer(numbers)),
+            outline.inputs,
+            [row and (row[0], value(row[1]), row[2]) for row in outline.outputs],
+            value(outline.arena),
+            max([value(text) for text in outline.volumes], default=0),
+        )
+
+    def finish(self, code: int, errors: Any) -> None:
         """What a run has to say: floating-point flags in the upper half, NumPy's error for an index out of range in the lower one."""
         base.raise_flags(code >> 32)
         code &= 0xFFFFFFFF

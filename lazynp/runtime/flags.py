@@ -6,14 +6,14 @@ Vectorised comparisons with NaN set the flag for "invalid" without a reason: run
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import get_ident
 from typing import Any, ClassVar
 
 import numpy as np
 
 from lazynp.backends import base, reference
-from lazynp.errors import DEFAULT_ERRORS, ErrorSettings, Where
+from lazynp.errors import DEFAULT_ERRORS, ErrorSettings, Where, error_settings
 from lazynp.ir.canonical import Form
 from lazynp.ir.node import Node, toposort
 from lazynp.ir.op import Kind
@@ -24,20 +24,45 @@ _PATIENCE = 3
 """After so many runs without a warning only the runs 4, 8, 16, ... in a row are followed up, until the warning filters change."""
 
 
-def follow_up(program: base.Program, form: Form, arrays: Sequence[np.ndarray]) -> None:
+Settings = Callable[[Node], ErrorSettings]
+"""What numpy.errstate says for a node."""
+
+
+def as_recorded(node: Node) -> ErrorSettings:
+    """The settings of the place that recorded the operation."""
+    where = node.where
+    return where.errors or DEFAULT_ERRORS if isinstance(where, Where) else DEFAULT_ERRORS
+
+
+def as_called(traced: ErrorSettings | None) -> Settings:
+    """The settings of operations that were recorded once and run now: those that their function did not set are those of its caller.
+    traced: the caller's settings when the function was traced."""
+    now = error_settings()
+    if now == traced:
+        return as_recorded
+    before, current = traced or DEFAULT_ERRORS, now or DEFAULT_ERRORS
+
+    def settings(node: Node) -> ErrorSettings:
+        recorded = as_recorded(node)
+        return current if recorded == before else recorded
+
+    return settings
+
+
+def follow_up(program: base.Program, form: Form, arrays: Sequence[np.ndarray], settings: Settings = as_recorded) -> None:
     """After a run that left flags: issue what NumPy would have issued. arrays: the leaves' memory, as the run left it.
 
     Raises FloatingPointError, or RuntimeWarning as an exception, where the settings or the filters ask for that."""
     flags = base.raised.pop(get_ident(), 0)
-    if not flags & _watched(form):
+    if not flags & _watched(form, settings):
         return
     if program.filters is not warnings.filters:
         program.filters, program.flagged = warnings.filters, 0
     program.flagged += 1
-    if program.flagged > _PATIENCE and program.flagged & (program.flagged - 1) and not any(_settings(n).at_once for n in form.order):
+    if program.flagged > _PATIENCE and program.flagged & (program.flagged - 1) and not any(settings(n).at_once for n in form.order):
         return
     overwritten = {form.leaves[place] for _, place in form.aliases}
-    if _guess(form, flags) if overwritten else _find(form, arrays):
+    if _guess(form, flags, settings) if overwritten else _find(form, arrays, settings):
         program.flagged = 0
     base.raised.pop(get_ident(), None)  # what programs of loop bodies have raised once more
 
@@ -47,20 +72,15 @@ def dropped() -> int:
     return base.raised.pop(get_ident(), 0)
 
 
-def _settings(node: Node) -> ErrorSettings:
-    where = node.where
-    return where.errors or DEFAULT_ERRORS if isinstance(where, Where) else DEFAULT_ERRORS
-
-
-def _watched(form: Form) -> int:
+def _watched(form: Form, settings: Settings) -> int:
     """The flags that some operation of the graph does not ignore."""
     watched = 0
-    for settings in {_settings(node) for node in form.order if node.args}:
-        watched |= sum([_BITS[kind] for kind, mode in settings.modes if mode != "ignore"])
+    for found in {settings(node) for node in form.order if node.args}:
+        watched |= sum([_BITS[kind] for kind, mode in found.modes if mode != "ignore"])
     return watched
 
 
-def _find(form: Form, arrays: Sequence[np.ndarray]) -> bool:
+def _find(form: Form, arrays: Sequence[np.ndarray], settings_of: Settings) -> bool:
     """Run the graph again through NumPy, each operation with its own settings. Returns whether anybody was told something."""
     known: dict[Node, Any] = dict(zip(form.leaves, arrays, strict=True))
     told = False
@@ -68,7 +88,7 @@ def _find(form: Form, arrays: Sequence[np.ndarray]) -> bool:
     for node in toposort(form.outputs, stop=lambda n: n in known):
         if node in known:
             continue
-        settings = _settings(node)
+        settings = settings_of(node)
         with np.errstate(**dict(settings.modes), call=settings.call), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             known[node] = reference.compute(node, [known[a] for a in node.args], known)
@@ -82,7 +102,7 @@ def _find(form: Form, arrays: Sequence[np.ndarray]) -> bool:
     return told
 
 
-def _guess(form: Form, flags: int) -> bool:
+def _guess(form: Form, flags: int, settings: Settings) -> bool:
     """The run has overwritten what it read: name the last operation that raises such flags by its nature. Nothing is said of a graph with
     a `where`: the elements that it leaves out may have raised them, which NumPy would not have computed (masked writes)."""
     told = False
@@ -90,7 +110,7 @@ def _guess(form: Form, flags: int) -> bool:
         return told
     for kind, text in _TEXTS.items():
         suspects = [n for n in form.order if flags & _BITS[kind] and _can_raise(n, kind)]
-        mode = dict(_settings(suspects[-1]).modes)[kind] if suspects else "ignore"
+        mode = dict(settings(suspects[-1]).modes)[kind] if suspects else "ignore"
         if mode == "ignore":
             continue
         message = f"{text} encountered in {_ufunc_name(suspects[-1])}"
@@ -99,7 +119,7 @@ def _guess(form: Form, flags: int) -> bool:
         if mode == "warn":
             told |= tell(message, suspects[-1].where)
         elif mode == "call":
-            _settings(suspects[-1]).call(text, {"divide": 1, "over": 2, "under": 4, "invalid": 8}[kind])
+            settings(suspects[-1]).call(text, {"divide": 1, "over": 2, "under": 4, "invalid": 8}[kind])
             told = True
     return told
 

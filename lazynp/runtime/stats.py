@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from lazynp import native
 from lazynp.backends import toolchain
 from lazynp.errors import FallbackWarning, LazynpError, user_position
 
@@ -56,7 +57,7 @@ def stats() -> dict[str, Any]:
         "compile_seconds": toolchain.counters["compile_seconds"],
         "disk_hits": counters.disk_hits,
         "memory_hits": counters.memory_hits,
-        "program_runs": counters.program_runs,
+        "program_runs": counters.program_runs + native.direct_runs(),
         "optimised": counters.optimised,
         "fallbacks": dict(counters.fallbacks),
     }

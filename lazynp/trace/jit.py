@@ -2,8 +2,9 @@
 
 import functools
 import operator
+import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -12,24 +13,25 @@ import numpy as np
 from lazynp import array as arrays
 from lazynp.array import ndarray
 from lazynp.backends.base import raised
+from lazynp.backends.program import CallTables, CProgram
 from lazynp.config import settings
-from lazynp.errors import CaptureError, PerformanceWarning, line_of
+from lazynp.errors import CaptureError, PerformanceWarning, error_settings, line_of
 from lazynp.ir import canonical
-from lazynp.native import ARRAYS, watched
+from lazynp.native import ARRAYS, Dispatch, watched
 from lazynp.ops.movement import follow_numpy
 from lazynp.runtime.evaluate import Ready, located, lock, prepare
-from lazynp.runtime.flags import follow_up
+from lazynp.runtime.flags import as_called, follow_up
 from lazynp.runtime.nans import check_nans
 from lazynp.runtime.storage import Storage, bound, tracing
 from lazynp.trace import control, trees
 from lazynp.trace.capture import Traced, is_array, trace
+from lazynp.trace.direct import TRACED_SCALARS, direct_of
 
 _SCALARS = frozenset({int, float, bool, complex, str, bytes, type(None), np.int64, np.int32, np.bool_})
-_TRACED_SCALARS = frozenset({np.float64, np.float32, np.float16, np.complex128, np.complex64})
-"""NumPy's inexact scalars are traced like arrays without axes: a bias that a step returns comes back at the next one."""
 Guard = tuple[Callable[[Any], Any], Any, Any]
 """(read, name, value): the trace holds while read(name) is value."""
 
+_UNKNOWN = object()
 _UNCOMPILED = object()
 """The entry of a signature that runs in lazy mode because it could not be captured."""
 
@@ -49,6 +51,8 @@ class Compiled:
 
     __slots__ = (
         "constants",
+        "direct",
+        "errors",
         "form",
         "guards",
         "outside",
@@ -65,6 +69,8 @@ class Compiled:
     def __init__(self, traced: Traced, guards: list[Guard]) -> None:
         self.traced = traced
         self.guards = guards
+        self.direct: Any = _UNKNOWN
+        self.errors = error_settings()
         writes = list(traced.written.items())
         outer = list(traced.written_outside.values())
         self.form = form_of(traced)
@@ -79,11 +85,6 @@ class Compiled:
         self.structure = traced.structure
         self.plain = not writes and not outer and all(p >= 0 or o is None for p, o in zip(self.places, self.outside, strict=True))
 
-    @property
-    def overlaps_matter(self) -> bool:
-        """Whether the function writes to memory that another of its inputs might show."""
-        return bool(self.writes)
-
     def holds(self) -> bool:
         """Whether the variables that the trace read from outside are still the same objects."""
         for read, name, value in self.guards:
@@ -96,7 +97,7 @@ class Compiled:
         contiguous in C order."""
         places = self.places
         if self.scalars:
-            leaves = [np.asarray(leaf) if type(leaf) in _TRACED_SCALARS else leaf for leaf in leaves]
+            leaves = [np.asarray(leaf) if type(leaf) in TRACED_SCALARS else leaf for leaf in leaves]
         if self.plain and blocks and not lazy:
             inputs = [leaves[p] if p >= 0 else c for p, c in zip(places, self.constants, strict=True)]
             values = self._run(inputs, None)
@@ -104,7 +105,30 @@ class Compiled:
                 raise _Doubted
         else:
             values = self._run_general(leaves)
-        return self._result(values, leaves, lazy)
+        return self.result(values, leaves, lazy)
+
+    def tables(self) -> CallTables | None:
+        """What a call from C needs of the program, if it can be called from there."""
+        program, dims, _ = self.ready
+        return program.call_tables(dims) if type(program) is CProgram else None
+
+    def single(self) -> int:
+        """The number of the value that is the whole result; -1: there is more to it."""
+        if self.structure is not _LEAF:
+            return -1
+        kind, index, path, _ = self.results[0]
+        return index if kind == "value" and not path else -1
+
+    def reported(self, code: int, error: int, index: int, size: int, leaves: list[Any]) -> None:
+        """After a call from C: floating-point flags and an index out of range."""
+        try:
+            self.ready.program.finish(code, (error, index, size))  # type: ignore[attr-defined]
+        except Exception as raising:
+            raise located(raising, self.form) from None
+        if raised:
+            places = zip(self.places, self.outside, self.constants, strict=True)
+            inputs = [leaves[p] if p >= 0 else c if o is None else _current(o) for p, o, c in places]
+            follow_up(self.ready.program, self.form, [np.asarray(x) for x in inputs], as_called(self.errors))
 
     def _run(self, inputs: list[Any], outputs: Any) -> list[np.ndarray]:
         if settings.debug_nans:
@@ -114,7 +138,7 @@ class Compiled:
         except Exception as error:
             raise located(error, self.form) from None
         if raised:
-            follow_up(self.ready.program, self.form, inputs)
+            follow_up(self.ready.program, self.form, inputs, as_called(self.errors))
         return results
 
     def _run_general(self, leaves: list[Any]) -> list[np.ndarray]:
@@ -148,7 +172,8 @@ class Compiled:
             storage.overwritten()
         return values
 
-    def _result(self, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
+    def result(self, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
+        """What the function returns, made of the program's values and of the arguments."""
         out = []
         for kind, index, path, value in self.results:
             if kind == "value":
@@ -189,7 +214,7 @@ def _argument_view(leaf: Any, path: Any) -> Any:
     return follow_numpy(leaf, path)
 
 
-class jit:  # noqa: N801  (used as a decorator)
+class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
     """Compile a function of arrays: traced once per signature, optimised, compiled to C, cached.
 
     f: a function of pytrees of arrays and other values. Arrays are traced; other leaves are static: part of the signature by value.
@@ -217,6 +242,16 @@ class jit:  # noqa: N801  (used as a decorator)
         if f is not None:
             self._wrap(f)
 
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """By its name where that finds it, as functions are pickled, else by its function. What was compiled stays here."""
+        found: Any = sys.modules.get(self.__module__)
+        for name in self.__qualname__.split("."):
+            found = getattr(found, name, None)
+        if found is self:
+            return self.__qualname__  # type: ignore[no-any-return]
+        options = {"static_argnums": self._static_argnums, "static_argnames": self._static_argnames, "strict": self._strict}
+        return functools.partial(jit, **options), (self._function,)  # type: ignore[arg-type]
+
     def _wrap(self, f: Callable[..., Any]) -> None:
         if not callable(f):
             raise TypeError(f"lazynp.jit expects a function, got {f!r}")
@@ -226,7 +261,8 @@ class jit:  # noqa: N801  (used as a decorator)
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def slow(self, *args: Any, **kwargs: Any) -> Any:
+        """A call in Python: the first of its signature, one that cannot be made from C, or where there is no compiled module."""
         if "_function" not in self.__dict__:  # @jit(strict=True): called with the function
             self._wrap(args[0])
             return self
@@ -240,13 +276,14 @@ class jit:  # noqa: N801  (used as a decorator)
                     blocks = blocks and block
                 elif kind in _SCALARS:
                     key.append((kind, a) if a else (kind, repr(a)))
-                elif kind in _TRACED_SCALARS:
+                elif kind in TRACED_SCALARS:
                     key.append(kind)
                 else:
                     break
             else:
                 entry = self._entries.get(tuple(key))
-                if type(entry) is Compiled and entry.holds() and not tracing():
+                if type(entry) is Compiled and entry.holds() and not tracing() and not (entry.writes and _overlap(entry, args)):
+                    self._learn(entry, args, {}, list(args), lambda: (tuple(range(len(args))), {}))
                     try:
                         return entry.run(args, False, blocks)  # type: ignore[arg-type]
                     except _Doubted:
@@ -272,7 +309,17 @@ class jit:  # noqa: N801  (used as a decorator)
             hash(key)
         except TypeError:
             return self._uncaptured(None, leaves, rebuild, "an argument is neither an array nor hashable")
+        known = self._entries.get(key)
+        if type(known) is Compiled and not static and not named:
+            self._learn(known, args, kwargs, leaves, lambda: trees.unflatten(structure, range(len(leaves))))
         return self._call(key, leaves, rebuild)
+
+    def _learn(self, entry: Compiled, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any], numbers: Callable[[], Any]) -> None:
+        """From the second call on, those of a signature need no Python."""
+        if entry.direct is _UNKNOWN:
+            entry.direct = direct_of(entry, args, kwargs, leaves, numbers())
+        if entry.direct is not None:
+            self.learn(entry.direct)
 
     def _call(self, key: Any, leaves: list[Any], rebuild: Callable[..., Any]) -> Any:
         if tracing():  # inside another trace: part of its graph
@@ -292,7 +339,7 @@ class jit:  # noqa: N801  (used as a decorator)
                     self._remember(key, _UNCOMPILED)
                     self._warn(error, f"{type(error).__name__}: {error}")
                     return result
-                if any(type(leaf) in _TRACED_SCALARS for leaf in leaves):  # perhaps Python needs their values
+                if any(type(leaf) in TRACED_SCALARS for leaf in leaves):  # perhaps Python needs their values
                     self._remember(key, _BY_VALUE)
                     return self._call((key, _scalar_values(leaves)), _untraced(leaves), rebuild)
                 if self._strict and isinstance(error, CaptureError):
@@ -300,7 +347,7 @@ class jit:  # noqa: N801  (used as a decorator)
                 self._remember(key, _UNCOMPILED)
                 return self._uncaptured(error, leaves, rebuild, str(_concerns_capture(error)))
             self._remember(key, entry)
-        if entry is _UNCOMPILED or (entry.overlaps_matter and _overlap(entry, leaves)):
+        if entry is _UNCOMPILED or (entry.writes and _overlap(entry, leaves)):
             return self._run_lazily(leaves, rebuild)
         try:
             blocks = all(leaf.flags.carray for leaf in leaves if type(leaf) in ARRAYS)
@@ -370,11 +417,11 @@ class _Known(tuple):  # type: ignore[type-arg]
 
 
 def _untraced(leaves: list[Any]) -> list[Any]:
-    return [_Known((leaf,)) if type(leaf) in _TRACED_SCALARS else leaf for leaf in leaves]
+    return [_Known((leaf,)) if type(leaf) in TRACED_SCALARS else leaf for leaf in leaves]
 
 
 def _scalar_values(leaves: list[Any]) -> tuple[str, ...]:
-    return tuple([repr(leaf) for leaf in leaves if type(leaf) in _TRACED_SCALARS])
+    return tuple([repr(leaf) for leaf in leaves if type(leaf) in TRACED_SCALARS])
 
 
 def _plain(leaf: Any) -> Any:
@@ -390,12 +437,12 @@ def _leaf_key(leaf: Any) -> Any:
         if leaf.dtype not in arrays.LAZY_DTYPES:
             raise TypeError("an array whose dtype is not numeric")
         return leaf.shape, leaf.dtype, leaf.flags.writeable, np.ndarray if kind is watched else kind
-    if type(leaf) in _TRACED_SCALARS:
+    if type(leaf) in TRACED_SCALARS:
         return type(leaf)
     return (type(leaf), leaf) if leaf else (type(leaf), repr(leaf))
 
 
-def _overlap(entry: Compiled, leaves: list[Any]) -> bool:
+def _overlap(entry: Compiled, leaves: Sequence[Any]) -> bool:
     """Whether an argument that is written to shares memory with another array that the function reads: then the trace's idea of them as
     separate is wrong."""
     memory = [arrays.geometry(leaf) if type(leaf) is ndarray else leaf for leaf in leaves]

@@ -1,0 +1,565 @@
+/* Calls of compiled functions without Python in between: see `Direct` and `Dispatch` in lazynp/native.py, which say what they mean.
+
+   A `Direct` is one signature of a jitted function with everything that its calls have in common: what the arguments must be, a table of
+   slots and sizes for the program, and what the results are. A `Dispatch` is the function: it tries its Directs and else calls `slow`. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <structmember.h>
+#define NPY_NO_DEPRECATED_API NPY_1_7_API_VERSION
+#include <numpy/arrayobject.h>
+#include <numpy/arrayscalars.h>
+
+static PyTypeObject *watched; /* lazynp._hotpaths.ndarray */
+static PyObject *tracing;     /* lazynp._hotpaths.tracing; its one member follows the header */
+static int enabled = 1;
+static unsigned long long runs;
+
+typedef struct {
+    PyObject_HEAD
+    int depth;
+} Tracing;
+
+enum { MOST_LEAVES = 64, MOST_SLOTS = 128, MOST_SIZES = 64, MOST_OUTPUTS = 16, MOST_DEPTH = 8, DIRECTS = 8 };
+enum { LARGE = 1 << 20 }; /* results from this size on come from lazynp's pool of memory */
+enum { ERRORS, ARENA };   /* slots; see backends/program.py */
+enum { THREADS, SEGMENT, WORK };
+
+/* --- what the arguments must be -------------------------------------------------------------------------------------------- */
+
+enum Kind { ARRAY, SCALAR, STATIC, TUPLE, LIST, DICT };
+
+typedef struct {
+    int kind, count; /* count: of a container's members, which follow in the table, or of an array's axes */
+    int leaf;        /* its number among the leaves; -1 for containers */
+    int type;        /* NumPy's number of an array's type */
+    npy_intp shape[NPY_MAXDIMS];
+    PyObject *value; /* STATIC: the value; DICT: its keys; borrowed from `kept` */
+} Argument;
+
+typedef struct {
+    int slot, leaf, type;
+} Input;
+typedef struct {
+    int slot;
+    PyObject *array; /* borrowed from `kept` */
+    npy_intp bytes;
+} Outside;
+typedef struct {
+    int slot, axes;
+    npy_intp shape[NPY_MAXDIMS], bytes;
+    PyArray_Descr *type; /* borrowed from `kept` */
+    PyObject *shape_object;
+} Output;
+
+typedef int64_t (*Entry)(void **slots, const int64_t *dims);
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *kept; /* the tuple of everything below that is Python's */
+    Entry entry;
+    int slots, sizes, arguments, inputs, outsides, outputs, leaves, doubt;
+    int single;      /* the number of the output that is the result; -1: what `result` makes of all */
+    npy_intp arena;
+    long long work;  /* the elements of the largest kernel; 0: it never asks for threads */
+    void **slot;
+    int64_t *size;
+    Argument *argument;
+    Input *input;
+    Outside *outside;
+    Output *output;
+    PyObject *guards, *writes, *result, *after, *settings, *threads, *empty, *take, *give; /* borrowed from `kept` */
+} Direct;
+
+static int same_static(PyObject *x, PyObject *value) {
+    if (x == value) return 1;
+    if (Py_TYPE(x) != Py_TYPE(value)) return 0;
+    if (PyFloat_CheckExact(x)) return !memcmp(&((PyFloatObject *)x)->ob_fval, &((PyFloatObject *)value)->ob_fval, sizeof(double));
+    if (PyLong_CheckExact(x) || PyUnicode_CheckExact(x)) {
+        int same = PyObject_RichCompareBool(x, value, Py_EQ);
+        if (same < 0) PyErr_Clear();
+        return same > 0;
+    }
+    return 0;
+}
+
+/* Whether x fits the table from *at on; fills leaves and moves *at behind what belongs to x. */
+static int matches(const Direct *d, int *at, PyObject *x, PyObject **leaves) {
+    const Argument *a = &d->argument[(*at)++];
+    switch (a->kind) {
+        case ARRAY: {
+            if (Py_TYPE(x) != &PyArray_Type && Py_TYPE(x) != watched) return 0;
+            PyArrayObject *array = (PyArrayObject *)x;
+            if (PyArray_TYPE(array) != a->type || PyArray_NDIM(array) != a->count || !PyArray_ISCARRAY(array)) return 0;
+            for (int k = 0; k < a->count; k++)
+                if (PyArray_DIM(array, k) != a->shape[k]) return 0;
+            leaves[a->leaf] = x;
+            return 1;
+        }
+        case SCALAR:
+            leaves[a->leaf] = x;
+            return (PyObject *)Py_TYPE(x) == a->value;
+        case STATIC:
+            if (a->leaf >= 0) leaves[a->leaf] = x;
+            return same_static(x, a->value);
+        case TUPLE:
+        case LIST:
+            if (Py_TYPE(x) != (a->kind == TUPLE ? &PyTuple_Type : &PyList_Type) || PySequence_Fast_GET_SIZE(x) != a->count) return 0;
+            for (int k = 0; k < a->count; k++)
+                if (!matches(d, at, PySequence_Fast_GET_ITEM(x, k), leaves)) return 0;
+            return 1;
+        default:
+            if (!PyDict_CheckExact(x) || PyDict_GET_SIZE(x) != a->count) return 0;
+            for (int k = 0; k < a->count; k++) {
+                PyObject *member = PyDict_GetItemWithError(x, PyTuple_GET_ITEM(a->value, k));
+                if (!member) {
+                    PyErr_Clear();
+                    return 0;
+                }
+                if (!matches(d, at, member, leaves)) return 0;
+            }
+            return 1;
+    }
+}
+
+/* Whether the variables that the trace read are still the same objects: (read, name, value), or (cell, value). -1: an exception. */
+static int holds(PyObject *guards) {
+    for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(guards); k++) {
+        PyObject *guard = PyTuple_GET_ITEM(guards, k), *now;
+        if (PyTuple_GET_SIZE(guard) == 2) {
+            if (PyCell_GET(PyTuple_GET_ITEM(guard, 0)) != PyTuple_GET_ITEM(guard, 1)) return 0;
+            continue;
+        }
+        if (!(now = PyObject_CallOneArg(PyTuple_GET_ITEM(guard, 0), PyTuple_GET_ITEM(guard, 1)))) return -1;
+        Py_DECREF(now);
+        if (now != PyTuple_GET_ITEM(guard, 2)) return 0;
+    }
+    return 1;
+}
+
+/* Whether an array that is written to shares memory with another argument, or an array from outside is not what it was. */
+static int collides(const Direct *d, PyObject **leaves) {
+    for (int k = 0; k < d->outsides; k++) {
+        PyArrayObject *array = (PyArrayObject *)d->outside[k].array;
+        if (!PyArray_ISCARRAY_RO(array) || PyArray_NBYTES(array) != d->outside[k].bytes) return 1;
+    }
+    for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(d->writes); k++) {
+        long written = PyLong_AsLong(PyTuple_GET_ITEM(d->writes, k));
+        PyArrayObject *a = (PyArrayObject *)leaves[written];
+        const char *first = PyArray_BYTES(a), *last = first + PyArray_NBYTES(a);
+        for (int other = 0; other < d->leaves + d->outsides; other++) {
+            PyObject *x = other < d->leaves ? leaves[other] : d->outside[other - d->leaves].array;
+            if (other == written || !PyArray_Check(x)) continue;
+            const char *begin = PyArray_BYTES((PyArrayObject *)x), *end = begin + PyArray_NBYTES((PyArrayObject *)x);
+            if (begin < last && first < end) return 1;
+        }
+    }
+    return 0;
+}
+
+/* --- memory ---------------------------------------------------------------------------------------------------------------- */
+
+enum { ARENAS = 4, SMALL_ARENA = 1 << 18 };
+static void *arenas[ARENAS];
+static npy_intp arena_sizes[ARENAS];
+static int kept_arenas;
+
+/* Memory for temporaries: what an earlier call gave back if it is large enough. The GIL protects the store. */
+static void *small_arena(npy_intp *size) {
+    if (kept_arenas) {
+        void *memory = arenas[--kept_arenas];
+        if (arena_sizes[kept_arenas] >= *size) {
+            *size = arena_sizes[kept_arenas];
+            return memory;
+        }
+        PyMem_RawFree(memory);
+    }
+    return PyMem_RawMalloc(*size);
+}
+
+static void give_back(void *memory, npy_intp size) {
+    if (kept_arenas == ARENAS) {
+        PyMem_RawFree(memory);
+        return;
+    }
+    arenas[kept_arenas] = memory;
+    arena_sizes[kept_arenas++] = size;
+}
+
+static PyObject *new_output(const Direct *d, const Output *o) {
+    if (o->bytes >= LARGE) return PyObject_CallFunctionObjArgs(d->empty, o->shape_object, (PyObject *)o->type, NULL);
+    Py_INCREF(o->type);
+    return PyArray_NewFromDescr(&PyArray_Type, o->type, o->axes, (npy_intp *)o->shape, NULL, NULL, 0, NULL);
+}
+
+static void *scalar_memory(PyObject *scalar, int type) {
+    switch (type) {
+        case NPY_DOUBLE: return &PyArrayScalar_VAL(scalar, Double);
+        case NPY_FLOAT: return &PyArrayScalar_VAL(scalar, Float);
+        case NPY_HALF: return &PyArrayScalar_VAL(scalar, Half);
+        case NPY_CDOUBLE: return &PyArrayScalar_VAL(scalar, CDouble);
+        default: return &PyArrayScalar_VAL(scalar, CFloat);
+    }
+}
+
+static PyObject *list_of(PyObject **values, int n) {
+    PyObject *list = PyList_New(n);
+    for (int k = 0; list && k < n; k++) {
+        Py_INCREF(values[k]);
+        PyList_SET_ITEM(list, k, values[k]);
+    }
+    return list;
+}
+
+/* --- a call ---------------------------------------------------------------------------------------------------------------- */
+
+/* Threads that the kernels may use, and the number of elements from which they do. 0 with an exception. */
+static int threads_of(const Direct *d, int64_t *dims) {
+    dims[THREADS] = 1;
+    if (!d->work) return 1;
+    PyObject *least = PyObject_GetAttrString(d->settings, "parallel_threshold");
+    if (!least) return 0;
+    dims[WORK] = PyLong_AsLongLong(least);
+    Py_DECREF(least);
+    if (d->work * 4 > dims[WORK]) {
+        PyObject *count = PyObject_CallNoArgs(d->threads);
+        if (!count) return 0;
+        dims[THREADS] = PyLong_AsLongLong(count);
+        Py_DECREF(count);
+    }
+    return !PyErr_Occurred();
+}
+
+static PyObject *made_of(const Direct *d, PyObject **outputs, PyObject **leaves) {
+    if (d->single >= 0) {
+        Py_INCREF(outputs[d->single]);
+        return PyArray_Return((PyArrayObject *)outputs[d->single]);
+    }
+    PyObject *values = list_of(outputs, d->outputs), *given = list_of(leaves, d->leaves), *result = NULL;
+    if (values && given) result = PyObject_CallFunctionObjArgs(d->result, values, given, Py_False, NULL);
+    Py_XDECREF(values);
+    Py_XDECREF(given);
+    return result;
+}
+
+/* What the program had to say: floating-point flags, an index out of range. -1: an exception. */
+static int report(const Direct *d, int64_t code, const int64_t *errors, PyObject **leaves) {
+    PyObject *given = list_of(leaves, d->leaves);
+    if (!given) return -1;
+    PyObject *done = PyObject_CallFunction(d->after, "LLLLO", (long long)code, (long long)errors[0], (long long)errors[1], (long long)errors[2], given);
+    Py_DECREF(given);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+/* The result; NULL with an exception, or without one where Python has to make the call. */
+static PyObject *run(const Direct *d, PyObject **leaves) {
+    void *slots[MOST_SLOTS];
+    int64_t dims[MOST_SIZES], errors[3] = {0, 0, 0};
+    PyObject *outputs[MOST_OUTPUTS], *result = NULL, *large_arena = NULL;
+    npy_intp arena_size = d->arena;
+    void *arena = NULL;
+    int made = 0;
+    memcpy(slots, d->slot, d->slots * sizeof(void *));
+    memcpy(dims, d->size, d->sizes * sizeof(int64_t));
+    slots[ERRORS] = errors;
+    for (int k = 0; k < d->inputs; k++) {
+        PyObject *leaf = leaves[d->input[k].leaf];
+        slots[d->input[k].slot] = PyArray_Check(leaf) ? PyArray_DATA((PyArrayObject *)leaf)
+                                                      : scalar_memory(leaf, d->input[k].type);
+    }
+    for (int k = 0; k < d->outsides; k++) slots[d->outside[k].slot] = PyArray_DATA((PyArrayObject *)d->outside[k].array);
+    if (!threads_of(d, dims)) return NULL;
+    for (; made < d->outputs; made++) {
+        if (!(outputs[made] = new_output(d, &d->output[made]))) goto done;
+        slots[d->output[made].slot] = PyArray_DATA((PyArrayObject *)outputs[made]);
+    }
+    if (d->arena > SMALL_ARENA) {
+        if (!(large_arena = PyObject_CallFunction(d->take, "n", d->arena))) goto done;
+        slots[ARENA] = PyArray_DATA((PyArrayObject *)large_arena);
+    } else if (d->arena) {
+        if (!(slots[ARENA] = arena = small_arena(&arena_size))) {
+            PyErr_NoMemory();
+            goto done;
+        }
+    }
+    int64_t code;
+    Py_BEGIN_ALLOW_THREADS;
+    code = d->entry(slots, dims);
+    Py_END_ALLOW_THREADS;
+    runs++;
+    if (code && report(d, code, errors, leaves) < 0) goto done;
+    if (d->doubt >= 0 && *(char *)PyArray_DATA((PyArrayObject *)outputs[d->doubt])) goto done;
+    result = made_of(d, outputs, leaves);
+done:
+    if (arena) give_back(arena, arena_size);
+    if (large_arena) {
+        PyObject *given = PyErr_Occurred() ? NULL : PyObject_CallOneArg(d->give, large_arena);
+        Py_XDECREF(given);
+        Py_DECREF(large_arena);
+    }
+    for (int k = 0; k < made; k++) Py_DECREF(outputs[k]);
+    return result;
+}
+
+/* --- Direct ---------------------------------------------------------------------------------------------------------------- */
+
+static int direct_traverse(Direct *self, visitproc visit, void *arg) {
+    Py_VISIT(self->kept);
+    return 0;
+}
+
+static int direct_clear(Direct *self) {
+    self->entry = NULL; /* what is borrowed from `kept` must not be used any more */
+    Py_CLEAR(self->kept);
+    return 0;
+}
+
+static void direct_dealloc(Direct *self) {
+    PyObject_GC_UnTrack(self);
+    direct_clear(self);
+    PyMem_Free(self->slot);
+    PyMem_Free(self->size);
+    PyMem_Free(self->argument);
+    PyMem_Free(self->input);
+    PyMem_Free(self->outside);
+    PyMem_Free(self->output);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static int read_shape(PyObject *shape, npy_intp *out) {
+    Py_ssize_t n = PyTuple_GET_SIZE(shape);
+    if (n > NPY_MAXDIMS) {
+        PyErr_SetString(PyExc_ValueError, "Direct: too many axes");
+        return -1;
+    }
+    for (Py_ssize_t k = 0; k < n; k++)
+        if ((out[k] = PyLong_AsSsize_t(PyTuple_GET_ITEM(shape, k))) == -1 && PyErr_Occurred()) return -1;
+    return (int)n;
+}
+
+/* ("array", leaf, dtype, shape), ("scalar", leaf, type), ("static", leaf, value), ("tuple" | "list", count), ("dict", keys) */
+static int read_argument(PyObject *row, Argument *a) {
+    static const char *names[] = {"array", "scalar", "static", "tuple", "list", "dict"};
+    for (a->kind = 0; a->kind <= DICT; a->kind++)
+        if (!PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(row, 0), names[a->kind])) break;
+    PyObject *first = PyTuple_GET_ITEM(row, 1);
+    a->leaf = a->kind <= STATIC ? (int)PyLong_AsLong(first) : -1;
+    if (a->kind == ARRAY) {
+        a->type = ((PyArray_Descr *)PyTuple_GET_ITEM(row, 2))->type_num;
+        a->count = read_shape(PyTuple_GET_ITEM(row, 3), a->shape);
+    } else if (a->kind == SCALAR || a->kind == STATIC) {
+        a->value = PyTuple_GET_ITEM(row, 2);
+    } else if (a->kind == DICT) {
+        a->value = first;
+        a->count = (int)PyTuple_GET_SIZE(first);
+    } else {
+        a->count = (int)PyLong_AsLong(first);
+    }
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static int read_output(PyObject *row, Output *o) {
+    o->slot = (int)PyLong_AsLong(PyTuple_GET_ITEM(row, 0));
+    o->shape_object = PyTuple_GET_ITEM(row, 1);
+    o->type = (PyArray_Descr *)PyTuple_GET_ITEM(row, 2);
+    if ((o->axes = read_shape(o->shape_object, o->shape)) < 0) return -1;
+    o->bytes = PyArray_MultiplyList(o->shape, o->axes) * PyDataType_ELSIZE(o->type);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+#define TABLE(field, count, kind) (self->count = (int)n_##field, self->field = PyMem_Calloc(n_##field ? n_##field : 1, sizeof(kind)))
+
+static PyObject *direct_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"entry", "slots", "sizes", "arguments", "leaves", "inputs", "outside", "outputs", "arena", "work", "doubt", "single",
+                            "guards", "writes", "result", "after", "settings", "threads", "empty", "take", "give", "owner", NULL};
+    unsigned long long entry;
+    Py_buffer slots, sizes;
+    PyObject *arguments, *inputs, *outside, *outputs, *guards, *writes, *result, *after, *settings, *threads, *empty, *take, *give, *owner;
+    int leaves, doubt, single;
+    Py_ssize_t arena;
+    long long work;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Ky*y*O!iO!O!O!nLiiO!O!OOOOOOOO:Direct", names, &entry, &slots, &sizes, &PyTuple_Type, &arguments,
+                                     &leaves, &PyTuple_Type, &inputs, &PyTuple_Type, &outside, &PyTuple_Type, &outputs, &arena, &work, &doubt, &single,
+                                     &PyTuple_Type, &guards, &PyTuple_Type, &writes, &result, &after, &settings, &threads, &empty, &take, &give,
+                                     &owner))
+        return NULL;
+    Direct *self = NULL;
+    Py_ssize_t n_slot = slots.len / (Py_ssize_t)sizeof(void *), n_size = sizes.len / (Py_ssize_t)sizeof(int64_t);
+    Py_ssize_t n_argument = PyTuple_GET_SIZE(arguments), n_input = PyTuple_GET_SIZE(inputs), n_outside = PyTuple_GET_SIZE(outside);
+    Py_ssize_t n_output = PyTuple_GET_SIZE(outputs);
+    if (n_slot > MOST_SLOTS || n_size > MOST_SIZES || n_output > MOST_OUTPUTS || leaves > MOST_LEAVES) {
+        PyErr_SetString(PyExc_ValueError, "Direct: too large");
+        goto done;
+    }
+    if (!(self = (Direct *)type->tp_alloc(type, 0))) goto done;
+    self->entry = (Entry)(uintptr_t)entry;
+    self->arena = arena, self->work = work, self->doubt = doubt, self->single = single, self->leaves = leaves;
+    self->guards = guards, self->writes = writes, self->result = result, self->after = after, self->settings = settings;
+    self->threads = threads, self->empty = empty, self->take = take, self->give = give;
+    self->kept = Py_BuildValue("(OOOOOOOOOOOOOO)", arguments, inputs, outside, outputs, guards, writes, result, after, settings, threads, empty, take,
+                               give, owner);
+    if (!self->kept || !TABLE(slot, slots, void *) || !TABLE(size, sizes, int64_t) || !TABLE(argument, arguments, Argument)
+        || !TABLE(input, inputs, Input) || !TABLE(outside, outsides, Outside) || !TABLE(output, outputs, Output)) {
+        if (self->kept) PyErr_NoMemory();
+        Py_CLEAR(self);
+        goto done;
+    }
+    memcpy(self->slot, slots.buf, slots.len);
+    memcpy(self->size, sizes.buf, sizes.len);
+    int bad = 0;
+    for (int k = 0; !bad && k < n_argument; k++) bad = read_argument(PyTuple_GET_ITEM(arguments, k), &self->argument[k]);
+    for (int k = 0; !bad && k < n_input; k++)
+        bad = !PyArg_ParseTuple(PyTuple_GET_ITEM(inputs, k), "iii", &self->input[k].slot, &self->input[k].leaf, &self->input[k].type);
+    for (int k = 0; !bad && k < n_outside; k++)
+        bad = !PyArg_ParseTuple(PyTuple_GET_ITEM(outside, k), "iO!n", &self->outside[k].slot, &PyArray_Type, &self->outside[k].array,
+                                &self->outside[k].bytes);
+    for (int k = 0; !bad && k < n_output; k++) bad = read_output(PyTuple_GET_ITEM(outputs, k), &self->output[k]);
+    if (bad) Py_CLEAR(self);
+done:
+    PyBuffer_Release(&slots);
+    PyBuffer_Release(&sizes);
+    return (PyObject *)self;
+}
+
+static PyTypeObject DirectType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lazynp._direct.Direct",
+    .tp_basicsize = sizeof(Direct),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .tp_new = direct_new,
+    .tp_dealloc = (destructor)direct_dealloc,
+    .tp_traverse = (traverseproc)direct_traverse,
+    .tp_clear = (inquiry)direct_clear,
+};
+
+/* --- Dispatch -------------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *directs[DIRECTS];
+    int count, next;
+} Dispatch;
+
+static PyObject *name_slow;
+
+/* The result, or NULL: with an exception, or without one if no signature fits. */
+static PyObject *call_directly(Dispatch *self, PyObject *args, PyObject *kwargs) {
+    PyObject *leaves[MOST_LEAVES];
+    for (int k = 0; k < self->count; k++) {
+        Direct *d = (Direct *)self->directs[k];
+        int at = 0, with_names = d->entry && d->arguments > 0;
+        if (!with_names || !matches(d, &at, args, leaves)) continue;
+        if (at < d->arguments ? !kwargs || !matches(d, &at, kwargs, leaves) : kwargs && PyDict_GET_SIZE(kwargs)) continue;
+        Py_INCREF(d); /* a guard may run Python, and Python may drop it */
+        int held = holds(d->guards);
+        PyObject *result = held > 0 && !collides(d, leaves) ? run(d, leaves) : NULL;
+        Py_DECREF(d);
+        if (held) return result;
+    }
+    return NULL;
+}
+
+static PyObject *dispatch_call(Dispatch *self, PyObject *args, PyObject *kwargs) {
+    if (enabled && self->count && !((Tracing *)tracing)->depth) {
+        PyObject *result = call_directly(self, args, kwargs);
+        if (result || PyErr_Occurred()) return result;
+    }
+    PyObject *slow = PyObject_GetAttr((PyObject *)self, name_slow);
+    if (!slow) return NULL;
+    PyObject *result = PyObject_Call(slow, args, kwargs);
+    Py_DECREF(slow);
+    return result;
+}
+
+static PyObject *learn(Dispatch *self, PyObject *direct) {
+    if (!PyObject_TypeCheck(direct, &DirectType)) return PyErr_Format(PyExc_TypeError, "learn() expects a Direct");
+    for (int k = 0; k < self->count; k++)
+        if (self->directs[k] == direct) Py_RETURN_NONE;
+    Py_INCREF(direct);
+    if (self->count < DIRECTS) {
+        self->directs[self->count++] = direct;
+    } else {
+        Py_SETREF(self->directs[self->next], direct);
+        self->next = (self->next + 1) % DIRECTS;
+    }
+    Py_RETURN_NONE;
+}
+
+static int dispatch_clear(Dispatch *self) {
+    int n = self->count;
+    self->count = self->next = 0;
+    for (int k = 0; k < n; k++) Py_CLEAR(self->directs[k]);
+    return 0;
+}
+
+static PyObject *unlearn(Dispatch *self, PyObject *unused) {
+    dispatch_clear(self);
+    Py_RETURN_NONE;
+}
+
+static int dispatch_traverse(Dispatch *self, visitproc visit, void *arg) {
+    for (int k = 0; k < self->count; k++) Py_VISIT(self->directs[k]);
+    return 0;
+}
+
+static void dispatch_dealloc(Dispatch *self) {
+    PyObject_GC_UnTrack(self);
+    dispatch_clear(self);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static PyMethodDef dispatch_methods[] = {
+    {"learn", (PyCFunction)learn, METH_O, "learn(direct): calls with its signature go through it from now on"},
+    {"unlearn", (PyCFunction)unlearn, METH_NOARGS, "unlearn(): forget every signature"},
+    {NULL},
+};
+static PyTypeObject DispatchType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lazynp._direct.Dispatch",
+    .tp_doc = "The base of functions that are called by what they have learned, else by their method `slow`.",
+    .tp_basicsize = sizeof(Dispatch),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_new = PyType_GenericNew,
+    .tp_call = (ternaryfunc)dispatch_call,
+    .tp_dealloc = (destructor)dispatch_dealloc,
+    .tp_traverse = (traverseproc)dispatch_traverse,
+    .tp_clear = (inquiry)dispatch_clear,
+    .tp_methods = dispatch_methods,
+};
+
+/* --- the module ------------------------------------------------------------------------------------------------------------ */
+
+static PyObject *enable(PyObject *module, PyObject *value) {
+    int truth = PyObject_IsTrue(value);
+    if (truth < 0) return NULL;
+    enabled = truth;
+    Py_RETURN_NONE;
+}
+
+static PyObject *count_runs(PyObject *module, PyObject *unused) {
+    return PyLong_FromUnsignedLongLong(runs);
+}
+
+static PyMethodDef functions[] = {
+    {"enable", enable, METH_O, "enable(bool): whether calls may go past Python"},
+    {"runs", count_runs, METH_NOARGS, "runs(): how many programs were run this way"},
+    {NULL},
+};
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "lazynp._direct", "Calls of compiled functions without Python in between.", -1, functions};
+
+PyMODINIT_FUNC PyInit__direct(void) {
+    import_array();
+    PyObject *hotpaths = PyImport_ImportModule("lazynp._hotpaths");
+    if (!hotpaths) return NULL;
+    watched = (PyTypeObject *)PyObject_GetAttrString(hotpaths, "ndarray");
+    tracing = PyObject_GetAttrString(hotpaths, "tracing");
+    Py_DECREF(hotpaths);
+    if (!watched || !tracing || !(name_slow = PyUnicode_InternFromString("slow"))) return NULL;
+    PyObject *module = PyModule_Create(&definition);
+    if (!module || PyType_Ready(&DirectType) < 0 || PyType_Ready(&DispatchType) < 0) return NULL;
+    if (PyModule_AddObjectRef(module, "Direct", (PyObject *)&DirectType) < 0
+        || PyModule_AddObjectRef(module, "Dispatch", (PyObject *)&DispatchType) < 0)
+        return NULL;
+    return module;
+}

@@ -1,0 +1,130 @@
+"""Calls of a compiled signature that never enter Python: what `lazynp.native.Direct` has to know about one.
+
+Most signatures qualify: arrays of NumPy's in C order and plain values in tuples, lists and dicts, a program without Python steps, new
+arrays or written arguments as results. The others are called through `Compiled.run`, which does the same for all.
+"""
+
+from collections.abc import Callable, Iterator
+from types import CellType
+from typing import Any
+
+import numpy as np
+
+from lazynp.array import ndarray
+from lazynp.backends import program, threads
+from lazynp.backends.pool import empty
+from lazynp.config import settings
+from lazynp.native import ARRAYS, Direct
+
+_MOST_LEAVES, _MOST_SLOTS, _MOST_SIZES, _MOST_OUTPUTS, _MOST_DEPTH = 64, 128, 64, 16, 8
+"""The limits of the tables in _direct.c."""
+Row = tuple[Any, ...]
+
+
+class _Unfit(Exception):
+    """The signature needs Python."""
+
+
+def direct_of(entry: Any, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any], numbers: Any) -> Any:
+    """The Direct for calls like this one of a `Compiled`, or None. numbers: (args, kwargs) with the leaves' numbers at the leaves."""
+    if Direct is None or entry.traced.written_outside or (entry.writes and entry.traced.doubted):
+        return None
+    tables = entry.tables()
+    if tables is None or len(leaves) > _MOST_LEAVES or len(tables.outputs) > _MOST_OUTPUTS:
+        return None
+    if len(tables.slots) > 8 * _MOST_SLOTS or len(tables.dims) > 8 * _MOST_SIZES:
+        return None
+    try:
+        return _built(entry, tables, args, kwargs, leaves, numbers)
+    except _Unfit:
+        return None
+
+
+def _built(entry: Any, tables: program.CallTables, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any], numbers: Any) -> Any:
+    arguments = list(_rows(args, numbers[0], entry, 0))
+    if kwargs:
+        arguments += _rows(kwargs, numbers[1], entry, 0)
+    slots = np.frombuffer(tables.slots, np.intp).copy()
+    known = [*entry.constants, *entry.ready.scalars]
+    inputs, outside = [], []
+    for slot, number in tables.inputs:
+        place, source = (entry.places[number], entry.outside[number]) if number < len(entry.places) else (-1, None)
+        if place >= 0:
+            inputs.append((slot, place, leaves[place].dtype.num))
+        elif source is None:
+            slots[slot] = known[number].ctypes.data
+        elif type(source) in ARRAYS:
+            outside.append((slot, source, source.nbytes))
+        else:
+            return None
+    values = len(entry.traced.values)
+    if any(row is None for row in tables.outputs[:values]):
+        return None
+    for row, leaf in zip(tables.outputs[values:], entry.writes, strict=True):
+        if row is not None:
+            inputs.append((row[0], leaf, leaves[leaf].dtype.num))
+    return Direct(
+        entry=tables.entry,
+        slots=slots,
+        sizes=tables.dims,
+        arguments=tuple(arguments),
+        leaves=len(leaves),
+        inputs=tuple(inputs),
+        outside=tuple(outside),
+        outputs=tuple(tables.outputs[:values]),
+        arena=tables.arena,
+        work=tables.work if tables.work > program.FEW else 0,
+        doubt=values - 1 if entry.traced.doubted else -1,
+        single=entry.single(),
+        guards=tuple(_guard(g) for g in entry.guards),
+        writes=tuple(entry.writes),
+        result=entry.result,
+        after=entry.reported,
+        settings=settings,
+        threads=threads.thread_count,
+        empty=empty,
+        take=program.take_arena,
+        give=program.give_arena,
+        owner=entry,
+    )
+
+
+def _rows(value: Any, number: Any, entry: Any, depth: int) -> Iterator[Row]:
+    """The rows of the table of arguments for a value and what is in it, in the order in which a call is compared with them."""
+    kind = type(value)
+    if depth > _MOST_DEPTH:
+        raise _Unfit
+    if number is None or type(number) is int:
+        yield _leaf(value, -1 if number is None else number)
+    elif kind is dict:
+        yield "dict", tuple(value)
+        for key in value:
+            yield from _rows(value[key], number[key], entry, depth + 1)
+    elif kind is tuple or kind is list:
+        yield kind.__name__, len(value)
+        for member, inner in zip(value, number, strict=True):
+            yield from _rows(member, inner, entry, depth + 1)
+    else:
+        raise _Unfit
+
+
+def _leaf(value: Any, number: int) -> Row:
+    if type(value) in ARRAYS:
+        if not value.flags.carray:
+            raise _Unfit
+        return "array", number, value.dtype, value.shape
+    if type(value) in TRACED_SCALARS:
+        return "scalar", number, type(value)
+    if isinstance(value, ndarray):  # a subclass of NumPy's, or a lazy array
+        raise _Unfit
+    return "static", number, value
+
+
+TRACED_SCALARS = frozenset({np.float64, np.float32, np.float16, np.complex128, np.complex64})
+"""NumPy's inexact scalars are traced like arrays without axes: a bias that a step returns comes back at the next one."""
+
+
+def _guard(guard: tuple[Callable[[Any], Any], Any, Any]) -> Row:
+    """A guard on a filled cell needs no call."""
+    _, name, value = guard
+    return (name, value) if type(name) is CellType else guard

@@ -1,0 +1,301 @@
+"""Calls of jitted functions that go past Python: the same results, errors, warnings and guards as the calls that do not."""
+
+import gc
+import pickle
+import sys
+import threading
+import warnings
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lazynp
+from lazynp import native
+
+CALLS = 4
+"""The first one compiles, the second one learns, the others go past Python."""
+
+needs_module = pytest.mark.skipif(native.Direct is None, reason="needs the compiled module")
+
+
+def same(a: Any, b: Any) -> None:
+    if isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for key in a:
+            same(a[key], b[key])
+    elif isinstance(a, (tuple, list)):
+        assert type(a) is type(b) and len(a) == len(b)
+        for x, y in zip(a, b, strict=True):
+            same(x, y)
+    elif isinstance(a, (np.ndarray, np.generic)):
+        assert type(a) is type(b) and a.dtype == b.dtype and a.shape == b.shape
+        np.testing.assert_array_equal(a, b)
+    else:
+        assert type(a) is type(b) and a == b
+
+
+def fresh(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: fresh(v) for k, v in value.items()}
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(fresh, value))
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def accumulated(x: Any) -> None:
+    for i in range(1, len(x)):
+        x[i] += x[i - 1]
+
+
+def shifted(a: Any, b: Any) -> Any:
+    a[1:] += b[:-1]
+    return a.sum()
+
+
+def written_anew(a: Any, b: Any) -> Any:
+    a[...] = b * 2
+    return b
+
+
+def steps_of_collatz(numbers: Any) -> Any:
+    steps = np.zeros(len(numbers), dtype=int)
+    for k in range(len(numbers)):
+        n = int(numbers[k])
+        while n != 1:
+            n = n // 2 if n % 2 == 0 else 3 * n + 1
+            steps[k] += 1
+    return steps
+
+
+PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = {
+    "one_array": (lambda x: x * 2 + 1, (np.arange(10.0),), {}),
+    "no_elements": (lambda x: x * 2 + 1, (np.ones((0, 3)),), {}),
+    "a_number": (lambda x: x.sum(), (np.arange(10.0),), {}),
+    "no_axes": (lambda x: np.sqrt(x), (np.array(2.0),), {}),
+    "scalars": (lambda x, a: x * a + 1, (np.arange(3.0), np.float64(2.5)), {}),
+    "scalar_types": (lambda a, b, c: a * b * c, (np.float32(2.5), np.complex64(1j), np.float16(3)), {}),
+    "several_results": (lambda x: (x.min(), x * 2, [x[1:], 7]), (np.arange(5.0),), {}),
+    "the_argument": (lambda x: (x, x[::2]), (np.arange(5.0),), {}),
+    "trees": (lambda p, k: {"y": p["w"] @ p["b"][0], "k": k}, ({"w": np.ones((3, 4)), "b": [np.arange(4.0), None]}, "name"), {}),
+    "keywords": (lambda x, *, scale=2, shift: x * scale + shift, (np.arange(4.0),), {"shift": np.ones(4), "scale": 3}),
+    "integers": (lambda x, n: x // n, (np.arange(9), 2), {}),
+    "mixed": (lambda a, b: a[:, None] * b, (np.arange(3, dtype=np.int8), np.arange(4, dtype=np.float32)), {}),
+    "in_place": (accumulated, (np.arange(20.0),), {}),
+    "in_place_of_two": (shifted, (np.arange(6.0), np.ones(6)), {}),
+    "written_anew": (written_anew, (np.arange(6.0), np.ones(6)), {}),
+    "large": (lambda x, y: (x * 2 + y).sum(axis=0), (np.ones((400, 300)), np.arange(300.0)), {}),
+    "large_result": (lambda x: np.sqrt(x) * 2, (np.linspace(0, 1, 200_000),), {}),
+    "large_temporary": (lambda x: np.sort(x * 3)[::7] + 1, (np.linspace(5, 1, 100_000),), {}),
+    "matrix_product": (lambda a, b: a @ b.T + 1, (np.ones((30, 20)), np.arange(100.0).reshape(5, 20)), {}),
+    "doubted": (steps_of_collatz, (np.arange(1, 30),), {}),
+    "gather": (lambda x, i: x[i], (np.arange(5.0), np.array([1, 3])), {}),
+    "constants": (lambda x: x + np.arange(5.0) ** 2, (np.arange(5.0),), {}),
+    "gradient": (lazynp.grad(lambda x: (x * x).sum()), (np.arange(5.0),), {}),
+    "nothing": (lambda: np.arange(4) * 2.0, (), {}),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_call_gives_what_the_function_gives(name: str) -> None:
+    function, args, kwargs = PROGRAMS[name]
+    jitted = lazynp.jit(function)
+    for _ in range(CALLS):
+        expected_args, expected_kwargs = fresh(args), fresh(kwargs)
+        expected = function(*expected_args, **expected_kwargs)
+        given_args, given_kwargs = fresh(args), fresh(kwargs)
+        result = jitted(*given_args, **given_kwargs)
+        same(result, expected)
+        same(given_args, expected_args)
+
+
+def learned(function: Callable[..., Any], *args: Any) -> Any:
+    jitted = lazynp.jit(function)
+    for _ in range(CALLS):
+        jitted(*args)
+    return jitted
+
+
+@needs_module
+def test_calls_go_past_python() -> None:
+    f = learned(lambda x: x * 2, np.arange(10.0))
+    before = native.direct_runs()
+    f(np.ones(10))
+    assert native.direct_runs() == before + 1
+
+
+def test_the_runs_are_counted() -> None:
+    f = learned(lambda x: x * 2, np.arange(10.0))
+    before = lazynp.stats()["program_runs"]
+    f(np.ones(10))
+    assert lazynp.stats()["program_runs"] == before + 1
+
+
+def test_other_signatures_are_other_programs() -> None:
+    f = lazynp.jit(lambda x: x + x)
+    values = [np.arange(3.0), np.arange(4.0), np.arange(3), np.arange(6.0).reshape(2, 3), np.arange(6.0)[::2], np.arange(3.0).astype(">f8")]
+    values += [np.arange(n, dtype=np.float32) for n in range(12)] + [3, 3.0, "a", np.float64(2), np.float32(2), True]
+    for _ in range(CALLS):
+        for value in values:
+            same(f(value), value + value)
+
+
+def test_values_that_python_calls_equal_are_told_apart() -> None:
+    f = lazynp.jit(lambda x, s: (np.copysign(x, s), s))
+    for _ in range(CALLS):
+        for s in (0.0, -0.0, 1, 1.0, True):
+            result, given = f(np.arange(3.0), s)
+            same(result, np.copysign(np.arange(3.0), s))
+            assert type(given) is type(s) and repr(given) == repr(s)
+
+
+def test_a_read_only_argument_stays_so() -> None:
+    def write(x: Any) -> None:
+        x[0] = 1
+
+    f = learned(write, np.zeros(3))
+    x = np.zeros(3)
+    x.flags.writeable = False
+    for _ in range(CALLS):
+        with pytest.raises(ValueError, match="read-only"):
+            f(x)
+
+
+def test_arguments_that_overlap_run_as_written() -> None:
+    f = learned(shifted, np.arange(6.0), np.ones(6))
+    a, b = np.arange(6.0), np.arange(6.0)
+    assert f(a, a) == shifted(b, b)
+    same(a, b)
+    memory, other = np.arange(7.0), np.arange(7.0)
+    assert f(memory[1:], memory[:-1]) == shifted(other[1:], other[:-1])
+    same(memory, other)
+
+
+def test_an_index_out_of_range_is_numpys_error() -> None:
+    f = learned(lambda x, i: x[i], np.arange(5.0), np.array([1, 2]))
+    with pytest.raises(IndexError, match="index 9 is out of bounds for axis 0 with size 5"):
+        f(np.arange(5.0), np.array([1, 9]))
+
+
+def test_warnings_and_errstate_are_those_of_the_call() -> None:
+    f = learned(lambda x: np.log(x), np.ones(2))
+    with pytest.warns(RuntimeWarning, match="divide by zero encountered in log"):
+        f(np.array([1.0, 0.0]))
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError, match="divide by zero encountered in log"):
+        f(np.array([1.0, 0.0]))
+    with np.errstate(divide="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        f(np.array([1.0, 0.0]))
+
+
+def test_errstate_inside_the_function_is_its_own() -> None:
+    def quiet(x: Any) -> Any:
+        with np.errstate(divide="ignore"):
+            return np.log(x)
+
+    f = lazynp.jit(quiet)
+    with np.errstate(divide="raise"):
+        for _ in range(CALLS):
+            f(np.array([1.0, 0.0]))
+
+
+def test_variables_that_change_are_seen() -> None:
+    factor = 2.0
+
+    def scaled(x: Any) -> Any:
+        return x * factor
+
+    f = lazynp.jit(scaled)
+    for value in (2.0, 5.0, 2.0, -1.0):
+        factor = value
+        for _ in range(CALLS):
+            assert f(np.ones(2))[0] == value
+
+
+def test_attributes_that_change_are_seen() -> None:
+    class Model:
+        def __init__(self) -> None:
+            self.scale = 3.0
+
+        @lazynp.jit
+        def apply(self, x: Any) -> Any:
+            return x * self.scale
+
+    model = Model()
+    for value in (3.0, 4.0):
+        model.scale = value
+        for _ in range(CALLS):
+            assert model.apply(np.ones(2))[0] == value
+
+
+def test_an_array_from_outside_is_read_again() -> None:
+    table = np.arange(2000.0)
+    f = learned(lambda x: x + table, np.ones(2000))
+    table[3] = 100.0
+    assert f(np.ones(2000))[3] == 101.0
+
+
+def test_inside_a_trace_it_becomes_part_of_it() -> None:
+    inner = learned(lambda x: np.sin(x), np.ones(3))
+    np.testing.assert_allclose(lazynp.grad(lambda x: inner(x).sum())(np.zeros(3)), np.ones(3))
+
+
+def test_nans_are_looked_for_where_that_is_asked() -> None:
+    f = learned(lambda x: np.log(x), np.ones(2))
+    with lazynp.config(debug_nans=True), pytest.raises(FloatingPointError), np.errstate(invalid="ignore"):
+        f(np.array([-1.0, 1.0]))
+
+
+def test_lazy_arrays_give_lazy_arrays() -> None:
+    f = learned(lambda x: x * 2, np.ones(100_000))
+    assert type(f(lazynp.ones(100_000))) is lazynp.ndarray or isinstance(f(lazynp.ones(100_000)), lazynp.ndarray)
+
+
+def test_nothing_is_leaked() -> None:
+    f = learned(lambda p: p["x"] * 2, {"x": np.ones(3)})
+    x = np.ones(3)
+    p = {"x": x}
+    before = sys.getrefcount(x), sys.getrefcount(p), sys.getrefcount(np.dtype(float))
+    results = [f(p) for _ in range(1000)]
+    del results
+    assert (sys.getrefcount(x), sys.getrefcount(p)) == before[:2]
+    assert abs(sys.getrefcount(np.dtype(float)) - before[2]) < 100
+
+
+def test_functions_and_what_they_learned_are_collected() -> None:
+    f = learned(lambda x: x * 2, np.ones(3))
+    f.itself = f
+    seen = weakref.ref(f.__wrapped__)
+    del f
+    gc.collect()
+    assert seen() is None
+
+
+@lazynp.jit
+def _module_level(x: Any) -> Any:
+    return x + 1
+
+
+def test_pickling() -> None:
+    assert pickle.loads(pickle.dumps(_module_level)) is _module_level
+    again = pickle.loads(pickle.dumps(lazynp.jit(shifted, strict=True)))
+    assert again(np.arange(3.0), np.ones(3)) == shifted(np.arange(3.0), np.ones(3))
+
+
+def test_threads_share_a_function() -> None:
+    f = learned(lambda x: np.cumsum(np.sqrt(x) * 2), np.ones(500))
+    wrong = []
+
+    def work(k: int) -> None:
+        x = np.full(500, float(k))
+        expected = np.cumsum(np.sqrt(x) * 2)
+        wrong.extend(1 for _ in range(500) if not np.allclose(f(x), expected))
+
+    running = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    assert not wrong
