@@ -280,6 +280,7 @@ class _Function:
         self.text = printer.text
         self.control = control
         self.writer = Writer(printer.text)
+        self.writer.leave = "done"
         self.definitions: list[str] = []
         self.called: set[Memory] = set()
         """Memories that functions called from here touch: they have to be where the plan says."""
@@ -404,8 +405,9 @@ class _Function:
         return ["{", *start, f"if ({test}) {{", *yes, "} else {", *no, "}", "}"]
 
     def check(self, control: Control) -> list[str]:
-        """A turn that failed is the last one."""
-        fails = any(n.op is checked for item in control.items() for n in scalars(item.nest.roots()))
+        """A turn in which a function failed is the last one; what stands in the loop itself leaves it."""
+        called = [item for item in control.items() if not self.printer.is_inline(item)]
+        fails = any(n.op is checked for item in called for n in scalars(item.nest.roots()))
         return [f"if (*(int64_t *)slots[{ERRORS}]) goto done;"] if fails else []
 
     def turn(self, control: Control) -> list[str]:

@@ -7,6 +7,7 @@ import numpy as np
 
 POOLED = 1 << 20
 """Results from this size on come from the pool; below it malloc keeps its pages."""
+_LINE = 64
 LIMIT = 1 << 29
 """The pool keeps at most so many bytes that nobody uses."""
 
@@ -34,6 +35,14 @@ class Block(np.ndarray):
                     _free.setdefault(memory.nbytes, []).append(memory)
 
 
+def aligned(size: int) -> np.ndarray:
+    """Bytes that begin where a cache line does. malloc's large blocks begin 16 bytes after one: then every vector of 64 bytes lies on two
+    lines (a copy of 720 kB and a sweep over it: 20 -> 14 us)."""
+    memory = np.empty(size + _LINE, np.uint8)
+    first = -memory.ctypes.data % _LINE
+    return memory[first : first + size]
+
+
 def empty(shape: "int | Sequence[int]", dtype: np.dtype) -> np.ndarray:
     """numpy.empty; large ones from the pool."""
     global _held
@@ -50,6 +59,6 @@ def empty(shape: "int | Sequence[int]", dtype: np.dtype) -> np.ndarray:
         if memory is not None:
             _held -= rounded
     if memory is None:
-        memory = np.empty(rounded, np.uint8).view(_Memory)
+        memory = aligned(rounded).view(_Memory)
     block = memory.view(Block)
     return np.ndarray(shape, dtype, block)

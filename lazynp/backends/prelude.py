@@ -202,6 +202,7 @@ _LIBM_NAMES = {name: name for name in "exp exp2 expm1 log log2 log10 log1p sin c
 _LIBM_NAMES |= {f"arc{name}": f"a{name}" for name in "sin cos tan sinh cosh tanh".split()}
 _LIBM_NAMES |= {"gammaln": "lgamma", "gamma": "tgamma"}
 _rows1("float", {op: f"{function}$F(a)" for op, function in _LIBM_NAMES.items() if op != "exp"})
+_rows1("float", {"exp_alone": "exp$F(a)"})  # for one value whose successor waits for it: libm's table is faster then than a polynomial
 # exp(a) = 2**n * exp(r), |r| <= log(2)/2, by Horner's rule (Muller, Elementary Functions, 3rd ed., ch. 11): at most 1.01 ulp, and no lane
 # is slow. The vector functions of glibc leave lanes that overflow or underflow to the scalar one, at forty times the time, and such lanes
 # are often those that a `where` throws away. t holds n in its low bits; 2**n is two factors, so that subnormal results are rounded once.

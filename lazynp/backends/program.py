@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lazynp.backends import base, blas, diskcache, threads, toolchain, workers
-from lazynp.backends.pool import empty
+from lazynp.backends.pool import aligned, empty
 from lazynp.config import settings
 from lazynp.ir.node import numbered_dim
 from lazynp.ops.structured import CONTROL, interpreter
@@ -103,8 +103,8 @@ def take_arena(size: int) -> np.ndarray:
     try:
         arena = _arenas.pop()
     except IndexError:
-        return np.empty(size, np.uint8)
-    return arena if arena.size >= size else np.empty(size, np.uint8)
+        return aligned(size)
+    return arena if arena.size >= size else aligned(size)
 
 
 def give_arena(arena: np.ndarray) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lazynp.backends import prelude
 from lazynp.backends.lower import Axis, Condition, Memory, checked, load, position, select
-from lazynp.backends.nests import Fold, Gemm, polynomials, scalars, values_in
+from lazynp.backends.nests import Fold, Gemm, Store, polynomials, scalars, values_in
 from lazynp.backends.polynomial import Atom, Poly, all_atoms, product, variable
 from lazynp.backends.program import ARENA, FIRST_DIM, FIRST_SLOT, POOL
 from lazynp.backends.schedule import Scheduled
@@ -23,6 +23,9 @@ _PLAIN = frozenset(map(np.dtype, "fdilqILQ"))
 """Dtypes on which C's operators are NumPy's: no promotion to int, no struct."""
 _INLINE = 120
 """A value that is used once is written into its user's expression up to this length."""
+_SHORT, _SHORT_ROW = 128, 16
+"""Folds of at most so many elements, and fewer in a row, are plain loops: the compiler writes them out, and may make the loop around them
+one over vectors (a 3 x 3 convolution by loops: 2670 -> 60 us)."""
 _BLOCK = 512
 """Elements whose sum is folded in independent lanes; sums of blocks are added pairwise."""
 _MOSTLY_MEMORY = 8
@@ -139,8 +142,10 @@ def _extreme(name: str, dtype: np.dtype) -> Any:
 class Values:
     """The scalars of a nest as C statements. levels: loop variable -> depth (1: the outermost); statements[d]: what depth d computes."""
 
-    def __init__(self, roots: list[Node], levels: dict[Atom, int], writer: Writer, overwritten: set[Memory]) -> None:
+    def __init__(self, roots: list[Node], levels: dict[Atom, int], writer: Writer, overwritten: set[Memory], alone: bool = False) -> None:
         self.writer = writer
+        self.alone = alone
+        """Whether the nest is a single point in a loop of the program."""
         self.overwritten = overwritten
         """What the nest stores to: it is loaded before the first store."""
         self.levels = levels
@@ -165,11 +170,24 @@ class Values:
             return
         text = self._expression(node)
         names = self.writer.names.get(node, ())
+        if node.op is checked and self.writer.leave:
+            self.statements[depth] += self._check(node, text := self.writer.fresh("ix"))
         if names or uses > 1 or len(text) > _INLINE or depth < len(self.statements) - 1 or self._must_come_first(node):
             for name in names or (self.writer.fresh("v"),):
                 self.statements[depth].append(f"const {prelude.ctype(node.dtype)} {name} = {_unwrapped(text)};")
                 text = name
         self.text[node] = text
+
+    def _check(self, node: Node, name: str) -> list[str]:
+        """An index and the test of it: out of range, the function is left."""
+        raw, size = self.text[node.args[0]], self.poly(node.size)
+        failed = f"{{ lz_fail(slots, {self.writer.failure(node)}, {raw}, {size}); goto {self.writer.leave}; }}"
+        test = [
+            f"{name} = (int64_t){raw};",
+            f"if ({name} < 0) {name} += {size};",
+            f"if (__builtin_expect((uint64_t){name} >= (uint64_t){size}, 0)) {failed}",
+        ]
+        return [f"int64_t {name} = 0;", *([f"if ({self._test(node.guards)}) {{", *test, "}"] if node.guards else test)]
 
     def _must_come_first(self, node: Node) -> bool:
         return node.op is checked or (node.op is load and node.buffer.memory in self.overwritten)
@@ -179,6 +197,9 @@ class Values:
         return max(found, default=0)
 
     def _expression(self, node: Node) -> str:
+        shifted = _shifted(node)
+        if shifted is not None:
+            return shifted.format(self.text[node.args[0]])
         if node.op is load:
             return self._load(node)
         if node.op is position:
@@ -187,6 +208,8 @@ class Values:
             return f"({self._test(node.conditions)} ? {self.text[node.args[0]]} : {self.text[node.args[1]]})"
         if node.op is checked:
             return self._checked(node)
+        if self.alone and node.op is ew.exp and node.dtype in _PLAIN:
+            return f"{prelude.helper('exp_alone', node.dtype)}({_unwrapped(self.text[node.args[0]])})"
         return expression(node.op, node, [a.dtype for a in node.args], [self.text[a] for a in node.args])
 
     def _load(self, node: Node) -> str:
@@ -222,6 +245,27 @@ def _uses(order: list[Node], roots: list[Node]) -> dict[Node, int]:
     return uses
 
 
+def _shifted(node: Node) -> str | None:
+    """Division of integers by a power of two: NumPy's rounds down, as a shift does."""
+    if node.op not in (ew.floor_divide, ew.remainder) or node.dtype.kind not in "iu" or node.args[1].op is not const:
+        return None
+    by = int(node.args[1].value.array)
+    if node.dtype not in _PLAIN or by <= 0 or by & (by - 1):
+        return None
+    text = f"({{}} >> {by.bit_length() - 1})" if node.op is ew.floor_divide else f"({{}} & {literal(by - 1, node.dtype)})"
+    return text
+
+
+def _joined_truth(store: Store) -> Node | None:
+    """x where a single boolean becomes `itself or x`. As a branch that is hardly ever taken it costs a loop less than to carry the value."""
+    if store.value.op is not ew.logical_or or store.buffer.memory.size.constant != 1:
+        return None
+    for own, other in (store.value.args, store.value.args[::-1]):
+        if own.op is load and own.buffer.memory is store.buffer.memory and own.address == store.address and not own.guards:
+            return other
+    return None
+
+
 # --- functions -------------------------------------------------------------------------------------------------------
 
 
@@ -234,6 +278,8 @@ class Writer:
         self.used: dict[Memory, None] = {}
         self.written: set[Memory] = set()
         self.sizes: set[Atom] = set()
+        self.leave = ""
+        """The label to jump to when an index is out of range; none: the index becomes 0 and the work goes on."""
         self._serial = 0
 
     def fresh(self, letter: str) -> str:
@@ -363,7 +409,7 @@ class Kernel:
         levels = {axis.variable: depth for depth, axis in enumerate(nest.axes, 1)}
         stored = {s.buffer.memory for s in nest.stores}
         self.writer.written |= {buffer.memory for buffer, _ in nest.targets()}
-        self.values = Values(nest.computed(), levels, self.writer, stored)
+        self.values = Values(nest.computed(), levels, self.writer, stored, alone=self.inline and not nest.axes)
         return self._body()
 
     def _name_index_values(self) -> None:
@@ -461,7 +507,11 @@ class Kernel:
         for s in self.nest.stores:
             memory = s.buffer.memory
             address = s.address.replaced({self.nest.axes[0].variable: variable("slot")}) if memory in moved else s.address
-            lines.append(f"{self._at(memory, address)} = {_unwrapped(self.values.text[s.value])};")
+            place, more = self._at(memory, address), _joined_truth(s) if self.inline else None
+            if more is not None:
+                lines.append(f"if ({_unwrapped(self.values.text[more])}) {place} = 1;")
+            else:
+                lines.append(f"{place} = {_unwrapped(self.values.text[s.value])};")
         return lines
 
     def _scatter(self) -> list[str]:
@@ -513,7 +563,7 @@ class Kernel:
             return self._fold_arg(reduced, depth) if len(folds) > 1 or self.nest.stores else self._find_extreme(reduced[0], depth + 1)
         inner = reduced[-1]
         size = inner.size.constant
-        blocks = len(reduced) > 1 or size is None or size > _BLOCK or bool(self.folds)
+        blocks = not self._is_short(reduced) and (len(reduced) > 1 or size is None or size > _BLOCK or bool(self.folds))
         for k, f in enumerate(folds):
             lines.append(f"{self._type(f)} r{k} = {identity(f.op, f.value.dtype)}" + (f", s{k}[64];" if blocks else ";"))
         if blocks:
@@ -532,6 +582,11 @@ class Kernel:
             )
         return lines
 
+    def _is_short(self, reduced: list[Axis]) -> bool:
+        """Whether the elements are so few that they are folded one after the other."""
+        count, inner = product([a.size for a in reduced]).constant, reduced[-1].size.constant
+        return not self.folds and count is not None and count <= _SHORT and inner is not None and inner < _SHORT_ROW
+
     def _lanes(self, inner: Axis, depth: int, blocks: bool) -> list[str]:
         """The innermost loop: independent lanes that the compiler turns into vectors, then a fixed tree over the lanes."""
         folds, v = self.nest.folds, inner.variable.name
@@ -540,7 +595,7 @@ class Kernel:
             begin, end = "begin", "end"
         size = inner.size.constant
         body = [*self.values.statements[depth], *self._stores()]
-        if size is not None and size < 16 and not blocks:
+        if size is not None and size < _SHORT_ROW and not blocks:
             steps = [f"r{k} = {self._folded(f, f'r{k}', self.values.text[f.value])};" for k, f in enumerate(folds)]
             return [_open(inner, self.writer, begin, end), *body, *steps, "}"]
         lanes = self._lane_count()

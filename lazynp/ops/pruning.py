@@ -15,6 +15,9 @@ from lazynp.ops.structured import CONTROL, cond, item, loop, while_
 _SELECT = 12.0
 """The most additions that a branch over single numbers may cost to be computed on both sides."""
 
+_TEST = 10.0
+"""The most additions that a test may cost for both branches to be computed without waiting for it."""
+
 
 def prune(graph: Graph) -> Graph:
     """The same outputs; branches over a few operations on numbers become selections."""
@@ -126,7 +129,10 @@ def _pruned_branches(node: Node, read: set[int]) -> dict[int, Node]:
 
 
 def _is_select(node: Node, kept: list[int]) -> bool:
-    """Whether both branches are a few operations on single numbers: then doing both costs less than a jump that is guessed wrong."""
+    """Whether both branches are a few operations on single numbers: then doing both costs less than a jump that is guessed wrong. Not
+    where the test takes long: the processor goes on with its guess meanwhile (a bisection with an exponential in its test: 2.0 -> 1.5 ms)."""
+    if sum([n.op.cost for n in toposort(node.args[:1]) if n.args and n.op.kind is Kind.ELEMENTWISE]) > _TEST:
+        return False
     order = toposort([branch.outputs[k] for branch in (node.yes, node.no) for k in kept])
     if any(n.shape or (n.args and n.op.kind is not Kind.ELEMENTWISE) for n in order if isinstance(n.type, ArrayType)):
         return False

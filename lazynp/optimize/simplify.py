@@ -34,6 +34,7 @@ from lazynp.ops.elementwise import (
     square,
     stop_gradient,
     subtract,
+    trunc,
     where,
 )
 
@@ -306,10 +307,12 @@ def reassembled(any_):
 
 @simplify.on(cast)
 def fewer_casts(node):
-    """A cast to the same dtype is nothing; a cast that loses nothing can be skipped by the next one."""
+    """A cast to the same dtype is nothing; a cast that loses nothing can be skipped by the next one; integers need no truncation first."""
     source = node.args[0]
     if source.dtype == node.to:
         return source
+    if source.op is trunc and node.to.kind in "iu":
+        return cast(source.args[0], node.to)
     if source.op is not cast:
         return None
     first = source.args[0]

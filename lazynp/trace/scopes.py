@@ -71,7 +71,13 @@ def contains(statements: Iterable[ast.AST], kinds: tuple[type, ...], into_loops:
 def jumps(statements: Iterable[ast.AST]) -> bool:
     """Whether control may leave the statements otherwise than at their end."""
     statements = list(statements)
-    return contains(statements, (ast.Return,)) or contains(statements, (ast.Break, ast.Continue), into_loops=False)
+    return ends_loops(statements) or contains(statements, (ast.Continue,), into_loops=False)
+
+
+def ends_loops(statements: Iterable[ast.AST]) -> bool:
+    """Whether a loop with these statements may end before its last turn."""
+    statements = list(statements)
+    return contains(statements, (ast.Return,)) or contains(statements, (ast.Break,), into_loops=False)
 
 
 def only_appended(statements: Iterable[ast.AST]) -> set[str]:

@@ -17,7 +17,7 @@ import ast
 import copy
 from typing import Any
 
-from lazynp.trace.scopes import Liveness, assigned, contains, declared, jumps, only_appended
+from lazynp.trace.scopes import Liveness, assigned, contains, declared, ends_loops, jumps, only_appended
 
 RUNTIME = "_lazynp_control"
 """The free variable through which rewritten code reaches the runtime."""
@@ -366,7 +366,7 @@ class _Maker:
         after = self.live.after[id(node)]
         targets = sorted((bound & after) - again) if isinstance(node.target, ast.Name) else []
         state -= set(targets)
-        leaves = jumps(node.body)
+        leaves = ends_loops(node.body)
         arguments = [self.expressions.visit(node.iter), _name(name, node), self._state(state, node), _constant(targets, node)]
         call = _call("for_", [*arguments, _constant(leaves, node), _constant(lists, node)], node)
         return [function, *self._after_loop(node, call, nested)]
@@ -378,7 +378,7 @@ class _Maker:
         check = self._closed(self._function(test, [node.test], node), [ast.copy_location(ast.Return(condition), node.test)], names)
         function = self._body(name, node.body, node)
         state = (assigned(node.body) | names) & self.live.head[id(node)]
-        leaves = jumps(node.body)
+        leaves = ends_loops(node.body)
         call = _call("while_", [_name(test, node), _name(name, node), self._state(state, node), _constant(leaves, node)], node)
         return [check, function, *self._after_loop(node, call, nested)]
 
