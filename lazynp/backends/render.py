@@ -257,7 +257,7 @@ def _shifted(node: Node) -> str | None:
 
 
 def _joined_truth(store: Store) -> Node | None:
-    """x where a single boolean becomes `itself or x`. As a branch that is hardly ever taken it costs a loop less than to carry the value."""
+    """x where a single boolean becomes `itself or x`. As a branch that is hardly ever taken it costs a loop less than a carried value."""
     if store.value.op is not ew.logical_or or store.buffer.memory.size.constant != 1:
         return None
     for own, other in (store.value.args, store.value.args[::-1]):
