@@ -130,7 +130,7 @@ def _pruned_branches(node: Node, read: set[int]) -> dict[int, Node]:
 
 def _is_select(node: Node, kept: list[int]) -> bool:
     """Whether both branches are a few operations on single numbers: then doing both costs less than a wrong guess. Not
-    where the test takes long: the processor goes on with its guess meanwhile (a bisection with an exponential in its test: 2.0 -> 1.5 ms)."""
+    where the test takes long: the processor goes on with its guess meanwhile (Newton's method: 0.66 -> 0.52 ms)."""
     if sum([n.op.cost for n in toposort(node.args[:1]) if n.args and n.op.kind is Kind.ELEMENTWISE]) > _TEST:
         return False
     order = toposort([branch.outputs[k] for branch in (node.yes, node.no) for k in kept])
