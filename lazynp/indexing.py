@@ -39,7 +39,7 @@ from lazynp.ops.movement import Step, broadcast, broadcast_shape, reshape, slice
 from lazynp.ops.sizes import SymInt
 from lazynp.ops.symbolic import mentions_sizes, symbolic_steps
 from lazynp.runtime.storage import Snapshot, tracing
-from lazynp.selection import computed, select, selected_by, whole
+from lazynp.selection import Selection, computed, select, selected_by, whole
 
 # --- reading by index ---------------------------------------------------------------------------------------------------
 
@@ -393,6 +393,7 @@ def _write_value(target: Any, value: Any) -> None:
 
 def _fitted(value: Any, type_: ArrayType) -> Node:
     """A value as NumPy assigns it: cast to the target's dtype, leading axes of size 1 dropped, broadcast. Raises NumPy's ValueError."""
+    value = value.compute() if type(value) is Selection else value
     try:
         node = operand(value)
     except NotLazy:

@@ -15,7 +15,9 @@ from lazynp import operators
 from lazynp.array import as_array, as_int, exported, from_numpy, hooks, ndarray, node_of, recorded, to_numpy, wrap
 from lazynp.ir.node import constant
 from lazynp.ops import elementwise as ew
-from lazynp.ops.movement import broadcast
+from lazynp.ops.indexing import gather
+from lazynp.ops.movement import broadcast, reshape
+from lazynp.runtime.storage import tracing
 
 REDUCTIONS = frozenset({np.sum, np.prod, np.mean, np.var, np.std, np.any, np.all})
 """Functions of one array that take `where=`, and whose value for no elements is NumPy's too."""
@@ -45,9 +47,12 @@ class Selection:
     def compute(self) -> Any:
         """The elements as an array of their own; the same array every time."""
         if self._array is None:
-            self._array = from_numpy(to_numpy(self._whole)[to_numpy(self._mask)])
+            self._array = recorded(_elements, self._whole, self._mask) if tracing() else self._values()
             self._whole = self._mask = None
         return self._array
+
+    def _values(self) -> Any:
+        return from_numpy(to_numpy(self._whole)[to_numpy(self._mask)])
 
     def is_by(self, mask: Any) -> bool:
         """Whether it was selected by this mask: the same values of the same array."""
@@ -143,6 +148,13 @@ def _select(x: Any, mask: Any) -> Selection:
     node = node_of(x)
     one = broadcast(constant(np.ones((), node.dtype)), node.shape)
     return Selection(as_array(wrap(ew.where(node_of(test), node, one))), test)
+
+
+def _elements(array: Any, mask: Any) -> Any:
+    """The elements in a trace, where the array may be a variable of a derivative: read at the places that the mask has now."""
+    node, places = node_of(array), np.flatnonzero(to_numpy(mask))
+    flat = reshape(node, (int(np.prod(node.shape)),))
+    return as_array(wrap(gather(flat, constant(places), axes=(0,), position=0)))
 
 
 def computed(values: Any) -> Any:

@@ -471,3 +471,97 @@ row("real_if_close", lambda np, x: np.real_if_close(x * x + 0j), real(4))
 row("std", method("std"), np.float64(1.3), order=1)
 row("i0", method("i0"), real(5))
 row("i0", lambda np, x: np.i0(x * 6), real(5))
+
+# --- every keyword that changes the formula -----------------------------------------------------------------------------------
+
+_MASK = np.array([[True], [False], [True], [True]])
+for _name in ("var", "std", "nanvar", "nanstd"):
+    row(_name, method(_name, axis=1, correction=1.5), real(3, 5))
+    row(_name, lambda np, x, f=_name: getattr(np, f)(x, axis=0, where=_MASK), real(4, 3))
+    row(_name, lambda np, x, f=_name: getattr(np, f)(x, axis=0, mean=np.sum(x, axis=0, keepdims=True)), real(4, 3))
+    row(_name, method(_name, axis=0, ddof=1), complex_(4, 3))
+row("nanmean", lambda np, x: np.nanmean(x, axis=0, where=_MASK), real(4, 3))
+for _method in ("inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen", "weibull",
+                "median_unbiased", "normal_unbiased", "lower", "higher", "midpoint", "nearest", "linear"):  # fmt: skip
+    row("nanquantile", lambda np, x, m=_method: np.nanquantile(x, np.array([0.1, 0.55, 1.0]), axis=(0, 2), method=m), real(2, 3, 4))
+    row("quantile", lambda np, x, m=_method: np.quantile(x, np.array([0.0, 0.55]), axis=0, method=m, keepdims=True), real(5, 2))
+_WEIGHTS = np.array([1.0, 2.0, 0.5, 0.0, 3.0])
+for _name in ("quantile", "nanquantile"):
+    row(_name, lambda np, x, f=_name: getattr(np, f)(x, [0.1, 0.9], weights=_WEIGHTS, method="inverted_cdf"), real(5))
+row("percentile", lambda np, x: np.percentile(x, 30, axis=1, weights=_WEIGHTS, method="inverted_cdf"), real(2, 5))
+for _name in ("quantile", "percentile", "nanquantile", "nanpercentile"):
+    _scale = 100 if "percentile" in _name else 1
+    row(_name, lambda np, q, f=_name, s=_scale: getattr(np, f)(np.array([3.0, 1.0, 2.5, 7.0]), q * s), np.array([0.2, 0.7]))
+for _mode in ("wrap", "clip"):
+    row("take", method("take", np.array([-7, 1, 9]), axis=0, mode=_mode), real(4, 2))
+row("interp", lambda np, x, fp: np.interp(x, np.array([-1.5, -0.6, 0.3, 1.4]), fp), real(6) * 1.3, complex_(4))
+row("interp", lambda np, x, fp: np.interp(x, np.array([-1.5, -0.6, 0.3, 1.4]), fp), np.float64(0.11), real(4))
+row("interp", lambda np, a, fp: np.interp([-5.0, 5.0, 0.0], [-1.5, -0.6, 0.3, 1.4], fp, left=a, right=a * a), np.float64(0.4), real(4))
+row("cross", method("cross", axisa=0, axisb=1, axisc=0), real(3, 4), real(4, 3))
+row("cross", method("cross"), complex_(3), complex_(3))
+row("bincount", lambda np, w: np.bincount(np.array([0, 2, 2, 1]), weights=w, minlength=6), real(4))
+row("polyval", lambda np, a, x: np.polyval([a, 2.0, a * a], x), np.float64(0.3), real(3))
+row("polyval", method("polyval"), real(80), np.array([0.3, 0.9]))
+for _name in ("cumulative_sum", "cumulative_prod"):
+    row(_name, method(_name, axis=0, include_initial=True), real(3, 2))
+for _name in ("subtract", "divide", "hypot"):
+    row(f"{_name}.reduce", lambda np, x, f=_name: getattr(np, f).reduce(x, axis=1), positive(3, 4))
+for _name in ("subtract", "divide", "hypot", "power"):
+    row(f"{_name}.accumulate", lambda np, x, f=_name: getattr(np, f).accumulate(x, axis=1), positive(3, 4))
+for _name in ("multiply", "divide", "maximum", "power", "subtract"):
+    row(f"{_name}.at", lambda np, x, y, f=_name: _at(np, f, x, np.array([1, 1, 3, 1]), y), positive(4), positive(4))
+    row(f"{_name}.at", lambda np, x, y, f=_name: _at(np, f, x, [1, 1, 2], y), positive(4, 2), positive(2))
+row("negative.at", lambda np, x: _at(np, "negative", x, np.array([0, 0, 1])), real(4))
+for _text in ("...ij,...jk->...ik", "...ij,...jk"):
+    row("einsum", lambda np, x, y, t=_text: np.einsum(t, x, y), real(2, 3, 4), real(1, 4, 2))
+row("einsum", lambda np, x, y: np.einsum(x, [0, 1], y, [1, 2], [2, 0]), complex_(2, 3), real(3, 4))
+row("einsum", lambda np, x, y: np.einsum("i...,i...", x, y), real(2, 3, 4), real(2, 3, 4))
+row("matmul", method("matmul"), real(2, 1, 3, 4), real(5, 4, 2))
+row("linalg.vecdot", lambda np, x, y: np.linalg.vecdot(x, y, axis=0), complex_(3, 2), complex_(3, 2))
+row("linalg.qr", lambda np, a: np.linalg.qr(a, mode="complete")[1], real(4, 3))
+row("linalg.qr", lambda np, a: _column_projector(np, np.linalg.qr(a, mode="complete")[0], 3), complex_(4, 3))
+row("linspace", lambda np, a, b: np.linspace(a, b, 4, retstep=True), real(), real() + 3)
+row("linspace", lambda np, a, b: np.linspace(a, b, 4, axis=1, endpoint=False), real(3), real(3))
+row("arange", lambda np, x: np.arange(x, 2.0, x) * x, np.float64(0.3))
+row("meshgrid", lambda np, x, y: tuple(a * a for a in np.meshgrid(x, y, indexing="ij")), real(2), real(3))
+row("kaiser", lambda np, b: np.kaiser(5, b), np.float64(3.0))
+row("fft.fftfreq", lambda np, d: np.fft.fftfreq(5, d), np.float64(3.0))
+row("piecewise", lambda np, x: np.piecewise(x, [x < 0, x >= 0], [lambda v: v**2, lambda v: 3 * v]), real(4))
+row("roots", lambda np, x: np.sort(np.roots(x)), np.array([1.0, 2.0, -3.0]))
+row("gradient", lambda np, x, c, d: tuple(np.gradient(x, c, d)), real(4, 5), np.cumsum(positive(4)), np.cumsum(positive(5)))
+row("gradient", lambda np, x, c: np.gradient(x, c, edge_order=2), complex_(6), np.cumsum(positive(6)))
+row("cov", lambda np, x, w: np.cov(x, aweights=w, fweights=np.array([1, 2, 1, 3, 1, 1])), complex_(3, 6), positive(6))
+row("corrcoef", lambda np, x, y: np.corrcoef(x, y, rowvar=False), real(6, 2), real(6, 1))
+row("pad", method("pad", ((2, 1), (3, 3)), mode="reflect", reflect_type="odd"), real(3, 4))
+row("diff", lambda np, x, p: np.diff(x, n=2, prepend=p, append=2.0 * p), real(5), np.float64(0.3))
+row("partition", lambda np, x: np.partition(x, (1, 3), axis=None), real(2, 3))
+row("take_along_axis", lambda np, x: np.take_along_axis(x, np.array([[0], [0], [1]]), 0), complex_(2, 1))
+row("average", lambda np, x, w: np.average(x, axis=1, weights=w, returned=True), real(3, 4), positive(4))
+
+# --- elements that a mask selects, in functions that need them as an array ------------------------------------------------------
+
+for _number, _of in enumerate((
+    lambda np, v, x: v[0] * v[-1], lambda np, v, x: np.sort(v)[1:], lambda np, v, x: np.median(v), lambda np, v, x: np.concatenate([v, x]),
+    lambda np, v, x: np.dot(x[:3], v), lambda np, v, x: np.max(v), lambda np, v, x: v * np.arange(3.0),
+    lambda np, v, x: v.reshape(3, 1) @ v[None], lambda np, v, x: np.multiply.accumulate(v), lambda np, v, x: np.add.outer(x, v),
+    lambda np, v, x: _put_into(np, x, v), lambda np, v, x: v[: len(v)],
+    lambda np, v, x: _at(np, "add", x, [0, 0, 1], v), lambda np, v, x: np.stack([a * b for a, b in zip(v, x, strict=False)]),
+)):  # fmt: skip
+    row("x[mask of x]", lambda np, x, f=_of: f(np, x[x > 0], x), np.array([3.0, -1.0, 2.0, 5.0, -4.0]))
+
+
+def _put_into(np: Any, x: Any, v: Any) -> Any:
+    z = x * 1.0
+    z[:3] = v
+    return z * z
+
+
+def _at(np: Any, name: str, x: Any, index: Any, *operands: Any) -> Any:
+    z = x * 1.0
+    getattr(np, name).at(z, index, *operands)
+    return z
+
+
+def _column_projector(np: Any, q: Any, start: int) -> Any:
+    rest = q[:, start:]
+    return rest @ rest.conj().T

@@ -30,8 +30,8 @@ from lazynp.transform.derive import differentiable
 PAGE = Path(__file__).parent.parent / "docs" / "derivatives_coverage.md"
 
 ONE_BY_ONE = {
-    "cov", "geomspace", "linalg.eig", "linalg.eigvals", "nonzero", "polyfit", "polymul", "putmask", "quantile", "real_if_close",
-    "trapezoid", "trim_zeros",
+    "arange", "average", "cov", "diff", "geomspace", "gradient", "linalg.eig", "linalg.eigvals", "nonzero", "piecewise", "polyfit",
+    "polymul", "putmask", "real_if_close", "roots", "trapezoid", "trim_zeros", "x[mask of x]",
 }  # fmt: skip
 """Functions of which some call looks at values: vmap runs it example by example, with a warning."""
 

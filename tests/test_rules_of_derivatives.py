@@ -66,6 +66,15 @@ def test_singular_matrices_without_a_derivative_raise(f):
         grad(f)(numpy.zeros((2, 2)))
 
 
+def test_a_number_that_numpy_reads_is_no_constant():
+    """Quantiles by their level, the step of a range, elements that a mask selects: these were silent zeros."""
+    values = numpy.array([3.0, 1.0, 2.5])
+    assert grad(lambda q: np.quantile(values, q))(0.25) == pytest.approx(3.0)
+    assert grad(lambda h: np.sum(np.arange(0.0, 1.0, h)))(0.3) == pytest.approx(6.0)
+    numpy.testing.assert_array_equal(grad(lambda x: np.sort(x[x > 1])[0])(values), [0, 0, 1])
+    assert grad(lambda x: np.sum(np.meshgrid(x, [1.0, 2.0], copy=False)[0]))(2.0) == 2.0
+
+
 def test_complex_gradients_descend_and_holomorphic_ones_are_derivatives():
     z = 1.0 + 2.0j
     assert grad(lambda z: np.abs(z) ** 2)(z) == pytest.approx(2 * z)
@@ -79,7 +88,7 @@ def test_complex_gradients_descend_and_holomorphic_ones_are_derivatives():
 
 REFUSED = [
     ("numpy.unique", lambda x: np.sum(np.unique(x))),
-    ("numpy.roots", lambda x: np.sum(np.roots(x))),
+    ("numpy.union1d", lambda x: np.sum(np.union1d(x, x + 1))),
     ("scipy.special.gammainc", lambda x: np.sum(lazynp.scipy.special.gammainc(x, 1.0))),
     ("scipy.linalg.schur", lambda x: np.sum(lazynp.scipy.linalg.schur(np.diag(x))[0])),
     ("scipy.stats.norm.fit", lambda x: lazynp.scipy.stats.norm.fit(x)[0]),

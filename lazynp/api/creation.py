@@ -91,10 +91,19 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subo
 
 @implements(np.arange)
 def arange(*args: Any, dtype: Any = None, **options: Any) -> Any:
+    if tracing() and any(type(a) is ndarray and a.dtype.kind == "f" for a in args) and dtype is None:
+        return _arange_of_floats(*args)
     values = np.arange(*unwrapped(list(args)), dtype=dtype, **options)
     if dtype is None and values.dtype == np.int64 and len(args) == 1 and values.size:
         return wrap(iota(len(values)))
     return from_numpy(values)
+
+
+def _arange_of_floats(first: Any, stop: Any = None, step: Any = 1.0) -> Any:
+    """In a trace: how many there are is read from the values, what they are is a formula of them."""
+    start, stop = (0.0, first) if stop is None else (first, stop)
+    count = len(np.arange(*[unwrapped(x) for x in (start, stop, step)]))
+    return start + step * np.arange(float(count))
 
 
 @implements(np.array)
@@ -209,16 +218,18 @@ def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0, **options: Any
 ) -> Any:
     if type(start) is ndarray or type(stop) is ndarray:
-        if retstep or num < (2 if endpoint else 1):
+        if num < (2 if endpoint else 1):
             raise Unsupported
         divisions = num - 1 if endpoint else num
         a, b = wrap(node_of(start) * 1.0), wrap(node_of(stop) * 1.0)
         steps = arrays.reshaped(from_numpy_lazy(np.arange(num, dtype=float)), (num,) + (1,) * max(a.ndim, b.ndim))
-        out = steps * ((b - a) / divisions) + a
+        step = (b - a) / divisions
+        out = steps * step + a
         if dtype is not None and np.dtype(dtype).kind in "iu":
             out = OBJECTS[np.floor](out)
         out = out if axis == 0 else moveaxis(out, 0, axis)
-        return out if dtype is None else astype(out, dtype)
+        out = out if dtype is None else astype(out, dtype)
+        return (out, step) if retstep else out
     return through_numpy(np.linspace, (start, stop, num, endpoint, retstep, dtype, axis), {})
 
 
@@ -252,7 +263,7 @@ def triu(m: Any, k: int = 0) -> Any:
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
     if indexing not in ("xy", "ij"):
         raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
-    if not copy and not sparse:
+    if not copy and not sparse and not tracing():
         raise Unsupported  # views that repeat the arguments
     n = len(xi)
     order = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))

@@ -52,6 +52,14 @@ def any_lazy(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     return any(_mentions(a, arrays.is_lazy) for a in args) or any(_mentions(a, arrays.is_lazy) for a in kwargs.values())
 
 
+def _any_selection(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    return any(_mentions(a, _is_selection) for a in args) or any(_mentions(a, _is_selection) for a in kwargs.values())
+
+
+def _is_selection(value: Any) -> bool:
+    return type(value) is Selection
+
+
 _PRODUCTS = frozenset({np.matmul, np.dot, np.vdot, np.inner, np.vecdot, np.matvec, np.vecmat})
 
 
@@ -156,6 +164,7 @@ def _refuse_lost_derivative(function: Callable[..., Any], args: tuple[Any, ...],
     here = queue()
 
     def depends(x: Any) -> bool:
+        x = x.compute() if type(x) is Selection else x
         return type(x) is ndarray and x._storage is not None and x._storage.node is not None and here.differentiates(x._storage.node)
 
     parts = result if isinstance(result, (tuple, list)) else (result,)
@@ -165,8 +174,11 @@ def _refuse_lost_derivative(function: Callable[..., Any], args: tuple[Any, ...],
 
 def full_name(function: Any) -> str:
     """ "numpy.unwrap", "scipy.linalg.schur": the public module and the name."""
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return f"numpy.{owner.__name__}.{function.__name__}"
     module = ".".join([part for part in str(getattr(function, "__module__", "") or "numpy").split(".")[:2] if not part.startswith("_")])
-    return f"{module if module.startswith('scipy') else 'numpy'}.{function.__name__}"
+    return f"{module if module.startswith(('scipy', 'numpy.')) else 'numpy'}.{function.__name__}"
 
 
 def into(result: Any, out: Any, casting: Any = "same_kind") -> Any:
@@ -235,6 +247,8 @@ def _public(original: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
     def general(*args: Any, **kwargs: Any) -> Any:
         if args and type(args[0]) is Selection:
             return selection.call(original, args, kwargs)
+        if tracing_count.depth and _any_selection(args, kwargs):
+            args, kwargs = selection.computed(args), selection.computed(kwargs)
         if (tracing_count.depth and tracing()) or (any_lazy(args, kwargs) and not (is_small_product(original, args) and not kwargs)):
             try:
                 return arrays.recorded(lazy, *args, **kwargs)

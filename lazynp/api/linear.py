@@ -1,6 +1,8 @@
 """Products: dot, matmul, einsum and their relatives, all of them contractions; and numpy.linalg."""
 
 import builtins
+import string
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,8 @@ from lazynp.api.dispatch import HANDLERS, Unsupported, implements, into
 from lazynp.api.reductions import max as max_
 from lazynp.api.reductions import root_of_squares
 from lazynp.api.reductions import sum as sum_
+from lazynp.api.shaping import concatenate, lifted, moveaxis, ravel, trace
 from lazynp.api.shaping import diagonal as diagonal_view
-from lazynp.api.shaping import lifted, moveaxis, ravel, trace
 from lazynp.api.ufuncs import OBJECTS, _promoted
 from lazynp.array import ndarray, node_of, operand, view_of, wrap
 from lazynp.ir.node import Node, constant
@@ -114,7 +116,16 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
         axisa = axisb = axisc = axis
     x, y = moveaxis(lifted(a), axisa, 0), moveaxis(lifted(b), axisb, 0)
     if x.shape[0] != 3 or y.shape[0] != 3:
-        raise Unsupported
+        if not tracing() or x.shape[0] not in (2, 3) or y.shape[0] not in (2, 3):
+            raise Unsupported
+        warnings.warn(
+            "Arrays of 2-dimensional vectors are deprecated. Use arrays of 3-dimensional vectors instead. (deprecated in NumPy 2.0)",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        if x.shape[0] == y.shape[0]:
+            return x[0] * y[1] - x[1] * y[0]
+        x, y = [v if v.shape[0] == 3 else concatenate([v, 0 * v[:1]], 0) for v in (x, y)]
     parts = [x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0]]
     nodes = [reshape(node_of(p), (1, *p.shape)) for p in parts]
     return moveaxis(wrap(join(*nodes, axis=0)), 0, axisc)
@@ -126,8 +137,9 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
 @implements(np.einsum)
 def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: Any) -> Any:
     """Pairwise contractions, in the order that numpy.einsum_path finds for three and more operands."""
-    if options or not isinstance(operands[0], str):
+    if options:
         raise Unsupported
+    operands = _with_labels(*operands)
     subscripts, nodes = operands[0].replace(" ", ""), _promoted([operand(x) for x in operands[1:]])
     inputs, _, output = subscripts.partition("->")
     terms = inputs.split(",")
@@ -135,13 +147,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
         raise Unsupported
     if "->" not in subscripts:
         output = "".join(sorted(c for c in set(inputs) - {","} if inputs.count(c) == 1))
-    sizes: dict[str, int] = {}
-    for term, node in zip(terms, nodes, strict=True):
-        for c, n in zip(term, node.shape, strict=True):
-            if sizes.setdefault(c, n) not in (n, 1) and n != 1:
-                raise Unsupported
-            if sizes[c] != n:
-                raise Unsupported
+    terms, nodes = _without_ones(terms, nodes)
     if not set(output) <= set(inputs) or len(set(output)) != len(output):
         raise Unsupported
     if len(terms) == 1 and set(output) == set(inputs) and out is None:
@@ -156,6 +162,48 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     node = red.reduce_add(node, gone) if gone else node
     term = "".join([c for c in term if c in output])
     return into(wrap(permute(node, tuple([term.index(c) for c in output]))), out)
+
+
+def _without_ones(terms: list[str], nodes: list[Node]) -> tuple[list[str], list[Node]]:
+    """Axes of size 1 that others stretch are left out. Raises Unsupported for sizes that do not fit."""
+    sizes: dict[str, int] = {}
+    for c, n in [pair for term, node in zip(terms, nodes, strict=True) for pair in zip(term, node.shape, strict=True)]:
+        sizes[c] = n if sizes.get(c, 1) == 1 else sizes[c]
+    found = []
+    for term, node in zip(terms, nodes, strict=True):
+        keep = [k for k, c in enumerate(term) if node.shape[k] == sizes[c]]
+        if any(node.shape[k] != 1 for k in range(len(term)) if k not in keep):
+            raise Unsupported
+        short = reshape(node, tuple([node.shape[k] for k in keep])) if len(keep) < len(term) else node
+        found.append(("".join([term[k] for k in keep]), short))
+    return [t for t, _ in found], [n for _, n in found]
+
+
+def _with_labels(*operands: Any) -> tuple[Any, ...]:
+    """The operands of numpy.einsum with subscripts in letters, the axes of an ellipsis among them."""
+    if not isinstance(operands[0], str):
+        lists = [*operands[1::2], *([operands[-1]] if len(operands) % 2 else [])]
+        count = len(operands) // 2
+        terms = ["".join(["..." if n is Ellipsis else _LETTERS[n] for n in labels]) for labels in lists]
+        operands = (",".join(terms[:count]) + ("->" + terms[count] if len(terms) > count else ""), *operands[: 2 * count : 2])
+    text = operands[0].replace(" ", "")
+    if "..." not in text:
+        return operands
+    inputs, arrow, output = text.partition("->")
+    terms = inputs.split(",")
+    spare = "".join([c for c in _LETTERS if c not in text])
+    widths = [node_of(x).ndim - len(t) + 3 if "..." in t else 0 for t, x in zip(terms, operands[1:], strict=True)]
+    wide = spare[: builtins.max(widths)]
+    if builtins.min(widths) < 0:
+        raise Unsupported
+    terms = [t.replace("...", wide[len(wide) - w :]) for t, w in zip(terms, widths, strict=True)]
+    if not arrow:
+        output = "..." + "".join(sorted([c for c in set(inputs) - set(",.") if inputs.count(c) == 1]))
+    return (",".join(terms) + "->" + output.replace("...", wide), *operands[1:])
+
+
+_LETTERS = string.ascii_uppercase + string.ascii_lowercase
+"""The labels of numpy.einsum, in its order."""
 
 
 def _view_by_labels(x: Any, term: str, output: str) -> Any:
@@ -347,8 +395,13 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     node = _matrices(a)
     if mode == "r":
         return wrap(item(library.qr(node), 1))
-    if mode != "reduced" and not (mode == "complete" and node.shape[-2] <= node.shape[-1]):
+    tall = node.shape[-2] > node.shape[-1]
+    if mode not in ("reduced", "complete") or (mode == "complete" and tall and not tracing()):
         raise Unsupported
+    if mode == "complete" and tall:
+        q, r = [item(library.qr(node), k) for k in range(2)]
+        below = ew.filled((*r.shape[:-2], node.shape[-2] - node.shape[-1], r.shape[-1]), 0, r.dtype)
+        return type(np.linalg.qr(np.eye(1)))(wrap(_completed(q)), wrap(join(r, below, axis=r.ndim - 2)))
     return _outputs(library.qr(node), type(np.linalg.qr(np.eye(1))))
 
 
@@ -481,9 +534,7 @@ def linalg_matmul(x1: Any, x2: Any, /) -> Any:
 
 @implements(np.linalg.vecdot)
 def linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    if axis != -1:
-        raise Unsupported
-    return OBJECTS[np.vecdot](lifted(x1), lifted(x2))
+    return OBJECTS[np.vecdot](moveaxis(lifted(x1), axis, -1), moveaxis(lifted(x2), axis, -1))
 
 
 @implements(np.linalg.tensordot)

@@ -8,16 +8,14 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from lazynp import array as arrays
-from lazynp.api.dispatch import Unsupported, any_given, implements, into, unwrapped
-from lazynp.api.shaping import concatenate, diagonal, lifted, moveaxis, ravel, stack
+from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
+from lazynp.api.shaping import concatenate, diagonal, lifted, moveaxis, ravel
 from lazynp.api.ufuncs import OBJECTS, axes_of
 from lazynp.array import node_of, operand, wrap, wrap_like, wrap_reduced
 from lazynp.errors import user_position
 from lazynp.ir.node import Node, constant
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
-from lazynp.ops.indexing import take_along
-from lazynp.ops.library import sort
 from lazynp.ops.movement import broadcast
 from lazynp.ops.movement import reshape as reshape_node
 from lazynp.runtime.flags import tell
@@ -115,8 +113,8 @@ def var(
     mean: Any = _NONE,
     correction: Any = _NONE,
 ) -> Any:
-    """mean(abs(x - mean(x))**2), two passes."""
-    if mean is not _NONE or (correction is not _NONE and ddof != 0):
+    """mean(abs(x - mean(x))**2), two passes. mean: the center instead, with the reduced axes kept."""
+    if correction is not _NONE and ddof != 0:
         raise Unsupported
     x = lifted(a)
     axes = _strict_axes(axis, x.ndim)
@@ -125,8 +123,10 @@ def var(
     node = ew.as_node(node_of(x), working)
     included = (lambda n: n) if where is _NONE or where is True else _included(x, where)
     count = _count(x, axes, True if where is _NONE else where, working)
-    center = red.keep_axes(node, red.reduce_add(included(node), axes), axes) / operand(count)
-    off = node - center
+    center = red.keep_axes(node, red.reduce_add(included(node), axes), axes) / operand(count) if mean is _NONE else node_of(mean)
+    off = ew.as_node(node - center, working) if mean is not _NONE else node - center
+    if off.shape != node.shape:
+        raise Unsupported
     squares = ew.real(off * ew.conjugate(off)) if off.dtype.kind == "c" else off * off
     total = red.reduce_add(included(squares), axes)
     if isinstance(count, int):
@@ -238,9 +238,14 @@ def _array_api_running(name: str, running: Any) -> Any:
 
     def lazy(x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False) -> Any:
         x = lifted(x)
-        if include_initial or x.ndim == 0 or (axis is None and x.ndim > 1):
+        if x.ndim == 0 or (axis is None and x.ndim > 1) or (include_initial and out is not None):
             raise Unsupported
-        return running(x, 0 if axis is None else axis, dtype, out)
+        axis = normalize_axis_tuple(0 if axis is None else axis, x.ndim)[0]
+        result = running(x, axis, dtype, out)
+        if not include_initial:
+            return result
+        start = np.full(tuple([1 if k == axis else n for k, n in enumerate(x.shape)]), running is cumprod, result.dtype)
+        return concatenate([start, result], axis)
 
     return implements(getattr(np, name))(lazy) if hasattr(np, name) else None
 
@@ -261,11 +266,14 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 # --- ignoring NaN ---------------------------------------------------------------------------------------------------------
 
 
-def _without_nan(a: Any, fill: float) -> tuple[Any, Any]:
+def _without_nan(a: Any, fill: float, where: Any = _NONE) -> tuple[Any, Any]:
+    """(the values with another one instead of NaN and of what `where` leaves out, which those are not)."""
     node = node_of(a)
     if node.dtype.kind not in "fc":
         raise Unsupported
     missing = ew.isnan(node)
+    if where is not _NONE and where is not True:
+        missing = ew.logical_or(missing, ew.logical_not(broadcast(node_of(where), node.shape)))
     return wrap(ew.where(missing, ew.as_node(fill, node.dtype), node)), wrap(ew.logical_not(missing))
 
 
@@ -285,9 +293,9 @@ def nanprod(
 
 @implements(np.nanmean)
 def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, *, where: Any = _NONE) -> Any:
-    if where is not _NONE or dtype is not None or lifted(a).dtype == np.float16:
+    if dtype is not None or lifted(a).dtype == np.float16:
         raise Unsupported
-    values, present = _without_nan(a, 0.0)
+    values, present = _without_nan(a, 0.0, where)
     result = arrays.speaks(sum(values, axis, keepdims=keepdims) / sum(present, axis, keepdims=keepdims), "Mean of empty slice")
     return into(wrap(ew.cast(node_of(result), to=values.dtype)), out)
 
@@ -330,15 +338,17 @@ def nanvar(
 ) -> Any:
     """Two passes over the values that are not NaN; NaN where fewer than ddof + 1 are left."""
     x = lifted(a)
-    if any_given(where, mean, correction) or dtype is not None or x.dtype not in (np.float32, np.float64):
+    if dtype is not None or x.dtype.char not in "fdFD" or (correction is not _NONE and ddof != 0):
         raise Unsupported
-    values, present = _without_nan(x, 0.0)
-    count = wrap(ew.as_node(node_of(sum(present, axis, keepdims=True)), x.dtype))
-    center = arrays.silent(sum(values, axis, keepdims=True) / count)
-    off = wrap(ew.where(node_of(present), node_of(values - center), ew.as_node(0.0, x.dtype)))
-    free = sum(wrap(ew.as_node(node_of(present), x.dtype)), axis, keepdims=keepdims) - ddof
-    total = arrays.speaks(sum(off * off, axis, keepdims=keepdims) / free, "Degrees of freedom <= 0 for slice.")
-    return into(wrap(ew.where(ew.greater(node_of(free), 0), node_of(total), ew.as_node(np.nan, x.dtype))), out)
+    real = np.dtype(x.dtype.char.lower())
+    values, present = _without_nan(x, 0.0, where)
+    count = wrap(ew.as_node(node_of(sum(present, axis, keepdims=True)), real))
+    center = lifted(mean) if mean is not _NONE else arrays.silent(sum(values, axis, keepdims=True) / count)
+    off = wrap(ew.where(node_of(present), ew.as_node(node_of(values - center), x.dtype), ew.as_node(0.0, x.dtype)))
+    squares = (off * OBJECTS[np.conjugate](off)).real if x.dtype.kind == "c" else off * off
+    free = sum(wrap(ew.as_node(node_of(present), real)), axis, keepdims=keepdims) - (ddof if correction is _NONE else correction)
+    total = arrays.speaks(sum(squares, axis, keepdims=keepdims) / free, "Degrees of freedom <= 0 for slice.")
+    return into(wrap(ew.where(ew.greater(node_of(free), 0), node_of(total), ew.as_node(np.nan, real))), out)
 
 
 @implements(np.nanstd)
@@ -354,9 +364,9 @@ def nanstd(
     mean: Any = _NONE,
     correction: Any = _NONE,
 ) -> Any:
-    if lifted(a).dtype.kind != "f":
+    if lifted(a).dtype.char not in "fdFD":
         raise Unsupported
-    return into(OBJECTS[np.sqrt](nanvar(lifted(a), axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)), out)
+    return into(root_of_squares(nanvar(lifted(a), axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)), out)
 
 
 def _nan_running(function: Any, ufunc: np.ufunc, fill: float) -> Any:
@@ -481,90 +491,3 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
 def clip_unit(c: Any) -> Any:
     """Rounding must not leave [-1, 1]."""
     return OBJECTS[np.minimum](OBJECTS[np.maximum](c, -1), 1) if c.dtype.kind != "c" else c
-
-
-@implements(np.median)
-def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
-    """The middle of the sorted values; NaN where there is one."""
-    x = lifted(a)
-    if x.dtype.kind not in "fiu" or x.dtype == np.float16 or x.size == 0:
-        raise Unsupported
-    line, axes = _in_one_line(x, axis)
-    n = line.shape[0]
-    ordered = wrap(sort(node_of(line), 0))
-    middle = (ordered[(n - 1) // 2] + ordered[n // 2]) / 2.0 if n % 2 == 0 else ordered[n // 2] * 1.0
-    if x.dtype.kind == "f":
-        last = ordered[n - 1]
-        middle = wrap(ew.where(ew.isnan(node_of(last)), node_of(last), ew.cast(node_of(middle), to=x.dtype)))
-    return into(wrap(red.keep_axes(node_of(x), node_of(middle), axes)) if keepdims else middle, out)
-
-
-def middle_without_nan(x: Any, axis: Any, keepdims: bool) -> Any:
-    """The median of the values that are not NaN, which sort last; NaN, with NumPy's warning, where there are none. x: real, not empty."""
-    line, axes = _in_one_line(x, axis)
-    ordered = sort(node_of(line), 0)
-    count = red.keep_axes(ordered, red.reduce_add(ew.cast(ew.logical_not(ew.isnan(ordered)), to=np.dtype(np.int64)), (0,)), (0,))
-    half = count // 2
-    high = take_along(ordered, ew.minimum(half, ordered.shape[0] - 1), 0)
-    low = take_along(ordered, ew.maximum(half - 1, 0), 0)
-    middle = ew.where(ew.equal(count % 2, 0), (low + high) / 2.0, high)
-    result = invalid_where_nan(wrap(reshape_node(ew.cast(middle, to=x.dtype), line.shape[1:])))
-    return wrap(red.keep_axes(node_of(x), node_of(result), axes)) if keepdims else result
-
-
-# --- quantiles ------------------------------------------------------------------------------------------------------------
-
-
-def _quantile(function: Any, percent: float) -> Any:
-    """numpy.quantile for q known now (Hyndman & Fan 1996); outside of a trace linear interpolation only."""
-
-    def lazy(
-        a: Any,
-        q: Any,
-        axis: Any = None,
-        out: Any = None,
-        overwrite_input: bool = False,
-        method: str = "linear",
-        keepdims: bool = False,
-        *,
-        weights: Any = None,
-    ) -> Any:
-        x = lifted(a)
-        levels = np.asarray(unwrapped(q), float) / percent
-        if (method != "linear" and not tracing()) or weights is not None or levels.ndim > 1 or x.size == 0:
-            raise Unsupported
-        if (x.dtype != np.float64 and x.dtype.kind not in "iu") or not np.all((levels >= 0) & (levels <= 1)):
-            raise Unsupported
-        line, axes = _in_one_line(x, axis)
-        ordered = wrap(sort(node_of(line), 0))
-        parts = [_level(ordered, float(level), method) for level in levels.reshape(-1)]
-        if keepdims:
-            parts = [wrap(red.keep_axes(node_of(x), node_of(part), axes)) for part in parts]
-        return into(parts[0] if levels.ndim == 0 else stack(parts), out)
-
-    return implements(function)(lazy)
-
-
-def _in_one_line(x: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
-    """(x with the chosen axes as its first one, these axes)."""
-    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
-    kept = [k for k in range(x.ndim) if k not in axes]
-    turned = x.transpose((*axes, *kept))
-    return arrays.reshaped(turned, (int(np.prod([x.shape[k] for k in axes])), *[x.shape[k] for k in kept])), axes
-
-
-def _level(ordered: Any, level: float, method: str) -> Any:
-    """One quantile along the first axis of sorted values; NaN, which sorts last, wins. Where it lies between them NumPy itself says, for
-    methods other than the usual one: the quantile of 0, 1, 2, ..."""
-    n = ordered.shape[0]
-    place = level * (n - 1) if method == "linear" else float(np.quantile(np.arange(float(n)), level, method=method))  # type: ignore[call-overload]
-    low = builtins.min(int(place), n - 1)
-    t = place - low
-    a, b = ordered[low] * 1.0, ordered[builtins.min(low + 1, n - 1)] * 1.0
-    value = a + (b - a) * t if t < 0.5 else b - (b - a) * (1 - t)
-    last = node_of(ordered[n - 1] * 1.0)
-    return wrap(ew.where(ew.isnan(last), last, node_of(value)))
-
-
-quantile = _quantile(np.quantile, 1.0)
-percentile = _quantile(np.percentile, 100.0)

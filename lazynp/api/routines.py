@@ -8,17 +8,15 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from lazynp import array as arrays
-from lazynp.api import reductions
 from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
 from lazynp.api.selecting import convolve
-from lazynp.api.shaping import lifted, ravel, stack
+from lazynp.api.shaping import lifted, ravel
 from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import ndarray, node_of, operand, wrap
 from lazynp.ir.node import Node
 from lazynp.ir.types import LAZY_DTYPES
 from lazynp.ops import elementwise as ew
-from lazynp.ops import library, reduction
-from lazynp.ops.indexing import scatter, take_along
+from lazynp.ops.indexing import scatter
 from lazynp.ops.movement import broadcast, broadcast_shape
 from lazynp.ops.opaque import call
 from lazynp.runtime.storage import tracing
@@ -250,71 +248,6 @@ nanargmax = _nan_position(np.nanargmax)
 nanargmin = _nan_position(np.nanargmin)
 
 
-@implements(np.nanmedian)
-def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = np._NoValue) -> Any:
-    x = node_of(a)
-    if tracing() and x.dtype.kind == "f" and 0 not in x.shape:
-        return into(reductions.middle_without_nan(lifted(a), axis, keepdims is not np._NoValue and bool(keepdims)), out)
-    axis, keep = _static(axis), keepdims is not np._NoValue and bool(keepdims)
-    dtype = np.nanmedian(np.ones(1, x.dtype)).dtype
-    return into(_one(np.nanmedian, [x], _without(x.shape, axis, keep), dtype, axis=axis, keepdims=keep), out)
-
-
-def _nan_levels(x: Any, levels: Any, axis: Any, keepdims: bool) -> Any:
-    """Quantiles by linear interpolation of the values that are not NaN, which sort last; NaN where there are none."""
-    gone = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
-    kept = [k for k in range(x.ndim) if k not in gone]
-    line = arrays.reshaped(x.transpose((*kept, *gone)), (*[x.shape[k] for k in kept], int(np.prod([x.shape[k] for k in gone]))))
-    ordered = node_of(wrap(library.sort(node_of(line), line.ndim - 1)))
-    last = ordered.ndim - 1
-    present = ew.cast(ew.logical_not(ew.isnan(ordered)), to=_INDEX)
-    count = reduction.keep_axes(ordered, reduction.reduce_add(present, (last,)), (last,))
-    parts = [_nan_level(ordered, ew.maximum(count, 1), float(level)) for level in np.ravel(levels)]
-    shape = tuple([1 if k in gone else n for k, n in enumerate(x.shape)]) if keepdims else tuple([x.shape[k] for k in kept])
-    parts = [reductions.invalid_where_nan(arrays.reshaped(part, shape)) for part in parts]
-    return stack(parts) if np.ndim(levels) else parts[0]
-
-
-def _nan_level(ordered: Node, count: Node, level: float) -> Any:
-    last = ordered.ndim - 1
-    place = ew.cast(count - 1, to=np.dtype(float)) * level
-    low = ew.cast(ew.floor(place), to=_INDEX)
-    share = ew.as_node(place - ew.floor(place), ordered.dtype)
-    below = take_along(ordered, low, last)
-    above = take_along(ordered, ew.minimum(low + 1, count - 1), last)
-    return wrap(below + ew.where(ew.equal(share, 0), 0, (above - below) * share))
-
-
-def _nan_quantile(function: Any) -> Callable[..., Any]:
-    def lazy(
-        a: Any,
-        q: Any,
-        axis: Any = None,
-        out: Any = None,
-        overwrite_input: bool = False,
-        method: str = "linear",
-        keepdims: Any = np._NoValue,
-        *,
-        weights: Any = None,
-    ) -> Any:
-        if weights is not None:
-            raise Unsupported
-        x, levels = node_of(a), node_of(q)
-        if tracing() and x.dtype == np.float64 and 0 not in x.shape and method == "linear" and not arrays.is_pending(q):
-            share = np.asarray(unwrapped(q), float) / (100.0 if function is np.nanpercentile else 1.0)
-            return into(_nan_levels(lifted(a), share, axis, keepdims is not np._NoValue and bool(keepdims)), out)
-        axis, keep = _static(axis), keepdims is not np._NoValue and bool(keepdims)
-        dtype = np.asarray(function(np.ones(1, x.dtype), np.zeros(1, levels.dtype) if levels.ndim else 0.5, method=method)).dtype
-        shape = (*levels.shape, *_without(x.shape, axis, keep))
-        return into(_one(function, [x, levels], shape, dtype, axis=axis, keepdims=keep, method=method), out)
-
-    return implements(function)(lazy)
-
-
-nanpercentile = _nan_quantile(np.nanpercentile)
-nanquantile = _nan_quantile(np.nanquantile)
-
-
 @implements(np.correlate)
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     x, y = node_of(a), node_of(v)
@@ -393,8 +326,9 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     if not _differentiable_weights(weights) or arrays.is_pending(x) or arrays.is_pending(minlength):
         raise Unsupported
     numbers, w = np.asarray(unwrapped(x)), node_of(weights)
-    if numbers.ndim != 1 or w.shape != numbers.shape or w.dtype != np.float64 or numbers.size == 0 or numbers.min() < 0:
+    if numbers.ndim != 1 or w.shape != numbers.shape or w.dtype.kind != "f" or numbers.size == 0 or numbers.min() < 0:
         raise Unsupported
+    w = ew.as_node(w, np.dtype(float))
     count = builtins.max(int(numbers.max()) + 1, int(minlength))
     zeros = ew.filled((count,), 0, w.dtype)
     return wrap(scatter(zeros, w, node_of(numbers.astype(_INDEX)), axes=(0,), position=0, combine=ew.add))
@@ -488,6 +422,8 @@ def _created(function: Any) -> None:
     """A new array that depends on no array: NumPy's values, handed out as ours."""
 
     def lazy(*args: Any, **options: Any) -> Any:
+        if any(type(x) is ndarray and x.dtype.kind == "f" for x in (*args, *options.values())):
+            raise Unsupported  # numpy.kaiser's beta, the spacing of frequencies
         result = function(*unwrapped(list(args)), **unwrapped(options))
         if type(result) is tuple:
             return tuple([arrays.from_numpy(r) for r in result])
@@ -499,7 +435,7 @@ def _created(function: Any) -> None:
 
 
 for _function in (
-    np.bartlett, np.blackman, np.hamming, np.hanning, np.kaiser, np.tri, np.tril_indices, np.triu_indices, np.diag_indices, np.indices,
+    np.bartlett, np.blackman, np.hamming, np.hanning, np.tri, np.tril_indices, np.triu_indices, np.diag_indices, np.indices,
     np.fft.fftfreq, np.fft.rfftfreq,
 ):  # fmt: skip
     _created(_function)

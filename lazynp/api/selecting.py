@@ -8,7 +8,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from lazynp import array as arrays
 from lazynp import indexing
-from lazynp.api.dispatch import Unsupported, any_given, implements, into, unwrapped
+from lazynp.api.dispatch import HANDLERS, Unsupported, any_given, implements, into, unwrapped
 from lazynp.api.shaping import concatenate, lifted, ravel
 from lazynp.api.ufuncs import OBJECTS, axes_of
 from lazynp.array import as_array, ndarray, node_of, operand, wrap, wrap_like
@@ -89,15 +89,17 @@ def _array_or_scalar(x: Any) -> Any:
 
 @implements(np.take)
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
-    if mode != "raise":
+    if mode not in ("raise", "wrap", "clip"):
         raise Unsupported
     x = lifted(a)
     if axis is None:
         x, axis = ravel(x), 0
     axis = normalize_axis_index(axis, x.ndim)
     index = indices if isinstance(indices, ndarray) else np.asarray(indices)
-    if index.dtype.kind not in "iu":
+    if index.dtype.kind not in "iu" or (mode != "raise" and not x.shape[axis]):
         raise Unsupported
+    if mode != "raise":
+        index = index % x.shape[axis] if mode == "wrap" else index.clip(0, x.shape[axis] - 1)
     if index.ndim == 0:
         return into(x[(slice(None),) * axis + (index if arrays.is_pending(index) else int(index),)], out)
     return into(x[(slice(None),) * axis + (index,)], out)
@@ -244,12 +246,12 @@ isneginf = _infinity(np.isneginf, -np.inf)
 
 @implements(np.polyval)
 def polyval(p: Any, x: Any) -> Any:
-    """Horner's rule, highest power first; long polynomials go through NumPy."""
+    """Horner's rule, highest power first; outside of a trace long polynomials go through NumPy."""
     if isinstance(p, np.poly1d) or isinstance(x, np.poly1d):
         raise Unsupported
-    factors = p if type(p) is ndarray else np.asarray(p)
+    factors = p if type(p) is ndarray else HANDLERS[np.asarray](p)
     at = lifted(x)
-    if factors.ndim != 1 or factors.shape[0] > 64:
+    if factors.ndim != 1 or (factors.shape[0] > 64 and not tracing()):
         raise Unsupported
     return functools.reduce(lambda y, factor: y * at + factor, [factors[k] for k in range(factors.shape[0])], at * 0)
 
@@ -336,8 +338,10 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     if period is not None:
         return _periodic(lifted(x), lifted(xp), lifted(fp), period)
     at, known, values = node_of(x) * 1.0, node_of(xp) * 1.0, node_of(fp) * 1.0
-    if known.ndim != 1 or known.shape != values.shape or known.shape[0] < 2 or values.dtype.kind == "c" or at.ndim == 0:
+    if known.ndim != 1 or known.shape != values.shape or known.shape[0] < 2 or "c" in (at.dtype.kind, known.dtype.kind):
         raise Unsupported
+    if at.ndim == 0:
+        return interp(wrap(reshape(at, (1,))), xp, fp, left, right)[0]
     n = known.shape[0]
     place = library.searchsorted(known, at, side="right") - 1
     place = ew.minimum(ew.maximum(place, 0), n - 2)

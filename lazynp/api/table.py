@@ -17,6 +17,7 @@ from lazynp.api import (  # noqa: F401  (they register)
     inspection,
     linear,
     methods,
+    quantiles,
     reductions,
     routines,
     selecting,

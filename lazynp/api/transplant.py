@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lazynp import array as arrays
-from lazynp.api.dispatch import FORMULAS, HANDLERS, implements, synced
+from lazynp.api.dispatch import FORMULAS, HANDLERS, Unsupported, implements, synced
 from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import ndarray
 
@@ -151,7 +151,8 @@ adopts(
 )  # fmt: skip
 formula_of(
     np.average, np.cov, np.extract, np.gradient, np.linalg.matrix_power, np.linalg.norm, np.linalg.pinv, np.linalg.svd,
-    np.linalg.vector_norm, np.median, np.nan_to_num, np.pad, np.polyfit, np.real_if_close, np.trim_zeros,
+    np.linalg.vector_norm, np.median, np.nan_to_num, np.pad, np.piecewise, np.polyfit, np.roots,
+    np.fft.fftfreq, np.fft.rfftfreq, np.real_if_close, np.trim_zeros,
 )  # fmt: skip
 if "row_stack" in vars(np):  # gone in NumPy 2.5
     adopts(vars(np)["row_stack"])
@@ -169,3 +170,12 @@ def i0(x: Any) -> Any:
     near = size <= 8.0
     where = HANDLERS[np.where]
     return where(near, helpers["_i0_1"](where(near, size, 0.0)), helpers["_i0_2"](where(near, 8.0, size)))
+
+
+@implements(np.kaiser)
+def kaiser(M: Any, beta: Any) -> Any:
+    """NumPy's formula with a number of points that is no variable: in a trace beta may be one."""
+    if type(beta) is not ndarray or not isinstance(M, (int, np.integer)) or M < 2:
+        raise Unsupported
+    center = (M - 1) / 2.0
+    return i0(beta * np.sqrt(1 - ((np.arange(M) - center) / center) ** 2.0)) / i0(beta)

@@ -20,6 +20,7 @@ from lazynp.api.dispatch import (
 )
 from lazynp.array import NotLazy, assign, ndarray, node_of, operand, wrap, wrap_like, wrap_reduced
 from lazynp.config import settings
+from lazynp.errors import CaptureError
 from lazynp.ir.node import Node
 from lazynp.ir.types import Symbolic
 from lazynp.native import ARRAYS, Caller, called_directly, tracing_count
@@ -28,7 +29,7 @@ from lazynp.ops import reduction as red
 from lazynp.ops.contraction import matmul
 from lazynp.ops.movement import broadcast, broadcast_shape, join, permute, reshape
 from lazynp.runtime.storage import tracing
-from lazynp.selection import Selection, apply
+from lazynp.selection import Selection, apply, computed
 
 
 class _UfuncType(type):
@@ -93,6 +94,7 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
 
     def outer(self, a: Any, b: Any, /, **options: Any) -> Any:
         """numpy.ufunc.outer."""
+        a, b = computed((a, b))
         subclass = any(isinstance(x, np.ndarray) and type(x) not in ARRAYS for x in (a, b))
         if options or subclass or (not arrays.goes_lazy(a, b) and not _grows_outer(a, b)):
             return through_numpy(self.numpy.outer, (a, b), options)
@@ -101,9 +103,15 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
 
     def at(self, a: Any, indices: Any, b: Any = None, /) -> None:
         """numpy.ufunc.at: repeated indices accumulate."""
+        b = computed(b)
         rest = () if b is None else (b,)
         known = type(a) is ndarray and a._writeable and self.numpy in ew.UFUNCS and self.nin == 2 and indexing.is_advanced(a, indices)
-        if known and b is not None and arrays.goes_lazy(a, b):
+        turns = _turns(indices) if tracing() and type(a) is ndarray and self.numpy not in (np.add, np.subtract) else []
+        if turns:
+            for places, chosen in turns:
+                shape = (*chosen.shape, *a.shape[len(places) :])
+                a[places] = self(a[places], *[wrap(broadcast(node_of(x), shape))[chosen.nonzero()] for x in rest])
+        elif known and b is not None and arrays.goes_lazy(a, b):
             arrays.recorded(indexing.write_scattered, a, indices, b, ew.UFUNCS[self.numpy][0])
         else:
             through_numpy(self.numpy.at, (a, indices, *rest), {})
@@ -121,6 +129,49 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
         if tracing() and type(array) is ndarray and out is None and dtype is None and not arrays.is_lazy(indices):
             return arrays.recorded(self._reduced_slices, array, np.asarray(indices), axis)
         return sync(self.numpy.reduceat, array, indices, axis, dtype, *([] if out is None else [out]))
+
+
+_MOST_TURNS = 64
+"""How often `at` may come back to a place, and how long a fold may be that is written out in a trace."""
+
+
+def _turns(indices: Any) -> list[tuple[Any, np.ndarray]]:
+    """Index arrays as several without repeats, in order: (places, which of the operands). Empty where that cannot be said."""
+    try:
+        parts = [np.asarray(arrays.to_numpy(i)) for i in (indices if type(indices) is tuple else (indices,))]
+    except (CaptureError, TypeError, ValueError):
+        return []
+    if not all(i.dtype.kind in "iu" for i in parts):
+        return []
+    grid = np.broadcast_arrays(*parts)
+    seen: dict[Any, int] = {}
+    turn = np.array([_counted(seen, place) for place in zip(*[g.ravel().tolist() for g in grid], strict=True)], int).reshape(grid[0].shape)
+    count = int(turn.max(initial=-1)) + 1
+    return [(tuple([g[turn == k] for g in grid]), turn == k) for k in range(count)] if count <= _MOST_TURNS else []
+
+
+def _counted(seen: dict[Any, int], place: Any) -> int:
+    seen[place] = number = seen.get(place, -1) + 1
+    return number
+
+
+def _written_out(function: np.ufunc, array: Any, axis: Any, running: bool) -> Any:
+    """The fold of an operation that has no reduction of its own, element by element."""
+    line = array.swapaxes(0, axis)
+    results = [line[0]]
+    for k in range(1, line.shape[0]):
+        results.append(OBJECTS[function](results[-1], line[k]))
+    if not running:
+        return results[-1]
+    nodes = [reshape(arrays.node_of(part), (1, *part.shape)) for part in results]
+    return arrays.wrap(join(*nodes, axis=0) if len(nodes) > 1 else nodes[0]).swapaxes(0, axis)
+
+
+def _can_be_written_out(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) -> bool:
+    plain = not {k for k, v in options.items() if v is not None} - {"axis"} and isinstance(options["axis"], (int, np.integer))
+    array = args[0]
+    known = tracing() and type(array) is ndarray and function in ew.UFUNCS and function.nin == 2 and array.dtype.kind in "fc"
+    return known and plain and array.ndim > 0 and 0 < array.shape[options["axis"]] <= _MOST_TURNS
 
 
 def _named(name: str) -> ufunc:
@@ -293,6 +344,7 @@ def _text(shape: tuple[int, ...]) -> str:
 
 def _method(function: np.ufunc, name: str, args: tuple[Any, ...], options: dict[str, Any], lazy: Any) -> Any:
     numpy = getattr(function, name)
+    args = computed(args)
     if (tracing_count.depth and tracing()) or any_lazy(args, options):
         try:
             result = arrays.recorded(lazy, function, *args, **{k: v for k, v in options.items() if k != "out"})
@@ -302,6 +354,8 @@ def _method(function: np.ufunc, name: str, args: tuple[Any, ...], options: dict[
             out = out[0] if type(out) is tuple else out
             return arrays.recorded(into, result, out)
         except (NotLazy, Unsupported):
+            if _can_be_written_out(function, args, options):
+                return arrays.recorded(_written_out, function, args[0], options["axis"], name == "accumulate")
             return _with_outputs(sync, numpy, args, options)
     return _with_outputs(lambda f, *a, **k: through_numpy(f, a, k), numpy, args, options)
 

@@ -94,8 +94,7 @@ def matmul(x: Node, y: Node) -> Node:
         )
     lead_x, lead_y = x.ndim - min(x.ndim, 2), y.ndim - min(y.ndim, 2)
     rank = max(lead_x, lead_y)
-    x, xs = _batch(x, y, lead_x, lead_y, rank)
-    y, ys = _batch(y, x, lead_y, lead_x, rank)
+    (x, xs), (y, ys) = _batch(x, y, lead_x, lead_y, rank), _batch(y, x, lead_y, lead_x, rank)
     row, inner, column = rank, rank + 1, rank + 2
     xs += (row, inner) if x.ndim - len(xs) == 2 else (inner,)
     ys += (inner, column) if y.ndim - len(ys) == 2 else (inner,)
