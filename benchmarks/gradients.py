@@ -160,7 +160,8 @@ PROGRAMS = {
 
 
 def _by_lazynp(program: Program) -> Function:
-    return lazynp.grad(lambda *arguments: program.loss(lazynp, *arguments), tuple(range(program.wrt)))
+    loss = program.loss
+    return lazynp.grad(lambda *arguments: loss(lazynp, *arguments), tuple(range(program.wrt)))
 
 
 def _by_autograd(program: Program) -> Function:

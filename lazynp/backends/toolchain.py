@@ -45,12 +45,14 @@ counters: dict[str, float] = {"compiles": 0, "compile_seconds": 0.0, "disk_hits"
 
 _COMMON = (
     "-O3 -fPIC -shared -pipe -std=gnu11 -g0 -Werror=implicit-function-declaration -fwrapv -fno-strict-aliasing -fno-math-errno "
-    "-fno-trapping-math -ffp-contract=off -fno-delete-null-pointer-checks -fno-asynchronous-unwind-tables"
+    "-fno-trapping-math -ffp-contract=off -fno-delete-null-pointer-checks -fno-asynchronous-unwind-tables "
+    "-fno-builtin-sin -fno-builtin-cos -fno-builtin-sinf -fno-builtin-cosf"
 ).split()
 """Not -ffast-math: NaN, infinities and signed zeros are NumPy's. -fno-trapping-math only gives up the floating point *flags*, without it no
 comparison is vectorised. -fwrapv: integers wrap as in NumPy. -fno-strict-aliasing: a slot of the memory plan changes its type.
 -fno-delete-null-pointer-checks: gcc 12 writes `arena + p` as an access at address 0 with an index; its later passes take that for a
-null pointer and drop the whole kernel (tests/test_jit.py: test_many_masked_writes)."""
+null pointer and drop the whole kernel (tests/test_jit.py: test_many_masked_writes). -fno-builtin-sin: where gcc sees sin(x) and cos(x), as
+in every derivative of either, it calls sincos, which has no vector form: 11 ns an element instead of 1."""
 
 
 @dataclass(frozen=True, slots=True)

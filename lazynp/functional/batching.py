@@ -150,6 +150,9 @@ class _BatchedRun(Run):
     def _held_arguments(self, f: Function, args: Any, kwargs: Any) -> tuple[Any, Any]:
         return self.axes.rebuild([self._leaf(leaf, axis) for leaf, axis in zip(self.axes.leaves, self.axes.axes, strict=True)])
 
+    def _other(self, leaf: Any) -> Any:
+        return Held(self._node(leaf)) if is_array(leaf) else leaf  # no one example's writes reach the caller
+
     def _leaf(self, leaf: Any, axis: int | None) -> Any:
         if axis is None:
             return self._other(leaf)

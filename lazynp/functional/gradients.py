@@ -13,6 +13,7 @@ from lazynp.functional.arguments import every_positional, select
 from lazynp.functional.linear import Linear
 from lazynp.functional.remembered import finish
 from lazynp.functional.run import Held, Run, held, output_node, seeds
+from lazynp.functional.whole import as_whole
 from lazynp.ir.node import Node, constant, new_input
 from lazynp.ops import elementwise as ew
 from lazynp.trace import trees
@@ -35,7 +36,7 @@ def grad(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool
         _, aux, gradients = _value_and_gradients("lazynp.grad", f, argnums, has_aux, holomorphic, args, kwargs)
         return (gradients, aux) if has_aux else gradients
 
-    return gradient
+    return as_whole(f, gradient)
 
 
 def value_and_grad(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False, argnum: Any = None) -> Function:
@@ -47,7 +48,7 @@ def value_and_grad(f: Function, argnums: Any = 0, has_aux: bool = False, holomor
         value, aux, gradients = _value_and_gradients("lazynp.value_and_grad", f, argnums, has_aux, holomorphic, args, kwargs)
         return ((value, aux) if has_aux else value), gradients
 
-    return both
+    return as_whole(f, both)
 
 
 def elementwise_grad(f: Function, argnums: Any = 0, argnum: Any = None) -> Function:
@@ -70,7 +71,7 @@ def elementwise_grad(f: Function, argnums: Any = 0, argnum: Any = None) -> Funct
 
         return finish(run, ("elementwise", run.form), None, nodes, gradients)[1]
 
-    return gradient
+    return as_whole(f, gradient)
 
 
 def hvp(f: Function, argnums: Any = 0) -> Function:
@@ -95,7 +96,7 @@ def hvp(f: Function, argnums: Any = 0) -> Function:
 
         return finish(run, ("product", run.form), None, [loss, *[v for v in along if v is not None]], products)[1]
 
-    return product
+    return as_whole(f, product)
 
 
 def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:

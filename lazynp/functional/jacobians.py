@@ -15,6 +15,7 @@ from lazynp.functional.arguments import select
 from lazynp.functional.gradients import check_holomorphic
 from lazynp.functional.remembered import finish
 from lazynp.functional.run import Held, Run, output_node
+from lazynp.functional.whole import as_whole
 from lazynp.ir.node import Node, constant, new_input, substitute
 from lazynp.ir.types import itemcount
 from lazynp.ops import elementwise as ew
@@ -78,7 +79,7 @@ def _jacobian(name: str, f: Function, argnums: Any, has_aux: bool, holomorphic: 
         aux, full = finish(run, ("jacobian", ahead, holomorphic, structure, run.form), aux, nodes, every_direction)
         return (full, aux) if has_aux else full
 
-    return derivative
+    return as_whole(f, derivative)
 
 
 def _differentiable(name: str, node: Node) -> Node:

@@ -5,6 +5,7 @@ The function runs once; `transform.derive` differentiates the graph it leaves be
 taken. Inside jit there are no values to ask for; jit then says so.
 
 The function sees copies of the arguments it is differentiated by; what it writes to them is differentiated but does not reach the caller.
+What it writes to its other arguments does.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,12 +42,13 @@ Function = Callable[..., Any]
 
 
 class Held:
-    """A node in the place of an array in a pytree."""
+    """A node in the place of an array in a pytree. source: the caller's array, where the function may write to it."""
 
-    __slots__ = ("node",)
+    __slots__ = ("node", "source")
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, source: Any = None) -> None:
         self.node = node
+        self.source = source
 
 
 class Scope(TraceQueue):
@@ -163,17 +165,21 @@ class Run:
         self.keep = keep or self.lazy  # what is pending when the caller goes on must not see its later writes
         self.variables: list[Node] = []
         self.structures: list[tuple[Any, int]] = []
+        self.others: list[tuple[Any, Node, Any]] = []
+        """The arrays among the other arguments: the caller's, its node, and what the function sees."""
         self.scope = self.new_scope()
         positional, keywords = self._held_arguments(f, args, kwargs)
         with trace_scope(self.scope):
             opened = [self._opened(tree) for tree in positional]
+            named = {name: self._opened(tree) for name, tree in keywords.items()}
             try:
-                result = captured_under_jit(f)(*opened, **self._opened(keywords))
+                result = captured_under_jit(f)(*opened, **named)
                 self.result = trees.map_leaves(
                     lambda leaf: Held(node_of(leaf)) if type(leaf) is ndarray or isinstance(leaf, Symbolic) else leaf, result
                 )
             finally:
                 self.writes = self.scope.take_back()
+                self.arguments_written = self._written()
 
     def new_scope(self) -> Scope:
         return Scope(queue())
@@ -182,7 +188,7 @@ class Run:
         """The arguments with nodes for arrays, variables for those of the selected ones."""
         given = {**dict(enumerate(args)), **kwargs}
         own = {slot: self._argument(f, slot, given[slot]) for slot in self.selection.slots}
-        every = {slot: own[slot] if slot in own else trees.map_leaves(self._other, a) for slot, a in given.items()}
+        every = {slot: own[slot] if slot in own else self._unselected(a) for slot, a in given.items()}
         return [every[i] for i in range(len(args))], {name: every[name] for name in kwargs}
 
     def _argument(self, f: Function, slot: Slot, argument: Any) -> Any:
@@ -199,8 +205,14 @@ class Run:
         self.structures.append((structure, len(leaves)))
         return trees.unflatten(structure, held)
 
+    def _unselected(self, argument: Any) -> Any:
+        """An argument that no derivative is taken by: lists and dicts without arrays are the caller's own."""
+        if not any(map(is_array, trees.flatten(argument)[0])):
+            return argument
+        return trees.map_leaves(self._other, argument)
+
     def _other(self, leaf: Any) -> Any:
-        return Held(self._node(leaf)) if is_array(leaf) else leaf
+        return Held(self._node(leaf), leaf) if is_array(leaf) else leaf
 
     def _node(self, leaf: Any) -> Node:
         """The value of an argument's leaf as the surroundings know it."""
@@ -213,7 +225,22 @@ class Run:
 
     def _opened(self, tree: Any) -> Any:
         """The tree with an array of the trace for each held node."""
-        return trees.map_leaves(lambda leaf: wrap(leaf.node) if type(leaf) is Held else leaf, tree)
+        if not any(type(leaf) is Held for leaf in trees.flatten(tree)[0]):
+            return tree
+        return trees.map_leaves(lambda leaf: self._seen(leaf) if type(leaf) is Held else leaf, tree)
+
+    def _seen(self, held: Held) -> ndarray:
+        """What the function sees of an argument."""
+        array = wrap(held.node)
+        if held.source is not None and not isinstance(held.source, np.generic):
+            self.others.append((held.source, held.node, array))
+            array._readonly = not held.source.flags.writeable
+        return array
+
+    def _written(self) -> list[tuple[Any, Node]]:
+        """The arguments that the function has written to, and what they hold now."""
+        storages = [(source, node, seen._storage) for source, node, seen in self.others]
+        return [(source, s.node) for source, node, s in storages if s.node is not None and s.node is not node]
 
     def output_nodes(self) -> tuple[list[Node], Any]:
         """The nodes of the result's leaves, and its tree. Raises TypeError for a leaf that is no number."""
@@ -254,12 +281,16 @@ class Run:
         """The tree with arrays for its held nodes: NumPy's own if all arguments were. All are computed by one program."""
         leaves, structure = trees.flatten(result)
         nodes = [leaf.node for leaf in leaves if type(leaf) is Held]
+        written = [node for _, node in self.arguments_written]
         if self.lazy or tracing():
-            values = iter([wrap(node) for node in self.scope.seen_from_outside(nodes)])
+            found: list[Any] = [wrap(node) for node in self.scope.seen_from_outside([*nodes, *written])]
         else:
-            found = self.scope.values(nodes, remember=self.evaluated_later)
-            values = iter([value[()] if value.ndim == 0 else value for value in found])
+            found = [value if value.ndim else value[()] for value in self.scope.values([*nodes, *written], remember=self.evaluated_later)]
+        values = iter(found)
         finished = [next(values) if type(leaf) is Held else leaf for leaf in leaves]
+        for (argument, _), value in zip(self.arguments_written, values, strict=True):
+            argument[...] = value
+        self.arguments_written = []
         self._leave_behind()
         return trees.unflatten(structure, finished)
 

@@ -26,7 +26,7 @@ from lazynp.runtime.storage import traced_count, tracing
 from lazynp.trace import bodies, branches
 from lazynp.trace.collecting import rows_of_one
 from lazynp.trace.elements import enumerate_, range_, reversed_, zip_
-from lazynp.trace.places import in_body, touch
+from lazynp.trace.places import in_body, in_derivative_of_values, touch
 
 
 def note_variables(f: FunctionType) -> None:
@@ -63,6 +63,11 @@ _PURE_METHODS = (int, float, complex, str, bytes, tuple, frozenset, range, slice
 _READING_METHODS = frozenset("copy count get index items keys values isdisjoint issubset issuperset union intersection difference".split())
 
 
+def is_ours_or_numpys(module: str) -> bool:
+    """Whether what a module's functions do can be seen in their results."""
+    return module.partition(".")[0] in _PURE_MODULES and "random" not in module
+
+
 def check_effects(f: Any) -> None:
     """Raises CaptureError for a function that may change something nobody here can see. Notes what a method of a container changes."""
     holder = getattr(f, "__self__", None)
@@ -83,8 +88,7 @@ def _is_pure(f: Any, holder: Any) -> bool:
         return True
     if isinstance(f, (np.ufunc, UfuncBase)) or f in _PURE_BUILTINS:
         return True
-    module = _defined_in(f)
-    return module.partition(".")[0] in _PURE_MODULES and "random" not in module
+    return is_ours_or_numpys(_defined_in(f))
 
 
 def _defined_in(f: Any) -> str:
@@ -131,9 +135,16 @@ def _extreme(name: str) -> Any:
     return extreme
 
 
+def _converted() -> None:
+    """A traced value is about to become a traced number. Raises CaptureError where it would be a plain one outside of jit."""
+    if in_derivative_of_values():
+        raise CaptureError("a number made of a traced value: outside of jit it is a constant of the derivative")
+
+
 def _int(*args: Any, **options: Any) -> Any:
     if len(args) != 1 or options or not _is_traced(args[0]):
         return int(*args, **options)
+    _converted()
     node = arrays.node_of(_scalar(args[0]))
     if node.dtype.kind == "f":
         bodies.doubt(ew.logical_not(ew.less(ew.UFUNCS[np.absolute][0](node), constant(2.0**62, node.dtype))))
@@ -143,6 +154,7 @@ def _int(*args: Any, **options: Any) -> Any:
 def _float(*args: Any) -> Any:
     if len(args) != 1 or not _is_traced(args[0]):
         return float(*args)
+    _converted()
     return SymFloat(ew.as_node(arrays.node_of(_scalar(args[0])), np.dtype(float)))
 
 
@@ -154,7 +166,10 @@ def _scalar(x: Any) -> Any:
 
 
 def _bool(*args: Any) -> Any:
-    return SymBool(bodies.truth(args[0])) if len(args) == 1 and branches.is_traced(args[0]) else bool(*args)
+    if len(args) != 1 or not branches.is_traced(args[0]):
+        return bool(*args)
+    _converted()
+    return SymBool(bodies.truth(args[0]))
 
 
 def _len(x: Any) -> Any:
@@ -204,6 +219,7 @@ def _mathematical(function: Any, ufunc: np.ufunc) -> Any:
     def call(*args: Any) -> Any:
         if not any(map(_is_traced, args)):
             return function(*args)
+        _converted()
         nodes = [ew.as_node(arrays.node_of(_scalar(a)), np.dtype(float)) for a in args]
         result = ew.UFUNCS[ufunc][0](*nodes)
         bodies.doubt(ew.logical_not(ew.isfinite(result)))

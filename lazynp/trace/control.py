@@ -80,18 +80,19 @@ def result(signal: Signal | None) -> Any:
     return signal.value
 
 
-def traced_call(f: Any, trace: Callable[[Any], Any], called: dict[CodeType, FunctionType] | None = None) -> Any:
+def traced_call(f: Any, trace: Callable[[Any], Any], called: dict[CodeType, FunctionType] | None = None, whole: bool = False) -> Any:
     """trace(g) with f's rewritten form g, or None if there is none; called: filled with the user's functions that are called. Raises
-    Hopeless where the call has changed Python objects that outlive it: a compiled program would not; everything is put back."""
+    Hopeless where the call has changed Python objects that outlive it: a compiled program would not; everything is put back.
+    whole: nor may it call what might do more than return a value. A transformed function is its own form: it calls f's."""
     known: list[Any] = []
 
     def noted(*args: Any, **kwargs: Any) -> Any:
         known.append((args, kwargs))  # the lists and dicts in the arguments are the caller's
         return rewritten(*args, **kwargs)
 
-    with Journal(body=False) as journal:
+    with Journal(body=whole) as journal:
         rewritten = captured(f)
-        if rewritten is f:
+        if rewritten is f and not hasattr(f, "__wrapped__"):
             return None
         before, _Calls.noted = _Calls.noted, called
         try:

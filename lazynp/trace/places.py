@@ -7,7 +7,8 @@ afterwards all is put back, and what has changed says which places the body carr
 import sys
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import CellType
 from typing import Any, NamedTuple
 
@@ -158,6 +159,20 @@ def in_body() -> bool:
     """Whether a body is being traced, so that nothing may change unseen."""
     stack = getattr(_local, "stack", None)
     return bool(stack) and stack[-1].body  # type: ignore[index, no-any-return]
+
+
+@contextmanager
+def derivative_of_values() -> Iterator[None]:
+    """Inside, a program is made for a derivative that is taken outside of jit: there a number that Python has asked for is a constant."""
+    outer, _local.of_values = in_derivative_of_values(), True
+    try:
+        yield
+    finally:
+        _local.of_values = outer
+
+
+def in_derivative_of_values() -> bool:
+    return getattr(_local, "of_values", False)
 
 
 def touch(holder: Any) -> None:
