@@ -570,6 +570,8 @@ def operand(x: Any) -> Any:
         return x
     if kind is not np.ndarray and isinstance(x, np.ndarray) and not issubclass(kind, _PLAIN_SUBCLASSES):
         raise NotLazy(f"{kind.__name__} is a subclass of NumPy's array: its own methods decide")
+    if kind not in ARRAYS and getattr(kind, "__array_ufunc__", None) is not None and not isinstance(x, (np.ndarray, np.generic)):
+        raise NotLazy(f"{kind.__name__} has an __array_ufunc__ of its own")
     array = x if kind in ARRAYS else _converted(x)
     if array.dtype not in LAZY_DTYPES:
         raise NotLazy(f"dtype {array.dtype} has no lazy form")

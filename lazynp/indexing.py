@@ -284,11 +284,17 @@ def advanced(x: Any, index: Any) -> tuple[Any, list[Node], tuple[int, ...], int]
     view = x[tuple(basic)] if any(not (isinstance(b, slice) and b == slice(None)) for b in basic) else x
     if type(view) is not ndarray:
         view = wrap(node_of(view))
+    if len(arrays) > _MOST_INDEX_ARRAYS:
+        _raise_index_error(x.shape, tuple([0 if i is None else i for i in plain_index(tuple(items))]))
     axes = tuple([axis for axis, _ in arrays])
     nodes = [_index_node(item, view.shape[axis], axis) for axis, item in arrays]
     shape = _index_shape(nodes)
     adjacent = all(b - a == 1 for a, b in zip(axes, axes[1:], strict=False))
     return view, [broadcast(n, shape) for n in nodes], axes, axes[0] if adjacent else 0
+
+
+_MOST_INDEX_ARRAYS = 63
+"""NumPy's iterator takes 64 operands, one of which is the result."""
 
 
 def _index_shape(nodes: list[Node]) -> tuple[int, ...]:
@@ -302,13 +308,14 @@ def _index_shape(nodes: list[Node]) -> tuple[int, ...]:
 def _expand(shape: tuple[int, ...], items: tuple[Any, ...]) -> list[Any]:
     """The index with masks as integer arrays and the ellipsis as full slices; ints beside arrays become 0-d index arrays."""
     out: list[Any] = []
+    _check_masks(shape, items)
     for item in items:
         if item is None or item is Ellipsis or isinstance(item, slice):
             out.append(item)
             continue
         array = item if type(item) is ndarray else np.asarray(item)
         if array.dtype.kind == "b":
-            out.extend(_mask_positions(shape, to_numpy(array), items))
+            out.extend(to_numpy(array).nonzero())
         elif array.size == 0 and not isinstance(item, (np.ndarray, ndarray)):
             out.append(array.astype(np.intp))
         elif array.dtype.kind not in "iu":
@@ -323,10 +330,17 @@ def _expand(shape: tuple[int, ...], items: tuple[Any, ...]) -> list[Any]:
     return [*out, *fill] if dots is None else [*out[:dots], *fill, *out[dots + 1 :]]
 
 
-def _mask_positions(shape: tuple[int, ...], mask: np.ndarray, items: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len([i for i in items if i is not None and i is not Ellipsis]) == 1 and mask.shape != shape[: mask.ndim]:
-        _raise_index_error(shape, (mask,))
-    return mask.nonzero()
+def _check_masks(shape: tuple[int, ...], items: tuple[Any, ...]) -> None:
+    """Raises NumPy's IndexError for a mask whose shape is not that of the axes it stands for."""
+    masks = [item.shape if isinstance(item, ndarray) and item.dtype.kind == "b" else None for item in items]
+    if not any(masks):
+        return
+    used = [0 if i is None or i is Ellipsis else 1 if m is None else len(m) for i, m in zip(items, masks, strict=True)]
+    axis = 0
+    for item, mask, count in zip(items, masks, used, strict=True):
+        if mask is not None and mask != shape[axis : axis + count]:
+            _raise_index_error(shape, (*[slice(None)] * axis, np.zeros(mask, bool)))
+        axis += len(shape) - sum(used) if item is Ellipsis else count
 
 
 def _index_node(item: Any, n: int, axis: int) -> Node:
@@ -487,6 +501,8 @@ def write_scattered(x: Any, index: Any, value: Any, combine: Op | None = None) -
 
 
 def _getitem(self: Any, index: Any) -> Any:
+    if isinstance(index, tuple) and type(index) is not tuple:
+        index = tuple(index)
     storage = self._storage
     if storage is None:
         return _eager_item(self, index)

@@ -54,14 +54,14 @@ def _binary(ufunc: np.ufunc, function: Callable[..., Any]) -> tuple[Callable[...
 
 def _general(ufunc: np.ufunc, function: Callable[..., Any], a: Any, b: Any) -> Any:
     if not is_operand(a) or not is_operand(b):
-        return NotImplemented
+        return answer_of_others(ufunc, a, b)
     if goes_lazy(a, b) or grows(a, b):
         return elementwise(ufunc, a, b)
     return from_numpy(function(to_numpy(a), to_numpy(b)))
 
 
 def is_operand(x: Any) -> bool:
-    """Whether our operators take it; a type with an __array_ufunc__ of its own (or None) decides for itself, as in NumPy."""
+    """Whether our operators take it. A type with an __array_ufunc__ of its own, or a greater priority, decides for itself, as in NumPy."""
     kind = type(x)
     if kind is ndarray or kind in ARRAYS or kind in EAGER_SCALARS:
         return True
@@ -69,7 +69,19 @@ def is_operand(x: Any) -> bool:
         return True
     if hasattr(kind, "__array_ufunc__"):
         return False
-    return not hasattr(kind, "__array_priority__")
+    return getattr(kind, "__array_priority__", 0) <= 0
+
+
+def answer_of_others(ufunc: np.ufunc, *operands: Any, **options: Any) -> Any:
+    """What the __array_ufunc__ of operands that are not NumPy's or ours makes of an operator; NotImplemented, so that Python asks for
+    their reflected operator, where they have none."""
+    for x in operands:
+        override = None if is_operand(x) else getattr(type(x), "__array_ufunc__", None)
+        if override is not None:
+            result = override(x, ufunc, "__call__", *operands, **options)
+            if result is not NotImplemented:
+                return result
+    return NotImplemented
 
 
 def grows(a: Any, b: Any) -> bool:
@@ -84,6 +96,8 @@ def grows(a: Any, b: Any) -> bool:
 
 def _inplace(ufunc: np.ufunc) -> Callable[..., Any]:
     def operate(self: Any, other: Any) -> Any:
+        if not is_operand(other):
+            return answer_of_others(ufunc, self, other, out=(self,))
         if self._storage is None and not tracing():
             ufunc(self._np, to_numpy(other), out=self._np)
             return self
@@ -128,29 +142,28 @@ for _name, (_ufunc, _function) in UNARY.items():
     setattr(ndarray, f"__{_name}__", _unary(_ufunc, _function))
 
 
-def _divmod(self: Any, other: Any) -> Any:
-    return self // other, self % other
+def _through(ufunc: np.ufunc) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The operator and its reflection, for ufuncs that are not elementwise functions of one result."""
 
+    def call(a: Any, b: Any) -> Any:
+        return hooks.ufunc(ufunc, "__call__", (a, b), {}) if is_operand(a) and is_operand(b) else answer_of_others(ufunc, a, b)
 
-def _rdivmod(self: Any, other: Any) -> Any:
-    return other // self, other % self
-
-
-def _matmul(self: Any, other: Any) -> Any:
-    return hooks.ufunc(np.matmul, "__call__", (self, other), {}) if is_operand(other) else NotImplemented
-
-
-def _rmatmul(self: Any, other: Any) -> Any:
-    return hooks.ufunc(np.matmul, "__call__", (other, self), {}) if is_operand(other) else NotImplemented
+    return call, lambda self, other: call(other, self)
 
 
 def _imatmul(self: Any, other: Any) -> Any:
+    if not is_operand(other):
+        return answer_of_others(np.matmul, self, other, out=(self,))
+    if self.ndim < 1 or np.ndim(other) < 2:
+        raise ValueError(
+            "inplace matrix multiplication requires the first operand to have at least one and the second at least two dimensions."
+        )
     hooks.ufunc(np.matmul, "__call__", (self, other), {"out": (self,)})
     return self
 
 
-ndarray.__divmod__ = _divmod  # type: ignore[attr-defined]
-ndarray.__rdivmod__ = _rdivmod  # type: ignore[attr-defined]
-ndarray.__matmul__ = _matmul  # type: ignore[attr-defined]
-ndarray.__rmatmul__ = _rmatmul  # type: ignore[attr-defined]
+for _name, _ufunc in {"divmod": np.divmod, "matmul": np.matmul}.items():
+    _forward, _reflected = _through(_ufunc)
+    setattr(ndarray, f"__{_name}__", _forward)
+    setattr(ndarray, f"__r{_name}__", _reflected)
 ndarray.__imatmul__ = _imatmul  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from lazynp.ir.types import ArrayType
 from lazynp.ir.verify import verify
 from lazynp.ops.contraction import matmul
 from lazynp.ops.elementwise import exp
-from lazynp.ops.movement import join, slice_
+from lazynp.ops.movement import broadcast, join, slice_
 from lazynp.ops.reduction import reduce_add
 
 F8 = np.dtype(np.float64)
@@ -68,6 +68,15 @@ def test_generic_program_computes_other_sizes():
     scalars = [facts[p].array for p in variant.scalars]
     (value,) = evaluate(variant.graph, [x, *scalars], dims)
     np.testing.assert_allclose(value, (x[1:-1].sum() + x.sum()) * 0.9)
+
+
+def test_an_output_has_the_sizes_of_the_memory_that_receives_it():
+    def written(rows, columns):
+        target = leaf(rows, columns)
+        return canonical.take_apart((broadcast(leaf(rows, 1), (rows, columns)),), {0: target})
+
+    variant = generic(written(3, 4), written(5, 6))
+    verify(variant.graph)
 
 
 def test_contraction_labels_unify():

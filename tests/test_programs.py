@@ -322,9 +322,10 @@ def run(data, length):
 
 
 MANY = int(os.environ.get("LAZYNP_TEST_PROGRAMS", 3000))
-"""How many programs the slow test makes."""
+"""How many programs the slow test makes: every tenth is compiled, every fifth is run at the default threshold."""
 
 COMMON = dict(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FRESH = {**COMMON, "derandomize": False, "database": None}
 
 
 @settings(max_examples=400, **COMMON)
@@ -351,8 +352,23 @@ def test_programs_at_the_default_threshold(data):
 
 
 @pytest.mark.slow
-@settings(max_examples=MANY, **{**COMMON, "derandomize": False})
+@settings(max_examples=MANY * 7 // 10, **FRESH)
 @given(st.data())
-def test_many_programs(data):
+def test_many_interpreted_programs(data):
     with lnp.config(lazy_threshold=0, backend="reference"):
         run(data, 50)
+
+
+@pytest.mark.slow
+@settings(max_examples=MANY // 10, **FRESH)
+@given(st.data())
+def test_many_compiled_programs(data):
+    with lnp.config(lazy_threshold=0, compile_after=1):
+        run(data, 50)
+
+
+@pytest.mark.slow
+@settings(max_examples=MANY // 5, **FRESH)
+@given(st.data())
+def test_many_programs_at_the_default_threshold(data):
+    run(data, 50)

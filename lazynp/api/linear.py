@@ -147,6 +147,8 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
         raise Unsupported
     if "->" not in subscripts:
         output = "".join(sorted(c for c in set(inputs) - {","} if inputs.count(c) == 1))
+    if isinstance(optimize, (list, tuple)):
+        np.einsum_path(operands[0], *[np.broadcast_to(np.zeros(()), n.shape) for n in nodes], optimize=optimize)  # raises for wrong paths
     terms, nodes = _without_ones(terms, nodes)
     if not set(output) <= set(inputs) or len(set(output)) != len(output):
         raise Unsupported

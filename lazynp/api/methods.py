@@ -11,6 +11,7 @@ from lazynp.api import linear, routines, selecting
 from lazynp.api.dispatch import HANDLERS, sync, unwrapped, wrapped
 from lazynp.array import ndarray, node_of
 from lazynp.ir.types import LAZY_DTYPES
+from lazynp.native import tracing_count
 from lazynp.ops import elementwise as ew
 from lazynp.runtime.stats import record_fallback
 
@@ -62,14 +63,22 @@ def _transpose(self: Any, *axes: Any) -> Any:
 
 def _astype(self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True) -> Any:
     target = np.dtype(dtype)
-    if not np.can_cast(self.dtype, target, casting):
-        np.empty(0, self.dtype).astype(target, casting=casting)  # NumPy's error
-    if target == self.dtype and not copy:
+    if type(copy) is not bool or not np.can_cast(self.dtype, target, casting):
+        np.empty(0, self.dtype).astype(target, order, casting, subok, copy)  # NumPy's error
+    if target == self.dtype and not copy and _lies_in(self, order):
         return self
     if eager(self) or target not in LAZY_DTYPES:
         return wrapped(arrays.to_numpy(self).astype(target, order, casting))
     indexing.warn_of_lost_imaginary(self.dtype, target)
     return _scalar_like(self, arrays.recorded(_cast, self, target, order))
+
+
+def _lies_in(x: Any, order: str) -> bool:
+    """Whether an array lies in memory in NumPy's order of this name."""
+    if order in "KA" or tracing_count.depth:
+        return True
+    flags = arrays.geometry(x).flags
+    return bool(flags.f_contiguous if order == "F" else flags.c_contiguous)
 
 
 def _cast(x: Any, to: np.dtype, order: str) -> Any:

@@ -91,7 +91,7 @@ def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: 
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     which = node_of(a)
     options = [operand(c) for c in choices]
-    if which.dtype.kind not in "iub" or not options:
+    if which.dtype.kind not in "iub" or not 0 < len(options) < 64 or which.ndim > 32:  # NumPy's limits
         raise Unsupported
     dtype = np.result_type(*[o.dtype if isinstance(o, Node) else o for o in options])
     nodes = [ew.as_node(o, dtype) for o in options]

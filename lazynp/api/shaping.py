@@ -178,7 +178,7 @@ def _at_least(arys: tuple[Any, ...], shape: Any) -> Any:
 @implements(np.broadcast_to)
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     array = lifted(array)
-    shape = np.broadcast_to(ghost(array.shape), shape).shape
+    shape = np.broadcast_to(np.broadcast_to(np.zeros((), array.dtype), array.shape), shape).shape
     return view_of(array, broadcast_node, out_shape=shape)
 
 

@@ -432,6 +432,8 @@ def accumulate(function: np.ufunc, array: Any, axis: int = 0, dtype: Any = None)
     x = node_of(array)
     if x.ndim == 0:
         raise TypeError("cannot accumulate on a scalar")
+    if axis is None:
+        raise Unsupported
     axis = normalize_axis_index(axis, x.ndim)
     return wrap_like(op(ew.as_node(x, fold_dtype(function, dtype, x.dtype)), axis), array)
 

@@ -158,6 +158,10 @@ _COMPARE = {
     "greater_equal": "a >= b",
 }
 _rows2("ordered", _COMPARE, "uint8_t")
+for _op, _body in _COMPARE.items():  # of uint64 with int64, by value: C would convert the negative number
+    _less, _greater = int(_op in ("not_equal", "less", "less_equal")), int(_op in ("not_equal", "greater", "greater_equal"))
+    _row(f"{_op}_mixed", "signed", f"a < 0 ? {_less} : {_body.replace('a', '(uint64_t)a')}", "$T a, uint64_t b", "uint8_t")
+    _row(f"{_op}_mixed", "unsigned", f"b < 0 ? {_greater} : {_body.replace('b', '(uint64_t)b')}", "$T a, int64_t b", "uint8_t")
 _rows2(
     "ordered", {"logical_and": "(a != 0) & (b != 0)", "logical_or": "(a != 0) | (b != 0)", "logical_xor": "(a != 0) ^ (b != 0)"}, "uint8_t"
 )
@@ -485,6 +489,11 @@ def ctype(dtype: np.dtype) -> str:
 def helper(op: str, dtype: np.dtype) -> str:
     """The name of the helper for NumPy's ufunc `op` in the loop of this dtype."""
     return f"lz_{op}_{suffix(dtype)}"
+
+
+def mixed(op: str, dtypes: list[np.dtype]) -> str | None:
+    """The name of the helper that compares a signed with an unsigned integer; None for other dtypes."""
+    return helper(f"{op}_mixed", dtypes[0]) if [d.kind for d in dtypes] in (["i", "u"], ["u", "i"]) else None
 
 
 def cast(to: np.dtype, frm: np.dtype) -> str:

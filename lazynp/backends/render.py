@@ -45,6 +45,8 @@ def expression(op: Op, node: Node, dtypes: list[np.dtype], texts: list[str]) -> 
     """The C expression of an elementwise op on scalars."""
     if op is ew.cast:
         return _cast(node.to, dtypes[0], texts[0])
+    if (mixed := prelude.mixed(op.name, dtypes)) is not None:
+        return f"{mixed}({', '.join(map(_unwrapped, texts))})"
     template = op.c(*dtypes) if callable(op.c) else op.c
     if template is not None and (op is ew.where or callable(op.c) or all(d in _PLAIN for d in dtypes)):
         return template.format(*texts)

@@ -302,6 +302,9 @@ def _unify(form: Form, unknowns: list[Any]) -> None:
     types: dict[Node, Any] = {}
     for node in form.order:
         types[node] = _unified_type(node, types, source, False)
+    for output, leaf in form.aliases:
+        if types[form.outputs[output]].shape != types[form.leaves[leaf]].shape:
+            raise ValueError("an output and the memory that receives it have different shapes")
 
 
 def _merge_sizes(value: Any, source: Any, formula: Callable[[Node, Any], Any] = _merge_formula) -> Any:
