@@ -63,8 +63,8 @@ def __getattr__(name: str) -> Any:
     if name in _MODULE_OF:
         globals()[name] = own = getattr(import_module(_MODULE_OF[name]), name)
         return own
-    if name == "testing":
-        return import_module("lazynp.testing")
+    if name in ("testing", "polynomial"):
+        return import_module(f"lazynp.{name}")
     if name == "__all__":  # a star import means NumPy's names: own ones would hide the program's `show` or `grad`
         return list(_numpy.__all__)
     if not hasattr(_numpy, name) or (name.startswith("__") and name not in (*_numpy.__all__, "__config__")):

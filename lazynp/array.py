@@ -15,11 +15,11 @@ import numpy as np
 
 from lazynp.backends import pool
 from lazynp.config import settings
-from lazynp.errors import SILENT, DerivativeWarning, ErrorSettings, recording_position, user_position
+from lazynp.errors import DEFAULT_ERRORS, SILENT, DerivativeWarning, ErrorSettings, recording_position, user_position
 from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic, itemcount
-from lazynp.layout import Axes, Flags, order_of_copy, order_of_reduction, order_of_result
+from lazynp.layout import Axes, Flags, order_of_copy, order_of_join, order_of_reduction, order_of_result
 from lazynp.native import ARRAYS, tracing_count, watched
 from lazynp.ops import elementwise as ew
 from lazynp.ops import sizes
@@ -402,6 +402,13 @@ def wrap_reduced(node: Node, source: Any, axes: Axes, keepdims: bool) -> Any:
     return wrap_ordered(node, order_of_reduction(_view_of_operand(source), axes, keepdims))
 
 
+def wrap_joined(node: Node, axis: int, parts: list[Any]) -> Any:
+    """The same for parts joined along an axis."""
+    if tracing_count.depth or len(node.type.shape) < 2 or all(map(_in_c_order, parts)):
+        return wrap(node)
+    return wrap_ordered(node, order_of_join([_view_of_operand(part) for part in parts], axis))
+
+
 def _in_c_order(x: Any) -> bool:
     if type(x) is ndarray and not x._path and type(x._storage) is Storage:
         return True
@@ -675,6 +682,16 @@ def mark(node: Node, where: Any) -> None:
         if node.where is None:
             node.where = where
             stack.extend([a for a in node.args if a.where is None])
+        elif where is not None and _ignores_more(node.where.errors, where.errors):
+            node.where = where
+
+
+def _ignores_more(known: ErrorSettings | None, new: ErrorSettings | None) -> bool:
+    """Whether the user had errors ignored where a node was first recorded that are to be told where it is recorded again."""
+    if known is None or known is SILENT or known.message or new is SILENT:
+        return False
+    modes = dict(DEFAULT_ERRORS.modes if new is None else new.modes)
+    return any(mode == "ignore" != modes[kind] for kind, mode in known.modes)
 
 
 # --- views -------------------------------------------------------------------------------------------------------------

@@ -23,6 +23,12 @@ def order_of_result(views: list[np.ndarray]) -> Axes | None:
     return _outermost_first(made.operands[-1])
 
 
+def order_of_join(views: list[np.ndarray], axis: int) -> Axes | None:
+    """The axes of the views joined along an axis, outermost in memory first; None: C order. Two elements along each axis tell."""
+    corners = [view[(slice(0, 2),) * view.ndim] for view in views]
+    return _outermost_first(np.concatenate(corners, axis))
+
+
 def order_of_reduction(view: np.ndarray, reduced: Axes, keepdims: bool) -> Axes | None:
     """The axes of a reduction of the view, outermost in memory first; None: C order."""
     if view.flags.c_contiguous or 0 in view.shape:

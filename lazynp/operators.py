@@ -55,9 +55,16 @@ def _binary(ufunc: np.ufunc, function: Callable[..., Any]) -> tuple[Callable[...
 def _general(ufunc: np.ufunc, function: Callable[..., Any], a: Any, b: Any) -> Any:
     if not is_operand(a) or not is_operand(b):
         return answer_of_others(ufunc, a, b)
+    if _is_subclass(a) or _is_subclass(b):  # numpy.matrix multiplies matrices
+        return from_numpy(function(exported(a), exported(b)))
     if goes_lazy(a, b) or grows(a, b):
         return elementwise(ufunc, a, b)
     return from_numpy(function(to_numpy(a), to_numpy(b)))
+
+
+def _is_subclass(x: Any) -> bool:
+    """Whether x is an array of a subclass of NumPy's whose operators are its own."""
+    return isinstance(x, np.ndarray) and type(x) not in ARRAYS and type(x).__mul__ is not np.ndarray.__mul__
 
 
 def is_operand(x: Any) -> bool:

@@ -1,5 +1,6 @@
 """Methods of our array type: each is the function of that name, or a few lines where NumPy has no function for it."""
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -142,8 +143,11 @@ def _view(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _resize(self: Any, *shape: Any, refcheck: bool = True) -> None:
+    operator.index(refcheck)
     if shape in ((), (None,)):
         return
+    if self.base is not None:
+        raise ValueError("cannot resize this array: it does not own its data")
     target = tuple(shape[0]) if len(shape) == 1 and np.ndim(shape[0]) else shape
     resized = np.resize(arrays.to_numpy(self), target)
     kept = resized.reshape(-1)

@@ -1,6 +1,8 @@
 """Functions that stay NumPy's routines as steps of a program: recorded with the type of their result, run when the program runs."""
 
 import builtins
+import functools
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from lazynp import array as arrays
-from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
+from lazynp.api.dispatch import HANDLERS, Unsupported, implements, into, sync, unwrapped
 from lazynp.api.selecting import convolve
 from lazynp.api.shaping import lifted, ravel
 from lazynp.api.ufuncs import OBJECTS
@@ -45,15 +47,17 @@ def _static(value: Any) -> Any:
 def _partitioning(function: Any, dtype_of: Callable[[np.dtype], np.dtype]) -> Callable[..., Any]:
     def lazy(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
         x = lifted(a)
-        if order is not None or np.asarray(unwrapped(kth)).dtype.kind not in "iu":
+        if order is not None or np.asarray(unwrapped(kth)).dtype.kind not in "iu" or np.size(unwrapped(kth)) == 0:
             raise Unsupported
         if axis is None:
             x, axis = ravel(x), 0
         axis = normalize_axis_index(axis, x.ndim)
         places = _static(kth)
+        if kind != "introselect":
+            function(np.zeros(1), 0, kind=kind)  # NumPy's error
         if any(not -x.shape[axis] <= k < x.shape[axis] for k in np.ravel(places)):
             raise Unsupported
-        return _one(function, [node_of(x)], x.shape, dtype_of(x.dtype), kth=places, axis=axis, kind=kind)
+        return _one(function, [node_of(x)], x.shape, dtype_of(x.dtype), kth=places, axis=axis, kind="introselect")
 
     return implements(function)(lazy)
 
@@ -102,6 +106,18 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
 
 def _choose(a: Any, *choices: Any, mode: str) -> Any:
     return np.choose(a, choices, mode=mode)
+
+
+@functools.wraps(np.bmat)
+def bmat(obj: Any, ldict: Any = None, gdict: Any = None) -> Any:
+    """The names in a text are those of the caller."""
+    if isinstance(obj, str):
+        frame = sys._getframe(1)
+        return np.bmat(obj, *((frame.f_locals, frame.f_globals) if gdict is None else (ldict, gdict)))
+    return sync(np.bmat, obj)
+
+
+HANDLERS[np.bmat] = bmat
 
 
 @implements(np.place)

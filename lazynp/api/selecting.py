@@ -41,7 +41,7 @@ def clip(
     low = min if a_min is np._NoValue else a_min
     high = max if a_max is np._NoValue else a_max
     twice = any_given(a_min, a_max) and any_given(min, max)
-    if options or twice:
+    if options or twice or (a_min is np._NoValue) != (a_max is np._NoValue):  # NumPy's errors
         raise Unsupported
     result = lifted(a)
     if low is not None and low is not np._NoValue:
@@ -280,8 +280,10 @@ def sinc(x: Any) -> Any:
 
 @implements(np.isclose)
 def isclose(a: Any, b: Any, rtol: Any = 1.0e-5, atol: Any = 1.0e-8, equal_nan: bool = False) -> Any:
-    x, y = wrap(node_of(a)), node_of(b)
-    y = wrap(ew.as_node(y, np.result_type(y.dtype, 1.0)))
+    x, y = a if isinstance(a, (int, float, complex)) else wrap(node_of(a)), b
+    if not isinstance(b, (float, complex)):
+        node = node_of(b)
+        y = float(b) if isinstance(b, int) else wrap(ew.as_node(node, np.result_type(node.dtype, 1.0)))
     finite = OBJECTS[np.isfinite](y)
     close = arrays.silent((abs(x - y) <= atol + rtol * abs(y)) & finite | (x == y))
     return close | (OBJECTS[np.isnan](x) & OBJECTS[np.isnan](y)) if equal_nan else close

@@ -67,9 +67,9 @@ def _named_order(a: Any, order: str) -> str:
 
 
 @implements(np.reshape)
-def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None) -> Any:
+def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: Any = None) -> Any:
     a = lifted(a)
-    target = full_shape(newshape if shape is None else shape, a.size)
+    target = full_shape(shape, a.size)
     if order == "K":
         raise Unsupported
     if _stays(a, target):
@@ -268,7 +268,7 @@ def _joined(parts: list[Any], axis: int, dtype: Any, casting: Any) -> Any:
     target = np.result_type(*[n.dtype for n in nodes]) if dtype is None else np.dtype(dtype)
     if not all(np.can_cast(n.dtype, target, casting) for n in nodes):
         raise Unsupported
-    return wrap(join(*[ew.as_node(n, target) for n in nodes], axis=axis))
+    return arrays.wrap_joined(join(*[ew.as_node(n, target) for n in nodes], axis=axis), axis, parts)
 
 
 def _refuse_out_and_dtype(name: str, out: Any, dtype: Any) -> None:

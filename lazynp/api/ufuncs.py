@@ -1,5 +1,6 @@
 """Our ufunc objects: NumPy's, with a lazy road. Methods and keywords as NumPy's; what has no op goes through NumPy."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -199,6 +200,10 @@ def call_ufunc(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any
         raise numpys_error(function, args, options, TypeError(f"{function.__name__}() takes at most {function.nargs} positional arguments"))
     if len(args) > function.nin:  # positional outputs
         given = args[function.nin :]
+        if any(out is Ellipsis for out in given):
+            raise TypeError("out=... is only allowed as a keyword argument.")
+        if function in _EXTREMA:
+            warnings.warn(_THREE_ARGUMENTS, DeprecationWarning, stacklevel=3)
         args = args[: function.nin]
         if any(out is not None for out in given):
             options = {**options, "out": (*given, *[None] * (function.nout - len(given)))}
@@ -217,6 +222,14 @@ def call_ufunc(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any
         except (ValueError, TypeError, IndexError) as error:
             raise numpys_error(function, args, options, error) from None
     return _with_outputs(lambda f, *a, **k: through_numpy(f, a, k), function, args, options)
+
+
+_EXTREMA = (np.maximum, np.minimum)
+_THREE_ARGUMENTS = (
+    "Passing more than 2 positional arguments to np.maximum and np.minimum is deprecated. If you meant to use the third argument as an "
+    "output, use the `out` keyword argument instead. If you hoped to work with more than 2 inputs, combine them into a single array and "
+    "get the extrema for the relevant axis."
+)
 
 
 def _as_arrays(result: Any) -> Any:
@@ -280,6 +293,8 @@ def _promoted(operands: list[Any]) -> list[Node]:
 
 
 def _vecdot(x: Node, y: Node) -> Node:
+    if not x.ndim or not y.ndim or x.shape[-1] != y.shape[-1]:
+        raise Unsupported  # NumPy's error
     product = (ew.conjugate(x) if x.dtype.kind == "c" else x) * y
     return red.reduce_add(product, (product.ndim - 1,))
 
