@@ -15,10 +15,10 @@ import numpy as np
 
 from lazynp.backends import pool
 from lazynp.config import settings
-from lazynp.errors import DEFAULT_ERRORS, SILENT, DerivativeWarning, ErrorSettings, recording_position, user_position
+from lazynp.errors import DEFAULT_ERRORS, SILENT, DerivativeWarning, ErrorSettings, Where, recording_position, user_position
 from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
-from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic, itemcount
+from lazynp.ir.types import LAZY_DTYPES, ArrayType, NotLazy, Symbolic, itemcount
 from lazynp.layout import Axes, Flags, order_of_copy, order_of_join, order_of_reduction, order_of_result
 from lazynp.native import ARRAYS, tracing_count, watched
 from lazynp.ops import elementwise as ew
@@ -36,10 +36,6 @@ EAGER_SCALARS = frozenset({int, float, complex, bool, np.float64, np.int64, np.f
 
 _PLAIN_SUBCLASSES = (watched, np.memmap, pool.Block)
 """Subclasses of NumPy's array that mean nothing else."""
-
-
-class NotLazy(TypeError):
-    """An operand has no place in a graph (its dtype is not numeric, or it is of a subclass); the caller goes through NumPy."""
 
 
 class _NotOneNumber(TypeError, ValueError):
@@ -437,6 +433,8 @@ def from_numpy(array: Any) -> Any:
 
 def adopt(array: np.ndarray) -> Any:
     """An array over the memory of a NumPy array of a lazy dtype: its storage if it is contiguous and whole, else an eager handle."""
+    if array.flags.num < 0:  # a writeable broadcast view of numpy.broadcast_arrays: whoever asks for its buffer is warned
+        array = np.lib.stride_tricks.as_strided(array, writeable=True)
     if array.flags.carray:
         storage = Storage(array.shape, array.dtype, None, array)
         storage.exported = True
@@ -682,7 +680,7 @@ def mark(node: Node, where: Any) -> None:
         if node.where is None:
             node.where = where
             stack.extend([a for a in node.args if a.where is None])
-        elif where is not None and _ignores_more(node.where.errors, where.errors):
+        elif isinstance(node.where, Where) and isinstance(where, Where) and _ignores_more(node.where.errors, where.errors):
             node.where = where
 
 

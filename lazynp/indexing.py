@@ -27,6 +27,7 @@ from lazynp.array import (
     upgrade,
     view_of,
     wrap,
+    wrap_like,
 )  # fmt: skip
 from lazynp.config import settings
 from lazynp.ir.node import Node, constant
@@ -232,7 +233,7 @@ def _as_arrays(index: Any) -> Any:
 def _scalar_mask(index: Any) -> bool:
     """Whether an index has a 0-d boolean in it: it adds an axis of size 0 or 1, which only the value tells."""
     items = index if type(index) is tuple else (index,)
-    return any(np.ndim(i) == 0 and (isinstance(i, (bool, np.bool_)) or (isinstance(i, ndarray) and i.dtype.kind == "b")) for i in items)
+    return any(isinstance(i, (bool, np.bool_)) or (isinstance(i, ndarray) and i.ndim == 0 and i.dtype.kind == "b") for i in items)
 
 
 def _read_advanced(x: Any, index: Any) -> Any:
@@ -256,7 +257,8 @@ def _read_gathered(x: Any, index: Any) -> Any:
     if node.shape and tracing() and type(view) is ndarray and view._storage is not None and _is_view_in_numpy(index):
         what = "a view, at a position known only at run time, of another array"
         return handle(Snapshot(node, (view._storage,), what), (), node.type, None)
-    return wrap(node)
+    lone = index[0] if type(index) is tuple and len(index) == 1 else index
+    return wrap_like(node, lone) if isinstance(lone, ndarray) and lone.shape == node.shape else wrap(node)
 
 
 def _is_view_in_numpy(index: Any) -> bool:
@@ -383,6 +385,9 @@ def _write(x: Any, index: Any, value: Any) -> None:
     if found[1] and not isinstance(value, Symbolic) and np.ndim(value):
         probe = np.zeros((1,) * x.ndim, x.dtype)
         probe[(0,) * x.ndim] = np.zeros(np.shape(value), value.dtype) if isinstance(value, ndarray) else value  # NumPy's error
+    if x.dtype.kind in "iu" and _is_inexact_scalar(value) and not tracing():
+        value = to_numpy(value)[()] if type(value) is ndarray else value
+        np.zeros(1, x.dtype)[0] = value  # NumPy's error for NaN and numbers that are too large
     target = x
     for step in found[0]:
         target = view_of(target, step.op, **dict(zip(step.op.attrs, step.attrs, strict=True)))
@@ -391,6 +396,10 @@ def _write(x: Any, index: Any, value: Any) -> None:
         geometry(target)[...] = to_numpy(value)
     else:
         recorded(_write_value, target, value)
+
+
+def _is_inexact_scalar(value: Any) -> bool:
+    return (isinstance(value, np.inexact) or (type(value) is ndarray and value._scalar)) and value.dtype.kind == "f"
 
 
 def _writes_now(target: Any, value: Any) -> bool:

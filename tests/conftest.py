@@ -25,3 +25,10 @@ def all_lazy():
     """Everything is lazy, whatever its size."""
     with lnp.config(lazy_threshold=0):
         yield
+
+
+@pytest.fixture
+def compiled_lazy():
+    """The same, through C from the first time on."""
+    with lnp.config(lazy_threshold=0, compile_after=1):
+        yield

@@ -46,6 +46,111 @@ def test_out_ellipsis_asks_for_an_array(threshold):
     assert isinstance(np.exp(np.float64(1), out=...), np.ndarray)
 
 
+@pytest.mark.parametrize("function", ["sum", "prod", "cumsum", "mean", "var", "nansum", "concatenate", "add"])
+def test_long_doubles_are_numpys(compiled_lazy, function):
+    x = np.arange(4.0) + 1
+    arguments = {"concatenate": ([x, x],), "add": (x, x)}.get(function, (x,))
+    result = getattr(np, function)(*arguments, dtype=np.longdouble)
+    same(result, getattr(numpy, function)(*[numpy.asarray(a) for a in arguments], dtype=np.longdouble))
+
+
+@pytest.mark.parametrize("name", ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal"])
+def test_unsigned_and_signed_integers_compare_by_value(compiled_lazy, name):
+    a, b = numpy.array([1, 2, 2**63 + 5, 0], "u8"), numpy.array([-1, 2, 5, 3], "i8")
+    compare, theirs = getattr(np, name), getattr(numpy, name)
+    same(compare(np.lazy(a), np.lazy(b)), theirs(a, b))
+    same(compare(np.lazy(b), np.lazy(a)), theirs(b, a))
+
+
+def test_a_mask_within_an_index_has_the_size_of_its_axis(all_lazy):
+    a = np.arange(6.0).reshape(2, 3)
+    with pytest.raises(IndexError, match="size of axis is 3 but size of corresponding boolean axis is 2"):
+        a[:, np.array([True, False])]
+    with pytest.raises(IndexError, match="along axis 1"):
+        a[..., np.array([True, False])] = 1
+
+
+def test_ufunc_at_computes_in_the_loops_dtype(all_lazy):
+    a = np.arange(10)
+    np.power.at(a, [1, 2, 3, 2], 3.5)
+    same(a, numpy.array([0, 1, 4414, 46, 4, 5, 6, 7, 8, 9]))
+
+
+@pytest.mark.parametrize(("value", "error"), [(numpy.nan, ValueError), (numpy.inf, OverflowError)], ids=["nan", "inf"])
+def test_a_number_that_is_no_integer_is_not_written_to_integers(all_lazy, value, error):
+    a, x = np.zeros(3, int), np.array([value]).sum()
+    with pytest.raises(error, match="cannot convert float"):
+        a[0] = x
+
+
+def test_operators_with_objects_that_override_ufuncs(all_lazy):
+    class Answers:
+        def __array_ufunc__(self, ufunc, method, *inputs, **options):
+            return ufunc.__name__, method, sorted(options)
+
+    class Declines:
+        __array_ufunc__ = None
+
+        def __radd__(self, other):
+            return "reflected"
+
+    a = np.arange(3.0)
+    assert a + Answers() == ("add", "__call__", [])
+    assert divmod(a, Answers()) == ("divmod", "__call__", [])
+    assert a + Declines() == "reflected"
+    a += Answers()
+    assert a == ("add", "__call__", ["out"])
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_a_product_with_numpys_matrix_is_the_matrices(all_lazy):
+    m = numpy.matrix([[1, 2], [3, 4]])
+    with pytest.raises(ValueError, match="not aligned"):
+        m * np.arange(2.0)
+    same(np.arange(2.0) * m, numpy.arange(2.0) * m)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_bmat_finds_the_names_of_its_caller(all_lazy):
+    a, b = np.ones((2, 2)), np.zeros((2, 2))
+    same(np.bmat("a, b; b, a"), numpy.block([[numpy.ones((2, 2)), numpy.zeros((2, 2))], [numpy.zeros((2, 2)), numpy.ones((2, 2))]]))
+    assert a.shape == b.shape
+
+
+@pytest.mark.parametrize("module", ["polynomial", "chebyshev", "hermite", "hermite_e", "laguerre", "legendre"])
+def test_polynomials_with_coefficients_of_several_axes(all_lazy, module):
+    ours, theirs = getattr(np.polynomial, module), getattr(numpy.polynomial, module)
+    value = next(name for name in theirs.__all__ if name.endswith("val"))
+    x, y, c = numpy.arange(4.0), numpy.arange(3.0), numpy.arange(6.0).reshape(2, 3)
+    for name, points in ((value, (x,)), (value.replace("val", "grid2d"), (x, y)), (value.replace("val", "val2d"), (y, y))):
+        found = getattr(ours, name)(*map(np.lazy, points), c)
+        numpy.testing.assert_allclose(found, getattr(theirs, name)(*points, c))
+
+
+def test_joined_and_gathered_arrays_lie_in_memory_as_numpys(all_lazy):
+    f = np.zeros((3, 3), order="F")
+    assert np.concatenate([f, f]).flags.f_contiguous
+    assert np.block([[f, f], [f, f]]).flags.f_contiguous
+    assert np.pad(f, 1).flags.f_contiguous
+    assert np.delete(f, 1, axis=1).flags.f_contiguous
+    assert np.arange(10)[np.arange(10).reshape(5, 2).T].flags.f_contiguous
+
+
+def test_variances_without_degrees_of_freedom_warn(all_lazy):
+    x = np.array([[1.0, numpy.nan, 2.0], [numpy.nan, numpy.nan, 3.0]])
+    with pytest.warns(RuntimeWarning, match="Degrees of freedom <= 0 for slice"):
+        same(np.nanvar(x, axis=1, ddof=2), numpy.array([numpy.nan, numpy.nan]))
+
+
+def test_an_operation_is_told_of_though_it_was_ignored_before(all_lazy):
+    x = np.array([1.0, 0.0])
+    with np.errstate(all="ignore"):
+        first = np.log(x)
+    with pytest.warns(RuntimeWarning, match="divide by zero encountered in log"):
+        str(np.log(x))
+    assert first.shape == (2,)
+
+
 def test_lists_given_to_numpy_stay_themselves(threshold):
     ours, theirs = [[1, 2], [3], 4, 5], [[1, 2], [3], 4, 5]
     np.random.RandomState(3).shuffle(ours)

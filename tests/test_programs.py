@@ -199,6 +199,8 @@ class Machine:
     def step_reduce(self):
         a, name = self.pick(), self.draw(st.sampled_from(REDUCTIONS))
         axis = self.draw(st.sampled_from([None, 0, -1]))
+        if name in ("sum", "cumsum", "prod") and not is_exact(name, a.expected):
+            return
         self.both(f"{name} axis={axis}", lambda xp, s: getattr(xp, name)(getattr(a, s), axis=axis))
 
     def step_copy(self):
@@ -298,6 +300,13 @@ def fits(x, index):
     except IndexError:
         return False
     return True
+
+
+def is_exact(name, x):
+    """Whether a sum or product is the same in any order: no partial result has to be rounded."""
+    size = np.abs(np.asarray(x, complex if np.iscomplexobj(x) else float))
+    largest = np.sum(size) if name != "prod" else np.prod(np.maximum(size, 1))
+    return np.asarray(x).dtype.kind in "biu" or largest < 2.0 ** (24 if np.asarray(x).dtype in (np.float32, np.complex64) else 53)
 
 
 def check(actual, expected, log):

@@ -259,7 +259,7 @@ def _quantile(function: Any, percent: float, ignore: bool) -> Any:
             return into(_step(function, [node_of(x), level], x.shape, level.shape, axis, keep, method=method), out)
         if x.dtype not in (np.float64, np.float32) and x.dtype.kind not in "iu":
             raise Unsupported
-        if x.size == 0 or method not in _METHODS or (weights is not None and method != "inverted_cdf"):
+        if 0 in (x.size, np.size(q)) or method not in _METHODS or (weights is not None and method != "inverted_cdf"):
             raise Unsupported
         plain = method == "linear" and weights is None and x.dtype != np.float32 and not arrays.is_pending(q)
         if not tracing() and not plain:

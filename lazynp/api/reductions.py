@@ -114,7 +114,7 @@ def var(
     correction: Any = _NONE,
 ) -> Any:
     """mean(abs(x - mean(x))**2), two passes. mean: the center instead, with the reduced axes kept."""
-    if correction is not _NONE and ddof != 0:
+    if (correction is not _NONE and ddof != 0) or (dtype is not None and np.dtype(dtype).kind == "c"):
         raise Unsupported
     x = lifted(a)
     axes = _strict_axes(axis, x.ndim)
@@ -347,8 +347,9 @@ def nanvar(
     off = wrap(ew.where(node_of(present), ew.as_node(node_of(values - center), x.dtype), ew.as_node(0.0, x.dtype)))
     squares = (off * OBJECTS[np.conjugate](off)).real if x.dtype.kind == "c" else off * off
     free = sum(wrap(ew.as_node(node_of(present), real)), axis, keepdims=keepdims) - (ddof if correction is _NONE else correction)
-    total = arrays.speaks(sum(squares, axis, keepdims=keepdims) / free, "Degrees of freedom <= 0 for slice.")
-    return into(wrap(ew.where(ew.greater(node_of(free), 0), node_of(total), ew.as_node(np.nan, real))), out)
+    enough = wrap(ew.as_node(ew.greater(node_of(free), 0), real))
+    total = enough * sum(squares, axis, keepdims=keepdims)
+    return into(arrays.speaks(total / (enough * free), "Degrees of freedom <= 0 for slice."), out)  # 0 / 0 is NaN, and tells
 
 
 @implements(np.nanstd)

@@ -122,7 +122,7 @@ HANDLERS[np.bmat] = bmat
 
 @implements(np.place)
 def place(arr: Any, mask: Any, vals: Any) -> None:
-    if type(arr) is not ndarray:
+    if type(arr) is not ndarray or np.size(unwrapped(vals)) == 0:
         raise Unsupported
     x, chosen = node_of(arr), node_of(mask)
     if chosen.shape != x.shape:
@@ -227,7 +227,7 @@ def unravel_index(indices: Any, shape: Any, order: str = "C") -> Any:
 @implements(np.ravel_multi_index)
 def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> Any:
     nodes = [node_of(i) for i in multi_index]
-    if any(n.dtype.kind not in "iu" for n in nodes):
+    if any(n.dtype.kind not in "iu" for n in nodes) or 0 in np.ravel(_static(dims)):
         raise Unsupported
     shape = broadcast_shape(*[n.shape for n in nodes])
     nodes = [broadcast(n, shape) for n in nodes]

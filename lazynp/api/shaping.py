@@ -459,16 +459,16 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
         for axis, (n, (before, after)) in enumerate(zip(node.shape, widths, strict=True)):
             positions = np.pad(np.arange(n), (int(before), int(after)), mode)
             node = gather(node, node_of(positions), axes=(axis,), position=axis)
-        return wrap(node)
+        return _as_filled(node, array)
     value = options.get("constant_values", 0)
     if np.ndim(value) or options.keys() - {"constant_values"}:
         raise Unsupported
     starts = tuple([int(b) for b in widths[:, 0]])
     if not isinstance(value, ndarray) and value == 0:
-        return wrap(pad_node(node, starts=starts, steps=(1,) * node.ndim, out_shape=shape))
+        return _as_filled(pad_node(node, starts=starts, steps=(1,) * node.ndim, out_shape=shape), array)
     out = full_of(shape, value, node.dtype)
     out[tuple([slice(s, s + n) for s, n in zip(starts, node.shape, strict=True)])] = wrap(node)
-    return out
+    return _as_filled(node_of(out), array)
 
 
 def full_of(shape: tuple[int, ...], value: Any, dtype: np.dtype) -> Any:
@@ -482,7 +482,13 @@ def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
         arr, axis = ravel(arr), 0
     axis = normalize_axis_index(axis, arr.ndim)
     positions = np.delete(np.arange(arr.shape[axis]), unwrapped(obj))
-    return wrap(gather(node_of(arr), node_of(positions), axes=(axis,), position=axis))
+    return _as_filled(gather(node_of(arr), node_of(positions), axes=(axis,), position=axis), arr)
+
+
+def _as_filled(node: Any, source: Any) -> Any:
+    """A new array in Fortran order if the source is: what NumPy's Python functions fill."""
+    fortran = not arrays.tracing() and node.ndim > 1 and type(source) is ndarray and arrays.geometry(source).flags.fnc
+    return arrays.wrap_ordered(node, tuple(reversed(range(node.ndim)))) if fortran else wrap(node)
 
 
 @implements(np.resize)

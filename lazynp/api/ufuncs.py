@@ -112,7 +112,7 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
             for places, chosen in turns:
                 shape = (*chosen.shape, *a.shape[len(places) :])
                 a[places] = self(a[places], *[wrap(broadcast(node_of(x), shape))[chosen.nonzero()] for x in rest])
-        elif known and b is not None and arrays.goes_lazy(a, b):
+        elif known and b is not None and arrays.goes_lazy(a, b) and _keeps_dtype(self.numpy, a.dtype, b):
             arrays.recorded(indexing.write_scattered, a, indices, b, ew.UFUNCS[self.numpy][0])
         else:
             through_numpy(self.numpy.at, (a, indices, *rest), {})
@@ -175,6 +175,24 @@ def _can_be_written_out(function: np.ufunc, args: tuple[Any, ...], options: dict
     return known and plain and array.ndim > 0 and 0 < array.shape[options["axis"]] <= _MOST_TURNS
 
 
+def _keeps_dtype(function: np.ufunc, dtype: np.dtype, other: Any) -> bool:
+    """Whether a ufunc of an array and another operand computes in the array's dtype, without casts between the steps; in a trace, where
+    NumPy cannot do it, a cast of the operand has to do."""
+    try:
+        if tracing():
+            return bool(np.can_cast(_dtype_of(other), dtype, "same_kind"))
+        loop = ew.loop_dtypes(function, (dtype, _dtype_of(other)))
+    except TypeError:
+        return False
+    return loop[0] == loop[2] == dtype
+
+
+def _dtype_of(x: Any) -> Any:
+    return (
+        x.dtype if isinstance(x, (ndarray, np.generic)) else type(x) if type(x) in (int, float, complex) else np.asarray(unwrapped(x)).dtype
+    )
+
+
 def _named(name: str) -> ufunc:
     return OBJECTS[getattr(np, name)]
 
@@ -202,6 +220,8 @@ def call_ufunc(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any
         given = args[function.nin :]
         if any(out is Ellipsis for out in given):
             raise TypeError("out=... is only allowed as a keyword argument.")
+        if options.get("out") is not None:
+            raise TypeError("cannot specify 'out' as both a positional and keyword argument")
         if function in _EXTREMA:
             warnings.warn(_THREE_ARGUMENTS, DeprecationWarning, stacklevel=3)
         args = args[: function.nin]
@@ -321,6 +341,8 @@ def _check_targets(function: np.ufunc, args: tuple[Any, ...], outs: tuple[Any, .
     """What NumPy refuses as `out`, before it looks at any shape: NumPy itself is asked, with empty arrays of these dtypes."""
     if all(out is None for out in outs):
         return
+    if any(getattr(type(out), "__array_ufunc__", None) is not None and not isinstance(out, ndarray) for out in outs):
+        raise Unsupported  # its own method decides
     if any(out is not None and (not isinstance(out, ndarray) or (type(out) is ndarray and out._scalar)) for out in outs):
         raise TypeError("return arrays must be of ArrayType")
     if any(out is not None and not (out._writeable if type(out) is ndarray else out.flags.writeable) for out in outs):

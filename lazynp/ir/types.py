@@ -16,6 +16,10 @@ LAZY_DTYPES = frozenset(np.dtype(code) for code in "?bhilqBHILQefdFD")
 """The dtypes that graphs compute with. Everything else (longdouble, strings, objects, dates, records) stays with NumPy."""
 
 
+class NotLazy(TypeError):
+    """An operand has no place in a graph (its dtype is not numeric, or it is of a subclass); the caller goes through NumPy."""
+
+
 class Symbolic:
     """A Python number of a trace: `node` holds its value, `kind` is the Python type whose weak place in promotion it takes."""
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from lazynp.ir.node import Literal, Node, const, constant
 from lazynp.ir.op import Kind, Op, Pattern, register
-from lazynp.ir.types import ArrayType, Shape, Symbolic
+from lazynp.ir.types import LAZY_DTYPES, ArrayType, NotLazy, Shape, Symbolic
 from lazynp.ops.movement import broadcast, broadcast_shape
 
 Partial = Callable[..., Any] | None
@@ -59,13 +59,16 @@ def operand_type(operand: Any) -> Any:
 
 
 def as_node(operand: Any, dtype: np.dtype) -> Node:
-    """The operand as a node of that dtype. A Python int that does not fit raises NumPy's OverflowError."""
+    """The operand as a node of that dtype. Raises NumPy's OverflowError for a Python int that does not fit, NotLazy for other dtypes."""
+    if isinstance(operand, Node) and operand.dtype == dtype:
+        return operand
+    _lazy(dtype)
     if not isinstance(operand, Node):
         if not isinstance(operand, Symbolic):
             return constant(operand, dtype)
         operand = operand.node
-    if operand.dtype == dtype:
-        return operand
+        if operand.dtype == dtype:
+            return operand
     if operand.op is const:
         return constant(operand.value.array.astype(dtype))
     return cast.make((operand,), to=dtype)
@@ -181,6 +184,12 @@ def _where_vjp(cotangent: Node, node: Node, index: int) -> Node | None:
     return where(logical_and(mask, node.args[0] if index == 1 else logical_not(node.args[0])), value, 0)
 
 
+def _lazy(dtype: np.dtype) -> np.dtype:
+    if dtype not in LAZY_DTYPES:
+        raise NotLazy(f"dtype {dtype} has no lazy form")
+    return dtype
+
+
 def _cast_door(op: Op, x: Node, to: Any) -> Node:
     return as_node(x, np.dtype(to))
 
@@ -204,7 +213,7 @@ cast = register(
         name="cast",
         kind=Kind.ELEMENTWISE,
         attrs=("to",),
-        infer=lambda x, to: ArrayType(x.shape, to),
+        infer=lambda x, to: ArrayType(x.shape, _lazy(to)),
         numpy=lambda x, to: _parts_kept(np.asarray(x), to).astype(to),
         door=_cast_door,
         vjp=lambda cotangent, node, index: recast(cotangent, node.args[0].dtype),

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import numpy
 
-REPLACED = ("numpy", "numpy.linalg", "numpy.fft", "numpy.random", "numpy.testing")
+_POLYNOMIALS = ("chebyshev", "hermite", "hermite_e", "laguerre", "legendre", "polynomial", "polyutils")
+REPLACED = (
+    *("numpy", "numpy.linalg", "numpy.fft", "numpy.random", "numpy.testing", "numpy.polynomial"),
+    *[f"numpy.polynomial.{name}" for name in _POLYNOMIALS],
+)
 """The modules whose names a test takes from lazynp; all others stay NumPy's, and are given our arrays."""
 
 _HELPERS = {"numpy.ma.testutils": "plain_testutils"}

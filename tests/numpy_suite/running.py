@@ -5,9 +5,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
 import numpy
 from exclusions import reason
@@ -26,16 +27,30 @@ _WARNINGS = ["-W", "error", "-W", "ignore:the matrix subclass is not", "-W", "ig
 Outcome = dict[str, str]
 
 
-def run_suite(threshold: int | None, chosen: "dict[str, list[str]] | Iterable[str]", jobs: int = 2) -> dict[str, Outcome]:
+def run_suite(
+    threshold: int | None,
+    chosen: "dict[str, list[str]] | Iterable[str]",
+    jobs: int = 2,
+    finished: Callable[[str, dict[str, Outcome]], None] = lambda file, outcomes: None,
+) -> dict[str, Outcome]:
     """{key: {outcome, name, message}} of the tests in the chosen files, or of the chosen tests {file: keys}.
 
-    `threshold` is lazynp's `lazy_threshold`; None runs them on NumPy itself, in the same harness."""
+    `threshold` is lazynp's `lazy_threshold`; None runs them on NumPy itself, in the same harness. finished(file, outcomes) is called as
+    the files come to their ends."""
+    ready = Lock()
+
+    def run(file: str) -> dict[str, Outcome]:
+        outcomes = _run_file(root, file, wanted[file], threshold)
+        with ready:
+            finished(file, outcomes)
+        return outcomes
+
     with tempfile.TemporaryDirectory(prefix="numpy-suite-") as folder:
         root = Path(folder)
         copy_suite(root / "suite", use_lazynp=threshold is not None)
         wanted = chosen if isinstance(chosen, dict) else dict.fromkeys(chosen)
         with ThreadPoolExecutor(jobs) as pool:
-            parts = list(pool.map(lambda file: _run_file(root, file, wanted[file], threshold), wanted))
+            parts = list(pool.map(run, wanted))
     return {key: outcome for part in parts for key, outcome in part.items()}
 
 
