@@ -80,16 +80,16 @@ class Where(NamedTuple):
         return f'File "{self.filename}", line {self.line}, in {self.code.co_name}'
 
 
-_ours: dict[CodeType, bool] = {}
+_ours: dict[str, bool] = {}
+"""By file: a code object's hash is made of all its instructions, anew each time."""
 
 
 def _is_ours(code: CodeType) -> bool:
     """Whether a frame belongs to lazynp or to NumPy's dispatch, so that the user's line lies further out."""
-    known = _ours.get(code)
+    name = code.co_filename
+    known = _ours.get(name)
     if known is None:
-        name = code.co_filename
-        known = name.startswith((_PACKAGE, "<lazynp", "<__array_function__"))
-        known = _ours[code] = known or _NUMPY in name
+        known = _ours[name] = name.startswith((_PACKAGE, "<lazynp", "<__array_function__")) or _NUMPY in name
     return known
 
 
@@ -110,7 +110,8 @@ def recording_position(depth: int = 1) -> tuple[Where | None, object]:
         return None, None
     outer = frame.f_back
     place = frame.f_code, frame.f_lasti
-    return Where(*place, error_settings()), (place, None if outer is None else (outer.f_code, outer.f_lasti))
+    caller = None if outer is None else (id(outer.f_code), outer.f_lasti)
+    return Where(*place, error_settings()), (id(place[0]), place[1], caller)
 
 
 _known_settings: tuple[Any, ErrorSettings | None] = (None, None)
