@@ -37,7 +37,7 @@ def _is_integral(x: Any) -> bool:
 
 
 def _record_elementwise(op: Op, operands: tuple[Any, ...]) -> Any:
-    return wrap_like(op(*[operand(x) for x in operands]), *operands)
+    return wrap_like(op.door(op, *[operand(x) for x in operands]), *operands)
 
 
 def _binary(ufunc: np.ufunc, function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:

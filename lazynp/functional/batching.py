@@ -197,7 +197,7 @@ class _BatchedRun(Run):
                     f"lazynp.vmap: the function writes the value of one example to an array of shape {storage.shape} from outside; "
                     "return it instead"
                 )
-        for storage in list(scope.pending.values()):
+        for storage in scope.alive():
             if storage.home is scope and storage.node is not None and scope.depends([storage.node]):  # type: ignore[attr-defined]
                 storage.failure = CaptureError("an array of a single example of lazynp.vmap has no value outside of it; return it instead")
                 storage.home = queue()

@@ -59,7 +59,7 @@ class Region(Scope):
 
     def hand_over(self, change: Callable[[Nodes], Nodes]) -> None:
         """The arrays that the call made become the surroundings', and what it wrote to theirs reaches them, as `change` makes them."""
-        made = [s for s in self.pending.values() if s.home is self and s.node is not None]
+        made = [s for s in self.alive() if s.home is self and s.node is not None]
         results = change([*[s.node for s in made], *[node for _, node in self.taken_back]])  # type: ignore[list-item]
         for storage, node in zip(made, results, strict=False):
             storage.node = node

@@ -55,7 +55,7 @@ def _recorded(run: Run, kind: Any, result: Any, roots: Sequence[Node]) -> tuple[
     """The key of a call, the graph of the function, and the nodes in its result. None where a value was asked for on the way, something
     was written or left behind, or the graph is not to be computed now."""
     scope = run.scope
-    if run.lazy or tracing() or scope.known or run.writes or run.arguments_written or len(scope.pending) or settings.debug_nans:
+    if run.lazy or tracing() or scope.known or run.writes or run.arguments_written or scope.alive() or settings.debug_nans:
         return None
     held = [leaf.node for leaf in trees.flatten(result)[0] if type(leaf) is Held]
     form = canonical.take_apart((*held, *roots, *run.variables), {})

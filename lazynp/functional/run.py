@@ -92,7 +92,7 @@ class Scope(TraceQueue):
             return
         if wanted in self.before:  # its memory still holds what other nodes read
             raise CaptureError("a differentiated function needs the value of an array from outside that it has written to; copy it first")
-        alive = [s for s in self.pending.values() if self.concrete and s.node is not None and s is not wanted]
+        alive = [s for s in self.alive() if self.concrete and s.node is not None and s is not wanted]
         values = self.values([s.node for s in (wanted, *alive)])  # type: ignore[misc]
         wanted.memory()[...] = values[0]  # views of the memory stay views of it
 
@@ -300,7 +300,7 @@ class Run:
         for storage, node in self.writes:
             storage.write(self.scope.seen_from_outside([node])[0])
             touched.append(storage)
-        for storage in [s for s in self.scope.pending.values() if s.home is self.scope and s.node is not None]:
+        for storage in [s for s in self.scope.alive() if s.home is self.scope and s.node is not None]:
             storage.node = self.scope.seen_from_outside([storage.node])[0]
             storage.home = queue()
             storage.home.add(storage)

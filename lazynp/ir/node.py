@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from weakref import ref
 
@@ -153,7 +154,15 @@ const = register(
 
 def constant(value: Any, dtype: np.dtype | None = None) -> Node:
     """A constant node. value: a scalar or small array of a lazy dtype -> same shape."""
+    if dtype is not None and (type(value) is float or type(value) is int) and value:  # zeros may differ in sign
+        return _number(type(value), value, dtype)  # type: ignore[arg-type]
     return make_node(const, (), (Literal(np.asarray(value, dtype, order="C")),))
+
+
+@lru_cache(maxsize=1024)
+def _number(kind: type, value: float, dtype: np.dtype) -> Node:
+    """The constants of a program's formulas; kind tells 1 from 1.0."""
+    return make_node(const, (), (Literal(np.asarray(value, dtype)),))
 
 
 def _input_value(**attrs: Any) -> Any:

@@ -97,10 +97,11 @@ class Op:
 
     def make(self, args: tuple[Node, ...], **attrs: Any) -> Node:
         """The interned node of exactly these arguments; attributes are given by name, all of them."""
-        return make_node(self, args, tuple([attrs[name] for name in self.attrs]))
+        return make_node(self, args, tuple([attrs[name] for name in self.attrs]) if attrs else ())
 
     def infer_type(self, args: tuple[Node, ...], attrs: tuple[Any, ...]) -> ArrayType | tuple[ArrayType, ...]:
-        return self.infer(*[a.type for a in args], **dict(zip(self.attrs, attrs, strict=True)))
+        types = [a.type for a in args]
+        return self.infer(*types, **dict(zip(self.attrs, attrs, strict=True))) if attrs else self.infer(*types)
 
     def infer_type_of(self, types: list[Any], attrs: list[Any]) -> Any:
         """The output type for argument types that belong to no node."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.ir.node import Literal, Node, const, constant
+from lazynp.ir.node import Literal, Node, const, constant, make_node
 from lazynp.ir.op import Kind, Op, Pattern, register
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, NotLazy, Shape, Symbolic
 from lazynp.ops.movement import broadcast, broadcast_shape
@@ -75,18 +75,32 @@ def as_node(operand: Any, dtype: np.dtype) -> Node:
 
 
 def _fit(op: Op, operands: tuple[Any, ...], dtypes: tuple[np.dtype, ...]) -> Node:
-    nodes = [as_node(x, dtype) for x, dtype in zip(operands, dtypes, strict=True)]
-    first = nodes[0].shape
-    if any(n.shape != first for n in nodes[1:]):
-        shape = broadcast_shape(*[n.shape for n in nodes])
-        nodes = [broadcast(n, shape) for n in nodes]
-    return op.make(tuple(nodes))
+    nodes = []
+    for x, dtype in zip(operands, dtypes, strict=True):
+        nodes.append(x if type(x) is Node and x.type.dtype is dtype else as_node(x, dtype))
+    first = nodes[0].type.shape
+    for node in nodes:
+        if node.type.shape != first:
+            shape = broadcast_shape(*[n.type.shape for n in nodes])
+            nodes = [broadcast(n, shape) for n in nodes]
+            break
+    return make_node(op, tuple(nodes), ())
+
+
+_loops: dict[Any, tuple[np.dtype, ...]] = {}
+"""(op, per operand the number of a node's dtype or a weak scalar's type) -> the dtypes of the loop. As many as there are combinations."""
 
 
 def _ufunc_door(op: Op, *operands: Any) -> Node:
-    assert op.ufunc is not None
-    types = tuple([operand_type(x) for x in operands])
-    return _fit(op, operands, _op_dtypes(op, types)[: len(operands)])
+    key: list[Any] = [op]
+    for x in operands:
+        key.append(x.type.dtype.num if type(x) is Node else type(x))
+    dtypes = _loops.get(tuple(key))
+    if dtypes is None:
+        dtypes = _op_dtypes(op, tuple([operand_type(x) for x in operands]))[: len(operands)]
+        if all(kind in _WEAK or type(kind) is int for kind in key[1:]):
+            _loops[tuple(key)] = dtypes
+    return _fit(op, operands, dtypes)
 
 
 def _op_dtypes(op: Op, types: tuple[Any, ...]) -> tuple[np.dtype, ...]:

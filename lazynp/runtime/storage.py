@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from weakref import WeakKeyDictionary, WeakValueDictionary, ref
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
@@ -212,7 +212,7 @@ class Queue:
     """Whether a derivative is taken of what is recorded here, or around it."""
 
     def __init__(self) -> None:
-        self.pending: WeakValueDictionary[int, Storage] = WeakValueDictionary()
+        self._pending: list[ref[Storage]] = []
         self.serial = 0
         self.nodes = 0
         self.bytes = 0
@@ -225,9 +225,13 @@ class Queue:
     def add(self, storage: Storage) -> None:
         self.serial += 1
         storage.serial = self.serial
-        self.pending[self.serial] = storage
+        self._pending.append(ref(storage))
         self.nodes += 1
         self.bytes += itemcount(storage.shape) * storage.dtype.itemsize
+
+    def alive(self) -> list[Storage]:
+        """The storages that have been given a value here since the last run and that somebody still holds."""
+        return [storage for storage in [entry() for entry in self._pending] if storage is not None]
 
     def reads_from_outside(self, storage: Storage) -> bool:
         """Whether the storage belongs to somebody whose work this queue must not mix with its own."""
@@ -251,7 +255,7 @@ class Queue:
         """Compute everything pending and alive in one program, into the storages' own memory."""
         with lock:
             self.runs += 1
-            storages = [s for s in self.pending.values() if s.node is not None and s.failure is None]
+            storages = [s for s in self.alive() if s.node is not None and s.failure is None]
             self._reset()
             if wanted is not None and wanted.node is not None and all(s is not wanted for s in storages):
                 storages.append(wanted)
@@ -268,7 +272,7 @@ class Queue:
                         raise
 
     def _reset(self) -> None:
-        self.pending.clear()
+        self._pending.clear()
         self.positions.clear()
         self.nodes = self.bytes = 0
 
@@ -425,6 +429,8 @@ _local = threading.local()
 
 def queue() -> Queue:
     """The queue of this thread: a trace's while it traces, else the one that all threads share."""
+    if not tracing_count.depth:
+        return _main_queue
     stack = getattr(_local, "stack", None)
     return stack[-1] if stack else _main_queue
 
