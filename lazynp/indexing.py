@@ -241,10 +241,25 @@ def _read_advanced(x: Any, index: Any) -> Any:
     if _is_whole_mask(x, index) and (tracing() or is_lazy(x) or is_lazy(index)):
         return select(x, index)
     if _scalar_mask(index):
-        return from_numpy(to_numpy(x)[plain_index(index)])
+        return (
+            recorded(_whole_or_nothing, x, index) if tracing() and type(index) is not tuple else from_numpy(to_numpy(x)[plain_index(index)])
+        )
     if not (is_lazy(x) or tracing() or _mentions_lazy(index)):
         return from_numpy(to_numpy(x)[plain_index(index)])
     return recorded(_read_gathered, x, index)
+
+
+def _whole_or_nothing(x: Any, flag: Any) -> Any:
+    """x[True] or x[False] in a trace: as many copies of x as the flag says."""
+    node = node_of(x)
+    return as_array(
+        wrap(
+            broadcast(
+                reshape(node, (1, *node.shape)) if to_numpy(flag) else ew.filled((0, *node.shape), 0, node.dtype),
+                (int(to_numpy(flag)), *node.shape),
+            )
+        )
+    )
 
 
 def _mentions_lazy(index: Any) -> bool:
@@ -464,6 +479,9 @@ def _write_advanced(x: Any, index: Any, value: Any) -> None:
         geometry(x)[plain_index(index)] = to_numpy(value)
     elif _is_full_mask(x, index) and _broadcasts_to_mask(x, index, value):
         recorded(_write_masked, x, index, value)
+    elif _scalar_mask(index) and tracing() and type(index) is not tuple:
+        if to_numpy(index):
+            x[...] = value
     elif _scalar_mask(index):
         exported(x)[plain_index(index)] = to_numpy(value)
     else:

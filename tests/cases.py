@@ -507,6 +507,11 @@ def _least_squares(rng: np.random.Generator) -> Rows:
             yield Case((a, b), {"rcond": 1e-6}, np.linalg.lstsq(a, b, 1e-6)[0])
 
 
+def _nearest_unitary(a: np.ndarray) -> np.ndarray:
+    u, _, vh = np.linalg.svd(a, full_matrices=False)
+    return u @ vh
+
+
 def _complex_eig(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values, vectors = np.linalg.eig(a)
     wide = np.result_type(a, np.complex64)
@@ -690,6 +695,9 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "logm": _of_powers("logm"),
     "sqrtm": _of_powers("sqrtm"),
     "lstsq": _least_squares,
+    "unitary": _both(
+        *[_matrices(shape, _nearest_unitary, regular if shape == (3, 3) else lambda a: a) for shape in ((3, 3), (4, 2), (2, 4))]
+    ),
     "eig": _matrices((3, 3), _complex_eig),
     "det": _matrices((3, 3), np.linalg.det),
     "adjugate": _both(_matrices((3, 3), _cofactors), lambda rng: iter([Case((_RANK_TWO,), {}, _cofactors(_RANK_TWO))])),

@@ -538,6 +538,20 @@ row("partition", lambda np, x: np.partition(x, (1, 3), axis=None), real(2, 3))
 row("take_along_axis", lambda np, x: np.take_along_axis(x, np.array([[0], [0], [1]]), 0), complex_(2, 1))
 row("average", lambda np, x, w: np.average(x, axis=1, weights=w, returned=True), real(3, 4), positive(4))
 
+row("pad", method("pad", (2, 1), mode="linear_ramp"), real(2, 4))
+row("nanmax", method("nanmax", axis=0), complex_(3, 2))
+row("nanmedian", method("nanmedian", axis=0), complex_(3, 2))
+row("convolve", method("convolve"), real(70), real(68))
+row("convolve", method("convolve"), real(), real(3))
+row("putmask", lambda np, x, y: _putmask(np, x, y), real(4), real(1))
+row("take", method("take", [0, 0], axis=0), real())
+row("quantile", lambda np, x: np.quantile(x, np.array([[0.1, 0.4], [0.5, 0.9]]), axis=0), real(4, 2))
+row("x[True]", lambda np, x: x[x > -9] * x, real())
+row("linalg.norm", lambda np, x: np.linalg.norm(x, np.inf), real(0))
+row("cumulative_sum", method("cumulative_sum"), real())
+for _a in (real(3, 3), complex_(3, 3), 2 * np.linalg.qr(real(3, 3))[0], np.eye(3)):
+    row("linalg.pinv", lambda np, a: np.linalg.pinv(gram(np, a), hermitian=True), _a)
+
 # --- elements that a mask selects, in functions that need them as an array ------------------------------------------------------
 
 for _number, _of in enumerate((

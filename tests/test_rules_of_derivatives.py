@@ -14,6 +14,7 @@ ZEROS = numpy.zeros(3)
 CONVENTIONS = [
     ("norm at 0", lambda x: np.linalg.norm(x), ZEROS, [0, 0, 0]),
     ("norm of a row of zeros", lambda x: np.sum(np.linalg.norm(x, axis=1)), numpy.array([[0.0, 0], [3, 4]]), [[0, 0], [0.6, 0.8]]),
+    ("3-norm at 0", lambda x: np.linalg.norm(x, 3), ZEROS, [0, 0, 0]),
     ("norm of a complex 0", lambda z: np.linalg.norm(z), numpy.zeros(2, complex), [0, 0]),
     ("std of equal values", lambda x: np.std(x), numpy.ones(3), [0, 0, 0]),
     ("sqrt at 0", np.sqrt, 0.0, numpy.inf),

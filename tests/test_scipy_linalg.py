@@ -76,6 +76,8 @@ ROWS = [
     ("eigvals", lambda sl, a: np.sum(sl.eigvals(a) ** 3), (A,)),
     ("eig", lambda sl, a: _similar(*sl.eig(a)), (A,)),
     *[("polar", lambda sl, a, s=s: sl.polar(a, side=s), (a,)) for a in (A, TALL) for s in ("left", "right")],
+    ("polar", lambda sl, a: sl.polar(a), (WIDE,)),
+    ("polar", lambda sl, a: sl.polar(a), (C,)),
     ("pinv", lambda sl, a: sl.pinv(a), (TALL,)),
     ("pinv", lambda sl, a: sl.pinv(a, rtol=1e-6), (WIDE,)),
     ("lstsq", lambda sl, a, b: sl.lstsq(a, b)[:2], (TALL, rng.normal(size=4))),
@@ -149,6 +151,19 @@ def test_batches(name, f, args):
     for number, example in enumerate(zip(*stacks, strict=True)):
         for one, other in zip(found, parts(f(lazy_linalg, *example)), strict=True):
             numpy.testing.assert_allclose(one[number], other, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["polar", "orthogonal_procrustes", "expm", "sqrtm", "logm", "cosm", "pinv", "svdvals"])
+@pytest.mark.parametrize("a", [numpy.eye(3), 2 * numpy.linalg.qr(A)[0]], ids=["unit", "orthogonal"])
+def test_derivatives_of_equal_singular_values(name, a):
+    """None of these divides by gaps between eigenvalues or singular values."""
+    f = {
+        "orthogonal_procrustes": lambda x: lazy_linalg.orthogonal_procrustes(x, numpy.eye(3))[0],
+        "sqrtm": lambda x: lazy_linalg.sqrtm(x @ x.T),
+        "logm": lambda x: lazy_linalg.logm(x @ x.T),
+        "svdvals": lambda x: np.sum(lazy_linalg.svdvals(x) ** 3),
+    }.get(name, getattr(lazy_linalg, name))
+    check_grads(f, (a,), order=1, rtol=1e-5, atol=1e-6)
 
 
 def test_every_formula_is_tested():

@@ -1,5 +1,6 @@
 """New arrays. Large ones are storages over fresh memory; inside a trace they are constants of the graph that can be written to."""
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -220,6 +221,7 @@ def linspace(
     if type(start) is ndarray or type(stop) is ndarray:
         if num < (2 if endpoint else 1):
             raise Unsupported
+        num = operator.index(num)
         divisions = num - 1 if endpoint else num
         a, b = wrap(node_of(start) * 1.0), wrap(node_of(stop) * 1.0)
         steps = arrays.reshaped(from_numpy_lazy(np.arange(num, dtype=float)), (num,) + (1,) * max(a.ndim, b.ndim))

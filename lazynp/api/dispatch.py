@@ -165,10 +165,17 @@ def _refuse_lost_derivative(function: Callable[..., Any], args: tuple[Any, ...],
 
     def depends(x: Any) -> bool:
         x = x.compute() if type(x) is Selection else x
-        return type(x) is ndarray and x._storage is not None and x._storage.node is not None and here.differentiates(x._storage.node)
+        return (
+            type(x) is ndarray
+            and x.size
+            and x._storage is not None
+            and x._storage.node is not None
+            and here.differentiates(x._storage.node)
+        )
 
     parts = result if isinstance(result, (tuple, list)) else (result,)
-    if any(_mentions(a, depends) for a in args) and any(getattr(p, "dtype", np.dtype(bool)).kind in "fc" for p in parts):
+    known = result is not None and not any(getattr(p, "dtype", np.dtype(bool)).kind in "fc" for p in parts)
+    if not known and any(_mentions(a, depends) for a in args):  # None: of a function that writes into its arguments
         raise with_origin(TypeError(f"lazynp.grad: {full_name(function)} has no derivative"), user_position())
 
 

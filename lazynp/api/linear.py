@@ -368,9 +368,21 @@ def _eigen(a: Any) -> tuple[Any, Any]:
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
     node = _matrices(a)
     cutoff = rtol if rtol is not np._NoValue and rtol is not None else rcond
+    if hermitian and tracing() and node.shape[-1] == node.shape[-2]:  # NumPy's way by eigenvectors divides by gaps between eigenvalues
+        node, hermitian = _from_lower(node), False
     if hermitian or 0 in node.shape[-2:] or (cutoff is not None and not isinstance(cutoff, (int, float))):
         raise Unsupported
     return wrap(library.pinv(node, rcond=cutoff))
+
+
+def _from_lower(node: Node) -> Node:
+    """The Hermitian matrix of which LAPACK would read the lower triangle."""
+    n = node.shape[-1]
+    below, diagonal_ = [
+        wrap(constant(part.astype(np.empty(0, node.dtype).real.dtype))) for part in (np.tril(np.ones((n, n)), -1), np.eye(n))
+    ]
+    lower = wrap(node) * below
+    return node_of(lower + wrap(adjoint(node_of(lower))) + wrap(node).real * diagonal_)
 
 
 @implements(np.linalg.lstsq)
@@ -458,7 +470,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
             return root_of_squares(sum_(size * size, axis=tuple(axis), keepdims=keepdims))
         raise Unsupported
     if ord == np.inf:
-        return max_(size, axis=axis, keepdims=keepdims)
+        return max_(size, axis=axis, keepdims=keepdims, initial=0)
     if ord == -np.inf:
         return OBJECTS[np.minimum].reduce(size, axis, keepdims=keepdims)
     if ord == 0:
@@ -467,7 +479,11 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         return sum_(size, axis=axis, keepdims=keepdims)
     if not isinstance(ord, (int, float)):
         raise Unsupported
-    return OBJECTS[np.power](sum_(size**ord, axis=axis, keepdims=keepdims), 1.0 / ord)
+    total = sum_(size**ord, axis=axis, keepdims=keepdims)
+    if not tracing() or ord <= 1 or total.dtype.kind != "f":
+        return OBJECTS[np.power](total, 1.0 / ord)
+    nothing = ew.equal(node_of(total), 0)  # where the derivative is 0 by convention, as that of the 2-norm
+    return wrap(ew.where(nothing, 0, node_of(OBJECTS[np.power](wrap(ew.where(nothing, 1, node_of(total))), 1.0 / ord))))
 
 
 @implements(np.linalg.cond)

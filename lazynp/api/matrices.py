@@ -332,9 +332,14 @@ def eig(
 
 
 def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
-    """u p or p u, from the singular value decomposition."""
+    """u p or p u, from the singular value decomposition; in a trace u is an operation whose derivative divides by no gap, and p = u^H a."""
     if side not in ("left", "right"):
         raise Unsupported
+    if tracing():
+        x = _stack(a, False)
+        w = matrices.unitary(x)
+        p = matmul(adjoint(w), x) if side == "right" else matmul(x, adjoint(w))
+        return wrap(w), wrap((p + adjoint(p)) * 0.5)
     both = library.svd(_stack(a, False))
     u, s, vh = [item(both, k) for k in range(3)]
     scale = ew.as_node(embed_diagonal(s, axis1=s.ndim - 1, axis2=s.ndim), u.dtype)
@@ -525,9 +530,9 @@ def orthogonal_procrustes(A: Any, B: Any, check_finite: bool = True) -> tuple[An
     x, y = _stack(A, check_finite), _stack(B, check_finite)
     if x.ndim != 2 or x.shape != y.shape or x.dtype != y.dtype or x.dtype.kind == "c":
         raise Unsupported
-    both = library.svd(adjoint(matmul(adjoint(y), x)))
-    u, s, vh = [item(both, k) for k in range(3)]
-    return wrap(matmul(u, vh)), wrap(s).sum()
+    product = adjoint(matmul(adjoint(y), x))
+    u, s, vh = [item(library.svd(product), k) for k in range(3)]
+    return wrap(matrices.unitary(product) if tracing() else matmul(u, vh)), wrap(s).sum()
 
 
 _OWN = (

@@ -62,8 +62,10 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
 def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = _NONE) -> Any:
     """In a trace a formula, which has a derivative; else NumPy's routine as a step."""
     x, keep = lifted(a), keepdims is not _NONE and bool(keepdims)
-    if tracing() and x.dtype.kind == "f" and x.size:
+    if tracing() and x.dtype.kind in "fc" and x.size:
         return into(_middle_without_nan(x, axis, keep), out)
+    if not x.size:
+        raise Unsupported
     return into(_step(np.nanmedian, [node_of(x)], x.shape, (), axis, keep), out)
 
 
@@ -205,7 +207,7 @@ def _formula(x: Any, q: Any, axis: Any, method: str, keepdims: bool, weights: An
         levels = ew.cast(levels, to=np.dtype(float))
     line, axes = _in_one_line(x, axis)
     rest = line.ndim - 1
-    column = reshape_node(levels, (levels.shape[0] if levels.ndim else 1, *(1,) * rest))
+    column = reshape_node(levels, (int(np.prod(levels.shape)), *(1,) * rest))
     if weights is not None:
         w = _in_one_line(_broad_weights(weights, x, axis), axis)[0]
         found = _weighted(node_of(line), node_of(w), column, ignore)
@@ -229,7 +231,7 @@ def _known(q: Any, percent: float) -> Any:
     """q as NumPy divides it. Raises Unsupported, so that NumPy says what is wrong, for levels that are known to be outside."""
     if type(q) not in (int, float) and not isinstance(q, arrays.ndarray):
         q = np.asarray(q)
-    if np.ndim(q) > 1 or (not arrays.is_pending(q) and not np.all((arrays.to_numpy(q) >= 0) & (arrays.to_numpy(q) <= percent))):
+    if np.ndim(q) > 2 or (not arrays.is_pending(q) and not np.all((arrays.to_numpy(q) >= 0) & (arrays.to_numpy(q) <= percent))):
         raise Unsupported
     return q if percent == 1 else q / percent
 

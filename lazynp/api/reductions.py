@@ -238,7 +238,8 @@ def _array_api_running(name: str, running: Any) -> Any:
 
     def lazy(x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False) -> Any:
         x = lifted(x)
-        if x.ndim == 0 or (axis is None and x.ndim > 1) or (include_initial and out is not None):
+        x = arrays.reshaped(x, (1,)) if x.ndim == 0 else x
+        if (axis is None and x.ndim > 1) or (include_initial and out is not None):
             raise Unsupported
         axis = normalize_axis_tuple(0 if axis is None else axis, x.ndim)[0]
         result = running(x, axis, dtype, out)
@@ -303,7 +304,7 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdi
 def _nan_extremum(function: Any, ufunc: np.ufunc) -> Any:
     def lazy(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NONE, initial: Any = _NONE, where: Any = _NONE) -> Any:
         x = lifted(a)
-        if x.dtype.kind != "f" or x.size == 0:
+        if x.dtype.kind not in "fc" or x.size == 0 or (x.dtype.kind == "c" and not tracing()):
             raise Unsupported
         keep = keepdims is not _NONE and bool(keepdims)
         result = OBJECTS[ufunc].reduce(x, axis, None, None, keep, initial, True if where is _NONE else where)
@@ -314,6 +315,8 @@ def _nan_extremum(function: Any, ufunc: np.ufunc) -> Any:
 
 def invalid_where_nan(x: Any) -> Any:
     """x again; its NaNs come from a square root of -1, which raises the flag that NumPy's warning needs."""
+    if x.dtype.kind == "c":
+        return x
     missing = ew.isnan(node_of(x))
     root = arrays.speaks(wrap(ew.sqrt(ew.where(missing, ew.as_node(-1.0, x.dtype), ew.as_node(0.0, x.dtype)))), "All-NaN slice encountered")
     return wrap(ew.where(missing, node_of(abs(root)), node_of(x)))

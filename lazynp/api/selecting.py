@@ -15,8 +15,9 @@ from lazynp.array import as_array, ndarray, node_of, operand, wrap, wrap_like
 from lazynp.ir.node import Node
 from lazynp.ops import elementwise as ew
 from lazynp.ops import library
+from lazynp.ops.contraction import matmul
 from lazynp.ops.indexing import gather, iota
-from lazynp.ops.movement import broadcast, reshape
+from lazynp.ops.movement import broadcast, reshape, window
 from lazynp.runtime.storage import tracing
 
 
@@ -92,6 +93,7 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
     if mode not in ("raise", "wrap", "clip"):
         raise Unsupported
     x = lifted(a)
+    x = arrays.reshaped(x, (1,)) if x.ndim == 0 else x
     if axis is None:
         x, axis = ravel(x), 0
     axis = normalize_axis_index(axis, x.ndim)
@@ -191,12 +193,13 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
 
 @implements(np.putmask)
 def putmask(a: Any, /, mask: Any, values: Any) -> None:
-    if (
-        type(a) is not ndarray
-        or np.shape(unwrapped(mask)) != a.shape
-        or (np.ndim(unwrapped(values)) and np.shape(unwrapped(values)) != a.shape)
-    ):
+    if type(a) is not ndarray or np.shape(unwrapped(mask)) != a.shape or not a.size:
         raise Unsupported
+    given = lifted(values) if isinstance(values, ndarray) else np.asarray(values)
+    if given.ndim and given.shape != a.shape:
+        if not given.size:
+            raise Unsupported
+        values = lifted(ravel(given))[np.arange(a.size).reshape(a.shape) % given.size]
     a[...] = wrap(ew.where(node_of(mask), ew.as_node(operand(values), a.dtype), node_of(a)))
 
 
@@ -304,14 +307,17 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> bool:
 
 @implements(np.convolve)
 def convolve(a: Any, v: Any, mode: str = "full") -> Any:
-    """Full, same or valid, as a sum of shifted copies; long kernels go through NumPy."""
-    x, y = lifted(a), lifted(v)
+    """Full, same or valid, as a sum of shifted copies; long kernels as a product of windows, outside of a trace through NumPy."""
+    x, y = [arrays.reshaped(x, (1,)) if x.ndim == 0 else x for x in (lifted(a), lifted(v))]
     x, y = (y, x) if y.size > x.size else (x, y)
-    if x.ndim != 1 or y.ndim != 1 or y.size > 64 or y.size == 0 or mode not in ("full", "same", "valid"):
+    if x.ndim != 1 or y.ndim != 1 or (y.size > 64 and not tracing()) or y.size == 0 or mode not in ("full", "same", "valid"):
         raise Unsupported
     n, m = x.size, y.size
     wide = concatenate([wrap(ew.filled((m - 1,), 0, x.dtype)), x, wrap(ew.filled((m - 1,), 0, x.dtype))], 0) if m > 1 else x
-    full = functools.reduce(lambda s, t: s + t, [wide[m - 1 - k : m - 1 - k + n + m - 1] * y[k : k + 1] for k in range(m)])
+    if m > 64:
+        full = wrap(matmul(window(node_of(wide), axis=0, size=m), node_of(y[::-1])))
+    else:
+        full = functools.reduce(lambda s, t: s + t, [wide[m - 1 - k : m - 1 - k + n + m - 1] * y[k : k + 1] for k in range(m)])
     if mode == "full":
         return full
     if mode == "valid":
@@ -360,7 +366,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
 @implements(np.polymul)
 def polymul(a1: Any, a2: Any) -> Any:
     """In a trace the product without poly1d, which keeps plain arrays. Leading zeros are dropped: their number is the data's."""
-    if not tracing() or isinstance(a1, np.poly1d) or isinstance(a2, np.poly1d):
+    if not tracing() or isinstance(a1, np.poly1d) or isinstance(a2, np.poly1d) or not (np.size(a1) and np.size(a2)):
         raise Unsupported
     return convolve(_without_leading_zeros(a1), _without_leading_zeros(a2))
 

@@ -107,7 +107,8 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
         b = computed(b)
         rest = () if b is None else (b,)
         known = type(a) is ndarray and a._writeable and self.numpy in ew.UFUNCS and self.nin == 2 and indexing.is_advanced(a, indices)
-        turns = _turns(indices) if tracing() and type(a) is ndarray and self.numpy not in (np.add, np.subtract) else []
+        own = tracing() and type(a) is ndarray and self.numpy not in (np.add, np.subtract) and self.nin == 1 + len(rest)
+        turns = _turns(indices) if own and all(np.can_cast(node_of(x).dtype, a.dtype, "same_kind") for x in rest) else []
         if turns:
             for places, chosen in turns:
                 shape = (*chosen.shape, *a.shape[len(places) :])

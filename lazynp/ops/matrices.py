@@ -17,7 +17,7 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops.contraction import matmul
 from lazynp.ops.factors import Tangents, adjoint
 from lazynp.ops.indexing import take_along
-from lazynp.ops.library import argsort, linalg, routine
+from lazynp.ops.library import argsort, linalg, pinv, routine
 from lazynp.ops.movement import broadcast, join, reshape, slice_
 from lazynp.ops.structured import item
 
@@ -269,6 +269,49 @@ solve_sylvester = linalg(
     source="Bartels & Stewart 1972; scipy.linalg.solve_sylvester",
 )
 """a x + x b = q: (..., m, m), (..., n, n), (..., m, n) -> (..., m, n)."""
+
+# --- the polar decomposition ---------------------------------------------------------------------------------------------
+
+
+def _unitary_numpy(a: Any) -> Any:
+    u, _, vh = np.linalg.svd(a, full_matrices=False)
+    return u @ vh
+
+
+def _inverse_part(a: Node, node: Node) -> Node:
+    """P^-1 of a = U P, by way of the pseudo-inverse a^+ = P^-1 U^H."""
+    return matmul(pinv(a, rcond=None), node)
+
+
+def _unitary_jvp(tangents: Tangents, node: Node) -> Node:
+    """dU = U W + (I - U U^H) dA P^-1, where W P + P W = U^H dA - dA^H U: no difference of singular values is divided by."""
+    a, (da,) = node.args[0], tangents
+    if a.shape[-2] < a.shape[-1]:
+        return adjoint(_unitary_jvp((adjoint(da),), unitary(adjoint(a))))
+    p, turn = matmul(adjoint(node), a), matmul(adjoint(node), da)
+    found = matmul(node, solve_sylvester(p, p, turn - adjoint(turn)))
+    return found + matmul(da - matmul(node, turn), _inverse_part(a, node)) if a.shape[-2] > a.shape[-1] else found
+
+
+def _unitary_vjp(ct: Node, node: Node, index: int) -> Node:
+    a = node.args[0]
+    if a.shape[-2] < a.shape[-1]:
+        return adjoint(_unitary_vjp(adjoint(ct), unitary(adjoint(a)), 0))
+    p, turn = matmul(adjoint(node), a), matmul(adjoint(node), ct)
+    inner = solve_sylvester(p, p, turn)
+    found = matmul(node, inner - adjoint(inner))
+    return found + matmul(ct - matmul(node, turn), adjoint(_inverse_part(a, node))) if a.shape[-2] > a.shape[-1] else found
+
+
+unitary = linalg(
+    "unitary",
+    lambda a: a,
+    _unitary_numpy,
+    vjp=_unitary_vjp,
+    jvp=_unitary_jvp,
+    source="Higham 2008, Functions of Matrices, chapter 8",
+)
+"""(..., m, n) -> the same: U of the polar decomposition U P, the nearest matrix with orthonormal columns (rows, if m < n)."""
 
 # --- functions of matrices -----------------------------------------------------------------------------------------------
 
