@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import loops, measure, peers, small
+from benchmarks import loops, measure, peers, reverse, small
 from benchmarks.cases import CASES
 from benchmarks.run import duration, elements
 
@@ -132,3 +132,19 @@ def test_loop_programs(tmp_path):
         assert result["case"] in text
         ours = result["peers"]["lazynp.jit"]
         assert ours["difference"] <= loops.TOLERANCE and ours["median"] > 0 and ours["first_call"] > 0
+
+
+# --- reverse passes ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", reverse.PROGRAMS)
+def test_values_and_gradients_that_are_timed(name):
+    reverse.check(name)
+
+
+def test_the_report_of_reverse_passes(tmp_path):
+    script = Path(reverse.__file__)
+    arguments = ["--programs", "masks", "--repeat", "1", "--budget", "1e-5", "--json", str(tmp_path / "out.json")]
+    text = subprocess.run([sys.executable, str(script), *arguments], capture_output=True, text=True, check=True, timeout=300).stdout
+    (row,) = json.loads((tmp_path / "out.json").read_text())["results"]
+    assert "masks" in text and row["ratio"] > 0 and row["reverse"] == row["ratio"] - 1
