@@ -39,7 +39,7 @@ def test_explain_takes_a_jitted_function_and_leaves_its_arguments_alone() -> Non
 @pytest.mark.filterwarnings("ignore::lazynp.errors.PerformanceWarning")
 def test_explain_says_why_a_function_is_not_one_program() -> None:
     def branching(x):
-        return x + 1 if x[0, 0] > 0 else x - 1
+        return x.tolist() if x[0, 0] > 0 else x - 1
 
     explanation = explain(branching)(X)
     assert explanation.uncaptured and "not one program" in str(explanation)

@@ -124,6 +124,7 @@ class _Draft:
         result.slots = FIRST_SLOT + len(text.memories) + len(text.routines)
         result.source = source(text, segments or [[]], self._blas())
         result.parallel = "lz_parallel" in result.source
+        result.interruptible = text.interruptible
         result.loops = "\n\n".join(text.functions)
         result.dims = self.sizes.count + len(self.sizes.extra)
         return result

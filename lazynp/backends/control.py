@@ -204,6 +204,17 @@ def _block(
     return block_of(inner, inner.steps, outer.__contains__)
 
 
+def inner_loops(control: Control) -> Iterator[Control]:
+    """The loops of a turn, also those in branches, without the loops in these."""
+    for block in control.blocks:
+        for part in block.parts:
+            if isinstance(part, Control):
+                if part.kind is cond:
+                    yield from inner_loops(part)
+                else:
+                    yield part
+
+
 # --- the arena -------------------------------------------------------------------------------------------------------
 
 
@@ -224,6 +235,13 @@ def temporaries(block: Block) -> list[list[Memory]]:
 
 _INLINE = 2048
 """Kernels of at most so many points are printed into the loop around them; larger ones are functions, which may run on threads."""
+_BRIEF = 1 << 24
+"""Loops over at most so many points in all never look for signals: they take a few tens of milliseconds."""
+_STRIP = 1 << 16
+"""Turns of an innermost loop between two looks."""
+_LOOK, _LOOK_OFTEN = 256, 16
+"""The same for turns with such loops in them, and for turns that contain more: the clock takes 25 ns, a turn at most some milliseconds."""
+_STOP = f" if (*(int64_t *)slots[{ERRORS}]) return *(int64_t *)slots[{ERRORS}];"
 _LOCAL = 64
 """Temporaries of at most so many elements are local variables of C: single numbers stay in registers."""
 
@@ -330,11 +348,9 @@ class _Function:
         opening, closing = self._variables()
         sync = ["int64_t *dim = (int64_t *)dims;"] if self.calls else []
         head = f"static void {name}(void **slots, const int64_t *dims) {{"
-        lines = [head, *self._sizes(), *opening, *sync, *body, *(["done:;"] if self._fails() else []), *closing, "}"]
-        return "\n".join([f"/* {name} */", *self.definitions, indented(lines)]), f"{name}(slots, dims);"
-
-    def _fails(self) -> bool:
-        return bool(self.text.failures)
+        ends = any("goto done;" in line for line in body)
+        lines = [head, *self._sizes(), *opening, *sync, *body, *(["done:;"] if ends else []), *closing, "}"]
+        return "\n".join([f"/* {name} */", *self.definitions, indented(lines)]), f"{name}(slots, dims);{_STOP if ends else ''}"
 
     def _sizes(self) -> list[str]:
         """The program's sizes; those that loops set are variables of these loops."""
@@ -385,17 +401,88 @@ class _Function:
         name = f"n{control.index}"
         end = self.writer.fresh("end")
         test = f"{name} < {end}" if known and known > 0 else f"{name} > {end}" if known else f"{step} > 0 ? {name} < {end} : {name} > {end}"
+        look = [] if self.is_brief(control) else self.look(control)
         turn = [*self.turn(control), *self.block(control.blocks[0]), *self.check(control)]
-        advance = f"{name} += {step}"
-        return ["{", f"const int64_t {end} = {stop};", f"for (int64_t {name} = {start}; {test}; {advance}) {{", *turn, "}", "}"]
+        opening = ["{", f"const int64_t {end} = {stop};"]
+        if look and known and self.is_innermost(control):
+            return [*opening, *self.strips(name, start, end, known, turn), "}"]
+        left, often = self.writer.fresh("left"), self.often(control)
+        counted = [f"if (--{left} < 0) {{", f"{left} = {often};", *look, "}"] if look else []
+        opening += [f"int {left} = {often};"] if look else []
+        return [*opening, f"for (int64_t {name} = {start}; {test}; {name} += {step}) {{", *counted, *turn, "}", "}"]
+
+    def strips(self, name: str, start: str, end: str, step: int, turn: list[str]) -> list[str]:
+        """An innermost loop in pieces, between which it looks for signals: the pieces stay loops that can become vectors."""
+        stop, before = self.writer.fresh("stop"), "<" if step > 0 else ">"
+        rest = f"{end} - {name} {before} {_STRIP * step}"
+        return [
+            f"for (int64_t {name} = {start}; {name} {before} {end};) {{",
+            f"const int64_t {stop} = {rest} ? {end} : {name} + {_STRIP * step};",
+            f"for (; {name} {before} {stop}; {name} += {step}) {{", *turn, "}",
+            f"if ({name} {before} {end} && {self.interrupted()}) goto done;", "}",
+        ]  # fmt: skip
 
     def while_(self, control: Control) -> list[str]:
         assert isinstance(control.predicate, Memory)
         turns = self.writer.fresh("turn")
         bound = "" if control.limit is None else f"{turns} < {control.limit}"
         head = f"for (int64_t {turns} = 0; {bound}; {turns}++) {{"
+        often = self.often(control)
+        look = [] if self.is_brief(control) else [f"if (({turns} & {often - 1}) == {often - 1}) {{", *self.look(control), "}"]
         test = [*self.block(control.blocks[0]), f"if (!{self.load(control.predicate)}) break;"]
-        return [head, *self.turn(control), *test, *self.block(control.blocks[1]), *self.check(control), "}"]
+        return [head, *self.turn(control), *test, *self.block(control.blocks[1]), *self.check(control), *look, "}"]
+
+    # -- signals
+
+    def interrupted(self) -> str:
+        self.text.interruptible = True
+        return "lz_interrupted(slots)"
+
+    def look(self, control: Control) -> list[str]:
+        return [f"if ({self.interrupted()}) goto done;"]
+
+    def often(self, control: Control) -> int:
+        """Turns between two looks."""
+        if self.is_innermost(control):
+            return _STRIP
+        return _LOOK if control not in self.calls and all(map(self.is_innermost, inner_loops(control))) else _LOOK_OFTEN
+
+    def is_innermost(self, control: Control) -> bool:
+        """Whether nothing in the loop takes long."""
+        return control not in self.calls and not any(inner_loops(control))
+
+    def is_brief(self, control: Control) -> bool:
+        points = self.points(control)
+        return points is not None and points <= _BRIEF
+
+    def points(self, control: Control) -> int | None:
+        """How many points all turns visit at most; None where that depends on data."""
+        total = 1
+        for block in control.blocks:
+            for part in block.parts:
+                inner = [self.points(part)] if isinstance(part, Control) else [self.count(item) for group in part for item in group]
+                if None in inner:
+                    return None
+                total += sum(inner)  # type: ignore[arg-type]
+        if control.kind is while_:
+            return None if control.limit is None else total * control.limit
+        return total * turns if (turns := self.turns(control)) is not None else None
+
+    def turns(self, control: Control) -> int | None:
+        """The most turns of a loop, if they are known."""
+        if control.kind is cond:
+            return 1
+        if not all(isinstance(p, Poly) for p in control.limits):
+            return None
+        start, stop, step = [p for p in control.limits if isinstance(p, Poly)]
+        if not step.constant:
+            return None
+        most = self.sizes.upper((stop - start) * (1 if step.constant > 0 else -1))
+        return None if most is None or most.constant is None else max(-(-most.constant // abs(step.constant)), 0)
+
+    def count(self, item: Scheduled) -> int | None:
+        most = self.printer.volume(item)
+        return None if most is None else most.constant
 
     def cond(self, control: Control) -> list[str]:
         assert control.predicate is not None

@@ -392,7 +392,9 @@ def view_index(op: Op, attrs: tuple[Any, ...], inner: tuple[Poly, ...], outer: t
         tail = index[len(outer) - len(inner) :]
         return tuple([ZERO if n.constant == 1 else i for i, n in zip(tail, inner, strict=True)])
     if op is movement.slice_:
-        return tuple([i * step + low.sizes(start) for i, step, start in zip(index, named["steps"], named["starts"], strict=True)])
+        return tuple(
+            [i * low.sizes(step) + low.sizes(start) for i, step, start in zip(index, named["steps"], named["starts"], strict=True)]
+        )
     if op is movement.diagonal:
         return _insert(index[:-1], {named["axis1"]: index[-1], named["axis2"]: index[-1]})
     if op is movement.window:
@@ -474,11 +476,13 @@ def _placement(node: Node, index: tuple[Poly, ...], low: Lowering) -> tuple[tupl
     places: list[Poly] = []
     conditions: list[Condition] = []
     for i, start, step, n in zip(index, node.starts, node.steps, low.shape(x), strict=True):
-        away = (i - low.sizes(start)) * (1 if step > 0 else -1)
-        if abs(step) == 1:
+        backwards = type(step) is int and step < 0
+        by = low.sizes(step) * (-1 if backwards else 1)
+        away = (i - low.sizes(start)) * (-1 if backwards else 1)
+        if by.constant == 1:
             place = away
         else:
-            place, remainder = quotient(away, poly(abs(step)), low.box.bounds)
+            place, remainder = quotient(away, by, low.box.bounds)
             conditions.append(Condition(away))
             conditions.append(Condition(remainder, zero=True))
         conditions.append(Condition(place))

@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lazynp.backends import base, blas, diskcache, threads, toolchain, workers
+from lazynp.backends import base, blas, diskcache, interrupts, threads, toolchain, workers
 from lazynp.backends.pool import aligned, empty
 from lazynp.config import settings
 from lazynp.ir.node import numbered_dim
 from lazynp.ops.structured import CONTROL, interpreter
 
 PLAN = ".plan"
-ERRORS, ARENA, POOL, FIRST_SLOT = 0, 1, 2, 3
-"""Slots: the error record, the arena of temporaries, the pool of threads, then the memories."""
+ERRORS, ARENA, POOL, SIGNALS, FIRST_SLOT = 0, 1, 2, 3, 4
+"""Slots: the error record, the arena of temporaries, the pool of threads, what lets signals in, then the memories."""
 FIRST_DIM = 3
 """dims: threads, segment, work threshold, then the program's sizes."""
 FEW = 4096
@@ -62,7 +62,7 @@ class Blueprint:
     """Everything about a program that is not machine code. Picklable.
 
     python: text of the function `run`; tables: its constants; steps: the Python steps (op, attributes, origin);
-    parallel: whether a kernel may ask the pool of threads; extra: sizes that are no polynomials, as (op, argument texts);
+    parallel: whether a kernel may ask the pool of threads; interruptible: whether loops ask for signals; extra: sizes that are no polynomials, as (op, argument texts);
     failures: per error code (origin, axis); outline: None for programs with Python steps.
     """
 
@@ -72,6 +72,7 @@ class Blueprint:
     kernels: int = 0
     segments: int = 0
     parallel: bool = False
+    interruptible: bool = False
     slots: int = 0
     dims: int = 0
     routines: list[str] = field(default_factory=list)
@@ -143,6 +144,8 @@ class CProgram(base.Program):
         slots[ERRORS] = errors
         if blueprint.parallel:
             slots[POOL] = ffi.cast("void *", workers.entry())
+        if blueprint.interruptible:
+            slots[SIGNALS] = interrupts.address()
         dims[0] = 1
         for name, array in blueprint.tables.items():
             if isinstance(array, np.ndarray):
@@ -182,6 +185,8 @@ class CProgram(base.Program):
         code &= 0xFFFFFFFF
         if not code:
             return
+        if code == interrupts.INTERRUPTED:
+            raise interrupts.taken()
         origin, axis = self.blueprint.failures[code - 1]
         error = IndexError(f"index {errors[1]} is out of bounds for axis {axis} with size {errors[2]}")
         error.lazynp_origin = origin  # type: ignore[attr-defined]

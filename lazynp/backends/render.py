@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.backends import prelude
+from lazynp.backends import interrupts, prelude
 from lazynp.backends.lower import Axis, Condition, Memory, checked, load, position, select
 from lazynp.backends.nests import Fold, Gemm, Store, polynomials, scalars, values_in
 from lazynp.backends.polynomial import Atom, Poly, all_atoms, product, variable
-from lazynp.backends.program import ARENA, FIRST_DIM, FIRST_SLOT, POOL
+from lazynp.backends.program import ARENA, ERRORS, FIRST_DIM, FIRST_SLOT, POOL, SIGNALS
 from lazynp.backends.schedule import Scheduled
 from lazynp.backends.workers import FLAGS, PROTOTYPE
 from lazynp.ir.node import Node, const
@@ -332,6 +332,8 @@ class Program:
         self.routines: list[str] = []
         self.failures: list[tuple[Any, int]] = []
         self.functions: list[str] = []
+        self.interruptible = False
+        """Whether a loop looks for signals."""
         self.helpers: set[str] = set()
         self._names: dict[Memory, str] = {}
         self._codes: dict[tuple[Any, int], int] = {}
@@ -979,10 +981,13 @@ def source(program: Program, segments: list[list[str]], blas_calls: str) -> str:
         parts.append(PROTOTYPE)
     if program.failures:
         parts.append(_INDEX)
+    if program.interruptible:
+        parts.append(interrupts.TEXT % {"slot": SIGNALS, "errors": ERRORS, "code": interrupts.INTERRUPTED})
     if program.routines:
         parts += [f"#define LZ_ROUTINES {FIRST_SLOT + len(program.memories)}", blas_calls]
     entry = ["int64_t lazynp_run(void **slots, const int64_t *dims) {", "lz_clear_flags();"]
-    if program.failures:
+    may_stop = bool(program.failures) or program.interruptible
+    if may_stop:
         entry.append("*(int64_t *)slots[0] = 0;")
     if len(segments) == 1:
         entry += segments[0]
@@ -991,5 +996,5 @@ def source(program: Program, segments: list[list[str]], blas_calls: str) -> str:
         for number, calls in enumerate(segments):
             entry += [f"case {number}: {{", *calls, "break;", "}"]
         entry.append("}")
-    entry += [f"return {'*(int64_t *)slots[0] | ' if program.failures else ''}lz_flags() << 32;", "}"]
+    entry += [f"return {'*(int64_t *)slots[0] | ' if may_stop else ''}lz_flags() << 32;", "}"]
     return "\n".join([*parts, body, indented(entry), ""])

@@ -13,7 +13,6 @@ from lazynp.optimize.passes import optimize
 from lazynp.runtime.evaluate import build
 from lazynp.runtime.stats import counters
 from lazynp.trace import trees
-from lazynp.trace.capture import trace
 from lazynp.trace.jit import form_of, jit
 
 STAGES = ("graph", "optimized", "loops", "c")
@@ -110,7 +109,7 @@ def show(f: Callable[..., Any], *args: Any, stage: str = "optimized", **kwargs: 
 
 
 def _form(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Form:
-    """The graph of a call. Raises CaptureError."""
-    function = f._function if isinstance(f, jit) else f
+    """The graph of a call, as jit records it. Raises CaptureError."""
+    function = f if isinstance(f, jit) else jit(f)
     leaves, structure = trees.flatten((args, kwargs))
-    return form_of(trace(function, leaves, lambda new: trees.unflatten(structure, new)))
+    return form_of(function._trace(leaves, lambda new: trees.unflatten(structure, new), {}))

@@ -315,11 +315,11 @@ def _limits(atom: Node, lower: bool) -> list[tuple[Dim, ...]]:
 
 class _Hooks:
     """How numbers of a trace meet arrays: set by the floor of arrays. doubt: told a 0-d boolean that, where it is true, says that Python
-    would not have computed what the program computes; set by jit."""
+    would not have computed what the program computes; whether somebody listens; set by jit."""
 
     ufunc: Callable[..., Any]
     as_array: Callable[[Node], Any]
-    doubt: Callable[[Node], None] = staticmethod(lambda wrong: None)
+    doubt: Callable[[Node], bool] = staticmethod(lambda wrong: False)
 
 
 hooks = _Hooks()

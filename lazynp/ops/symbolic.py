@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from lazynp.errors import CaptureError
@@ -9,7 +10,7 @@ from lazynp.ir.node import Node, constant
 from lazynp.ir.types import Dim, Shape
 from lazynp.ops import elementwise as ew
 from lazynp.ops.movement import Step, reshape, slice_
-from lazynp.ops.sizes import SymInt, as_size, greatest, is_size, least, never_negative, simplify_size
+from lazynp.ops.sizes import SymInt, as_size, greatest, hooks, is_size, least, never_negative, simplify_size
 
 
 def mentions_sizes(shape: Shape, items: tuple[Any, ...]) -> bool:
@@ -28,7 +29,7 @@ def symbolic_steps(shape: Shape, items: tuple[Any, ...]) -> tuple[list[Step], bo
         raise IndexError(f"too many indices for array: array is {len(shape)}-dimensional, but {used} were indexed")
     single = used == len(shape) and not any(item is None or item is Ellipsis or isinstance(item, slice) for item in items)
     starts: list[Dim] = []
-    steps: list[int] = []
+    steps: list[Dim] = []
     sizes: list[Dim] = []
     out: list[Dim] = []
     for item in items if any(item is Ellipsis for item in items) else (*items, Ellipsis):
@@ -55,7 +56,7 @@ def symbolic_steps(shape: Shape, items: tuple[Any, ...]) -> tuple[list[Step], bo
     return path, single
 
 
-def _add(part: tuple[Dim, int, Dim], starts: list[Dim], steps: list[int], sizes: list[Dim]) -> None:
+def _add(part: tuple[Dim, Dim, Dim], starts: list[Dim], steps: list[Dim], sizes: list[Dim]) -> None:
     starts.append(part[0])
     steps.append(part[1])
     sizes.append(part[2])
@@ -82,14 +83,12 @@ def _position(item: Any, n: Dim) -> Dim | None:
     return wrapped if never_negative(_plus(-1, place, -1)) and never_negative(wrapped) else None
 
 
-def _slice(item: slice, n: Dim) -> tuple[Dim, int, Dim]:
+def _slice(item: slice, n: Dim) -> tuple[Dim, Dim, Dim]:
     """(start, step, size) of a Python slice along an axis of n elements."""
-    step = 1 if item.step is None else item.step
-    if type(step) is not int:
-        raise CaptureError("the step of a slice must be a number that is known while tracing")
+    step = 1 if item.step is None else _step(item.step)
     if step == 0:
         raise ValueError("slice step cannot be zero")
-    if step > 0:
+    if isinstance(step, Node) or step > 0:
         first = 0 if item.start is None else _clipped(item.start, 0, n, n)
         last = n if item.stop is None else _clipped(item.stop, 0, n, n)
         room = _plus(last, first, -1)
@@ -97,8 +96,25 @@ def _slice(item: slice, n: Dim) -> tuple[Dim, int, Dim]:
         first = _plus(n, -1) if item.start is None else _clipped(item.start, -1, _plus(n, -1), n)
         last = -1 if item.stop is None else _clipped(item.stop, -1, _plus(n, -1), n)
         room = _plus(first, last, -1)
-    count = room if abs(step) == 1 else simplify_size((_node(_plus(room, abs(step) - 1))) // constant(abs(step)))
+    if type(step) is int:
+        count = room if abs(step) == 1 else simplify_size((_node(_plus(room, abs(step) - 1))) // constant(abs(step)))
+    else:
+        count = simplify_size(_node(_plus(_plus(room, step), -1)) // _node(step))
     return first, step, greatest(0, count)
+
+
+def _step(step: Any) -> Dim:
+    """A step as a size, or a known int. One that depends on data counts forwards: else the program's results do not count."""
+    if type(step) is not SymInt or not is_size(step.node):
+        if type(step) is not int and not hasattr(step, "__index__"):
+            raise TypeError("slice indices must be integers or None or have an __index__ method")
+        return operator.index(step)
+    size = as_size(step)
+    if never_negative(_plus(size, -1)):
+        return size
+    if not hooks.doubt(ew.less(_node(size), constant(1))):
+        raise CaptureError("the step of a slice must be positive, or a number that is known while tracing")
+    return greatest(1, size)
 
 
 def _clipped(bound: Any, low: int, high: Dim, n: Dim) -> Dim:

@@ -42,6 +42,9 @@ class BodyQueue(TraceQueue):
         self.before: dict[Storage, Node | None] = {}
         self.kept: list[Any] = []
         self.known_elsewhere: set[Storage] = set()
+        self.is_test = False
+        """Whether it records the condition of a while loop, which can write nothing: then doubts are only noted."""
+        self.doubted = False
 
     def reads_from_outside(self, storage: Storage) -> bool:
         return storage.home is not self and storage not in self.written
@@ -101,16 +104,22 @@ def under_jit() -> bool:
     return any(type(scope) is TraceQueue or isinstance(scope, BodyQueue) for scope in _traces_around())
 
 
-def doubt(wrong: Node) -> None:
+def doubt(wrong: Node) -> bool:
     """Inside jit, where a 0-d boolean is true, the program's results do not count: Python would have raised an error, or computed with
-    integers of more than 64 bits."""
-    *_, outermost = _traces_around()
+    integers of more than 64 bits. Returns whether this is noted: not outside of jit."""
+    scopes = list(_traces_around())
+    test = next((scope for scope in scopes if getattr(scope, "is_test", False)), None)
+    if test is not None:
+        test.doubted = True
+        return True
+    outermost = scopes[-1]
     if type(outermost) is not TraceQueue:
-        return
+        return False
     if outermost.doubt is None:
         with trace_scope(outermost):
             outermost.doubt = Storage((), wrong.dtype, constant(False), None)
     outermost.doubt.write(ew.logical_or(outermost.doubt.value(), wrong))
+    return True
 
 
 hooks.doubt = doubt
@@ -567,7 +576,9 @@ def traced_while(
         traced = _Body(leaves, plan, sharing)
         try:
             with trace_scope(traced.scope):
+                traced.scope.is_test = True
                 test = condition(trees.unflatten(structure, list(traced.given)))
+                traced.scope.is_test = False
                 written = bool(traced.scope.written)
                 if not isinstance(test, (ndarray, Symbolic)) and not test:
                     return init
@@ -578,13 +589,26 @@ def traced_while(
                 continue
             if written:
                 raise CaptureError("the condition of a while loop writes to an array")
+            if traced.scope.doubted:  # of the next turn's condition, recorded by this turn
+                with trace_scope(traced.scope):
+                    condition(trees.unflatten(structure, returned))
+            predicate = _without_doubt(predicate, traced.scope)
             outputs = traced.outputs(returned)
         finally:
             traced.scope.restore()
+        if traced.scope.doubted:
+            condition(init)
         (test_graph, graph), others = _graphs(traced.inputs(), [[predicate], outputs], traced.others())
         node = _made(structured.while_, *traced.arguments(), *others, condition=test_graph, body=graph, limit=limit)
         return trees.unflatten(structure, traced.hand_back(node, False))
     raise CaptureError("the types of the values that a loop carries do not settle")
+
+
+def _without_doubt(predicate: Node, scope: BodyQueue) -> Node:
+    """A loop that doubts its results ends: integers that have outgrown 64 bits may never reach what it waits for."""
+    outermost = list(_traces_around())[-1]
+    leaf = scope.written.get(getattr(outermost, "doubt", None))  # type: ignore[arg-type]
+    return predicate if leaf is None else ew.logical_and(predicate, ew.logical_not(leaf))
 
 
 def truth(value: Any) -> Node:
