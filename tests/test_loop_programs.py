@@ -75,10 +75,7 @@ def test_lazy_mode_is_numpy(name, all_lazy):
     close(tuple(ours), theirs)
 
 
-WRITTEN_OUT = {
-    "stockham_fft": "its arrays have another shape in every turn",
-    "sieve": "the step of a slice is computed by the loop",
-}
+WRITTEN_OUT = {"stockham_fft": "its arrays have another shape in every turn"}
 """The programs of which a loop is not one node of the graph, and why."""
 
 

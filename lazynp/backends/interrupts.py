@@ -40,7 +40,7 @@ _raised = _Raised()
 
 
 def _let_signals_in() -> int:
-    """Called by C, in the thread that runs the program. Python runs the handlers of signals between two bytecodes of the main thread: here."""
+    """Called by C, in the thread that runs the program. Python runs handlers of signals between two bytecodes of the main thread: here."""
     return 0
 
 

@@ -62,7 +62,8 @@ class Blueprint:
     """Everything about a program that is not machine code. Picklable.
 
     python: text of the function `run`; tables: its constants; steps: the Python steps (op, attributes, origin);
-    parallel: whether a kernel may ask the pool of threads; interruptible: whether loops ask for signals; extra: sizes that are no polynomials, as (op, argument texts);
+    parallel: whether a kernel may ask the pool of threads;
+    interruptible: whether loops look for signals; extra: sizes that are no polynomials, as (op, argument texts);
     failures: per error code (origin, axis); outline: None for programs with Python steps.
     """
 
