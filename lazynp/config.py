@@ -19,8 +19,8 @@ class Settings:
     """Pending work is run when its results would hold so many bytes."""
     level: str = "stable"
     """Which rewrites may run: "exact", "stable" (only more accurate) or "fast" (reassociation)."""
-    compile_after: int = 2
-    """Lazy work that NumPy does faster than a compiler runs is interpreted until its graph has come so many times; 1: compile at once.
+    compile_after: int = 25
+    """Lazy work is interpreted until NumPy has spent about so many milliseconds on its graph, by count of its work; 1: compile at once.
     Functions under jit are always compiled at once."""
     backend: str = "c"
     """"c", or "reference": the NumPy interpreter."""

@@ -33,7 +33,7 @@ def variables(program: Path, on_lazynp: bool) -> dict:
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.stem)
 def test_same_variables(program, threshold, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [str(program), *SMALL[program.stem].split()])
-    with lazynp.config(compile_after=2):
+    with lazynp.config(compile_after=2):  # milliseconds
         ours = variables(program, on_lazynp=True)
     shown = capsys.readouterr().out
     differences = [d for d in compare(ours, variables(program, on_lazynp=False)) if not d.same]

@@ -18,6 +18,7 @@ from lazynp.ir import canonical
 from lazynp.ir.body import free_dims, rename
 from lazynp.ir.canonical import Form, Variant
 from lazynp.ir.node import Graph, Node, dim, numbered_dim
+from lazynp.ir.op import Kind
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ir.verify import verify
 from lazynp.ops.structured import interpreter
@@ -45,11 +46,19 @@ class Ready(NamedTuple):
 _programs: OrderedDict[Any, list[tuple[Variant, tuple[Any, ...], base.Program]]] = OrderedDict()
 
 
-INTERPRETED = 20_000_000
-"""Element operations that NumPy does in about the time gcc takes for a program (60 ms): above it compiling pays at once."""
+COMPILER_MS = 80.0
+"""What optimising and compiling a program takes, about."""
 
-_seen: OrderedDict[Any, int] = OrderedDict()
-"""How often the graphs that were interpreted have come."""
+
+class _Waiting(NamedTuple):
+    """A graph that is interpreted. spent: milliseconds so far, by estimate; facts, ready: of its last run."""
+
+    spent: float
+    facts: tuple[Any, ...]
+    ready: Ready
+
+
+_waiting: OrderedDict[Any, _Waiting] = OrderedDict()
 
 _SEEN = ".seen"
 """In the disk cache: an earlier process has interpreted this graph."""
@@ -63,43 +72,78 @@ class _Spent:
 
     @classmethod
     def may_compile(cls) -> bool:
-        """Whether a third of this process's time would do."""
-        return cls.compiling < (time.monotonic() - cls.begun) / 3
+        """Whether it is less than a quarter of a second and a third of this process's time."""
+        return cls.compiling < 0.25 + (time.monotonic() - cls.begun) / 3
 
 
-def _once(key: Any, form: Form) -> Ready | None:
-    """For lazy work seen for the first times: the interpreter, if the work is small and no program for it lies on disk.
+def _interpreted_at_first(key: Any, form: Form) -> Ready | None:
+    """For lazy work: the interpreter, until NumPy has spent `settings.compile_after` milliseconds on the graph.
 
-    A script's preparations and reports run once; compiling them would cost more than running them. A script that runs again finds a
-    program for some more of them each time."""
-    count = _seen.get(key, 0) + 1
-    if count >= settings.compile_after or settings.backend != "c" or work(form) > INTERPRETED:
-        _seen.pop(key, None)
+    A script's preparations and reports run once; compiling them would cost more than running them. Work is counted, not timed: whether
+    the last bits are NumPy's or the compiled program's must not depend on how busy the machine is. A graph that an earlier process has
+    interpreted is compiled when this one meets it, for the next ones, within limits."""
+    cost = milliseconds(form)
+    if settings.compile_after <= 1 or settings.backend != "c" or cost > 2 * COMPILER_MS:
         return None
-    variant = canonical.specific(form)
+    known = _waiting.get(key)
+    spent = cost + (known.spent if known is not None else 0.0)
+    if spent > max(cost, settings.compile_after):
+        del _waiting[key]
+        return None
+    if known is not None and known.facts == form.facts:
+        ready = known.ready
+        counters.interpreted += 1
+    else:
+        variant = canonical.specific(form)
+        if known is None and (built := _from_earlier_processes(variant, form)):
+            return built
+        ready = interpreted(variant)
+    _waiting[key] = _Waiting(spent, form.facts, ready)
+    while len(_waiting) > settings.memory_cache:
+        _waiting.popitem(last=False)
+    return ready
+
+
+def _from_earlier_processes(variant: Variant, form: Form) -> Ready | None:
+    """The program that lies on disk; or one compiled now, because an earlier process has met the graph."""
     compiler = toolchain.find_compiler()
     if compiler is None:
         return None
     name = _disk_key(variant.graph, compiler)
     if diskcache.locate(name, program.PLAN) is not None:
-        return None
-    if count == 1 and diskcache.locate(name, _SEEN) is None:
+        return prepare(form)
+    if diskcache.locate(name, _SEEN) is None:
         diskcache.put(name, _SEEN, b"")
-    elif count == 1 and _Spent.may_compile():
+    elif _Spent.may_compile():
         begun = time.monotonic()
         ready = prepare(form)
         _Spent.compiling += time.monotonic() - begun
         return ready
-    _seen[key] = count
-    while len(_seen) > settings.memory_cache:
-        _seen.popitem(last=False)
-    return interpreted(variant)
+    return None
 
 
 def interpreted(variant: Variant) -> Ready:
     """A graph of known sizes as a program of NumPy's functions."""
     counters.interpreted += 1
     return Ready(base.reference_program(variant.graph), (), ())
+
+
+def milliseconds(form: Form) -> float:
+    """What NumPy takes for a graph, about: ten microseconds for a call, a nanosecond for an element of an addition, three where the result
+    does not stay in the cache. Movements are views, or copies that a compiled program makes too."""
+    total = 0.0
+    for node in form.order:
+        if node.args and isinstance(node.type, ArrayType):
+            total += 0.01
+            if node.op.kind is not Kind.MOVE:
+                count = itemcount(node.type.shape)
+                memory = 2.0 if count * node.type.dtype.itemsize > _CACHED else 0.0
+                total += 1e-6 * (min(node.op.cost, 20.0) + memory) * count
+    return total
+
+
+_CACHED = 1 << 21
+"""Bytes of an array that stays in a processor's cache until it is read again."""
 
 
 def work(form: Form) -> int:
@@ -126,9 +170,9 @@ def prepare(form: Form, patient: bool = False) -> Ready:
         variants = _programs.get(key)
         if variants is None and patient:
             with _lines_kept(form):
-                once = _once(key, form)
-            if once is not None:
-                return once
+                ready = _interpreted_at_first(key, form)
+            if ready is not None:
+                return ready
         if variants is None:
             variants = _programs[key] = []
             while len(_programs) > settings.memory_cache:
@@ -160,7 +204,7 @@ def clear_memory_cache() -> None:
     """Forget every compiled program of this process (those on disk stay)."""
     with lock:
         _programs.clear()
-        _seen.clear()
+        _waiting.clear()
 
 
 def build(graph: Graph) -> base.Program:
