@@ -1,5 +1,7 @@
 """Derivatives outside of jit run as programs where nobody can tell; what Python does at each call is done at each call."""
 
+import inspect
+import pickle
 import random
 import warnings
 from collections.abc import Callable, Iterator
@@ -303,3 +305,38 @@ def test_a_read_only_argument_stays_one() -> None:
     y.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
         grad(f)(X, y)
+
+
+# --- as objects ------------------------------------------------------------------------------------------------------
+
+
+class Model:
+    """Methods may be derivatives."""
+
+    scale = 3.0
+
+    @grad
+    def slope(x: Any) -> Any:  # noqa: N805
+        """By x."""
+        return np.sum(x**2)
+
+    @lambda f: grad(f, argnums=1)
+    def scaled_slope(self, x: Any) -> Any:
+        return self.scale * np.sum(x**2)
+
+
+def test_a_derivative_is_named_after_its_function_and_binds_as_one() -> None:
+    assert grad(polynomial).__name__ == "polynomial"
+    assert inspect.signature(grad(polynomial)) == inspect.signature(polynomial)
+    assert Model.slope.__doc__ == "By x."
+    model = Model()
+    for scale in (3.0, 4.0, 4.0, 4.0, 5.0):
+        model.scale = scale
+        numpy.testing.assert_allclose(model.scaled_slope(X), 2 * scale * X)
+
+
+@pytest.mark.parametrize("name", ["grad", "elementwise_grad", "jacobian", "hessian"])
+def test_derivatives_pickle(name: str) -> None:
+    for derivative in (TRANSFORMS[name](polynomial), jit(TRANSFORMS[name](polynomial))):
+        expected = derivative(X)
+        numpy.testing.assert_array_equal(pickle.loads(pickle.dumps(derivative))(X), expected)

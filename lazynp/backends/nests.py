@@ -350,13 +350,14 @@ def scalars(roots: Iterable[Node]) -> list[Node]:
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            stack.extend([(n, False) for n in (*node.args, *index_values(node)) if n not in seen])
+            below = (*node.args, *index_values(node)) if node.attrs else node.args
+            stack.extend([(n, False) for n in below if n not in seen])
     return order
 
 
 def index_values(node: Node) -> list[Node]:
     """The scalar nodes inside the polynomials of a node's attributes."""
-    return [n for p in polynomials(node) for n in values_in(p)]
+    return [n for p in polynomials(node) for n in values_in(p)] if node.attrs else []
 
 
 def values_in(p: Poly) -> Iterator[Node]:

@@ -5,7 +5,6 @@ dL/dx + i dL/dy: `p - rate * g` descends; `holomorphic=True` gives f' instead. C
 see `lazynp.transform.derive`.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from lazynp.functional.arguments import every_positional, select
 from lazynp.functional.linear import Linear
 from lazynp.functional.remembered import finish
 from lazynp.functional.run import Held, Run, held, output_node, seeds
-from lazynp.functional.whole import as_whole
+from lazynp.functional.whole import Derivative
 from lazynp.ir.node import Node, constant, new_input
 from lazynp.ops import elementwise as ew
 from lazynp.trace import trees
@@ -31,24 +30,22 @@ def grad(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool
     scalar, argnums out of range."""
     argnums = argnums if argnum is None else argnum
 
-    @functools.wraps(f, updated=())
     def gradient(*args: Any, **kwargs: Any) -> Any:
         _, aux, gradients = _value_and_gradients("lazynp.grad", f, argnums, has_aux, holomorphic, args, kwargs)
         return (gradients, aux) if has_aux else gradients
 
-    return as_whole(f, gradient)
+    return Derivative(f, gradient, grad, f, argnums, has_aux, holomorphic)
 
 
 def value_and_grad(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False, argnum: Any = None) -> Function:
     """Like `grad`, but returns (value, gradient), or ((value, aux), gradient) with has_aux: f runs once for both."""
     argnums = argnums if argnum is None else argnum
 
-    @functools.wraps(f, updated=())
     def both(*args: Any, **kwargs: Any) -> Any:
         value, aux, gradients = _value_and_gradients("lazynp.value_and_grad", f, argnums, has_aux, holomorphic, args, kwargs)
         return ((value, aux) if has_aux else value), gradients
 
-    return as_whole(f, both)
+    return Derivative(f, both, value_and_grad, f, argnums, has_aux, holomorphic)
 
 
 def elementwise_grad(f: Function, argnums: Any = 0, argnum: Any = None) -> Function:
@@ -57,7 +54,6 @@ def elementwise_grad(f: Function, argnums: Any = 0, argnum: Any = None) -> Funct
     The result of f may have any shape, or be a pytree. A complex f is taken as holomorphic."""
     argnums = argnums if argnum is None else argnum
 
-    @functools.wraps(f, updated=())
     def gradient(*args: Any, **kwargs: Any) -> Any:
         run = Run("lazynp.elementwise_grad", f, select("lazynp.elementwise_grad", f, argnums, args, kwargs), args, kwargs)
         nodes = run.output_nodes()[0]
@@ -71,7 +67,7 @@ def elementwise_grad(f: Function, argnums: Any = 0, argnum: Any = None) -> Funct
 
         return finish(run, ("elementwise", run.form), None, nodes, gradients)[1]
 
-    return as_whole(f, gradient)
+    return Derivative(f, gradient, elementwise_grad, f, argnums)
 
 
 def hvp(f: Function, argnums: Any = 0) -> Function:
@@ -79,7 +75,6 @@ def hvp(f: Function, argnums: Any = 0) -> Function:
 
     Forward over reverse: about the cost of two gradients; the Hessian is never built. Fits SciPy's `hessp`."""
 
-    @functools.wraps(f, updated=())
     def product(*args: Any, **kwargs: Any) -> Any:
         name = "lazynp.hvp"
         if len(args) < 2:
@@ -96,7 +91,7 @@ def hvp(f: Function, argnums: Any = 0) -> Function:
 
         return finish(run, ("product", run.form), None, [loss, *[v for v in along if v is not None]], products)[1]
 
-    return as_whole(f, product)
+    return Derivative(f, product, hvp, f, argnums)
 
 
 def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:

@@ -5,7 +5,6 @@ Shapes are JAX's: each leaf of the result is replaced by a tree like the argumen
 dL/dx + i dL/dy, a complex result of a real argument its derivative; complex by complex needs holomorphic=True and gives f'.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from lazynp.functional.arguments import select
 from lazynp.functional.gradients import check_holomorphic
 from lazynp.functional.remembered import finish
 from lazynp.functional.run import Held, Run, output_node
-from lazynp.functional.whole import as_whole
+from lazynp.functional.whole import Derivative
 from lazynp.ir.node import Node, constant, new_input, substitute
 from lazynp.ir.types import itemcount
 from lazynp.ops import elementwise as ew
@@ -33,18 +32,18 @@ def jacrev(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bo
 
     argnums, has_aux, holomorphic: as for `grad`. Raises TypeError for integers and for complex results of complex arguments
     without holomorphic=True."""
-    return _jacobian("lazynp.jacrev", f, argnums, has_aux, holomorphic, lambda inputs, outputs: False)
+    return _jacobian(jacrev, f, argnums, has_aux, holomorphic, lambda inputs, outputs: False)
 
 
 def jacfwd(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
     """`jacrev` in forward mode: one directional derivative per element of the argument, batched."""
-    return _jacobian("lazynp.jacfwd", f, argnums, has_aux, holomorphic, lambda inputs, outputs: True)
+    return _jacobian(jacfwd, f, argnums, has_aux, holomorphic, lambda inputs, outputs: True)
 
 
 def jacobian(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False, argnum: Any = None) -> Function:
     """`jacfwd` where the argument has fewer elements than the result, else `jacrev`."""
     argnums = argnums if argnum is None else argnum
-    return _jacobian("lazynp.jacobian", f, argnums, has_aux, holomorphic, lambda inputs, outputs: _count(inputs) < _count(outputs))
+    return _jacobian(jacobian, f, argnums, has_aux, holomorphic, lambda inputs, outputs: _count(inputs) < _count(outputs))
 
 
 def hessian(f: Function, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False, argnum: Any = None) -> Function:
@@ -57,8 +56,11 @@ def _count(nodes: Sequence[Node]) -> int:
     return sum([itemcount(node.shape) for node in nodes])
 
 
-def _jacobian(name: str, f: Function, argnums: Any, has_aux: bool, holomorphic: bool, forward: Callable[..., bool]) -> Function:
-    @functools.wraps(f, updated=())
+def _jacobian(
+    transformation: Function, f: Function, argnums: Any, has_aux: bool, holomorphic: bool, forward: Callable[..., bool]
+) -> Function:
+    name = f"lazynp.{transformation.__name__}"
+
     def derivative(*args: Any, **kwargs: Any) -> Any:
         run = Run(name, f, select(name, f, argnums, args, kwargs), args, kwargs)
         result, aux = run.result, None
@@ -79,7 +81,7 @@ def _jacobian(name: str, f: Function, argnums: Any, has_aux: bool, holomorphic: 
         aux, full = finish(run, ("jacobian", ahead, holomorphic, structure, run.form), aux, nodes, every_direction)
         return (full, aux) if has_aux else full
 
-    return as_whole(f, derivative)
+    return Derivative(f, derivative, transformation, f, argnums, has_aux, holomorphic)
 
 
 def _differentiable(name: str, node: Node) -> Node:

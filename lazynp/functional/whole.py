@@ -7,8 +7,9 @@ once; a function with loops, which would be written out, at once. Whatever does 
 """
 
 import functools
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -40,17 +41,47 @@ class _Run:
     """The entry of a signature whose calls run the function."""
 
 
-def as_whole(f: Function, recorded: Function) -> Function:
-    """`recorded`, a derivative of f, or where that cannot be told from it a program of the whole call."""
-    calls = _Calls(f, recorded)
+class Derivative:
+    """A derivative of f as a function. recorded: the same, recorded at every call; made: (transformation, its arguments), which pickle."""
 
-    @functools.wraps(f, updated=())
-    def derivative(*args: Any, **kwargs: Any) -> Any:
+    def __init__(self, f: Function, recorded: Function, *made: Any) -> None:
+        functools.update_wrapper(self, f, updated=())
+        self._recorded = recorded
+        self._calls = _calls_of(f, recorded, made)
+        self._made = made
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if tracing():
-            return recorded(*args, **kwargs)
-        return calls(args, kwargs)
+            return self._recorded(*args, **kwargs)
+        return self._calls(args, kwargs)
 
-    return derivative
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<lazynp.{self._made[0].__name__} of {self.__wrapped__!r}>"  # type: ignore[attr-defined]
+
+    def __reduce__(self) -> Any:
+        return self._made[0], self._made[1:]
+
+
+_shared: OrderedDict[Any, "_Calls"] = OrderedDict()
+
+
+def _calls_of(f: Function, recorded: Function, made: tuple[Any, ...]) -> "_Calls":
+    """Derivatives of a function of a module share their programs: `grad(loss)(w)` in a loop makes a new derivative at every turn. Functions
+    made in others do not: what they hold would be kept alive."""
+    if type(f) is not FunctionType or f.__closure__ or "<locals>" in f.__qualname__:
+        return _Calls(f, recorded)
+    try:
+        found = _shared.get(made)
+    except TypeError:  # argnums is a list
+        return _Calls(f, recorded)
+    if found is None:
+        found = _shared[made] = _Calls(f, recorded)
+        while len(_shared) > settings.memory_cache:
+            _shared.popitem(last=False)
+    return found
 
 
 class _Calls:

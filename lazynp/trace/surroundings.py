@@ -55,8 +55,9 @@ def _inside(value: Any, guards: list[Guard]) -> list[Any]:
         return members
     if isinstance(value, jit):
         return [value._function]
-    if isinstance(value, FunctionType) and value.__module__ and value.__globals__.get("__name__") in _OURS:
-        return [value.__wrapped__] if hasattr(value, "__wrapped__") else []
+    maker = value.__globals__.get("__name__") if isinstance(value, FunctionType) else type(value).__module__
+    if maker in _OURS and hasattr(value, "__wrapped__"):
+        return [value.__wrapped__]
     if isinstance(value, _FIXED) or _is_known(value):
         return []
     raise CaptureError(f"it reads a {type(value).__name__} from outside, of which no change can be seen")
