@@ -144,6 +144,7 @@ class _Draft:
         library = blas.table()
         if library is None:
             raise CompileError("no BLAS library: matrix products cannot be compiled")
+        self.result.integers = library.int_type
         names = {"s": "f32", "d": "f64", "c": "c64", "z": "c128"}
         return "\n".join([library.calls(names[letter]) for letter in sorted({name[0] for name in self.text.routines})])
 

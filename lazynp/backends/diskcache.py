@@ -67,6 +67,16 @@ def _stamps(directory: str, prefix: str) -> Iterator[tuple[str, int, int]]:
                 yield from _stamps(item.path, f"{prefix}{item.name}/")
 
 
+def content_version() -> str:
+    """The same of the contents of the source files: equal on every machine with this code."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    crc = 0
+    for name, _, _ in sorted(_stamps(package, "")):
+        with open(os.path.join(package, name), "rb") as file:
+            crc = zlib.crc32(file.read(), zlib.crc32(name.encode(), crc))
+    return f"{crc:08x}"
+
+
 def root() -> str:
     """The cache of all versions: settings.cache_dir, else the user's cache directory."""
     return settings.cache_dir or _user_cache_dir()
@@ -209,6 +219,11 @@ def _trimmed_long_ago() -> bool:
         with open(mark, "wb"):
             os.utime(mark)
     return not recent
+
+
+def current() -> list[Entry]:
+    """The files that this version of the code uses."""
+    return [entry for entry in entries() if os.path.basename(os.path.dirname(entry.path)) == code_version()]
 
 
 def _scan(place: str) -> Iterator[os.DirEntry[str]]:

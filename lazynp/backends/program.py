@@ -64,7 +64,7 @@ class Blueprint:
     python: text of the function `run`; tables: its constants; steps: the Python steps (op, attributes, origin);
     parallel: whether a kernel may ask the pool of threads;
     interruptible: whether loops look for signals; extra: sizes that are no polynomials, as (op, argument texts);
-    failures: per error code (origin, axis); outline: None for programs with Python steps.
+    failures: per error code (origin, axis); outline: None for programs with Python steps; integers: of the BLAS it was compiled for.
     """
 
     python: str = ""
@@ -82,6 +82,7 @@ class Blueprint:
     extra: list[tuple[Any, dict[str, Any], tuple[str, ...]]] = field(default_factory=list)
     failures: list[tuple[Any, int]] = field(default_factory=list)
     outline: Outline | None = None
+    integers: str = ""
 
 
 class CallTables(NamedTuple):
@@ -226,9 +227,13 @@ def _resolved(value: Any, sizes: dict[str, int]) -> Any:
 
 
 def load(key: str) -> base.Program | None:
-    """The program that an earlier process compiled, or None."""
+    """The program that an earlier process compiled, or None; also if it was compiled for a BLAS with other integers than this one's."""
     stored = diskcache.get(key, PLAN)
     if stored is None:
         return None
+    blueprint: Blueprint = pickle.loads(stored)
+    library = blas.table() if blueprint.routines else None
+    if blueprint.routines and (library is None or library.int_type != blueprint.integers):
+        return None
     lib = toolchain.load(key)
-    return None if lib is None else CProgram(pickle.loads(stored), lib)
+    return None if lib is None else CProgram(blueprint, lib)

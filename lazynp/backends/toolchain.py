@@ -1,5 +1,6 @@
 """From C text to a callable: finds the compiler, knows its flags, compiles into the disk cache, loads through cffi.
 
+    fingerprints() -> tuple of str          whose programs may be loaded: this compiler's, and imported ones
     find_compiler() -> Compiler | None      settings.cc, gcc, clang, `zig cc` of the ziglang wheel; None: missing_reason() says why
     build(source, key) -> lib               loaded from the disk cache, or compiled into it; raises CompileError
     load(key) -> lib | None                 from the disk cache only; starts no process
@@ -83,6 +84,20 @@ def find_compiler() -> Compiler | None:
     return _found[asked]
 
 
+def fingerprints() -> tuple[str, ...]:
+    """Whose programs run here: this machine's compiler, if there is one, then those of imported programs (backends/archive.py)."""
+    global _imported
+    if _imported is None:
+        _imported = tuple(json.loads(diskcache.get(IMPORTED, ".json") or b"[]"))
+    own = find_compiler()
+    return (own.fingerprint, *_imported) if own is not None else _imported
+
+
+IMPORTED = "imported"
+"""In the disk cache: the fingerprints of compilers on other machines."""
+_imported: tuple[str, ...] | None = None
+
+
 def missing_reason() -> str:
     """Why find_compiler() returns None, in words for a warning."""
     if settings.cc == "none":
@@ -110,7 +125,7 @@ def _commands() -> Iterator[tuple[str, ...]]:
 def _known(command: tuple[str, ...]) -> Compiler | None:
     """What is on disk about this very compiler on this very CPU, else what probing says. None if it does not work."""
     stat = os.stat(os.path.realpath(command[0]))
-    identity = repr((command, stat.st_size, stat.st_mtime_ns, _cpu_identity()))
+    identity = repr((command, stat.st_size, stat.st_mtime_ns, cpu_identity()))
     key = f"compiler-{zlib.crc32(identity.encode()):08x}"
     stored = json.loads(diskcache.get(key, ".json") or b"{}")
     if stored.pop("identity", None) == identity:
@@ -122,7 +137,7 @@ def _known(command: tuple[str, ...]) -> Compiler | None:
     return compiler
 
 
-def _cpu_identity() -> str:
+def cpu_identity() -> str:
     """What -march=native depends on: model and feature flags."""
     if sys.platform == "linux":
         with open("/proc/cpuinfo") as file:
@@ -232,8 +247,10 @@ def _open(path: str) -> Any:
 
 def forget() -> None:
     """Drop the handles of this process (tests); mapped programs stay mapped while somebody holds their lib."""
+    global _imported
     _loaded.clear()
     _found.clear()
+    _imported = None
 
 
 def _compile(source: str, key: str) -> None:

@@ -173,5 +173,6 @@ def entry() -> int:
 
 
 def _library() -> Any:
-    compiler = toolchain.find_compiler()
-    return toolchain.build(_SOURCE, f"pool-{zlib.crc32(_SOURCE.encode()):08x}-{compiler.fingerprint if compiler else ''}")
+    keys = [f"pool-{zlib.crc32(_SOURCE.encode()):08x}-{fingerprint}" for fingerprint in toolchain.fingerprints()]
+    found = next((lib for key in keys if (lib := toolchain.load(key)) is not None), None)
+    return found if found is not None else toolchain.build(_SOURCE, keys[0] if keys else "pool")

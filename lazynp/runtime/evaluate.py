@@ -106,14 +106,13 @@ def _interpreted_at_first(key: Any, form: Form) -> Ready | None:
 
 def _from_earlier_processes(variant: Variant, form: Form) -> Ready | None:
     """The program that lies on disk; or one compiled now, because an earlier process has met the graph."""
-    compiler = toolchain.find_compiler()
-    if compiler is None:
-        return None
-    name = _disk_key(variant.graph, compiler)
-    if diskcache.locate(name, program.PLAN) is not None:
+    names = _disk_keys(variant.graph)
+    if any(diskcache.locate(name, program.PLAN) is not None for name in names):
         return prepare(form)
-    if diskcache.locate(name, _SEEN) is None:
-        diskcache.put(name, _SEEN, b"")
+    if toolchain.find_compiler() is None:
+        return None
+    if diskcache.locate(names[0], _SEEN) is None:
+        diskcache.put(names[0], _SEEN, b"")
     elif _Spent.may_compile():
         begun = time.monotonic()
         ready = prepare(form)
@@ -212,22 +211,24 @@ def build(graph: Graph) -> base.Program:
     if settings.verify:
         verify(graph)
     counters.programs += 1
-    compiler = toolchain.find_compiler() if settings.backend == "c" else None
-    if compiler is None:
+    keys = _disk_keys(graph) if settings.backend == "c" else []
+    loaded = next((found for key in keys if (found := program.load(key)) is not None), None)
+    counters.disk_hits += loaded is not None
+    if loaded is not None:
+        built = loaded
+    elif keys and toolchain.find_compiler() is not None:
+        built = import_module("lazynp.backends.c").compile(_optimized(graph), keys[0])
+    else:
         if settings.backend == "c":
             _warn_no_compiler()
         built = base.reference_program(_optimized(graph))
-    else:
-        key = _disk_key(graph, compiler)
-        loaded = program.load(key)
-        counters.disk_hits += loaded is not None
-        built = loaded or import_module("lazynp.backends.c").compile(_optimized(graph), key)
     counters.kernels += built.kernels
     return built
 
 
-def _disk_key(graph: Graph, compiler: toolchain.Compiler) -> str:
-    return canonical.digest(graph, VERSION, settings.level, compiler.fingerprint)
+def _disk_keys(graph: Graph) -> list[str]:
+    """The names under which the program may lie on disk: this compiler's first, then those of compilers whose programs were imported."""
+    return [canonical.digest(graph, VERSION, settings.level, fingerprint) for fingerprint in toolchain.fingerprints()]
 
 
 def _optimized(graph: Graph) -> Graph:
