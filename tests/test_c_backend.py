@@ -715,3 +715,16 @@ def test_columns_are_folded_in_the_order_of_the_rows(rows):
         highest = np.maximum(highest, x[k])
     np.testing.assert_array_equal(lazynp.jit(lambda w, x: (w[:, None] * x).sum(axis=0))(w, x), expected)
     np.testing.assert_array_equal(lazynp.jit(lambda x: x.max(axis=0, initial=-np.inf))(x), highest)
+
+
+@pytest.mark.parametrize("integers", [np.int32, np.int64], ids=["int32", "int64"])
+@pytest.mark.parametrize("floats", [np.float32, np.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("back", [np.float32, np.float64], ids=["to_float32", "to_float64"])
+def test_a_float_goes_through_integers(floats, integers, back) -> None:
+    """gcc takes the two conversions for trunc: 0.0 became -0.0, and NaN stayed NaN."""
+    values = [np.nan, np.inf, -np.inf, 1e30, -1e30, 2.0**31, -(2.0**31), 2.0**63, -(2.0**63), -0.5, -0.0, 0.5, -2.7, 1e9 + 0.5]
+    x = np.array(values * 3, floats)
+    with np.errstate(all="ignore"):
+        expected = x.astype(integers).astype(back)
+        result = lazynp.jit(lambda x: x.astype(integers).astype(back))(x)
+    assert np.array_equal(result, expected) and np.array_equal(np.signbit(result), np.signbit(expected))

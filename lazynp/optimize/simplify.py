@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lazynp.ir.node import Node
+from lazynp.ir.node import Node, constant
 from lazynp.ir.rewrite import Rules, Var, boolean, integer, real, real_float, scalar_value
 from lazynp.ops import elementwise as ew
 from lazynp.ops.elementwise import (
@@ -316,9 +316,21 @@ def fewer_casts(node):
     if source.op is not cast:
         return None
     first = source.args[0]
+    if first.dtype in _FLOATS and source.dtype in _INTEGERS and node.to.kind == "f":
+        return cast(_through_integers(first, source.dtype), node.to)
     if not lossless(first.dtype, source.dtype) or (first.dtype.kind in "fc" and node.to.kind in "iu"):
         return None
     return cast(first, node.to)
+
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_INTEGERS = (np.dtype(np.int32), np.dtype(np.int64))
+
+
+def _through_integers(x: Node, integers: np.dtype) -> Node:
+    """x.astype(integers) as a float: gcc takes the two conversions for trunc(x), which keeps the sign of zero and what is out of range."""
+    limit = np.array(-float(np.iinfo(integers).min), x.dtype)
+    return where(ew.less(ew.absolute(x), constant(limit)), ew.add(trunc(x), constant(np.zeros((), x.dtype))), constant(-limit))
 
 
 def lossless(source: np.dtype, to: np.dtype) -> bool:
