@@ -21,7 +21,7 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import scatter
 from lazynp.ops.movement import broadcast, broadcast_shape
 from lazynp.ops.opaque import call
-from lazynp.runtime.storage import tracing
+from lazynp.runtime.storage import TraceQueue, queue, tracing
 
 _INDEX = np.dtype(np.intp)
 
@@ -354,9 +354,14 @@ def _differentiable_weights(weights: Any) -> bool:
     return tracing() and weights is not None and node_of(weights).dtype.kind in "fc"
 
 
+def _as_sums(weights: Any) -> bool:
+    """Whether a histogram is to be made of sums: a derivative or a batch wants that. NumPy's own is eight times faster."""
+    return type(queue()) is not TraceQueue and _differentiable_weights(weights)
+
+
 @implements(np.histogram)
 def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
-    if _differentiable_weights(weights) and not (isinstance(bins, ndarray) and bins.ndim):
+    if _as_sums(weights) and not (isinstance(bins, ndarray) and bins.ndim):
         where = histogram_bin_edges(a, bins, range)
         options = {"bins": (_static(bins),), "range": None if range is None else (_static(range),), "density": density}
         return _by_weight([node_of(ravel(lifted(a)))], weights, [where], options), where
@@ -388,7 +393,7 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
 @implements(np.histogram2d)
 def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     options = _histogram_options(bins, range, density)
-    if _differentiable_weights(weights):
+    if _as_sums(weights):
         _, *edges = _counted(_histogram2d, [x, y], options)
         bins_ = options["bins"] if isinstance(options["bins"], tuple) else (options["bins"],) * 2
         return _by_weight([node_of(x), node_of(y)], weights, edges, {**options, "bins": bins_}), *edges
@@ -404,7 +409,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     options = _histogram_options(bins, range, density)
     if isinstance(sample, (list, tuple)) or lifted(sample).ndim != 2:
         raise Unsupported
-    if _differentiable_weights(weights):
+    if _as_sums(weights):
         _, *edges = _counted(_histogramdd, [sample], options)
         columns = [node_of(lifted(sample)[:, k]) for k in builtins.range(lifted(sample).shape[1])]
         return _by_weight(columns, weights, edges, options), _LIST_OF_EDGES(edges)
