@@ -142,6 +142,7 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
 
     @property
     def device(self) -> str:
+        """Where the array is: "cpu"."""
         return "cpu"
 
     @device.setter

@@ -32,6 +32,10 @@ rand() ; rand(2,3) ; randn(4) ; randn() ; random(3) ; random_sample((2,2)) ; ran
 normal(V,2.) ; uniform(0,1,3) ; standard_normal(3) ; exponential(size=2) ; poisson(V) ; binomial(5,.5,3) ; gamma(2.,1.,2) ; beta(1.,2.,2)
 choice(5,3) ; choice(V,2,False) ; choice(3,4,p=[.2,.3,.5]) ; permutation(5) ; permutation(V) ; multinomial(4,[.5,.5])
 multivariate_normal([0.,1.],np.eye(2)) ; dirichlet([1.,2.]) ; standard_t(3.,2) ; triangular(0,1,2,2) ; laplace(size=2) ; tomaxint(2)
+chisquare(V) ; noncentral_chisquare(2.,1.,2) ; f(2.,3.,2) ; noncentral_f(2.,3.,1.,2) ; geometric(.3,3) ; gumbel(size=2) ;
+hypergeometric(5,6,3,2) ; logistic(1.,2.) ; lognormal(0.,1.,3) ; logseries(.5,3) ; negative_binomial(3,.5,2) ; pareto(3.,2) ; power(2.,2) ;
+rayleigh(2.,2) ; standard_cauchy(3) ; standard_exponential(3) ; standard_gamma(V) ; vonmises(0.,1.,3) ; wald(1.,2.,3) ; weibull(2.,3) ;
+zipf(2.,3)
 """
 V, M = np.array([0.5, 1.5, 2.5]), np.arange(12.0).reshape(3, 4)
 
@@ -62,6 +66,18 @@ def _makers():
 
 CASES = [(name, make, call) for name, text, make in _makers() for call in calls(text)]
 IDS = [f"{name}.{call}" for name, _, call in CASES]
+
+
+OTHERS = {
+    *("bit_generator", "bytes", "get_state", "random_integers", "seed", "set_state", "shuffle", "spawn"),
+}
+"""Not among the calls above: tests of their own; bytes are no array, and random_integers is deprecated."""
+
+
+@pytest.mark.parametrize(("text", "generator"), [(GENERATOR, np.random.Generator), (LEGACY, np.random.RandomState)], ids=["new", "legacy"])
+def test_every_method_is_called(text, generator):
+    called = {call.partition("(")[0] for call in calls(text)}
+    assert {name for name in dir(generator) if not name.startswith("_")} - OTHERS - called == set()
 
 
 @pytest.mark.parametrize(("name", "make", "call"), CASES, ids=IDS)

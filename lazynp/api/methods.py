@@ -27,6 +27,7 @@ def _attach(name: str, method: Callable[..., Any], status: str) -> None:
     method.__name__ = name
     method.__qualname__ = f"ndarray.{name}"
     method.__doc__ = getattr(np.ndarray, name).__doc__ if hasattr(np.ndarray, name) else method.__doc__
+    method.__wrapped__ = getattr(np.ndarray, name)  # type: ignore[attr-defined]  # whose signature inspect shows
     setattr(ndarray, name, method)
     METHODS[name] = status
 
@@ -222,3 +223,8 @@ for _name in (
     "tolist",
 ):
     _attach(_name, _through_numpy(_name), "SYNC")
+
+ndarray.to_device.__wrapped__ = np.ndarray.to_device  # type: ignore[attr-defined]
+for _name, _attribute in vars(ndarray).items():
+    if isinstance(_attribute, property) and not _attribute.__doc__ and hasattr(np.ndarray, _name):
+        _attribute.__doc__ = getattr(np.ndarray, _name).__doc__
