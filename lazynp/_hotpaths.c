@@ -3,6 +3,7 @@
    - `tracing`: the one flag that every call looks at.
    - `ndarray`: a NumPy array whose operators notice when their result would be large.
    - `Caller`: a callable that hands small arguments straight to NumPy's function and everything else to a Python one.
+   - `Drawer`: the same for draws of random numbers; as an attribute of a class it is a method.
 
    Nothing here computes: values are always NumPy's or the compiler's. */
 
@@ -20,9 +21,14 @@
 typedef struct {
     PyObject_HEAD
     int depth;
+    char draws;
 } Tracing;
 
-static PyMemberDef tracing_members[] = {{"depth", T_INT, offsetof(Tracing, depth), 0, "how many traces are under way, in all threads"}, {NULL}};
+static PyMemberDef tracing_members[] = {
+    {"depth", T_INT, offsetof(Tracing, depth), 0, "how many traces are under way, in all threads"},
+    {"draws", T_BOOL, offsetof(Tracing, draws), 0, "whether the state of a random generator may be pending"},
+    {NULL},
+};
 static PyTypeObject TracingType = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lazynp._hotpaths.Tracing",
     .tp_basicsize = sizeof(Tracing),
@@ -374,6 +380,7 @@ typedef struct {
     vectorcallfunc call;
     PyObject *numpy, *general;
     char broadcasts; /* a ufunc: the result is as large as its operands broadcast together */
+    char method;     /* of a Drawer: the first argument is the generator */
 } Caller;
 
 /* A function that converts (asarray) makes a plain array of a watched one; where it would have returned a plain array itself, this does. */
@@ -431,6 +438,17 @@ general:
     return watched_if_new(PyObject_Vectorcall(self->general, args, flags, kwnames));
 }
 
+static PyObject *draw(PyObject *callable, PyObject *const *args, size_t flags, PyObject *kwnames) {
+    Caller *self = (Caller *)callable;
+    Py_ssize_t n = PyVectorcall_NARGS(flags), total = n + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+    if (tracing->depth || tracing->draws) goto general;
+    for (Py_ssize_t i = self->method; i < total; i++)
+        if (!is_plain(args[i], 2)) goto general;
+    return handed_out(PyObject_Vectorcall(self->numpy, args, n, kwnames));
+general:
+    return PyObject_Vectorcall(self->general, args, flags, kwnames);
+}
+
 static int caller_traverse(Caller *self, visitproc visit, void *arg) {
     Py_VISIT(self->numpy);
     Py_VISIT(self->general);
@@ -482,6 +500,41 @@ static PyTypeObject CallerType = {
     .tp_members = caller_members,
 };
 
+static int drawer_init(Caller *self, PyObject *args, PyObject *kwargs) {
+    PyObject *pair = PyTuple_GetSlice(args, 0, 2);
+    int failed = !pair || PyTuple_GET_SIZE(args) != 3 || caller_init(self, pair, kwargs) < 0, method;
+    Py_XDECREF(pair);
+    if (failed) {
+        if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "Drawer() takes numpy, general, method");
+        return -1;
+    }
+    if ((method = PyObject_IsTrue(PyTuple_GET_ITEM(args, 2))) < 0) return -1;
+    self->method = (char)method;
+    self->call = draw;
+    return 0;
+}
+
+static PyObject *drawer_get(PyObject *self, PyObject *instance, PyObject *owner) {
+    if (instance && ((Caller *)self)->method) return PyMethod_New(self, instance);
+    Py_INCREF(self);
+    return self;
+}
+
+static PyTypeObject DrawerType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lazynp._hotpaths.Drawer",
+    .tp_doc = "Drawer(numpy, general, method)",
+    .tp_basicsize = sizeof(Caller),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
+    .tp_base = &CallerType,
+    .tp_vectorcall_offset = offsetof(Caller, call),
+    .tp_call = PyVectorcall_Call,
+    .tp_init = (initproc)drawer_init,
+    .tp_descr_get = drawer_get,
+    .tp_dealloc = (destructor)caller_dealloc,
+    .tp_traverse = (traverseproc)caller_traverse,
+    .tp_clear = (inquiry)caller_clear,
+};
+
 /* --- the module ------------------------------------------------------------------------------------------------------------ */
 
 static PyObject *set_threshold(PyObject *module, PyObject *elements) {
@@ -527,10 +580,11 @@ PyMODINIT_FUNC PyInit__hotpaths(void) {
     import_array();
     import_umath();
     PyObject *module = PyModule_Create(&definition);
-    if (!module || PyType_Ready(&TracingType) < 0 || PyType_Ready(&CallerType) < 0 || ready_watched() < 0) return NULL;
+    if (!module || PyType_Ready(&TracingType) < 0 || PyType_Ready(&CallerType) < 0 || PyType_Ready(&DrawerType) < 0 || ready_watched() < 0) return NULL;
     if (!(tracing = PyObject_New(Tracing, &TracingType))) return NULL;
-    tracing->depth = 0;
+    tracing->depth = tracing->draws = 0;
     if (PyModule_AddObjectRef(module, "tracing", (PyObject *)tracing) < 0 || PyModule_AddObjectRef(module, "Caller", (PyObject *)&CallerType) < 0
+        || PyModule_AddObjectRef(module, "Drawer", (PyObject *)&DrawerType) < 0
         || PyModule_AddObjectRef(module, "ndarray", (PyObject *)&WatchedType) < 0)
         return NULL;
     return module;

@@ -5,6 +5,7 @@ import numpy as np
 
 class _Tracing:
     depth: int
+    draws: bool
 
 tracing: _Tracing
 
@@ -13,6 +14,9 @@ class Caller:
     general: Callable[..., Any]
     def __init__(self, numpy: Any, general: Callable[..., Any]) -> None: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+class Drawer(Caller):
+    def __init__(self, numpy: Any, general: Callable[..., Any], method: bool) -> None: ...
 
 class ndarray(np.ndarray): ...  # noqa: N801
 

@@ -7,6 +7,7 @@ when it would make a large array of them by broadcasting (`x[:, None] * y`) and 
 
 import os
 from collections.abc import Callable, Iterable
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -42,9 +43,11 @@ def is_plain(values: Iterable[Any], depth: int = 2) -> bool:
 
 
 class _Tracing:
-    """`depth`: how many traces are under way, in all threads; zero lets the hot path skip the question."""
+    """`depth`: how many traces are under way, in all threads; zero lets the hot path skip the question. `draws`: whether the state of a
+    random generator may be pending, so that NumPy must not draw yet."""
 
     depth = 0
+    draws = False
 
 
 class _Caller:
@@ -58,6 +61,25 @@ class _Caller:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not tracing_count.depth and is_plain(args) and (not kwargs or is_plain(kwargs.values())):
+            return fresh(self.numpy, *args, **kwargs)
+        return self.general(*args, **kwargs)
+
+
+class _Drawer(_Caller):
+    """The same for draws of random numbers. method: as an attribute of a class it is one, and the generator its first argument."""
+
+    __slots__ = ("method",)
+
+    def __init__(self, numpy: Callable[..., Any], general: Callable[..., Any], method: bool) -> None:
+        super().__init__(numpy, general)
+        self.method = method
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None or not self.method else MethodType(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        ready = not tracing_count.depth and not tracing_count.draws
+        if ready and is_plain(args[1:] if self.method else args) and (not kwargs or is_plain(kwargs.values())):
             return fresh(self.numpy, *args, **kwargs)
         return self.general(*args, **kwargs)
 
@@ -100,6 +122,7 @@ def _fresh(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 tracing_count: Any = _Tracing() if _hotpaths is None else _hotpaths.tracing
 Caller: Any = _Caller if _hotpaths is None else _hotpaths.Caller
+Drawer: Any = _Drawer if _hotpaths is None else _hotpaths.Drawer
 watched: Any = _Unwatched if _hotpaths is None else _hotpaths.ndarray
 fresh: Callable[..., Any] = _fresh if _hotpaths is None else _hotpaths.fresh
 """Call a function of NumPy's whose new arrays are then handed out as lazynp's."""

@@ -14,7 +14,7 @@ from lazynp.api import streams
 from lazynp.api.dispatch import unwrapped
 from lazynp.array import ndarray, recorded
 from lazynp.errors import CaptureError
-from lazynp.native import fresh
+from lazynp.native import Drawer, called_directly, fresh, tracing_count
 from lazynp.runtime.storage import queue, tracing
 
 
@@ -23,6 +23,8 @@ def drawn(generator: Any, method: str, original: Callable[..., Any], args: tuple
     if streams.recording():
         return recorded(streams.record, generator, method, original, args, kwargs)
     streams.settle(generator)
+    if tracing_count.draws and not tracing():
+        tracing_count.draws = not streams.settled()
     if tracing() and any(_depends(a) for a in (*args, *kwargs.values())):
         return recorded(streams.record_and_advance, generator, method, original, args, kwargs)
     named = {k: unwrapped(v) for k, v in kwargs.items()}
@@ -35,12 +37,19 @@ def _depends(x: Any) -> bool:
     return type(x) is ndarray and x._storage is not None and x._storage.node is not None and queue().differentiates(x._storage.node)
 
 
+@called_directly
+class _Draw(Drawer):
+    """A method of a generator, or a function on the shared one: NumPy's at once for small arguments, `general` else and in a trace."""
+
+    def __repr__(self) -> str:
+        return f"<function {self.__qualname__} of lazynp>"
+
+
 def _method(name: str, original: Any) -> Callable[..., Any]:
-    @functools.wraps(original, updated=())
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def general(self: Any, *args: Any, **kwargs: Any) -> Any:
         return drawn(self, name, original, args, kwargs)
 
-    return method
+    return functools.update_wrapper(_Draw(original, general, True), original, updated=())
 
 
 def _state_method(name: str, original: Any) -> Callable[..., Any]:
@@ -147,8 +156,7 @@ def module_function(name: str) -> Any:
         return original
     unbound = getattr(np.random.RandomState, _ALIASES.get(name, name))
 
-    @functools.wraps(original)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def general(*args: Any, **kwargs: Any) -> Any:
         if name == "seed" and not streams.recording():  # also for another bit generator than RandomState's
             streams.settle(SHARED)
             return original(*unwrapped(args), **unwrapped(kwargs))
@@ -156,4 +164,5 @@ def module_function(name: str) -> Any:
             return _on_state(SHARED, name, unbound, args, kwargs)
         return drawn(SHARED, _ALIASES.get(name, name), unbound, args, kwargs)
 
-    return call
+    call = general if name in ("get_state", "set_state") else _Draw(original, general, False)
+    return functools.update_wrapper(call, original, updated=())

@@ -17,6 +17,7 @@ from lazynp.array import NotLazy, ndarray, node_of, wrap
 from lazynp.errors import CaptureError
 from lazynp.ir.node import Node, constant, new_input
 from lazynp.ir.types import ArrayType
+from lazynp.native import tracing_count
 from lazynp.ops import library
 from lazynp.ops.structured import item
 from lazynp.runtime import storage as storage_module
@@ -33,6 +34,10 @@ class GeneratorState(Storage):
         super().__init__(packed.shape, packed.dtype, None, packed)
         self.home = storage_module._main_queue
         self.source = source
+
+    def write(self, node: Node) -> None:
+        tracing_count.draws = True
+        super().write(node)
 
     def refresh(self) -> None:
         """Read the state, which NumPy may have moved on."""
@@ -105,6 +110,11 @@ def settle(generator: Any) -> None:
     state = _kept(generator)
     if isinstance(state, GeneratorState) and state.node is not None and not tracing():
         state.force()
+
+
+def settled() -> bool:
+    """Whether no generator's state is pending: NumPy may draw at once until a program leaves one behind."""
+    return all(state.node is None for state in [*_states.values(), *_shared.values()])
 
 
 def _state(generator: Any) -> Storage:
