@@ -109,6 +109,80 @@ def test_time_grows_linearly_with_the_chain():
     assert seconds(program, 8000) < 3.5 * seconds(program, 4000)
 
 
+# --- gradients ----------------------------------------------------------------------------------------------------------
+
+
+def layered(layers):
+    """The loss of a network of tanh layers of width 32, written out: weights in lists."""
+    rng = numpy.random.default_rng(0)
+    weights = list(rng.standard_normal((layers, 32, 32)) * 0.2), list(numpy.zeros((layers, 32)))
+
+    def loss(weights, biases, x):
+        for w, b in zip(weights, biases, strict=True):
+            x = np.tanh(x @ w + b)
+        return np.sum(x * x)
+
+    return loss, (*weights, rng.standard_normal((16, 32)))
+
+
+def tangled(nodes):
+    """The loss of a graph of elementwise operations, each of values of the one before."""
+    factors = [0.9 + 0.001 * (k % 7) for k in range(nodes // 5)]
+
+    def loss(x):
+        y = x * 0.5
+        for factor in factors:
+            x, y = 0.7 * np.sin(x) + 0.25 * y, x * factor
+        return np.sum(x)
+
+    return loss, (numpy.linspace(0, 1, 50),)
+
+
+def processor_seconds(make, size, wrt):
+    """Of the first call of a jitted gradient, the C compiler's included."""
+    loss, arguments = make(size)
+    evaluate.clear_memory_cache()
+    before = sum(os.times()[:4])
+    lazynp.jit(lazynp.grad(loss, wrt))(*arguments)
+    return sum(os.times()[:4]) - before
+
+
+LONG = {
+    "1000 layers": (layered, 1_000, (0, 1), 20.0),
+    "20000 elementwise operations": (tangled, 20_000, 0, 20.0),
+}
+"""With the processor seconds that optimising and compiling may take: a quiet machine needs half."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LONG)
+def test_gradients_of_long_programs_compile_in_linear_time(name, tmp_path):
+    make, size, wrt, most = LONG[name]
+    assert sys.getrecursionlimit() <= 1000
+    with lazynp.config(cache_dir=str(tmp_path)):
+        processor_seconds(make, 100, wrt)
+        quarter, whole = processor_seconds(make, size // 4, wrt), processor_seconds(make, size, wrt)
+    assert whole < 7 * quarter
+    assert whole < most
+
+
+def test_a_long_list_of_calls_is_compiled_in_pieces():
+    """gcc takes time that grows with the square of the calls in one function. Values are those of NumPy's."""
+    loss, (weights, biases, x) = layered(200)
+    jitted = lazynp.jit(lazynp.grad(loss))
+    slopes = jitted(weights, biases, x)
+    text = jitted.lower(weights, biases, x).ready.program.source
+    assert "calls0_1(slots, dims);" in text[text.index("lazynp_run") :]
+    hidden = [x]
+    for w in weights:
+        hidden.append(numpy.tanh(hidden[-1] @ w))
+    back = 2 * hidden[-1]
+    for k in reversed(range(200)):
+        back = back * (1 - hidden[k + 1] ** 2)
+        numpy.testing.assert_allclose(slopes[k], hidden[k].T @ back, rtol=1e-8, atol=1e-300)
+        back = back @ weights[k].T
+
+
 # --- many writes --------------------------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ _LEAST = 6
 _NUMBER = re.compile(r"(?<![\w.])(?:(\d+\.\d+(?:e[+-]?\d+)?|\d+e[+-]?\d+)|(\d+)(?:LL)?)(?![\w.])")
 _DECLARED = re.compile(r"\*restrict (\w+) = ")
 _LOCAL_ARRAY = re.compile(r"(?m)^ *\w+ \w+\[\d+\];")
+_NAME = re.compile(r"\b[A-Za-z_]\w*\b")
 _VALUE = re.compile(r"\b(?:v|at)\d+\b")
 
 
@@ -38,8 +39,10 @@ def _form(definition: str) -> tuple[str, list[str], list[str]] | None:
     if not definition or definition.startswith("/*") or "_chunk(" in definition:
         return None
     body = definition.partition("{")[2]
+    pointers: dict[str, str] = {}
     for number, name in enumerate(_DECLARED.findall(body)):
-        body = re.sub(rf"\b{name}\b", f"q{number}", body)
+        pointers.setdefault(name, f"q{number}")
+    body = _NAME.sub(lambda m: pointers.get(m[0], m[0]), body)
     names: dict[str, str] = {}
     body = _VALUE.sub(lambda m: names.setdefault(m[0], f"v{len(names)}"), body)
     integers: list[str] = []

@@ -972,6 +972,33 @@ def indented(lines: Iterable[str]) -> str:
     return "\n".join(out)
 
 
+_MOST_CALLS = 64
+"""Statements of one function of calls. Of a function with a thousand products gcc takes time that grows with the square of their number: a
+network of a thousand layers compiled in 19 s, in pieces in 6 s."""
+_CALL = re.compile(r"(k|loop)\d+\(|for \(|\{ ")
+
+
+def _in_pieces(number: int, calls: list[str]) -> tuple[list[str], list[str]]:
+    """(functions, calls of them) instead of a long list of calls; the list itself where it is short, or has statements of other kinds."""
+    if len(calls) <= 2 * _MOST_CALLS or any("return" in line or "goto" in line for line in calls):
+        return [], calls
+    starts, depth = [], 0
+    for place, line in enumerate(calls):
+        if depth == 0:
+            starts.append(place)
+            if not _CALL.match(line):
+                return [], calls
+        depth += line.count("{") - line.count("}")
+    functions, made = [], []
+    for first in range(0, len(starts), _MOST_CALLS):
+        last = starts[first + _MOST_CALLS] if first + _MOST_CALLS < len(starts) else len(calls)
+        name = f"calls{number}_{first // _MOST_CALLS}"
+        head = f"static __attribute__((noinline)) void {name}(void **slots, const int64_t *dims) {{"
+        functions.append(indented([head, *calls[starts[first] : last], "}"]))
+        made.append(f"{name}(slots, dims);")
+    return functions, made
+
+
 def source(program: Program, segments: list[list[str]], blas_calls: str) -> str:
     """The whole C file. segments: the calls of each stretch between two Python steps."""
     body = "\n".join(program.functions)
@@ -989,6 +1016,8 @@ def source(program: Program, segments: list[list[str]], blas_calls: str) -> str:
     may_stop = bool(program.failures) or program.interruptible
     if may_stop:
         entry.append("*(int64_t *)slots[0] = 0;")
+    made = [_in_pieces(number, calls) for number, calls in enumerate(segments)]
+    pieces, segments = [piece for functions, _ in made for piece in functions], [calls for _, calls in made]
     if len(segments) == 1:
         entry += segments[0]
     else:
@@ -997,4 +1026,4 @@ def source(program: Program, segments: list[list[str]], blas_calls: str) -> str:
             entry += [f"case {number}: {{", *calls, "break;", "}"]
         entry.append("}")
     entry += [f"return {'*(int64_t *)slots[0] | ' if may_stop else ''}lz_flags() << 32;", "}"]
-    return "\n".join([*parts, body, indented(entry), ""])
+    return "\n".join([*parts, body, *pieces, indented(entry), ""])
