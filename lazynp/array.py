@@ -202,11 +202,12 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
 
     @property
     def flat(self) -> Any:
-        return exported(self).flat
+        return Flat(self) if _is_differentiated(self) else exported(self).flat
 
     @flat.setter
     def flat(self, value: Any) -> None:
-        self[...] = np.resize(to_numpy(value), self.shape)
+        traced = tracing() and type(value) is ndarray
+        self[...] = hooks.function(np.resize, (value, self.shape), {}) if traced else np.resize(to_numpy(value), self.shape)
 
     # --- values for Python ---
 
@@ -511,6 +512,29 @@ def _is_differentiated(x: Any) -> bool:
     return traced and queue().differentiates(x._storage.node)
 
 
+class Flat:
+    """`x.flat` of an array that a derivative is taken by: its elements in C order, read and written where they stand."""
+
+    def __init__(self, base: ndarray) -> None:
+        self.base = base
+
+    def __len__(self) -> int:
+        return int(self.base.size)
+
+    def __iter__(self) -> Any:
+        return iter(self.base.reshape(-1))  # type: ignore[attr-defined]
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.base.reshape(-1)[index]  # type: ignore[attr-defined]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        places = np.arange(self.base.size)[index]
+        self.base[np.unravel_index(places, self.base.shape)] = value
+
+    def copy(self) -> Any:
+        return self.base.flatten()  # type: ignore[attr-defined]
+
+
 def read_as_number(x: Any) -> Any:
     """The value for float(x) and its like, which tests of convergence and reports need: with a warning where a derivative may get lost."""
     if _is_differentiated(x):
@@ -578,10 +602,25 @@ def operand(x: Any) -> Any:
         raise NotLazy(f"{kind.__name__} is a subclass of NumPy's array: its own methods decide")
     if kind not in ARRAYS and getattr(kind, "__array_ufunc__", None) is not None and not isinstance(x, (np.ndarray, np.generic)):
         raise NotLazy(f"{kind.__name__} has an __array_ufunc__ of its own")
+    if (kind is list or kind is tuple) and tracing_count.depth and tracing() and _holds_ours(x):
+        return operand(hooks.function(np.array, (x,), {}))
     array = x if kind in ARRAYS else _converted(x)
     if array.dtype not in LAZY_DTYPES:
         raise NotLazy(f"dtype {array.dtype} has no lazy form")
     return constant(array) if array.ndim == 0 else capture(array)
+
+
+def _holds_ours(values: Any) -> bool:
+    """Whether nested lists have an array of ours in them, which in a trace NumPy could not read."""
+    waiting = [values]
+    while waiting:
+        for value in waiting.pop():
+            kind = type(value)
+            if kind is ndarray or getattr(kind, "is_lazynp_array", False):
+                return True
+            if kind is list or kind is tuple:
+                waiting.append(value)
+    return False
 
 
 class _Overtaken(Exception):

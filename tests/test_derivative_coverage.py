@@ -31,7 +31,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "derivatives_coverage.md"
 
 ONE_BY_ONE = {
     "arange", "average", "cov", "diff", "geomspace", "gradient", "linalg.eig", "linalg.eigvals", "nonzero", "piecewise", "polyfit",
-    "polymul", "putmask", "real_if_close", "roots", "trapezoid", "trim_zeros", "x[True]", "x[mask of x]",
+    "polymul", "real_if_close", "roots", "trapezoid", "trim_zeros", "x[True]", "x[mask of x]",
 }  # fmt: skip
 """Functions of which some call looks at values: vmap runs it example by example, with a warning."""
 

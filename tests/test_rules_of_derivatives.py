@@ -73,6 +73,10 @@ def test_a_number_that_numpy_reads_is_no_constant():
     assert grad(lambda q: np.quantile(values, q))(0.25) == pytest.approx(3.0)
     assert grad(lambda h: np.sum(np.arange(0.0, 1.0, h)))(0.3) == pytest.approx(6.0)
     numpy.testing.assert_array_equal(grad(lambda x: np.sort(x[x > 1])[0])(values), [0, 0, 1])
+    numpy.testing.assert_array_equal(grad(lambda x: np.max([x, 2 * x, numpy.ones(3)]))(values), [2, 0, 0])
+    numpy.testing.assert_array_equal(grad(lambda x: sum([v * v for v in x.flat]) + x.flat[1])(values), [6, 3, 5])
+    numpy.testing.assert_array_equal(grad(lambda x: np.sum(np.linspace([x, x], 0, 3)))(values), [3, 3, 3])
+    assert grad(lambda x: np.heaviside(0.0, x) * x)(2.0) == 4.0
     assert grad(lambda x: np.sum(np.meshgrid(x, [1.0, 2.0], copy=False)[0]))(2.0) == 2.0
 
 
@@ -90,6 +94,8 @@ def test_complex_gradients_descend_and_holomorphic_ones_are_derivatives():
 REFUSED = [
     ("numpy.unique", lambda x: np.sum(np.unique(x))),
     ("numpy.union1d", lambda x: np.sum(np.union1d(x, x + 1))),
+    ("numpy.ndarray.byteswap", lambda x: np.sum(x.byteswap())),
+    (r"<lambda> \(vectorized\)", lambda x: np.sum(numpy.frompyfunc(lambda v: v * v, 1, 1)(x))),
     ("scipy.special.gammainc", lambda x: np.sum(lazynp.scipy.special.gammainc(x, 1.0))),
     ("scipy.linalg.schur", lambda x: np.sum(lazynp.scipy.linalg.schur(np.diag(x))[0])),
     ("scipy.stats.norm.fit", lambda x: lazynp.scipy.stats.norm.fit(x)[0]),

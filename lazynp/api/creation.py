@@ -218,6 +218,8 @@ def identity(n: int, dtype: Any = None, **options: Any) -> Any:
 def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0, **options: Any
 ) -> Any:
+    if tracing():
+        start, stop = [wrap(node_of(end)) if type(end) in (list, tuple) else end for end in (start, stop)]
     if type(start) is ndarray or type(stop) is ndarray:
         if num < (2 if endpoint else 1):
             raise Unsupported

@@ -155,11 +155,11 @@ def sync(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         record_fallback(function.__name__)
     result = through_numpy(function, args, kwargs)
     if tracing_count.depth and tracing():
-        _refuse_lost_derivative(function, (*args, *kwargs.values()), result)
+        refuse_lost_derivative(function, (*args, *kwargs.values()), result)
     return result
 
 
-def _refuse_lost_derivative(function: Callable[..., Any], args: tuple[Any, ...], result: Any) -> None:
+def refuse_lost_derivative(function: Callable[..., Any], args: tuple[Any, ...], result: Any) -> None:
     """What NumPy computed is a constant; where a derivative is asked for, that would be a silent zero."""
     here = queue()
 
@@ -174,7 +174,7 @@ def _refuse_lost_derivative(function: Callable[..., Any], args: tuple[Any, ...],
         )
 
     parts = result if isinstance(result, (tuple, list)) else (result,)
-    known = result is not None and not any(getattr(p, "dtype", np.dtype(bool)).kind in "fc" for p in parts)
+    known = result is not None and not any(getattr(p, "dtype", np.dtype(bool)).kind in "fcO" for p in parts)
     if not known and any(_mentions(a, depends) for a in args):  # None: of a function that writes into its arguments
         raise with_origin(TypeError(f"lazynp.grad: {full_name(function)} has no derivative"), user_position())
 
@@ -183,7 +183,10 @@ def full_name(function: Any) -> str:
     """ "numpy.unwrap", "scipy.linalg.schur": the public module and the name."""
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):
-        return f"numpy.{owner.__name__}.{function.__name__}"
+        module = "numpy." if getattr(np, owner.__name__, None) is owner else ""
+        return module + owner.__name__ + ("" if function.__name__ == "__call__" else f".{function.__name__}")
+    if getattr(function, "__objclass__", None) is np.ndarray:
+        return f"numpy.ndarray.{function.__name__}"
     module = ".".join([part for part in str(getattr(function, "__module__", "") or "numpy").split(".")[:2] if not part.startswith("_")])
     return f"{module if module.startswith(('scipy', 'numpy.')) else 'numpy'}.{function.__name__}"
 

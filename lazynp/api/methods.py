@@ -9,12 +9,13 @@ import numpy as np
 from lazynp import array as arrays
 from lazynp import indexing
 from lazynp.api import linear, routines, selecting
-from lazynp.api.dispatch import HANDLERS, sync, unwrapped, wrapped
+from lazynp.api.dispatch import HANDLERS, refuse_lost_derivative, sync, unwrapped, wrapped
 from lazynp.array import ndarray, node_of
 from lazynp.ir.types import LAZY_DTYPES
 from lazynp.native import tracing_count
 from lazynp.ops import elementwise as ew
 from lazynp.runtime.stats import record_fallback
+from lazynp.runtime.storage import tracing
 
 # the families are registered before their methods are attached
 assert linear.dot is HANDLERS[np.dot] and routines.put is HANDLERS[np.put]
@@ -42,7 +43,7 @@ def _same_as(function: Any) -> Callable[..., Any]:
 
 
 for _function in (
-    np.all, np.any, np.argmax, np.argmin, np.argpartition, np.argsort, np.clip, np.cumprod, np.cumsum, np.diagonal, np.dot,
+    np.all, np.any, np.argmax, np.argmin, np.argpartition, np.argsort, np.cumprod, np.cumsum, np.diagonal, np.dot,
     np.max, np.mean, np.min, np.prod, np.ravel,
     np.repeat, np.round, np.searchsorted, np.squeeze, np.std, np.sum, np.swapaxes, np.take, np.trace, np.var,
 ):  # fmt: skip
@@ -191,14 +192,21 @@ def _compress(self: Any, condition: Any, axis: Any = None, out: Any = None) -> A
     return HANDLERS[np.compress](condition, self, axis, out)
 
 
+def _clip(self: Any, min: Any = None, max: Any = None, out: Any = None, **options: Any) -> Any:
+    return HANDLERS[np.clip](self, min, max, out, **options)
+
+
 def _through_numpy(name: str) -> Callable[..., Any]:
     """A method that is Python's business: forces, calls NumPy's, wraps."""
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         if arrays.is_lazy(self):
             record_fallback(f"ndarray.{name}")
-        values = arrays.exported(self)
-        return wrapped(getattr(values, name)(*[unwrapped(a) for a in args], **{k: unwrapped(v) for k, v in kwargs.items()}))
+        values = arrays.read_as_number(self) if name == "tolist" else arrays.exported(self)
+        result = getattr(values, name)(*[unwrapped(a) for a in args], **{k: unwrapped(v) for k, v in kwargs.items()})
+        if tracing():
+            refuse_lost_derivative(getattr(np.ndarray, name), (self, *args), result)
+        return wrapped(result)
 
     return method
 
@@ -209,6 +217,7 @@ _OWN: dict[str, tuple[Callable[..., Any], str]] = {
     "flatten": (_flatten, "LAZY"), "conj": (_conjugate, "LAZY"), "conjugate": (_conjugate, "LAZY"), "nonzero": (_nonzero, "SYNC"),
     "sort": (_sort, "LAZY"), "item": (_item, "SYNC"), "view": (_view, "LAZY"), "resize": (_resize, "SYNC"), "setflags": (_setflags, "LAZY"),
     "put": (_put, "LAZY"), "partition": (_partition, "COMPOSED"), "compress": (_compress, "COMPOSED"),
+    "clip": (_clip, "COMPOSED"),
 }  # fmt: skip
 for _name, (_method, _status) in _OWN.items():
     _attach(_name, _method, _status)

@@ -36,7 +36,7 @@ class _Converter:
     def __init__(self, *operands: Any) -> None:
         self._operands = operands
         self._arrays = [x if isinstance(x, ndarray) else HANDLERS[np.asarray](x) for x in operands]
-        self.scalar_input = tuple([not isinstance(x, ndarray) and np.ndim(x) == 0 for x in operands])
+        self.scalar_input = tuple([not isinstance(x, ndarray) and a.ndim == 0 for x, a in zip(operands, self._arrays, strict=True)])
 
     def __len__(self) -> int:
         return len(self._arrays)

@@ -348,7 +348,7 @@ absolute = _row("absolute", np.absolute, None, cost=1, draw=_smooth,
                 vjp=lambda ct, node, i: _absolute_vjp(ct, node), jvp=lambda ts, node: _absolute_jvp(ts[0], node))  # fmt: skip
 fabs = unary("fabs", lambda y, x: sign(x))
 sign = _row("sign", np.sign, None, vjp=lambda ct, node, i: _sign_linear(ct, node), jvp=lambda ts, node: _sign_linear(ts[0], node))
-heaviside = binary("heaviside", None, None)
+heaviside = binary("heaviside", None, lambda z, x, y: cast(equal(x, 0), to=z.dtype))
 copysign = binary("copysign", lambda z, x, y: sign(x) * copysign(1.0, y), None)
 signbit = unary("signbit", None)
 nextafter = binary("nextafter", lambda z, x, y: 1.0, None)
