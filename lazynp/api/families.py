@@ -21,6 +21,10 @@ from lazynp.ops.densities import FAMILIES, Family, both
 _FLOAT = np.dtype(float)
 
 
+DISTRIBUTIONS = (*FAMILIES, *MULTIVARIATE)
+"""The names in scipy.stats of distributions that are formulas here."""
+
+
 def stats(name: str) -> Any:
     """lazynp's object for a public name of scipy.stats. Raises AttributeError for a name that SciPy does not have."""
     original = getattr(import_module("scipy.stats"), name)
