@@ -125,6 +125,7 @@ class _Draft:
         result.source = source(text, segments or [[]], self._blas())
         result.parallel = "lz_parallel" in result.source
         result.interruptible = text.interruptible
+        result.callbacks = text.callbacks
         result.loops = "\n\n".join(text.functions)
         result.dims = self.sizes.count + len(self.sizes.extra)
         return result

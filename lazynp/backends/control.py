@@ -11,19 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.backends import prelude
+from lazynp.backends import interrupts, prelude
 from lazynp.backends.fuse import bands, drop_dead_stores, fuse, touched_memories
 from lazynp.backends.lower import Memory, checked
 from lazynp.backends.nests import Nest, nests_of, scalars
 from lazynp.backends.partition import Given, Plan, Step, partition, strip
 from lazynp.backends.polynomial import Poly, Sizes, product
-from lazynp.backends.program import ERRORS, FIRST_DIM
+from lazynp.backends.program import CALLS, ERRORS, FIRST_DIM
 from lazynp.backends.render import Kernel, Writer, expression, indented, literal, print_band
 from lazynp.backends.render import Program as Text
 from lazynp.backends.schedule import Scheduled, collapsed, ordered
 from lazynp.backends.slide import slide
 from lazynp.ir.body import bodies_of, rename
 from lazynp.ir.node import Graph, Node, const, dim, toposort
+from lazynp.ops.printing import printed
 from lazynp.ops.structured import carried_argument, cond, is_immediate, loop, while_
 
 Limit = "Poly | Memory"
@@ -42,6 +43,10 @@ class Control:
         self.integers: list[tuple[int, Memory]] = []
         self.predicate: Poly | Memory | None = None
         self.blocks: list[Block] = []
+        self.attributes: dict[str, Any] = {}
+        self.values: list[tuple[Memory, list[Poly]]] = []
+        """Of a callback: its attributes, and per value the memory and the shape."""
+        self.target: Memory | None = None
         self.interface: set[Memory] = set()
         """Memories of the surroundings: alive during all turns."""
 
@@ -77,8 +82,8 @@ def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], s
     """The kernels of some steps. outlive: whether a memory is read after them; share: applied to the nests if there are no loops."""
     sequence: list[list[Nest] | Control] = []
     for step in steps:
-        if step.kind == "control":
-            sequence.append(control_of(plan, step))
+        if step.kind in ("control", "callback"):
+            sequence.append(control_of(plan, step) if step.kind == "control" else callback_of(plan, step))
             continue
         if not sequence or isinstance(sequence[-1], Control):
             sequence.append([])
@@ -152,6 +157,20 @@ def control_of(plan: Plan, step: Step) -> Control:
     return control
 
 
+def callback_of(plan: Plan, step: Step) -> Control:
+    """A call of Python in the middle of a program: C hands over addresses and sizes."""
+    node = step.node
+    control = Control(node, plan.sizes)
+    control.attributes = node.attributes
+    for argument in node.args[1:]:
+        memory = _memory(plan, step, argument)
+        assert memory is not None
+        control.values.append((memory, [plan.sizes(n) for n in argument.shape]))
+    control.interface = {step.target.memory, *[memory for memory, _ in control.values]}
+    control.target = step.target.memory
+    return control
+
+
 def _memory(plan: Plan, step: Step, argument: Node) -> Memory | None:
     node = strip(argument)
     buffer = step.redirect.get(node) or plan.places.get(node)
@@ -209,10 +228,10 @@ def inner_loops(control: Control) -> Iterator[Control]:
     for block in control.blocks:
         for part in block.parts:
             if isinstance(part, Control):
-                if part.kind is cond:
-                    yield from inner_loops(part)
-                else:
+                if part.kind in (loop, while_):
                     yield part
+                else:
+                    yield from inner_loops(part)
 
 
 # --- the arena -------------------------------------------------------------------------------------------------------
@@ -470,7 +489,7 @@ class _Function:
 
     def turns(self, control: Control) -> int | None:
         """The most turns of a loop, if they are known."""
-        if control.kind is cond:
+        if control.kind is not loop:
             return 1
         if not all(isinstance(p, Poly) for p in control.limits):
             return None
@@ -490,6 +509,29 @@ class _Function:
         yes, no = [self.block(block) for block in control.blocks]
         start = [*self.turn(control)]
         return ["{", *start, f"if ({test}) {{", *yes, "} else {", *no, "}", "}"]
+
+    def callback(self, control: Control) -> list[str]:
+        """Single numbers are copied: variables whose address is taken would live in memory."""
+        lines, places = [], []
+        for memory, _ in control.values:
+            place = self.writer.pointer(memory)
+            if memory in self.locals:
+                copy, ctype = self.writer.fresh("a"), prelude.ctype(memory.dtype)
+                lines += [f"{ctype} {copy}[{memory.size.constant}];"]
+                lines += [f"for (int k = 0; k < {memory.size.constant}; k++) {copy}[k] = {place}[k];"]
+                place = copy
+            places.append(f"(void *){place}")
+        sizes = [self.writer.poly(n) for _, shape in control.values for n in shape]
+        assert control.target is not None
+        self.writer.written.add(control.target)
+        types = [(len(shape), memory.dtype) for memory, shape in control.values]
+        self.text.callbacks.append((control.kind, control.attributes, types))
+        call = f"((int (*)(int64_t, void **, int64_t *))slots[{CALLS}])({len(self.text.callbacks) - 1}, values, sizes)"
+        return [
+            "{", *lines, f"void *values[] = {{{', '.join([*places, '0'])}}};", f"int64_t sizes[] = {{{', '.join([*sizes, '0'])}}};",
+            f"{self.writer.pointer(control.target)}[0] = 0;",
+            f"if ({call}) {{ *(int64_t *)slots[{ERRORS}] = {interrupts.INTERRUPTED}; goto done; }}", "}",
+        ]  # fmt: skip
 
     def check(self, control: Control) -> list[str]:
         """A turn in which a function failed is the last one; what stands in the loop itself leaves it."""
@@ -532,4 +574,4 @@ class _Function:
         return f"{self.writer.pointer(memory)}[0]"
 
 
-_CONTROLS = {loop: _Function.loop, while_: _Function.while_, cond: _Function.cond}
+_CONTROLS = {loop: _Function.loop, while_: _Function.while_, cond: _Function.cond, printed: _Function.callback}

@@ -5,6 +5,7 @@ finished turns wrote to arguments is there, results that were not returned are n
 """
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from lazynp.backends import toolchain
@@ -49,11 +50,17 @@ def _note(kind: Any, error: BaseException, traceback: Any) -> None:
     _raised.error = error.with_traceback(traceback)
 
 
-_callback = toolchain.ffi.callback("int(*)(void)", _let_signals_in, error=1, onerror=_note)
+def callback(kind: str, function: Callable[..., int]) -> Any:
+    """A C function of that type that takes the GIL and calls function. It returns 1 where an exception was raised: C ends with the code
+    INTERRUPTED, and the exception is raised by the call of the program."""
+    return toolchain.ffi.callback(kind, function, error=1, onerror=_note)
+
+
+_callback = callback("int(*)(void)", _let_signals_in)
 
 
 def address() -> Any:
-    """The C function that programs call: it takes the GIL and lets handlers run; whether the program shall leave its loops."""
+    """The C function that lets handlers run; whether the program shall leave its loops."""
     return toolchain.ffi.cast("void *", _callback)
 
 

@@ -24,6 +24,7 @@ from lazynp.ir.node import Graph, Node, const, dim, input_, toposort
 from lazynp.ir.op import Kind
 from lazynp.ops import elementwise as ew
 from lazynp.ops import indexing, movement
+from lazynp.ops.printing import printed
 from lazynp.ops.structured import CONTROL, carried_argument, item, loop, read_arguments, while_
 
 _CHEAP = 2.0
@@ -141,6 +142,8 @@ def is_library(node: Node) -> bool:
     """Whether Python runs this op: opaque routines, elementwise ops that the C prelude does not have, and loops that contain such."""
     if node.op in CONTROL:
         return not runs_in_c(node)
+    if node.op is printed:
+        return False
     return node.op.kind is Kind.LIBRARY or (node.op.kind is Kind.ELEMENTWISE and not has_c(node))
 
 
@@ -235,7 +238,10 @@ def _forced(plan: Plan, graph: Graph, order: list[Node]) -> set[Node]:
     for node in order:
         if node.op is item or node.op.kind in _OWN_STEP or _is_python_step(plan, node) or (node.op is const and node.shape):
             chosen.add(node)
-        if _is_python_step(plan, node) or node.op.kind is Kind.CONTRACT:
+        if node.op is printed:
+            chosen.add(node)
+            chosen.update([strip(a) for a in node.args[1:]])
+        elif _is_python_step(plan, node) or node.op.kind is Kind.CONTRACT:
             chosen.update([strip(a) for a in node.args])
         elif node.op in CONTROL:
             chosen.update([strip(a) for a in read_arguments(node)])
@@ -367,6 +373,9 @@ def _make_steps(plan: Plan, order: list[Node], chosen: set[Node]) -> None:
             _library_step(plan, node, items.get(node, [node]))
         elif node.op.kind is Kind.UPDATE:
             _update_step(plan, node)
+        elif node.op is printed:
+            _memory_of(plan, node)
+            _add(plan, Step("callback", node, [plan.places[node]]))
         else:
             _memory_of(plan, node)
             _add(plan, Step(_KINDS.get(node.op.kind, "map"), node, [plan.places[node]]))

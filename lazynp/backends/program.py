@@ -6,6 +6,7 @@ load(key) -> Program | None         from the disk cache: no rewriting, no compil
 from __future__ import annotations
 
 import builtins
+import math
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +21,8 @@ from lazynp.ir.node import numbered_dim
 from lazynp.ops.structured import CONTROL, interpreter
 
 PLAN = ".plan"
-ERRORS, ARENA, POOL, SIGNALS, FIRST_SLOT = 0, 1, 2, 3, 4
-"""Slots: the error record, the arena of temporaries, the pool of threads, what lets signals in, then the memories."""
+ERRORS, ARENA, POOL, SIGNALS, CALLS, FIRST_SLOT = 0, 1, 2, 3, 4, 5
+"""Slots: the error record, the arena of temporaries, the pool of threads, what lets signals in, what runs callbacks, then the memories."""
 FIRST_DIM = 3
 """dims: threads, segment, work threshold, then the program's sizes."""
 FEW = 4096
@@ -64,7 +65,7 @@ class Blueprint:
     python: text of the function `run`; tables: its constants; steps: the Python steps (op, attributes, origin);
     parallel: whether a kernel may ask the pool of threads;
     interruptible: whether loops look for signals; extra: sizes that are no polynomials, as (op, argument texts);
-    failures: per error code (origin, axis); outline: None for programs with Python steps; integers: of the BLAS it was compiled for.
+    failures: per error code (origin, axis); callbacks: what C calls in Python, as (op, attributes, (ndim, dtype) of the values); outline: None for programs with Python steps.
     """
 
     python: str = ""
@@ -81,6 +82,7 @@ class Blueprint:
     steps: list[tuple[Any, dict[str, Any], Any]] = field(default_factory=list)
     extra: list[tuple[Any, dict[str, Any], tuple[str, ...]]] = field(default_factory=list)
     failures: list[tuple[Any, int]] = field(default_factory=list)
+    callbacks: list[tuple[Any, dict[str, Any], list[tuple[int, np.dtype]]]] = field(default_factory=list)
     outline: Outline | None = None
     integers: str = ""
 
@@ -127,6 +129,7 @@ class CProgram(base.Program):
         self.foreign_calls = blueprint.segments
         self.library_steps = len(blueprint.steps)
         self._lib = lib
+        self._calls = interrupts.callback("int(*)(int64_t, void **, int64_t *)", self._called) if blueprint.callbacks else None
         space: dict[str, Any] = dict(blueprint.tables)
         space |= {
             "empty": empty, "buffer": toolchain.ffi.from_buffer, "entry": lib.lazynp_run, "finish": self.finish, "library": self._library,
@@ -148,6 +151,8 @@ class CProgram(base.Program):
             slots[POOL] = ffi.cast("void *", workers.entry())
         if blueprint.interruptible:
             slots[SIGNALS] = interrupts.address()
+        if blueprint.callbacks:
+            slots[CALLS] = self._calls
         dims[0] = 1
         for name, array in blueprint.tables.items():
             if isinstance(array, np.ndarray):
@@ -193,6 +198,19 @@ class CProgram(base.Program):
         error = IndexError(f"index {errors[1]} is out of bounds for axis {axis} with size {errors[2]}")
         error.lazynp_origin = origin  # type: ignore[attr-defined]
         raise error
+
+    def _called(self, number: int, addresses: Any, sizes: Any) -> int:
+        """A callback in the middle of the program. sizes: of the values' axes, one after the other."""
+        op, attrs, types = self.blueprint.callbacks[number]
+        values, axis = [], 0
+        for place, (ndim, dtype) in enumerate(types):
+            shape = tuple([sizes[axis + k] for k in range(ndim)])
+            axis += ndim
+            count = math.prod(shape)
+            block = toolchain.ffi.buffer(toolchain.ffi.cast("char *", addresses[place]), count * dtype.itemsize)
+            values.append(np.frombuffer(bytes(block), dtype, count).reshape(shape))
+        op.numpy(0, *values, **attrs)
+        return 0
 
     def _library(self, number: int, args: tuple[np.ndarray, ...], sizes: dict[str, int]) -> tuple[np.ndarray, ...]:
         """One Python step: C-contiguous arrays."""

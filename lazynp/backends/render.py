@@ -332,6 +332,7 @@ class Program:
         self.routines: list[str] = []
         self.failures: list[tuple[Any, int]] = []
         self.functions: list[str] = []
+        self.callbacks: list[tuple[Any, dict[str, Any], list[tuple[int, np.dtype]]]] = []
         self.interruptible = False
         """Whether a loop looks for signals."""
         self.helpers: set[str] = set()
@@ -1013,7 +1014,7 @@ def source(program: Program, segments: list[list[str]], blas_calls: str) -> str:
     if program.routines:
         parts += [f"#define LZ_ROUTINES {FIRST_SLOT + len(program.memories)}", blas_calls]
     entry = ["int64_t lazynp_run(void **slots, const int64_t *dims) {", "lz_clear_flags();"]
-    may_stop = bool(program.failures) or program.interruptible
+    may_stop = bool(program.failures) or program.interruptible or bool(program.callbacks)
     if may_stop:
         entry.append("*(int64_t *)slots[0] = 0;")
     made = [_in_pieces(number, calls) for number, calls in enumerate(segments)]

@@ -282,7 +282,7 @@ class TraceQueue(Queue):
 
     `outside`: the leaf for each storage or NumPy array that the trace reads but did not create (`sources` maps back);
     `written`: the storages it did not create but gave a new value to, with the value they had. `doubt`: a truth value that, where it is
-    true, says that the results do not count.
+    true, says that the results do not count. `printed`: stands for what the program has printed so far.
     """
 
     runs_once = False
@@ -296,6 +296,7 @@ class TraceQueue(Queue):
         self.writes = 0
         self.most_writes: int | None = None
         self.doubt: Storage | None = None
+        self.printed: Storage | None = None
 
     def count_write(self) -> None:
         """Raises CaptureError for a loop over elements or slices that is being written out: compiling it would take minutes."""

@@ -23,6 +23,7 @@ from lazynp.ir.types import LAZY_DTYPES, ArrayType, Dim, Symbolic
 from lazynp.ops import elementwise as ew
 from lazynp.ops import structured
 from lazynp.ops.movement import broadcast
+from lazynp.ops.printing import printed
 from lazynp.ops.sizes import SymBool, SymFloat, SymInt, hint_of, hooks, is_size, new_size, number, simplify_size, size_
 from lazynp.runtime.storage import Queue, Snapshot, Storage, TraceQueue, bound, queue, trace_scope
 from lazynp.trace import trees
@@ -123,6 +124,17 @@ def doubt(wrong: Node) -> bool:
 
 
 hooks.doubt = doubt
+
+
+def record_print(pieces: tuple[Any, ...], values: Sequence[Node], end: str, flush: bool) -> None:
+    """The compiled program prints here: see lazynp.ops.printing. Raises CaptureError outside of jit."""
+    outermost = list(_traces_around())[-1]
+    if type(outermost) is not TraceQueue:
+        raise CaptureError("print() in a loop or branch outside of jit")
+    if outermost.printed is None:
+        with trace_scope(outermost):
+            outermost.printed = Storage((), _INT64, constant(0), None)
+    outermost.printed.write(_made(printed, outermost.printed.value(), *values, pieces=pieces, end=end, flush=flush))
 
 
 # --- what is carried -------------------------------------------------------------------------------------------------

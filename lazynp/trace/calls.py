@@ -27,6 +27,7 @@ from lazynp.trace import bodies, branches
 from lazynp.trace.collecting import rows_of_one
 from lazynp.trace.elements import enumerate_, range_, reversed_, zip_
 from lazynp.trace.places import in_body, in_derivative_of_values, touch
+from lazynp.trace.printing import print_
 
 
 def note_variables(f: FunctionType) -> None:
@@ -251,7 +252,7 @@ _STAND_INS: dict[Any, Any] = {
     math.log: _logarithm, math.floor: _rounded(math.floor, np.floor), math.ceil: _rounded(math.ceil, np.ceil),
     **{f: _joining(f) for f in (np.array, np.asarray, np.stack, np.concatenate)},
     range: range_, enumerate: enumerate_, zip: zip_, reversed: reversed_, min: _extreme("min"), max: _extreme("max"),
-    int: _int, float: _float, bool: _bool, len: _len, isinstance: _isinstance, type: _type,
+    int: _int, float: _float, bool: _bool, len: _len, isinstance: _isinstance, type: _type, print: print_,
 }  # fmt: skip
 
 

@@ -94,6 +94,10 @@ def trace(
         written = {i: s.node for s, i in owners.items() if s.node is not inputs[i]}
         scope.forget_temporaries()
         outside = dict(scope.sources)
+        if scope.printed is not None:
+            values[scope.printed] = len(values)
+            if scope.doubt is not None:
+                raise CaptureError("a program that prints has integers that may outgrow 64 bits: it could not be repeated in Python")
         if scope.doubt is not None:
             values[scope.doubt] = len(values)
         return Traced(

@@ -199,14 +199,17 @@ def _while_as_loop(
         raise CaptureError("the condition of a while loop assigns a name")
     body = Block([turn] if test is None else [turn, test], names)
     ends = _Ends()
+    endless = False
 
     def condition(state: list[Any]) -> Any:
+        nonlocal endless
         count, code, _, values = state
         going: Any = True
         if test is not None:
             going, after = body.turn(test, values)
             if any(v is not old for v, old in zip(after, values, strict=True)):
                 raise CaptureError("the condition of a while loop changes variables")
+            endless = not is_traced(going) and bool(going)
         if elements is not None:
             going = _before(count, elements)
         return both(going, code == GO_ON)
@@ -226,7 +229,10 @@ def _while_as_loop(
 
     _, code, value, values = _worth_it(body, trace)
     body.finish(values, any_turn or (elements is not None and elements.any))
-    return _consumed(Signal(code, value[0] if value else None, frozenset(ends.codes | {GO_ON}))) if ends.codes else None
+    if not ends.codes:
+        return None
+    codes = ends.codes - {GO_ON} if endless else ends.codes | {GO_ON}  # `while True` ends by its jumps alone
+    return _consumed(Signal(code, value[0] if value else None, frozenset(codes)))
 
 
 class _Ends:

@@ -153,9 +153,23 @@ class _Expressions(ast.NodeTransformer):
         return _call("choose", [self.test(node.test), _thunk(self.visit(node.body)), _thunk(self.visit(node.orelse))], node)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
+        if isinstance(node.func, ast.Name) and node.func.id == "print":
+            node.args = [self._text(a) if isinstance(a, ast.JoinedStr) else a for a in node.args]
         node = self.generic_visit(node)  # type: ignore[assignment]
         node.func = _call("function", [node.func], node.func)
         return node
+
+    def _text(self, node: ast.JoinedStr) -> ast.expr:
+        """An f-string to be printed, in parts: its values may be known only then."""
+        parts: list[ast.expr] = []
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                conversion = _constant("" if part.conversion < 0 else chr(part.conversion), part)
+                spec = part.format_spec or _constant("", part)
+                parts.append(ast.copy_location(ast.Tuple([part.value, conversion, spec], ast.Load()), part))
+            else:
+                parts.append(ast.copy_location(ast.Tuple([part], ast.Load()), part))
+        return ast.copy_location(ast.Call(_runtime("text", node), parts, []), node)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         node = self.generic_visit(node)  # type: ignore[assignment]

@@ -1,0 +1,154 @@
+"""`print` in compiled functions: the lines, their order and their number are those of NumPy's run, at every call."""
+
+import signal
+import warnings
+
+import numpy as np
+import pytest
+
+import lazynp
+
+
+def plain(x, n):
+    print("start", n, x.shape)
+    total = 0.0
+    for i in range(n):
+        total = total * 0.5 + x[i % 3]
+        if i % 7 == 0:
+            print("turn", i, "total", total, sep=" | ")
+        elif i % 11 == 0:
+            print(f"{i:3d}: {total:.3e} {x[0]!r} {i + 1}", end=";\n")
+    print(x)
+    return total
+
+
+def arrays(a):
+    for k in range(a.shape[0]):
+        print(k, a[k, :k], a[k] > 0.5, a.sum(), flush=True)
+        a[k] *= 2
+    return a
+
+
+def until(x):
+    steps = 0
+    while True:
+        x = x * 0.9 + 0.05
+        steps += 1
+        print(steps, x.max(), bool(x[0] > 0.6))
+        if x.max() < 0.55:
+            print("done")
+            return steps
+
+
+def nested(x):
+    for i in range(9):
+        for j in range(i):
+            if x[j] > x[i]:
+                print(i, j, x[i] - x[j])
+                break
+        else:
+            print("none before", i)
+    return x
+
+
+def helper(x, i):
+    print("helper", i, x[i])
+    return x[i]
+
+
+def called(x):
+    s = 0.0
+    for i in range(x.shape[0]):
+        s += helper(x, i)
+    return s
+
+
+PROGRAMS = {
+    "plain": (plain, lambda: (np.array([0.25, 1.0, 2.0]), 30)),
+    "arrays": (arrays, lambda: (np.arange(81.0).reshape(9, 9) / 64,)),
+    "until": (until, lambda: (np.linspace(0.0, 1.0, 5),)),
+    "nested": (nested, lambda: (np.random.default_rng(0).uniform(size=9),)),
+    "called": (called, lambda: (np.arange(12.0),)),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_lines_are_numpys(name, capfd):
+    function, arguments = PROGRAMS[name]
+    expected = function(*arguments())
+    lines = capfd.readouterr().out
+    assert lines.count("\n") > 8
+    f = lazynp.jit(function, strict=True)
+    for _ in range(3):
+        np.testing.assert_allclose(f(*arguments()), expected)
+        found = capfd.readouterr().out
+        assert found == lines
+
+
+def test_a_large_program_prints_where_it_stands(capfd):
+    def waves(u):
+        for t in range(20):
+            u[1:-1] = 0.5 * (u[:-2] + u[2:])
+            if t % 5 == 0:
+                print(f"t={t}", f"{u.max():.6f}")
+        return u.sum()
+
+    u = np.linspace(0, 1, 100_000) ** 2
+    waves(u.copy())
+    lines = capfd.readouterr().out
+    lazynp.jit(waves, strict=True)(u.copy())
+    assert capfd.readouterr().out == lines and lines.count("\n") == 4
+
+
+def test_a_gradient_prints_once_per_call(capfd):
+    def loss(x):
+        total = 0.0
+        for i in range(12):
+            total = total + x[i] ** 2
+            if i == 5:
+                print("five", x[i] > 0)
+        return total
+
+    g = lazynp.jit(lazynp.grad(loss))
+    x = np.arange(12.0)
+    for _ in range(2):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", lazynp.errors.PerformanceWarning)
+            np.testing.assert_allclose(g(x), 2 * x)
+        assert capfd.readouterr().out.count("five") == 1
+
+
+def test_an_error_in_print_reaches_the_caller(monkeypatch):
+    class Broken:
+        def write(self, text):
+            raise BrokenPipeError
+
+        def flush(self):
+            pass
+
+    def talks(x):
+        for i in range(20):
+            print(x[i])
+        return x
+
+    f = lazynp.jit(talks, strict=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", Broken())
+        with pytest.raises(BrokenPipeError):
+            f(np.ones(20))
+    assert (f(np.ones(20)) == 1).all()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers")
+def test_prints_to_other_files_are_pythons(capsys):
+    import sys
+
+    def complains(x):
+        for i in range(12):
+            if x[i] > 10:
+                print("large", file=sys.stderr)
+        return x.sum()
+
+    with pytest.warns(lazynp.errors.PerformanceWarning):
+        assert lazynp.jit(complains)(np.arange(12.0)) == 66.0
+    assert capsys.readouterr().err == "large\n"
