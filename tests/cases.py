@@ -721,9 +721,9 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "cond": _branches,
 }
 
-LEAVES = ("const", "input", "dim", "item", "custom", "checkpointed")
+LEAVES = ("const", "input", "dim", "item", "custom", "checkpointed", "printed")
 """Without a meaning of their own: values are bound to them, or (item) every op with several outputs is read by it, or (custom) it is
-taken apart before a program is made: tests/test_custom.py."""
+taken apart before a program is made: tests/test_custom.py, or (printed) all it does is an effect: tests/test_printing.py."""
 
 
 def cases(op: Op) -> list[Case]:

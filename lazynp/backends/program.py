@@ -63,9 +63,9 @@ class Blueprint:
     """Everything about a program that is not machine code. Picklable.
 
     python: text of the function `run`; tables: its constants; steps: the Python steps (op, attributes, origin);
-    parallel: whether a kernel may ask the pool of threads;
-    interruptible: whether loops look for signals; extra: sizes that are no polynomials, as (op, argument texts);
-    failures: per error code (origin, axis); callbacks: what C calls in Python, as (op, attributes, (ndim, dtype) of the values); outline: None for programs with Python steps.
+    parallel: whether a kernel may ask the pool of threads; interruptible: whether loops look for signals;
+    extra: sizes that are no polynomials, as (op, argument texts); failures: per error code (origin, axis);
+    callbacks: what C calls in Python, as (op, attributes, (ndim, dtype) of the values); outline: None for programs with Python steps.
     """
 
     python: str = ""

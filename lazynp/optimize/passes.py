@@ -14,6 +14,7 @@ from lazynp.optimize.fold import fold
 from lazynp.optimize.inverses import solve_instead, without_inverses
 from lazynp.optimize.loops import map_bodies, simplify_loops
 from lazynp.optimize.moves import moves
+from lazynp.optimize.scans import collecting
 from lazynp.optimize.simplify import simplify, undetach
 from lazynp.optimize.stabilize import logsumexp, softmax, stabilize
 from lazynp.optimize.triangular import substitute_instead
@@ -28,9 +29,15 @@ def bodies(graph: Graph, level: str, listener: Listener | None) -> Graph:
     return map_bodies(prune(graph), lambda body: optimize(body, level, listener))
 
 
+def collecting_loops(graph: Graph, level: str, listener: Listener | None) -> Graph:
+    """Neighbours become one loop; of what is read at its end alone one row is kept."""
+    return collecting(graph)
+
+
 PASSES: tuple[Pass, ...] = (
     bodies,
     simplify_loops,
+    collecting_loops,
     simplify_sizes,
     algebra,
     solve_instead,  # after transposes are part of products

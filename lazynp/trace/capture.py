@@ -1,5 +1,6 @@
 """Tracing: run a Python function once on arrays without values and keep what it did as a graph."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from lazynp import array as arrays
 from lazynp.array import ndarray
+from lazynp.errors import CaptureError
 from lazynp.ir.node import Node, new_input
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic
 from lazynp.native import ARRAYS
@@ -90,7 +92,7 @@ def trace(
         result_leaves = [arrays.wrap(leaf.node) if isinstance(leaf, Symbolic) else leaf for leaf in result_leaves]
         owners = {h._storage: i for i, (h, n) in enumerate(zip(stand_ins, inputs, strict=True)) if n is not None}
         values: dict[Storage, int] = {}
-        results = [_output(leaf, owners, values, scope.written) for leaf in result_leaves]
+        results = [_output(leaf, owners, values, scope.written) for leaf in _alone(result_leaves, owners)]
         written = {i: s.node for s, i in owners.items() if s.node is not inputs[i]}
         scope.forget_temporaries()
         outside = dict(scope.sources)
@@ -111,6 +113,25 @@ def trace(
             any(type(leaf) in _SCALAR_TYPES for leaf in leaves),
             scope.doubt is not None,
         )  # type: ignore[arg-type]
+
+
+def _alone(leaves: list[Any], owners: dict[Storage, int]) -> list[Any]:
+    """The results, with small contiguous parts of arrays that the caller sees nothing else of as arrays of their own: `return out[-1]` need
+    not keep out."""
+    seen: dict[Storage, int] = {}
+    for leaf in leaves:
+        if type(leaf) is ndarray and leaf._storage is not None:
+            seen[leaf._storage] = seen.get(leaf._storage, 0) + 1
+    return [arrays.wrap(arrays.node_of(leaf)) if _is_part(leaf, seen, owners) else leaf for leaf in leaves]
+
+
+def _is_part(leaf: Any, seen: dict[Storage, int], owners: dict[Storage, int]) -> bool:
+    if type(leaf) is not ndarray or leaf._storage is None or not leaf._path or leaf._scalar:
+        return False
+    storage = leaf._storage
+    if seen[storage] != 1 or storage in owners or not _fresh(storage):
+        return False
+    return leaf.ndim > 0 and leaf.size * 2 <= math.prod(storage.shape) and leaf.flags.c_contiguous
 
 
 def _output(leaf: Any, owners: dict[Storage, int], values: dict[Storage, int], outside: dict[Storage, Node]) -> Output:
