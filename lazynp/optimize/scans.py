@@ -1,4 +1,4 @@
-"""Loops that collect: of a collected array whose last row alone is read one row is kept; loops over the same turns of which one reads, row by
+"""Loops that collect: of an array of which the last row alone is read one row is kept; loops over the same turns of which one reads, row by
 row, what another one collects are one loop.
 """
 
@@ -159,8 +159,7 @@ def _may_join(earlier: Node, later: Node) -> bool:
             leaf = body.inputs[1 + position]
             if position < count or argument.index not in rows or leaf in body.outputs:
                 return False
-            place = rename([rows[argument.index][0]], {earlier.body.inputs[0]: body.inputs[0]})[0] if _is_node(rows, argument) else None
-            wanted = rows[argument.index][0] if place is None else place
+            wanted = _renamed(rows[argument.index][0], earlier.body.inputs[0], body.inputs[0])
             if not all(r.op is slice_ and r.starts[0] == wanted and r.sizes[0] == 1 for r in readers.get(leaf, [])):
                 return False
         elif earlier in toposort([argument]):
@@ -168,8 +167,8 @@ def _may_join(earlier: Node, later: Node) -> bool:
     return True
 
 
-def _is_node(rows: dict[int, tuple[Dim, Node]], argument: Node) -> bool:
-    return isinstance(rows[argument.index][0], Node)
+def _renamed(place: Dim, index: Node, other: Node) -> Dim:
+    return rename([place], {index: other})[0] if isinstance(place, Node) else place
 
 
 def _integers(node: Node) -> bool:
