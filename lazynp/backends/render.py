@@ -184,10 +184,10 @@ class Values:
         """An index and the test of it: out of range, the function is left."""
         raw, size = self.text[node.args[0]], self.poly(node.size)
         failed = f"{{ lz_fail(slots, {self.writer.failure(node)}, {raw}, {size}); goto {self.writer.leave}; }}"
+        outside = f"(uint64_t){name} >= (uint64_t){size}"  # of negative ones too
         test = [
             f"{name} = (int64_t){raw};",
-            f"if ({name} < 0) {name} += {size};",
-            f"if (__builtin_expect((uint64_t){name} >= (uint64_t){size}, 0)) {failed}",
+            f"if (__builtin_expect({outside}, 0)) {{ {name} += {size}; if ({outside}) {failed} }}",
         ]
         return [f"int64_t {name} = 0;", *([f"if ({self._test(node.guards)}) {{", *test, "}"] if node.guards else test)]
 
@@ -514,7 +514,11 @@ class Kernel:
             address = s.address.replaced({self.nest.axes[0].variable: variable("slot")}) if memory in moved else s.address
             place, more = self._at(memory, address), _joined_truth(s) if self.inline else None
             if more is not None:
-                lines.append(f"if ({_unwrapped(self.values.text[more])}) {place} = 1;")
+                test = _unwrapped(self.values.text[more])
+                leaves = more.op is ew.doubtful and self.writer.leave
+                lines.append(
+                    f"if (__builtin_expect({test}, 0)) {{ {place} = 1; goto {leaves}; }}" if leaves else f"if ({test}) {place} = 1;"
+                )
             else:
                 lines.append(f"{place} = {_unwrapped(self.values.text[s.value])};")
         return lines

@@ -311,6 +311,19 @@ stop_gradient = register(
 )
 """The argument itself, as a constant for every derivative."""
 
+doubtful = register(
+    Op(
+        name="doubtful",
+        kind=Kind.ELEMENTWISE,
+        infer=lambda x: x,
+        numpy=lambda x: x,
+        partials=(None,),
+        c=lambda dtype: "({0})",
+        draw=lambda rng, shape, dtype, position: rng.integers(0, 2, shape).astype(bool),
+    )
+)
+"""A truth value that, where it is true, makes all results of the program worthless: the loop that finds it true is left."""
+
 # --- arithmetic ------------------------------------------------------------------------------------------------------
 
 add = binary("add", lambda z, x, y: 1.0, lambda z, x, y: 1.0, c="({0} + {1})", commutative=True, associative=True)

@@ -393,13 +393,18 @@ _INTEGER: dict[Any, Any] = {
     **_BITWISE,
 }
 _GROWS = frozenset({np.add, np.subtract, np.multiply, np.power, np.left_shift})
-_LARGE = 2.0**62
+_MOST = 1 << 62
+_LARGE = float(_MOST)
 _SMALL = 1 << 32
 
 
 def _doubt_integer(ufunc: np.ufunc, a: Any, b: Any) -> None:
     """Python's integers have any size and its division by zero is an error."""
-    if ufunc in _GROWS and not _cannot_grow_far(ufunc, a, b):
+    factor = b if type(b) is int else a
+    if ufunc is np.multiply and type(factor) is int and factor and not _cannot_grow_far(ufunc, a, b):
+        number, most = _node(a if factor is b else b), (_MOST - 1) // abs(factor)
+        hooks.doubt(ew.logical_or(ew.greater(number, constant(most, _INT64)), ew.less(number, constant(-most, _INT64))))
+    elif ufunc in _GROWS and not _cannot_grow_far(ufunc, a, b):
         power_of_two = ufunc is np.left_shift
         first, second = _as_floats(a, b)
         result = multiply(first, ew.UFUNCS[np.exp2][0](second)) if power_of_two else ew.UFUNCS[ufunc][0](first, second)

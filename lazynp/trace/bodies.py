@@ -119,7 +119,7 @@ def doubt(wrong: Node) -> bool:
     if outermost.doubt is None:
         with trace_scope(outermost):
             outermost.doubt = Storage((), wrong.dtype, constant(False), None)
-    outermost.doubt.write(ew.logical_or(outermost.doubt.value(), wrong))
+    outermost.doubt.write(ew.logical_or(outermost.doubt.value(), ew.doubtful(wrong)))
     return True
 
 
