@@ -243,6 +243,7 @@ def test_size_generic_graphs_are_evaluated_the_same() -> None:
 
 _TOLERANCE = {"e": {"rtol": 5e-3, "atol": 5e-3}, "f": {"rtol": 1e-5, "atol": 1e-6}, "F": {"rtol": 1e-5, "atol": 1e-6}}
 _NO_CASES = {
+    "printed": "all it does is an effect: tests/test_printing.py",
     "random_draw": "depends on nothing but its state",
     "item": "tested with the ops that have several outputs",
     "custom": "taken apart before a program is made: tests/test_custom.py",

@@ -65,7 +65,8 @@ class Blueprint:
     python: text of the function `run`; tables: its constants; steps: the Python steps (op, attributes, origin);
     parallel: whether a kernel may ask the pool of threads; interruptible: whether loops look for signals;
     extra: sizes that are no polynomials, as (op, argument texts); failures: per error code (origin, axis);
-    callbacks: what C calls in Python, as (op, attributes, (ndim, dtype) of the values); outline: None for programs with Python steps.
+    callbacks: what C calls in Python, as (op, attributes, (ndim, dtype) of the values); outline: None for programs with Python steps;
+    integers: of the BLAS it was compiled for.
     """
 
     python: str = ""
