@@ -238,3 +238,21 @@ def test_globals_of_called_functions_are_followed():
     np.testing.assert_array_equal(f(x6), 2 * x6 + 1)
     rate = 3.0
     np.testing.assert_array_equal(f(x6), 3 * x6 + 1)
+
+
+def _counted(x):
+    positive, total, found = 0, 0.0, False
+    for i in range(len(x)):
+        if x[i] > 0:
+            positive += 1
+            total += 2.0
+            found = True
+    return positive, total, found, x[0], x[0] > 0
+
+
+def test_python_numbers_come_back_as_python_numbers():
+    x = np.arange(100.0) - 50
+    jitted = lazynp.jit(_counted, strict=True)
+    for _ in range(3):
+        result, expected = jitted(x), _counted(x)
+        assert result == expected and [type(v) for v in result] == [type(v) for v in expected]

@@ -18,8 +18,8 @@ from lazynp.trace import trees
 
 
 class Output(NamedTuple):
-    """One leaf of a traced function's result. kind "value": storage number `index` of the outputs; "argument": memory of argument `index`;
-    "static": `value` as it is. path: the view that is returned."""
+    """One leaf of a traced function's result. kind "value": storage number `index` of the outputs; "number": the same as a Python number of
+    the type `value`; "argument": memory of argument `index`; "static": `value` as it is. path: the view that is returned."""
 
     kind: str
     index: int = -1
@@ -89,7 +89,6 @@ def trace(
         finally:
             scope.restore()
         result_leaves, structure = trees.flatten(result)
-        result_leaves = [arrays.wrap(leaf.node) if isinstance(leaf, Symbolic) else leaf for leaf in result_leaves]
         owners = {h._storage: i for i, (h, n) in enumerate(zip(stand_ins, inputs, strict=True)) if n is not None}
         values: dict[Storage, int] = {}
         results = [_output(leaf, owners, values, scope.written) for leaf in _alone(result_leaves, owners)]
@@ -135,6 +134,9 @@ def _is_part(leaf: Any, seen: dict[Storage, int], owners: dict[Storage, int]) ->
 
 
 def _output(leaf: Any, owners: dict[Storage, int], values: dict[Storage, int], outside: dict[Storage, Node]) -> Output:
+    if isinstance(leaf, Symbolic):
+        number = _output(arrays.wrap(leaf.node), owners, values, outside)
+        return number._replace(kind="number", value=leaf.kind) if number.kind == "value" else number
     if type(leaf) is not ndarray:
         return Output("static", value=leaf)
     storage = leaf._storage

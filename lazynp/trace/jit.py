@@ -181,6 +181,8 @@ class Compiled:
                 if path:
                     array = follow_numpy(array, path)
                 out.append(arrays.adopt(array) if lazy else array if array.ndim else array[()])
+            elif kind == "number":
+                out.append(value(values[index].item()))
             elif kind == "argument":
                 out.append(_argument_view(leaves[index], path))
             else:
