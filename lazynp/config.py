@@ -44,6 +44,8 @@ class Settings:
     unroll_nodes: int = 1000
     """A loop under jit that cannot be compiled as one is written out as long as its turns record no more values than this; then the
     function runs in lazy mode. Each costs the compiler about 3 ms."""
+    whole_calls: bool = True
+    """Derivatives outside of jit run as compiled programs where nobody can tell; False: the function runs at every call."""
     fold_limit: int = 4096
     """Constant subexpressions are computed while compiling up to so many elements."""
     debug_nans: bool = False

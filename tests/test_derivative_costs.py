@@ -52,7 +52,7 @@ def backward(f: Function, *args: numpy.ndarray) -> tuple[list[Node], list[Node],
 
     derive.pullback = counted
     try:
-        with config(backend="reference"):
+        with config(backend="reference", whole_calls=False):
             grad(f, tuple(range(len(args))))(*args)
     finally:
         derive.pullback = original
@@ -101,8 +101,9 @@ def test_their_values() -> None:
     for _ in range(10_000):
         slope = slope * numpy.cos(expected)
         expected = numpy.sin(expected) + 1.25
-    with config(backend="reference"):
-        numpy.testing.assert_allclose(grad(chain(20_000))(x), slope, rtol=1e-9, atol=1e-300)
+    for whole in (False, True):
+        with config(backend="reference", whole_calls=whole):
+            numpy.testing.assert_allclose(grad(chain(20_000))(x), slope, rtol=1e-9, atol=1e-300)
 
 
 # --- slices and zeros ------------------------------------------------------------------------------------------------
@@ -136,6 +137,30 @@ def test_the_gradient_of_n_written_slices_touches_the_array_and_the_slices(reads
     few, many = [_volume(g, outputs) for outputs, g, _ in (backward(loss(n), x) for n in (20, 220))]
     assert many - few < 200 * 40 * width
     assert few < 20 * size
+
+
+def test_the_gradient_of_a_loop_that_writes_slices_touches_them_too() -> None:
+    """As one loop of the graph: a turn of the way back updates regions, and builds no array of the size of the whole."""
+    size, width = 4_000, 3
+
+    def loss(x: Any) -> Any:
+        a = np.zeros(size) + x[0]
+        for i in range(200):
+            a[i : i + width] = np.sin(a[i : i + width]) * x[i : i + width]
+        return np.sum(a * a)
+
+    x = numpy.linspace(0, 1, size)
+    nodes = jit(grad(loss)).lower(x).traced.values
+    graph = optimize(Graph(tuple([n for n in toposort(nodes) if n.op.name == "input"]), tuple(nodes)))
+    loops = [n for n in toposort(graph.outputs) if n.op.name == "loop"]
+    assert len(loops) == 2  # what is saved is saved by the loop itself
+    for node in loops:
+        for inner in toposort(node.body.outputs):
+            if inner.args and isinstance(inner.type, ArrayType) and inner.op.kind.value not in ("move", "update"):
+                assert itemcount(inner.shape) <= width, inner
+    with config(whole_calls=False):
+        expected = grad(loss)(x)
+    numpy.testing.assert_allclose(grad(loss)(x), expected, rtol=1e-12)
 
 
 def test_zero_cotangents_are_never_built() -> None:

@@ -12,7 +12,7 @@ import numpy
 import pytest
 
 import lazynp as np
-from lazynp import DerivativeWarning, elementwise_grad, grad, hessian, hvp, jacobian, jit, stats, value_and_grad
+from lazynp import DerivativeWarning, config, elementwise_grad, grad, hessian, hvp, jacobian, jit, stats, value_and_grad
 from lazynp.functional import run as runs
 
 X = numpy.array([1.0, 2.0, 3.0])
@@ -74,6 +74,14 @@ def test_a_loop_is_a_program_at_once(recorded: list[str]) -> None:
     for _ in range(200):
         slope, x = slope * (1 + 0.01 * numpy.cos(x)), x + 0.01 * numpy.sin(x)
     numpy.testing.assert_allclose(first, slope, rtol=1e-9)
+
+
+def test_whole_calls_can_be_switched_off(recorded: list[str]) -> None:
+    derivative = grad(polynomial)
+    with config(whole_calls=False):
+        found = [derivative(X + 0.5) for _ in range(4)]
+    assert len(recorded) == 4
+    numpy.testing.assert_array_equal(found, [found[0]] * 4)
 
 
 # --- what the function reads -----------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ class Derivative:
         self._made = made
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if tracing():
+        if tracing() or not settings.whole_calls:
             return self._recorded(*args, **kwargs)
         return self._calls(args, kwargs)
 
