@@ -28,6 +28,7 @@ from lazynp import (
     vmap,
 )
 from lazynp.ir.node import toposort
+from lazynp.scipy import special
 
 Function = Callable[..., Any]
 X = np.array([0.3, 0.8, 1.4])
@@ -212,12 +213,10 @@ def test_integers_say_what_to_cast(transform: Function, argument: Any) -> None:
 
 def test_an_undifferentiable_function_is_named_with_its_line() -> None:
     def loss(x: Any) -> Any:
-        y = x * 1.0
-        lazynp.maximum.at(y, [0, 1], x[:2])  # the line
-        return lazynp.sum(y)
+        return lazynp.sum(special.gammainc(x * 1.0, 2.0))
 
     for wrap in (lambda f: f, jit):
-        with pytest.raises(TypeError, match=r"maximum\.at has no derivative") as caught:
+        with pytest.raises(TypeError, match=r"gammainc has no derivative by its argument 0") as caught:
             wrap(grad(loss))(X)
         assert "in loss" in "".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
 
