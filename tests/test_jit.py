@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -343,3 +344,33 @@ def test_arguments_of_any_layout(layout: str) -> None:
         np.testing.assert_allclose(plain(x), np.tanh(x) + x[0], rtol=1e-14)
         np.testing.assert_array_equal(tree({"x": x}), x * 2)
         np.testing.assert_allclose(plain(x.copy()), np.tanh(x) + x[0], rtol=1e-14)
+
+
+def test_the_memory_of_a_call_is_known_before_it_runs():
+    f = jit(lambda x: (np.exp(x) - x.mean(0)) @ x.T)
+    plan = f.memory_plan(np.ones((1000, 300)))
+    assert (plan.arguments, plan.results, plan.steps) == (2_400_000, 8_000_000, 0)
+    assert 2_400_000 <= plan.temporaries < 2_500_000  # the matrix, not each of its summands
+    assert plan.peak == plan.results + plan.temporaries
+    fused = jit(lambda x: np.sin(x) * 2 + 1)
+    assert [fused.memory_plan(np.ones(n)).peak for n in (1000, 2000, 3000)] == [8000, 16000, 24000]
+    with_step = jit(lambda x: np.linalg.svd(np.sin(x))[1] * 2).memory_plan(np.ones((20, 20)))
+    assert with_step.steps == 1 and with_step.temporaries >= 8 * (400 + 20)
+
+
+def test_the_plan_is_what_a_call_allocates():
+    def smooth(x):
+        for _ in range(3):
+            x = np.sqrt(x[1:] * x[:-1]) + np.cumsum(x)[1:]
+        return x
+
+    f, x = jit(smooth), np.ones(400_000)
+    plan = f.memory_plan(x)
+    f(x)
+    tracemalloc.start()
+    try:
+        f(x)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= plan.peak + 100_000

@@ -119,6 +119,9 @@ class _Draft:
         result.segments = len(segments)
         result.python = self._python(arena.size, printer.volumes)
         result.outline = self._outline(arena.size, printer.volumes)
+        result.arena = arena.size
+        known = dict.fromkeys((*self.plan.inputs, *self.plan.outputs, *text.memories))
+        result.blocks = [(m.kind, m.size.text(), m.dtype.itemsize) for m in known if m.kind != "temp"]
         result.routines = text.routines
         result.failures = [(_origin(where), axis) for where, axis in text.failures]
         result.slots = FIRST_SLOT + len(text.memories) + len(text.routines)
@@ -177,6 +180,7 @@ class _Draft:
         for k, node in enumerate(self.sizes.extra):
             if node is None:  # C sets it
                 lines.append(f"n{count + k} = 0")
+                self.result.extra.append(None)
                 continue
             self.result.extra.append((node.op, node.attributes, tuple([self.sizes(a).text() for a in node.args])))
             known = ", ".join([f"'n{j}': n{j}" for j in range(count + k)])

@@ -64,9 +64,10 @@ class Blueprint:
 
     python: text of the function `run`; tables: its constants; steps: the Python steps (op, attributes, origin);
     parallel: whether a kernel may ask the pool of threads; interruptible: whether loops look for signals;
-    extra: sizes that are no polynomials, as (op, argument texts); failures: per error code (origin, axis);
-    callbacks: what C calls in Python, as (op, attributes, (ndim, dtype) of the values); outline: None for programs with Python steps;
-    integers: of the BLAS it was compiled for.
+    extra: sizes that are no polynomials, as (op, attributes, argument texts), None for those that C sets;
+    failures: per error code (origin, axis); callbacks: what C calls in Python, as (op, attributes, (ndim, dtype) of the values);
+    outline: None for programs with Python steps; integers: of the BLAS it was compiled for;
+    arena: text of its bytes; blocks: per memory outside of the arena (kind, text of its elements, bytes of one).
     """
 
     python: str = ""
@@ -81,11 +82,30 @@ class Blueprint:
     routines: list[str] = field(default_factory=list)
     tables: dict[str, Any] = field(default_factory=dict)
     steps: list[tuple[Any, dict[str, Any], Any]] = field(default_factory=list)
-    extra: list[tuple[Any, dict[str, Any], tuple[str, ...]]] = field(default_factory=list)
+    extra: list[tuple[Any, dict[str, Any], tuple[str, ...]] | None] = field(default_factory=list)
     failures: list[tuple[Any, int]] = field(default_factory=list)
     callbacks: list[tuple[Any, dict[str, Any], list[tuple[int, np.dtype]]]] = field(default_factory=list)
     outline: Outline | None = None
     integers: str = ""
+    arena: str = "0"
+    blocks: list[tuple[str, str, int]] = field(default_factory=list)
+
+
+class MemoryPlan(NamedTuple):
+    """What a call of a compiled function holds at most, in bytes, known before it runs.
+
+    arguments and constants exist before; results and temporaries are made by the call: `peak` is their sum. steps: how many routines (a
+    singular value decomposition, a sort) run in between; their own workspace is not counted, what they return is."""
+
+    arguments: int
+    constants: int
+    results: int
+    temporaries: int
+    steps: int
+
+    @property
+    def peak(self) -> int:
+        return self.results + self.temporaries
 
 
 class CallTables(NamedTuple):
@@ -164,6 +184,18 @@ class CProgram(base.Program):
             slots[blueprint.slots - len(blueprint.routines) + number] = ffi.cast("void *", library.pointer(name))
         return slots, dims, errors
 
+    def memory_plan(self, dims: Sequence[int]) -> MemoryPlan:
+        """The bytes of a call with these sizes."""
+        blueprint = self.blueprint
+        sizes = {f"n{k}": n for k, n in enumerate(dims)}
+        for k in range(len(blueprint.extra)):
+            sizes[f"n{len(dims) + k}"] = self._extra(k, sizes)
+        total = dict.fromkeys(("input", "const", "output", "array"), 0)
+        for kind, text, itemsize in blueprint.blocks:
+            total[kind] += int(eval(text, {}, sizes)) * itemsize
+        temporaries = total["array"] + int(eval(blueprint.arena, {}, sizes))
+        return MemoryPlan(total["input"], total["const"], total["output"], temporaries, len(blueprint.steps))
+
     def call_tables(self, dims: Sequence[int]) -> CallTables | None:
         """What calls with these sizes have in common; None for a program that needs Python in between."""
         outline = self.blueprint.outline
@@ -229,7 +261,10 @@ class CProgram(base.Program):
         return tuple([np.array(v, order="C") if not _owned(v) else v for v in values])
 
     def _extra(self, number: int, sizes: dict[str, int]) -> int:
-        op, attrs, args = self.blueprint.extra[number]
+        row = self.blueprint.extra[number]
+        if row is None:
+            return 0
+        op, attrs, args = row
         return int(op.numpy(*[np.int64(eval(text, {}, sizes)) for text in args], **attrs))
 
 

@@ -33,6 +33,9 @@ class _Calls(threading.local):
     noted: dict[CodeType, FunctionType] | None = None
 
 
+_calls = _Calls()
+
+
 def captured(f: Any) -> Any:
     """A Python function whose loops and branches go through this module; the function itself where its source cannot be used."""
     if isinstance(f, MethodType) and isinstance(f.__func__, FunctionType):
@@ -45,8 +48,8 @@ def captured(f: Any) -> Any:
     if rewritten is None:
         return f
     note_variables(f)
-    if _Calls.noted is not None:
-        _Calls.noted[f.__code__] = f
+    if _calls.noted is not None:
+        _calls.noted[f.__code__] = f
     return rewritten
 
 
@@ -95,13 +98,13 @@ def traced_call(f: Any, trace: Callable[[Any], Any], called: dict[CodeType, Func
         rewritten = captured(f)
         if rewritten is f and not hasattr(f, "__wrapped__"):
             return None
-        before, _Calls.noted = _Calls.noted, called
+        before, _calls.noted = _calls.noted, called
         try:
             result = trace(noted)
         except bodies.Escape as escape:
             raise escape.as_raised() from None
         finally:
-            _Calls.noted = before
+            _calls.noted = before
     changed = journal.outliving()
     if changed:
         gc.collect()  # cycles may hold what only the call knew

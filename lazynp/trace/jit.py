@@ -13,7 +13,7 @@ import numpy as np
 from lazynp import array as arrays
 from lazynp.array import ndarray
 from lazynp.backends.base import raised
-from lazynp.backends.program import CallTables, CProgram
+from lazynp.backends.program import CallTables, CProgram, MemoryPlan
 from lazynp.config import settings
 from lazynp.errors import CaptureError, PerformanceWarning, error_settings, line_of
 from lazynp.ir import canonical
@@ -403,6 +403,15 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
         if any(type(leaf) is ndarray for leaf in leaves):
             return result
         return trees.map_leaves(_plain, result)
+
+    def memory_plan(self, *args: Any, **kwargs: Any) -> MemoryPlan:
+        """The bytes that a call with these arguments holds, without running it: of its results, its temporaries, and at most.
+
+        Raises CaptureError for a function that is not one program, RuntimeError without a compiler."""
+        program, dims, _ = self.lower(*args, **kwargs).ready
+        if type(program) is not CProgram:
+            raise RuntimeError("lazynp.jit.memory_plan: without a C compiler NumPy runs the function, operation by operation")
+        return program.memory_plan(dims)
 
     def lower(self, *args: Any, **kwargs: Any) -> Compiled:
         """The compiled entry for these arguments, without running it."""
