@@ -213,6 +213,29 @@ def test_a_loop_of_writes_compiles_a_constant_number_of_programs(all_lazy):
     assert lazynp.stats()["programs"] - before - first <= first + 2
 
 
+def diffuse(turns):
+    """A Python loop over a large lazy array, with numbers that differ at every turn."""
+    u = np.linspace(0.0, 1.0, 70_000) ** 2
+    for k in range(turns):
+        new = u.copy()
+        new[1:-1] = 0.5 * (u[:-2] + u[2:])
+        u = new * 0.999 + k * 1e-6
+        if k % 100 == 50:
+            u /= u.max()
+    return u
+
+
+def test_a_thousand_turns_over_large_arrays_compile_a_handful_of_programs():
+    """Whatever compiling waits for: every turn has the key of the one before."""
+    evaluate.clear_memory_cache()
+    with lazynp.config(compile_after=1):
+        before = lazynp.stats()
+        numpy.asarray(diffuse(1000))
+        after = lazynp.stats()
+    assert 1 <= after["programs"] - before["programs"] <= 8
+    assert after["program_runs"] - before["program_runs"] >= 900
+
+
 # --- forks --------------------------------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from lazynp import scan
 from lazynp.config import settings
 from lazynp.ir import canonical
 from lazynp.ir.show import show_graph
+from lazynp.runtime.evaluate import clear_memory_cache
 from lazynp.runtime.stats import counters
 
 N = 9
@@ -383,10 +384,14 @@ def test_checkpoint(turns: int) -> None:
                 np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
-def test_checkpoint_bounds_memory() -> None:
+@pytest.mark.parametrize(("turns", "width"), [(400, 100), (10_000, 1000)])
+def test_checkpoint_bounds_memory(turns: int, width: int) -> None:
+    """A fifth at most."""
+
     def arena(checkpoint: bool) -> int:
-        f = lambda x: scan.fori_loop(0, 400, lambda i, h: lnp.sin(h) + x, x, checkpoint=checkpoint).sum()  # noqa: E731
-        text = lnp.jit(lnp.grad(f), strict=True).lower(np.ones(100)).ready.program.blueprint.python
+        clear_memory_cache()  # a program of its own for these sizes, which then are numbers
+        f = lambda x: scan.fori_loop(0, turns, lambda i, h: lnp.sin(h) + x, x, checkpoint=checkpoint).sum()  # noqa: E731
+        text = lnp.jit(lnp.grad(f), strict=True).lower(np.ones(width)).ready.program.blueprint.python
         return int(text.partition("take_arena(")[2].partition(")")[0])
 
     assert arena(True) * 5 < arena(False)
