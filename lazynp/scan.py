@@ -17,7 +17,7 @@ from lazynp.errors import CaptureError
 from lazynp.ir.types import Symbolic
 from lazynp.ops.elementwise import filled
 from lazynp.runtime.storage import trace_scope, tracing
-from lazynp.trace import bodies, trees
+from lazynp.trace import bodies, queues, trees
 from lazynp.trace.collecting import Stacks
 
 Function = Callable[..., Any]
@@ -49,7 +49,7 @@ def _compiled(structured: Callable[[], Any], turn_by_turn: Callable[[], Any]) ->
     try:
         return structured()
     except CaptureError:
-        if bodies.under_jit():
+        if queues.under_jit():
             raise
         return turn_by_turn()
 

@@ -11,7 +11,7 @@ from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.ir.node import constant
 from lazynp.ops.elementwise import filled
-from lazynp.trace import bodies, trees
+from lazynp.trace import kinds, trees
 from lazynp.trace.places import UNBOUND, Journal, Place, touch
 
 GO_ON, BROKEN, RETURNED = 0, 1, 2
@@ -72,7 +72,7 @@ class Block:
         return [self.late[k] if k in self.late else self._boxed(k, place.read()) for k, place in enumerate(self.places)]
 
     def _boxed(self, k: int, value: Any) -> Any:
-        return value if k in self.opened or value is UNBOUND or bodies.described(value) is not None else Box(value)
+        return value if k in self.opened or value is UNBOUND or kinds.described(value) is not None else Box(value)
 
     def own(self) -> frozenset[int]:
         """The ids of the arrays at the places whose memory only they know: a place refers to the handle, and the handle to the storage."""
@@ -186,7 +186,7 @@ def zeros_like(tree: Any) -> Any:
 
 
 def _zero(leaf: Any) -> Any:
-    carried = bodies.described(leaf)
+    carried = kinds.described(leaf)
     if carried is None:
         return leaf
     if carried.kind is not None:

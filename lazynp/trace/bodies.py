@@ -7,283 +7,25 @@ that are not what it was given are carried too. Their types are found by tracing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from math import lcm
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from lazynp import array as arrays
 from lazynp.array import ndarray
 from lazynp.config import settings
-from lazynp.errors import CaptureError, user_position
+from lazynp.errors import CaptureError
 from lazynp.ir.body import canonical_bodies
 from lazynp.ir.node import Graph, Node, const, constant, input_, new_input, substitute, toposort
-from lazynp.ir.types import LAZY_DTYPES, ArrayType, Dim, Symbolic
+from lazynp.ir.types import Dim, Symbolic
 from lazynp.ops import elementwise as ew
 from lazynp.ops import structured
 from lazynp.ops.movement import broadcast
-from lazynp.ops.printing import printed
-from lazynp.ops.sizes import SymBool, SymFloat, SymInt, hint_of, hooks, is_size, new_size, number, simplify_size, size_
-from lazynp.runtime.storage import Queue, Snapshot, Storage, TraceQueue, bound, queue, trace_scope
-from lazynp.trace import trees
+from lazynp.ops.sizes import SymInt, hint_of, is_size, new_size, simplify_size, size_
+from lazynp.runtime.storage import Snapshot, Storage, queue, trace_scope
+from lazynp.trace import kinds, queues, trees
 
 _TRIALS = 8
-_INT64 = np.dtype(np.int64)
-
-
-class BodyQueue(TraceQueue):
-    """What a body records. sources: the leaf of each thing read from the surroundings -> its node there; known_elsewhere: arrays that
-    somebody keeps beside the values that the body returns."""
-
-    def __init__(self, parent: Queue) -> None:
-        super().__init__()
-        self.parent = parent
-        self.derives = parent.derives
-        self.before: dict[Storage, Node | None] = {}
-        self.kept: list[Any] = []
-        self.known_elsewhere: set[Storage] = set()
-        self.is_test = False
-        """Whether it records the condition of a while loop, which can write nothing: then doubts are only noted."""
-        self.doubted = False
-
-    def reads_from_outside(self, storage: Storage) -> bool:
-        return storage.home is not self and storage not in self.written
-
-    def outside(self, storage: Storage) -> Node:
-        leaf = self.leaves.get(id(storage))
-        if leaf is None:
-            with trace_scope(self.parent):
-                node = storage.value()
-            leaf = self._leaf(id(storage), storage, node)
-        return leaf
-
-    def outside_array(self, array: np.ndarray) -> Node:
-        leaf = self.leaves.get(id(array))
-        if leaf is None:
-            with trace_scope(self.parent):
-                node = arrays.capture(array)
-            leaf = self._leaf(id(array), array, node)
-        return leaf
-
-    def _leaf(self, key: int, source: Any, node: Node) -> Node:
-        leaf = self.leaves[key] = new_input(node.type)
-        self.sources[leaf] = node
-        self.kept.append(source)
-        return leaf
-
-    def before_write_outside(self, storage: Storage) -> None:
-        if storage not in self.written and storage.home is not self:
-            self.written[storage] = self.outside(storage)
-            self.before[storage] = storage.node
-
-    def differentiates(self, node: Node) -> bool:
-        """Whether it is made of values from outside that are, or of carried ones, which then may be."""
-        below = toposort([node], stop=lambda n: n.op is ew.stop_gradient)
-        leaves = [leaf for leaf in below if leaf.op is input_ and bound(leaf) is None]
-        carried = any(leaf not in self.sources for leaf in leaves)
-        sources = self.sources.values() if carried else [self.sources[leaf] for leaf in leaves]
-        return any(self.parent.differentiates(source) for source in sources)
-
-    def restore(self) -> None:
-        """Give the storages of the surroundings back the values they had."""
-        while self.before:
-            storage, node = self.before.popitem()
-            storage.node = node
-
-
-def _traces_around() -> Iterator[Any]:
-    """The queues around the place where values are recorded, from the inside."""
-    scope: Any = queue()
-    while scope is not None:
-        yield scope
-        scope = getattr(scope, "parent", None)
-
-
-def under_jit() -> bool:
-    """Whether the values of this trace are known only when a compiled program runs: inside jit, or inside a body."""
-    return any(type(scope) is TraceQueue or isinstance(scope, BodyQueue) for scope in _traces_around())
-
-
-def doubt(wrong: Node) -> bool:
-    """Inside jit, where a 0-d boolean is true, the program's results do not count: Python would have raised an error, or computed with
-    integers of more than 64 bits. Returns whether this is noted: not outside of jit."""
-    scopes = list(_traces_around())
-    test = next((scope for scope in scopes if getattr(scope, "is_test", False)), None)
-    if test is not None:
-        test.doubted = True
-        return True
-    outermost = scopes[-1]
-    if type(outermost) is not TraceQueue:
-        return False
-    if outermost.doubt is None:
-        with trace_scope(outermost):
-            outermost.doubt = Storage((), wrong.dtype, constant(False), None)
-    outermost.doubt.write(ew.logical_or(outermost.doubt.value(), ew.doubtful(wrong)))
-    return True
-
-
-hooks.doubt = doubt
-
-
-def record_print(pieces: tuple[Any, ...], values: Sequence[Node], end: str, flush: bool) -> None:
-    """The compiled program prints here: see lazynp.ops.printing. Raises CaptureError outside of jit."""
-    outermost = list(_traces_around())[-1]
-    if type(outermost) is not TraceQueue:
-        raise CaptureError("print() in a loop or branch outside of jit")
-    if outermost.printed is None:
-        with trace_scope(outermost):
-            outermost.printed = Storage((), _INT64, constant(0), None)
-    outermost.printed.write(_made(printed, outermost.printed.value(), *values, pieces=pieces, end=end, flush=flush))
-
-
-# --- what is carried -------------------------------------------------------------------------------------------------
-
-
-class Carried(NamedTuple):
-    """kind: int, float or bool (a Python number), or None for an array of that type; scalar: NumPy would have handed out a scalar."""
-
-    kind: Any
-    type: ArrayType
-    scalar: bool = False
-
-
-def described(leaf: Any) -> Carried | None:
-    """What a leaf is as a carried value; None for what only Python knows."""
-    kind = type(leaf)
-    if kind is int or kind is SymInt:
-        return Carried(int, ArrayType((), _INT64))
-    if kind is float or kind is SymFloat:
-        return Carried(float, ArrayType((), np.dtype(float)))
-    if kind is bool or kind is SymBool:
-        return Carried(bool, ArrayType((), np.dtype(bool)))
-    if kind is complex:
-        return Carried(None, ArrayType((), np.dtype(kind)), True)
-    if kind is ndarray:
-        type_ = leaf._type if leaf._storage is not None else ArrayType(leaf.shape, leaf.dtype)
-        return Carried(None, type_, leaf._scalar)
-    if isinstance(leaf, (np.ndarray, np.generic)) and leaf.dtype in LAZY_DTYPES:
-        return Carried(None, ArrayType(leaf.shape, leaf.dtype), isinstance(leaf, np.generic))
-    return None
-
-
-def _joined(a: Carried, b: Carried) -> Carried | None:
-    """What holds both without changing what either means; None where nothing does."""
-    if a == b:
-        return a
-    if a.kind is not None and b.kind is not None:
-        return None if bool in (a.kind, b.kind) else a if a.kind is float else b
-    if a.kind is not None or b.kind is not None:
-        weak, other = (a, b) if a.kind is not None else (b, a)
-        dtype = np.result_type(other.type.dtype, weak.kind(0))
-        return None if other.type.shape else Carried(None, ArrayType((), dtype), other.scalar)
-    if a.type.shape != b.type.shape:
-        return None
-    if a.type.dtype == b.type.dtype:
-        return a._replace(scalar=a.scalar and b.scalar)
-    dtype = np.result_type(a.type.dtype, b.type.dtype)
-    exact = all(d.kind in "biu" or d == dtype for d in (a.type.dtype, b.type.dtype))
-    return Carried(None, ArrayType(a.type.shape, dtype), a.scalar) if exact else None
-
-
-def _same(given: Any, returned: Any) -> bool:
-    """Whether a leaf that came back is the one that went in: the same memory seen the same way, or an equal Python value."""
-    if given is returned:
-        return True
-    if type(given) is not type(returned):
-        return False
-    if type(given) is ndarray:
-        return given._storage is not None and given._storage is returned._storage and given._path == returned._path
-    if isinstance(given, Symbolic):
-        return given.node is returned.node
-    if isinstance(given, (np.ndarray, np.generic)):
-        return False
-    return bool(given == returned) and repr(given) == repr(returned)
-
-
-def _stand_in(carried: Carried, initial: Any) -> tuple[Any, Node]:
-    """A value of the body without a value, and its leaf."""
-    if carried.kind is int:
-        leaf = new_size(initial if type(initial) is int and initial > 1 else 2)
-        return SymInt(leaf), leaf
-    leaf = new_input(carried.type)
-    if carried.kind is not None:
-        return (SymFloat if carried.kind is float else SymBool)(leaf), leaf
-    value = arrays.wrap(leaf)
-    value._scalar = carried.scalar
-    return value, leaf
-
-
-def _value_of(leaf: Any, carried: Carried) -> Node:
-    """A leaf as a node of the carried type."""
-    node = ew.as_node(arrays.node_of(leaf), carried.type.dtype)
-    return node if node.shape == carried.type.shape else broadcast(node, carried.type.shape)
-
-
-def _handed_out(node: Node, carried: Carried, sources: Iterable[Storage] | None = None) -> Any:
-    """What Python gets for a value that a loop or a branch returns. sources: whose memory an array may be; None: it is its own."""
-    if carried.kind is int:
-        return number(node)
-    if carried.kind is not None:
-        return (SymFloat if carried.kind is float else SymBool)(node)
-    if sources is None or carried.scalar:
-        value = arrays.wrap(node)
-    else:
-        value = arrays.handle(Snapshot(node, sources, _MERGED), (), node.type, None)
-    value._scalar = carried.scalar
-    return value
-
-
-_MERGED = "an array that a loop or branch over traced values has made one or another"
-
-
-def _storage_of(leaf: Any) -> Storage | None:
-    """The memory that a write to the leaf would change."""
-    return leaf._storage if type(leaf) is ndarray and not leaf._scalar else None
-
-
-class _Sharing:
-    """Whose memory each carried array of a loop may be beside its own: `outer` storages of the surroundings, `inner` other carried values
-    (by position). own: handles whose memory nobody else knows before the loop."""
-
-    def __init__(self, initial: Sequence[Any], own: frozenset[int] | None) -> None:
-        self.asked = own is not None
-        own = own or frozenset()
-        self.before = [_storage_of(leaf) if id(leaf) not in own else None for leaf in initial]
-        self.outer: list[set[Storage]] = [set() for _ in initial]
-        self.inner: list[set[int]] = [set() for _ in initial]
-
-    def learn(self, body: _Body, returned: Sequence[Any]) -> bool:
-        """Note what a turn returns; whether that was news."""
-        if not self.asked:
-            return False
-        size = sum(map(len, self.outer)) + sum(map(len, self.inner))
-        stand_ins = {_storage_of(given): k for k, given in enumerate(body.given) if body.leaves[k] is not None}
-        holders: dict[Storage, list[int]] = {}
-        for k, leaf in enumerate(returned):
-            storage = _storage_of(leaf)
-            if storage is None:
-                continue
-            for source in (storage, *(storage.seen if isinstance(storage, Snapshot) else ())):
-                if source in stand_ins or source.home is body.scope:
-                    holders.setdefault(source, []).append(k)
-                elif body.leaves[k] is not None:
-                    self.outer[k].add(source)
-                if source in body.scope.known_elsewhere and body.leaves[k] is not None:
-                    self.inner[k].add(k)
-        for together in holders.values():
-            for k in together:
-                self.inner[k] |= set(together) - {k}
-        return size != sum(map(len, self.outer)) + sum(map(len, self.inner))
-
-    def around(self, k: int, values: Sequence[Any], first: bool) -> set[Storage] | None:
-        """The storages with which the value at position k may share memory, among `values` and the surroundings; None: its memory is its
-        own. first: it may also be what it was before the first turn."""
-        found = self.outer[k] | {s for j in self.inner[k] if (s := _storage_of(values[j])) is not None}
-        before = self.before[k]
-        if self.asked and first and before is not None:
-            found.add(before)
-        return found if found or self.inner[k] else None
 
 
 class Escape(BaseException):
@@ -304,8 +46,8 @@ class _Unstable(CaptureError):
 class _Body:
     """One trace of a body. given: the leaves it was called with; leaves: for each carried value the leaf of the graph."""
 
-    def __init__(self, initial: Sequence[Any], plan: Sequence[Carried | None], sharing: _Sharing) -> None:
-        self.scope = BodyQueue(queue())
+    def __init__(self, initial: Sequence[Any], plan: Sequence[kinds.Carried | None], sharing: kinds.Sharing) -> None:
+        self.scope = queues.BodyQueue(queue())
         self.given: list[Any] = []
         self.leaves: list[Node | None] = []
         self.initial = initial
@@ -313,14 +55,14 @@ class _Body:
         self.sharing = sharing
         with trace_scope(self.scope):
             for leaf, carried in zip(initial, plan, strict=True):
-                value, node = (leaf, None) if carried is None else _stand_in(carried, leaf)
+                value, node = (leaf, None) if carried is None else kinds.stand_in(carried, leaf)
                 self.given.append(value)
                 self.leaves.append(node)
-            arrays_carried = [k for k, node in enumerate(self.leaves) if node is not None and _storage_of(self.given[k]) is not None]
+            arrays_carried = [k for k, node in enumerate(self.leaves) if node is not None and kinds.storage_of(self.given[k]) is not None]
             shared = {k: sharing.around(k, self.given, True) for k in arrays_carried}
             for k, sources in shared.items():
                 if sources is not None:
-                    self.given[k]._storage = Snapshot(self.leaves[k], sources, _MERGED)  # type: ignore[arg-type]
+                    self.given[k]._storage = Snapshot(self.leaves[k], sources, kinds.MERGED)  # type: ignore[arg-type]
 
     def call(self, function: Callable[..., Any], structure: Any, *more: Any) -> list[Any]:
         """The leaves that function(*more, tree) returns. Raises CaptureError where it does not fit, whatever the function raised: in
@@ -339,15 +81,15 @@ class _Body:
             raise CaptureError(f"a turn of a loop must return a tree like the one it is given, {structure}, got {returned}")
         return leaves
 
-    def grown(self, returned: Sequence[Any]) -> list[Carried | None]:
+    def grown(self, returned: Sequence[Any]) -> list[kinds.Carried | None]:
         """The plan with what this turn has changed."""
-        found: list[Carried | None] = []
+        found: list[kinds.Carried | None] = []
         for carried, given, initial, leaf in zip(self.plan, self.given, self.initial, returned, strict=True):
-            if carried is None and _same(given, leaf):
+            if carried is None and kinds.same(given, leaf):
                 found.append(None)
                 continue
-            old, new = carried or described(initial), described(leaf)
-            joined = None if old is None or new is None else _joined(old, new)
+            old, new = carried or kinds.described(initial), kinds.described(leaf)
+            joined = None if old is None or new is None else kinds.joined(old, new)
             if joined is None:
                 raise _Unstable(f"a carried value changes from {_name(old, initial)} to {_name(new, leaf)} in a turn")
             found.append(joined)
@@ -356,7 +98,7 @@ class _Body:
     def outputs(self, returned: Sequence[Any]) -> list[Node]:
         """The nodes of the carried values, then of the storages written to."""
         with trace_scope(self.scope):
-            nodes = [_value_of(leaf, c) for leaf, c in zip(returned, self.plan, strict=True) if c is not None]
+            nodes = [kinds.value_of(leaf, c) for leaf, c in zip(returned, self.plan, strict=True) if c is not None]
             return nodes + [storage.node for storage in self.scope.written]  # type: ignore[misc]
 
     def inputs(self) -> list[Node]:
@@ -365,7 +107,7 @@ class _Body:
 
     def arguments(self) -> list[Node]:
         """What the carried leaves stand for before the first turn, in the surroundings."""
-        nodes = [_value_of(leaf, c) for leaf, c in zip(self.initial, self.plan, strict=True) if c is not None]
+        nodes = [kinds.value_of(leaf, c) for leaf, c in zip(self.initial, self.plan, strict=True) if c is not None]
         return nodes + [self.scope.sources[leaf] for leaf in self.scope.written.values()]
 
     def others(self) -> dict[Node, Node]:
@@ -381,15 +123,15 @@ class _Body:
         out = list(self.initial)
         places = [k for k, c in enumerate(self.plan) if c is not None]
         for position, k in enumerate(places):
-            out[k] = _handed_out(structured.item(node, index=position), carried[position])
-        shared = {k: self.sharing.around(k, out, not any_turn) for k in places if _storage_of(out[k]) is not None}
+            out[k] = kinds.handed_out(structured.item(node, index=position), carried[position])
+        shared = {k: self.sharing.around(k, out, not any_turn) for k in places if kinds.storage_of(out[k]) is not None}
         for k, sources in shared.items():
             if sources is not None:
-                out[k]._storage = Snapshot(out[k]._storage.node, sources, _MERGED)
+                out[k]._storage = Snapshot(out[k]._storage.node, sources, kinds.MERGED)
         return out
 
 
-def _name(carried: Carried | None, leaf: Any) -> str:
+def _name(carried: kinds.Carried | None, leaf: Any) -> str:
     if carried is None:
         return type(leaf).__name__
     return carried.kind.__name__ if carried.kind is not None else str(carried.type)
@@ -431,13 +173,6 @@ def _is_constant(node: Node) -> bool:
     return node.op is const
 
 
-def _made(op: Any, *args: Node, **attrs: Any) -> Node:
-    node = op(*args, **attrs)
-    if node.where is None:
-        node.where = user_position()
-    return node  # type: ignore[no-any-return]
-
-
 # --- for -------------------------------------------------------------------------------------------------------------
 
 
@@ -465,8 +200,8 @@ def traced_for(
         count = -1
     if type(step) is not int or step == 0:
         raise CaptureError("the step of a loop must be a number that is known while tracing, and not 0")
-    plan: list[Carried | None] = [None] * len(leaves)
-    sharing = _Sharing(leaves, own)
+    plan: list[kinds.Carried | None] = [None] * len(leaves)
+    sharing = kinds.Sharing(leaves, own)
     for _ in range(_TRIALS):
         traced = _Body(leaves, plan, sharing)
         with trace_scope(traced.scope):
@@ -489,7 +224,7 @@ def traced_for(
             return _by_periods(lower, upper, step, count, swaps, body, init)
         (graph,), others = _graphs([index, *traced.inputs()], [outputs], traced.others())
         limits = [_limit(lower), _limit(upper), constant(step)]
-        node = _made(structured.loop, *limits, *traced.arguments(), *others, body=graph, again=again)
+        node = queues.made(structured.loop, *limits, *traced.arguments(), *others, body=graph, again=again)
         return trees.unflatten(structure, traced.hand_back(node, count > 0))
     raise CaptureError("the types of the values that a loop carries do not settle")
 
@@ -507,7 +242,7 @@ def _unrolled(turns: Any, body: Callable[..., Any], value: Any) -> Any:
 
 
 def _limit(n: Any) -> Node:
-    return size_(n) if type(n) is int else ew.as_node(arrays.node_of(n), _INT64)
+    return size_(n) if type(n) is int else ew.as_node(arrays.node_of(n), kinds.INT64)
 
 
 def _bound(n: Any) -> Dim | None:
@@ -538,7 +273,7 @@ def _permutation(traced: _Body, returned: Sequence[Any]) -> list[int] | None:
     places: list[int] = []
     for k, leaf in enumerate(returned):
         candidates = [k, *range(len(returned))]
-        place = next((j for j in candidates if traced.plan[j] is None and _same(traced.given[j], leaf)), -1)
+        place = next((j for j in candidates if traced.plan[j] is None and kinds.same(traced.given[j], leaf)), -1)
         places.append(place if traced.plan[k] is None else k)
     moved = [k for k, place in enumerate(places) if place != k]
     arrays_only = all(type(traced.given[k]) is ndarray for k in moved)
@@ -582,8 +317,8 @@ def traced_while(
 ) -> Any:
     """while condition(value): value = body(value), at most `limit` times, as one node. own as in traced_for. Raises CaptureError."""
     leaves, structure = trees.flatten(init)
-    plan: list[Carried | None] = [None] * len(leaves)
-    sharing = _Sharing(leaves, own)
+    plan: list[kinds.Carried | None] = [None] * len(leaves)
+    sharing = kinds.Sharing(leaves, own)
     for _ in range(_TRIALS):
         traced = _Body(leaves, plan, sharing)
         try:
@@ -611,14 +346,14 @@ def traced_while(
         if traced.scope.doubted:
             condition(init)
         (test_graph, graph), others = _graphs(traced.inputs(), [[predicate], outputs], traced.others())
-        node = _made(structured.while_, *traced.arguments(), *others, condition=test_graph, body=graph, limit=limit)
+        node = queues.made(structured.while_, *traced.arguments(), *others, condition=test_graph, body=graph, limit=limit)
         return trees.unflatten(structure, traced.hand_back(node, False))
     raise CaptureError("the types of the values that a loop carries do not settle")
 
 
-def _without_doubt(predicate: Node, scope: BodyQueue) -> Node:
+def _without_doubt(predicate: Node, scope: queues.BodyQueue) -> Node:
     """A loop that doubts its results ends: integers that have outgrown 64 bits may never reach what it waits for."""
-    outermost = list(_traces_around())[-1]
+    outermost = list(queues.traces_around())[-1]
     leaf = scope.written.get(getattr(outermost, "doubt", None))  # type: ignore[arg-type]
     return predicate if leaf is None else ew.logical_and(predicate, ew.logical_not(leaf))
 
@@ -670,14 +405,14 @@ def traced_cond(
             sources[shared[leaf]] = source
         outputs.append(substitute(nodes, shared))
     graphs, others = _graphs([], outputs, sources)
-    node = _made(structured.cond, test, *others, yes=graphs[0], no=graphs[1])
+    node = queues.made(structured.cond, test, *others, yes=graphs[0], no=graphs[1])
     positions = iter(range(len(plan) + len(written)))
     merged = [(k, carried, next(positions)) for k, carried in enumerate(plan) if carried is not None]
     for storage in written:
         storage.write(structured.item(node, index=next(positions)))
     out = list(branches[0].leaves)
     for k, carried, position in merged:
-        out[k] = _handed_out(structured.item(node, index=position), carried, None if values else _shared(branches, k))
+        out[k] = kinds.handed_out(structured.item(node, index=position), carried, None if values else _shared(branches, k))
     return trees.unflatten(branches[0].structure, out)
 
 
@@ -686,12 +421,12 @@ def _shared(branches: Sequence[_Branch], k: int) -> set[Storage] | None:
     found: set[Storage] = set()
     anew = True
     for branch in branches:
-        storage = _storage_of(branch.leaves[k])
+        storage = kinds.storage_of(branch.leaves[k])
         if storage is None:
             continue
         known = {s for s in (storage, *(storage.seen if isinstance(storage, Snapshot) else ())) if s.home is not branch.scope}
         found |= known
-        anew = anew and not known and sum(_storage_of(leaf) is storage for leaf in branch.leaves) == 1
+        anew = anew and not known and sum(kinds.storage_of(leaf) is storage for leaf in branch.leaves) == 1
     return None if anew else found
 
 
@@ -699,7 +434,7 @@ class _Branch:
     """One traced branch: the leaves it returns, and its queue."""
 
     def __init__(self, function: Callable[..., Any], operands: tuple[Any, ...]) -> None:
-        self.scope = BodyQueue(queue())
+        self.scope = queues.BodyQueue(queue())
         try:
             with trace_scope(self.scope):
                 try:
@@ -713,7 +448,7 @@ class _Branch:
                 self.result = result
                 self.leaves, self.structure = trees.flatten(result)
                 self.values = {storage: storage.node for storage in self.scope.written}
-                self.known = {id(leaf): arrays.node_of(leaf) for leaf in self.leaves if described(leaf) is not None}
+                self.known = {id(leaf): arrays.node_of(leaf) for leaf in self.leaves if kinds.described(leaf) is not None}
         finally:
             self.scope.restore()
 
@@ -721,7 +456,7 @@ class _Branch:
     def owner(self) -> dict[Node, int]:
         return {leaf: key for key, leaf in self.scope.leaves.items()}
 
-    def outputs(self, plan: Sequence[Carried | None], written: Sequence[Storage]) -> list[Node]:
+    def outputs(self, plan: Sequence[kinds.Carried | None], written: Sequence[Storage]) -> list[Node]:
         nodes = []
         for k, carried in enumerate(plan):
             if carried is not None:
@@ -731,12 +466,12 @@ class _Branch:
         return nodes + [self.values[s] if s in self.values else self.scope.outside(s) for s in written]  # type: ignore[misc]
 
 
-def _chosen(a: Any, b: Any) -> Carried | None:
+def _chosen(a: Any, b: Any) -> kinds.Carried | None:
     """What the branches' results are together; None where both are the same."""
-    if _same(a, b):
+    if kinds.same(a, b):
         return None
-    first, second = described(a), described(b)
-    joined = None if first is None or second is None else _joined(first, second)
+    first, second = kinds.described(a), kinds.described(b)
+    joined = None if first is None or second is None else kinds.joined(first, second)
     arrays_differ = joined is not None and joined.kind is None and first.kind is None and second.kind is None  # type: ignore[union-attr]
     if joined is None or (arrays_differ and first.type != second.type):  # type: ignore[union-attr]
         raise CaptureError(f"the branches return different things: {_name(first, a)} and {_name(second, b)}")

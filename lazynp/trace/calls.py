@@ -23,7 +23,7 @@ from lazynp.native import ARRAYS, Caller
 from lazynp.ops import elementwise as ew
 from lazynp.ops.sizes import SymBool, SymFloat, number
 from lazynp.runtime.storage import traced_count, tracing
-from lazynp.trace import bodies, branches
+from lazynp.trace import bodies, branches, queues
 from lazynp.trace.collecting import rows_of_one
 from lazynp.trace.elements import enumerate_, range_, reversed_, zip_
 from lazynp.trace.places import in_body, in_derivative_of_values, touch
@@ -148,7 +148,7 @@ def _int(*args: Any, **options: Any) -> Any:
     _converted()
     node = arrays.node_of(_scalar(args[0]))
     if node.dtype.kind == "f":
-        bodies.doubt(ew.logical_not(ew.less(ew.UFUNCS[np.absolute][0](node), constant(2.0**62, node.dtype))))
+        queues.doubt(ew.logical_not(ew.less(ew.UFUNCS[np.absolute][0](node), constant(2.0**62, node.dtype))))
     return number(ew.cast(node if node.dtype.kind in "biu" else ew.trunc(node), to=np.dtype(np.int64)))
 
 
@@ -223,7 +223,7 @@ def _mathematical(function: Any, ufunc: np.ufunc) -> Any:
         _converted()
         nodes = [ew.as_node(arrays.node_of(_scalar(a)), np.dtype(float)) for a in args]
         result = ew.UFUNCS[ufunc][0](*nodes)
-        bodies.doubt(ew.logical_not(ew.isfinite(result)))
+        queues.doubt(ew.logical_not(ew.isfinite(result)))
         return SymFloat(result)
 
     return call
@@ -305,7 +305,7 @@ def tried() -> Iterator[None]:
         yield
     except CaptureError as error:
         raise bodies.Escape(error) from None
-    if traced_count.values != before and bodies.under_jit():
+    if traced_count.values != before and queues.under_jit():
         raise bodies.Escape(CaptureError("a `try` with handlers around traced operations: their errors come when the program runs"))
 
 

@@ -12,7 +12,7 @@ from lazynp.ir.types import ArrayType
 from lazynp.ops.elementwise import filled
 from lazynp.ops.movement import Step, reshape, slice_
 from lazynp.runtime.storage import Queue, Snapshot, Storage, queue, trace_scope
-from lazynp.trace import bodies, trees
+from lazynp.trace import queues, trees
 
 _WHAT = "an array that a loop over traced values has appended to a list"
 
@@ -68,7 +68,7 @@ class Collection:
             raise CaptureError("a loop appends to a list what is neither a traced array nor a NumPy scalar")
         storage, body = value._storage, queue()
         if not value._scalar:
-            if not isinstance(body, bodies.BodyQueue) or storage.home is not body:
+            if not isinstance(body, queues.BodyQueue) or storage.home is not body:
                 raise CaptureError("a loop appends to a list an array that is known elsewhere too")
             body.known_elsewhere.add(storage)
             if isinstance(storage, Snapshot):

@@ -10,7 +10,7 @@ from typing import Any
 
 from lazynp.errors import CaptureError
 from lazynp.runtime.storage import tracing
-from lazynp.trace import bodies
+from lazynp.trace import bodies, queues
 from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Signal
 from lazynp.trace.branches import after, and_, chain, choose, if_, not_, or_
 from lazynp.trace.calls import check_effects, indexed, note_variables, owner, stand_in, target, touched, tried
@@ -72,7 +72,7 @@ def why_not(f: Any) -> str:
 
 def captured_under_jit(f: Any) -> Any:
     """What a transform calls for a user's function: inside jit its loops and branches are captured too."""
-    return function(f) if bodies.under_jit() else f
+    return function(f) if queues.under_jit() else f
 
 
 def result(signal: Signal | None) -> Any:

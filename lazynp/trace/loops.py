@@ -18,7 +18,7 @@ from lazynp.ir.node import constant
 from lazynp.ops import elementwise as ew
 from lazynp.ops.sizes import number
 from lazynp.runtime.storage import depends_on_arguments, queue, traced_count
-from lazynp.trace import bodies, trees
+from lazynp.trace import bodies, queues, trees
 from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Block, Box, Signal, stored, until_known, zeros_like
 from lazynp.trace.branches import both, branch, is_traced
 from lazynp.trace.collecting import Collection
@@ -41,7 +41,7 @@ def for_(
     targets: the loop variable, if only what follows reads it; leaves: whether a turn may end with a signal; lists: the variables with which
     a turn does nothing but append to them."""
     budget = _Budget()
-    elements = elements_of(iterable) if bodies.under_jit() else None
+    elements = elements_of(iterable) if queues.under_jit() else None
     if elements is None:
         return _in_python(iterable, turn, names, budget)
     count = elements.count
@@ -158,7 +158,7 @@ class _Budget:
         self.reason = f" because of {line}: {error}" if line is not None else f": {error}"
 
     def check(self) -> None:
-        if traced_count.values - self.start > settings.unroll_nodes and bodies.under_jit():
+        if traced_count.values - self.start > settings.unroll_nodes and queues.under_jit():
             raise Hopeless(f"a loop is too long to be written out, and cannot be compiled as a loop{self.reason}")
 
 
@@ -174,7 +174,7 @@ def while_(test: FunctionType, turn: FunctionType, names: Sequence[str], leaves:
         traced = is_traced(going)
         if not traced and not going:
             return None
-        if traced or (attempts < _PEELED and bodies.under_jit()):
+        if traced or (attempts < _PEELED and queues.under_jit()):
             attempts += 1
             try:
                 return _while_as_loop(test, turn, names, None, not traced)

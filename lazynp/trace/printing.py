@@ -12,7 +12,7 @@ from lazynp.ir.types import Symbolic
 from lazynp.ops.movement import broadcast
 from lazynp.ops.printing import Piece
 from lazynp.ops.sizes import SymBool, SymFloat, SymInt
-from lazynp.trace import bodies
+from lazynp.trace import queues
 
 _NUMBERS = {SymInt: "int", SymFloat: "float", SymBool: "bool"}
 
@@ -26,7 +26,7 @@ class Text:
 
 def text(*parts: Any) -> Any:
     """An f-string that stands in a call of print. parts: strings, and (value, conversion, format specification)."""
-    if not bodies.under_jit():
+    if not queues.under_jit():
         return "".join([_formatted(*part) for part in parts])
     return Text([part if _is_unknown(part[0]) else _formatted(*part) for part in parts])
 
@@ -41,7 +41,7 @@ def _is_unknown(value: Any) -> bool:
 
 def print_(*values: Any, sep: str | None = None, end: str | None = None, file: Any = None, flush: bool = False) -> None:
     """print(), of values of a trace when the program runs."""
-    if not bodies.under_jit():
+    if not queues.under_jit():
         builtins.print(*values, sep=sep, end=end, file=file, flush=flush)
         return
     if file is not None and file is not sys.stdout:
@@ -53,7 +53,7 @@ def print_(*values: Any, sep: str | None = None, end: str | None = None, file: A
         pieces += [(" " if sep is None else sep,)] if number else []
         for part in parts:
             pieces.append(_piece(part, nodes))
-    bodies.record_print(tuple(pieces), nodes, "\n" if end is None else end, bool(flush))
+    queues.record_print(tuple(pieces), nodes, "\n" if end is None else end, bool(flush))
 
 
 def _piece(part: Any, nodes: list[Node]) -> Piece:

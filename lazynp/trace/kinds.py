@@ -1,0 +1,166 @@
+"""What the leaves of a tree are as values that a loop carries: Python numbers or arrays, what holds two of them, and whose memory they may
+share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lazynp import array as arrays
+from lazynp.array import ndarray
+from lazynp.ir.node import Node, new_input
+from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic
+from lazynp.ops import elementwise as ew
+from lazynp.ops.movement import broadcast
+from lazynp.ops.sizes import SymBool, SymFloat, SymInt, new_size, number
+from lazynp.runtime.storage import Snapshot, Storage
+
+INT64 = np.dtype(np.int64)
+
+
+class Carried(NamedTuple):
+    """kind: int, float or bool (a Python number), or None for an array of that type; scalar: NumPy would have handed out a scalar."""
+
+    kind: Any
+    type: ArrayType
+    scalar: bool = False
+
+
+def described(leaf: Any) -> Carried | None:
+    """What a leaf is as a carried value; None for what only Python knows."""
+    kind = type(leaf)
+    if kind is int or kind is SymInt:
+        return Carried(int, ArrayType((), INT64))
+    if kind is float or kind is SymFloat:
+        return Carried(float, ArrayType((), np.dtype(float)))
+    if kind is bool or kind is SymBool:
+        return Carried(bool, ArrayType((), np.dtype(bool)))
+    if kind is complex:
+        return Carried(None, ArrayType((), np.dtype(kind)), True)
+    if kind is ndarray:
+        type_ = leaf._type if leaf._storage is not None else ArrayType(leaf.shape, leaf.dtype)
+        return Carried(None, type_, leaf._scalar)
+    if isinstance(leaf, (np.ndarray, np.generic)) and leaf.dtype in LAZY_DTYPES:
+        return Carried(None, ArrayType(leaf.shape, leaf.dtype), isinstance(leaf, np.generic))
+    return None
+
+
+def joined(a: Carried, b: Carried) -> Carried | None:
+    """What holds both without changing what either means; None where nothing does."""
+    if a == b:
+        return a
+    if a.kind is not None and b.kind is not None:
+        return None if bool in (a.kind, b.kind) else a if a.kind is float else b
+    if a.kind is not None or b.kind is not None:
+        weak, other = (a, b) if a.kind is not None else (b, a)
+        dtype = np.result_type(other.type.dtype, weak.kind(0))
+        return None if other.type.shape else Carried(None, ArrayType((), dtype), other.scalar)
+    if a.type.shape != b.type.shape:
+        return None
+    if a.type.dtype == b.type.dtype:
+        return a._replace(scalar=a.scalar and b.scalar)
+    dtype = np.result_type(a.type.dtype, b.type.dtype)
+    exact = all(d.kind in "biu" or d == dtype for d in (a.type.dtype, b.type.dtype))
+    return Carried(None, ArrayType(a.type.shape, dtype), a.scalar) if exact else None
+
+
+def same(given: Any, returned: Any) -> bool:
+    """Whether a leaf that came back is the one that went in: the same memory seen the same way, or an equal Python value."""
+    if given is returned:
+        return True
+    if type(given) is not type(returned):
+        return False
+    if type(given) is ndarray:
+        return given._storage is not None and given._storage is returned._storage and given._path == returned._path
+    if isinstance(given, Symbolic):
+        return given.node is returned.node
+    if isinstance(given, (np.ndarray, np.generic)):
+        return False
+    return bool(given == returned) and repr(given) == repr(returned)
+
+
+def stand_in(carried: Carried, initial: Any) -> tuple[Any, Node]:
+    """A value of the body without a value, and its leaf."""
+    if carried.kind is int:
+        leaf = new_size(initial if type(initial) is int and initial > 1 else 2)
+        return SymInt(leaf), leaf
+    leaf = new_input(carried.type)
+    if carried.kind is not None:
+        return (SymFloat if carried.kind is float else SymBool)(leaf), leaf
+    value = arrays.wrap(leaf)
+    value._scalar = carried.scalar
+    return value, leaf
+
+
+def value_of(leaf: Any, carried: Carried) -> Node:
+    """A leaf as a node of the carried type."""
+    node = ew.as_node(arrays.node_of(leaf), carried.type.dtype)
+    return node if node.shape == carried.type.shape else broadcast(node, carried.type.shape)
+
+
+def handed_out(node: Node, carried: Carried, sources: Iterable[Storage] | None = None) -> Any:
+    """What Python gets for a value that a loop or a branch returns. sources: whose memory an array may be; None: it is its own."""
+    if carried.kind is int:
+        return number(node)
+    if carried.kind is not None:
+        return (SymFloat if carried.kind is float else SymBool)(node)
+    if sources is None or carried.scalar:
+        value = arrays.wrap(node)
+    else:
+        value = arrays.handle(Snapshot(node, sources, MERGED), (), node.type, None)
+    value._scalar = carried.scalar
+    return value
+
+
+MERGED = "an array that a loop or branch over traced values has made one or another"
+
+
+def storage_of(leaf: Any) -> Storage | None:
+    """The memory that a write to the leaf would change."""
+    return leaf._storage if type(leaf) is ndarray and not leaf._scalar else None
+
+
+class Sharing:
+    """Whose memory each carried array of a loop may be beside its own: `outer` storages of the surroundings, `inner` other carried values
+    (by position). own: handles whose memory nobody else knows before the loop."""
+
+    def __init__(self, initial: Sequence[Any], own: frozenset[int] | None) -> None:
+        self.asked = own is not None
+        own = own or frozenset()
+        self.before = [storage_of(leaf) if id(leaf) not in own else None for leaf in initial]
+        self.outer: list[set[Storage]] = [set() for _ in initial]
+        self.inner: list[set[int]] = [set() for _ in initial]
+
+    def learn(self, body: Any, returned: Sequence[Any]) -> bool:
+        """Note what a turn returns; whether that was news."""
+        if not self.asked:
+            return False
+        size = sum(map(len, self.outer)) + sum(map(len, self.inner))
+        stand_ins = {storage_of(given): k for k, given in enumerate(body.given) if body.leaves[k] is not None}
+        holders: dict[Storage, list[int]] = {}
+        for k, leaf in enumerate(returned):
+            storage = storage_of(leaf)
+            if storage is None:
+                continue
+            for source in (storage, *(storage.seen if isinstance(storage, Snapshot) else ())):
+                if source in stand_ins or source.home is body.scope:
+                    holders.setdefault(source, []).append(k)
+                elif body.leaves[k] is not None:
+                    self.outer[k].add(source)
+                if source in body.scope.known_elsewhere and body.leaves[k] is not None:
+                    self.inner[k].add(k)
+        for together in holders.values():
+            for k in together:
+                self.inner[k] |= set(together) - {k}
+        return size != sum(map(len, self.outer)) + sum(map(len, self.inner))
+
+    def around(self, k: int, values: Sequence[Any], first: bool) -> set[Storage] | None:
+        """The storages with which the value at position k may share memory, among `values` and the surroundings; None: its memory is its
+        own. first: it may also be what it was before the first turn."""
+        found = self.outer[k] | {s for j in self.inner[k] if (s := storage_of(values[j])) is not None}
+        before = self.before[k]
+        if self.asked and first and before is not None:
+            found.add(before)
+        return found if found or self.inner[k] else None

@@ -1,0 +1,128 @@
+"""What the bodies of loops and branches record, and what they tell the program around them: doubts, and what is to be printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from lazynp import array as arrays
+from lazynp.errors import CaptureError, user_position
+from lazynp.ir.node import Node, constant, input_, new_input, toposort
+from lazynp.ops import elementwise as ew
+from lazynp.ops.printing import printed
+from lazynp.ops.sizes import hooks
+from lazynp.runtime.storage import Queue, Storage, TraceQueue, bound, queue, trace_scope
+
+
+def made(op: Any, *args: Node, **attrs: Any) -> Node:
+    node = op(*args, **attrs)
+    if node.where is None:
+        node.where = user_position()
+    return node  # type: ignore[no-any-return]
+
+
+class BodyQueue(TraceQueue):
+    """What a body records. sources: the leaf of each thing read from the surroundings -> its node there; known_elsewhere: arrays that
+    somebody keeps beside the values that the body returns."""
+
+    def __init__(self, parent: Queue) -> None:
+        super().__init__()
+        self.parent = parent
+        self.derives = parent.derives
+        self.before: dict[Storage, Node | None] = {}
+        self.kept: list[Any] = []
+        self.known_elsewhere: set[Storage] = set()
+        self.is_test = False
+        """Whether it records the condition of a while loop, which can write nothing: then doubts are only noted."""
+        self.doubted = False
+
+    def reads_from_outside(self, storage: Storage) -> bool:
+        return storage.home is not self and storage not in self.written
+
+    def outside(self, storage: Storage) -> Node:
+        leaf = self.leaves.get(id(storage))
+        if leaf is None:
+            with trace_scope(self.parent):
+                node = storage.value()
+            leaf = self._leaf(id(storage), storage, node)
+        return leaf
+
+    def outside_array(self, array: np.ndarray) -> Node:
+        leaf = self.leaves.get(id(array))
+        if leaf is None:
+            with trace_scope(self.parent):
+                node = arrays.capture(array)
+            leaf = self._leaf(id(array), array, node)
+        return leaf
+
+    def _leaf(self, key: int, source: Any, node: Node) -> Node:
+        leaf = self.leaves[key] = new_input(node.type)
+        self.sources[leaf] = node
+        self.kept.append(source)
+        return leaf
+
+    def before_write_outside(self, storage: Storage) -> None:
+        if storage not in self.written and storage.home is not self:
+            self.written[storage] = self.outside(storage)
+            self.before[storage] = storage.node
+
+    def differentiates(self, node: Node) -> bool:
+        """Whether it is made of values from outside that are, or of carried ones, which then may be."""
+        below = toposort([node], stop=lambda n: n.op is ew.stop_gradient)
+        leaves = [leaf for leaf in below if leaf.op is input_ and bound(leaf) is None]
+        carried = any(leaf not in self.sources for leaf in leaves)
+        sources = self.sources.values() if carried else [self.sources[leaf] for leaf in leaves]
+        return any(self.parent.differentiates(source) for source in sources)
+
+    def restore(self) -> None:
+        """Give the storages of the surroundings back the values they had."""
+        while self.before:
+            storage, node = self.before.popitem()
+            storage.node = node
+
+
+def traces_around() -> Iterator[Any]:
+    """The queues around the place where values are recorded, from the inside."""
+    scope: Any = queue()
+    while scope is not None:
+        yield scope
+        scope = getattr(scope, "parent", None)
+
+
+def under_jit() -> bool:
+    """Whether the values of this trace are known only when a compiled program runs: inside jit, or inside a body."""
+    return any(type(scope) is TraceQueue or isinstance(scope, BodyQueue) for scope in traces_around())
+
+
+def doubt(wrong: Node) -> bool:
+    """Inside jit, where a 0-d boolean is true, the program's results do not count: Python would have raised an error, or computed with
+    integers of more than 64 bits. Returns whether this is noted: not outside of jit."""
+    scopes = list(traces_around())
+    test = next((scope for scope in scopes if getattr(scope, "is_test", False)), None)
+    if test is not None:
+        test.doubted = True
+        return True
+    outermost = scopes[-1]
+    if type(outermost) is not TraceQueue:
+        return False
+    if outermost.doubt is None:
+        with trace_scope(outermost):
+            outermost.doubt = Storage((), wrong.dtype, constant(False), None)
+    outermost.doubt.write(ew.logical_or(outermost.doubt.value(), ew.doubtful(wrong)))
+    return True
+
+
+hooks.doubt = doubt
+
+
+def record_print(pieces: tuple[Any, ...], values: Sequence[Node], end: str, flush: bool) -> None:
+    """The compiled program prints here: see lazynp.ops.printing. Raises CaptureError outside of jit."""
+    outermost = list(traces_around())[-1]
+    if type(outermost) is not TraceQueue:
+        raise CaptureError("print() in a loop or branch outside of jit")
+    if outermost.printed is None:
+        with trace_scope(outermost):
+            outermost.printed = Storage((), np.dtype(np.int64), constant(0), None)
+    outermost.printed.write(made(printed, outermost.printed.value(), *values, pieces=pieces, end=end, flush=flush))
