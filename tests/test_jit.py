@@ -374,3 +374,19 @@ def test_the_plan_is_what_a_call_allocates():
     finally:
         tracemalloc.stop()
     assert peak <= plan.peak + 100_000
+
+
+@pytest.mark.filterwarnings("ignore::lazynp.PerformanceWarning", "ignore::PendingDeprecationWarning")
+def test_subclasses_of_arrays_decide_for_themselves():
+    doubled = jit(lambda x: (x, x * 2))
+    for x in (np.matrix([[1.0, 2.0]]), np.ma.array([1.0, 2.0], mask=[0, 1]), np.ones(3, [("a", float)]).view(np.recarray)["a"]):
+        for _ in range(3):
+            same, twice = doubled(x)
+            assert type(twice) is type(x * 2) and same is x
+            assert np.ma.allequal(twice, x * 2)
+
+
+def test_a_scalar_that_is_returned_stays_a_scalar():
+    f = jit(lambda x: (x, x + 1))
+    for _ in range(3):
+        assert [type(v) for v in f(np.float16(2))] == [np.float16, np.float16]

@@ -95,7 +95,7 @@ class Compiled:
     def run(self, leaves: list[Any], lazy: bool, blocks: bool) -> Any:
         """Run on the leaves of a call: NumPy arrays or handles, of this signature. lazy: some are handles; blocks: all arrays are
         contiguous in C order."""
-        places = self.places
+        places, given = self.places, leaves
         if self.scalars:
             leaves = [np.asarray(leaf) if type(leaf) in TRACED_SCALARS else leaf for leaf in leaves]
         if self.plain and blocks and not lazy:
@@ -105,7 +105,7 @@ class Compiled:
                 raise _Doubted
         else:
             values = self._run_general(leaves)
-        return self.result(values, leaves, lazy)
+        return self.result(values, given, lazy)
 
     def tables(self) -> CallTables | None:
         """What a call from C needs of the program, if it can be called from there."""
@@ -310,7 +310,7 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
             key = (structure, tuple([_leaf_key(leaf) for leaf in leaves]), tuple(static.items()), tuple(named.items()))
             hash(key)
         except TypeError:
-            return self._uncaptured(None, leaves, rebuild, "an argument is neither an array nor hashable")
+            return self._uncaptured(None, leaves, rebuild, "an argument is neither a plain array of numbers nor hashable")
         known = self._entries.get(key)
         if type(known) is Compiled and not static and not named:
             self._learn(known, args, kwargs, leaves, lambda: trees.unflatten(structure, range(len(leaves))))
@@ -450,6 +450,8 @@ def _leaf_key(leaf: Any) -> Any:
         return leaf.shape, leaf.dtype, leaf.flags.writeable, np.ndarray if kind is watched else kind
     if type(leaf) in TRACED_SCALARS:
         return type(leaf)
+    if isinstance(leaf, np.ndarray):
+        raise TypeError("a subclass of NumPy's array, whose own methods decide")
     return (type(leaf), leaf) if leaf else (type(leaf), repr(leaf))
 
 
