@@ -144,12 +144,14 @@ class _Calls:
         self.traced += 1
         called: dict[CodeType, FunctionType] = {}
         try:
-            guards = guards_of([self.f])  # first: what is refused needs no trace
+            seen: set[int] = set()
+            guards = guards_of([self.f], seen)  # first: what is refused needs no trace
             with derivative_of_values():
                 traced = traced_call(self._transformed(), lambda g: trace(g, leaves, _rebuild(structure)), called, whole=True)
             if traced is None or not _stands_alone(traced):
                 return _Run
-            return Compiled(traced, [*guards, *guards_of(self._not_inside(called.values())), (_same_settings, _settings(), True)])
+            guards += guards_of(self._not_inside(called.values()), seen)
+            return Compiled(traced, [*guards, (_same_settings, _settings(), True)])
         except Exception:  # of whatever kind: if it is the function's own, running it raises it again
             return _Run
 

@@ -21,13 +21,15 @@ _FIXED = (bool, int, float, complex, str, bytes, type(None), np.generic, np.dtyp
 _OURS = frozenset("lazynp.functional." + name for name in ("batching", "checkpoint", "gradients", "jacobians", "whole"))
 """Modules whose functions are made of a user's function (`__wrapped__`) and of options that do not change."""
 
+_LARGEST = 1 << 26
+"""Bytes of an array that is compared with a copy at every call."""
 
-def guards_of(functions: Iterable[FunctionType]) -> list[Guard]:
+
+def guards_of(functions: Iterable[FunctionType], seen: set[int]) -> list[Guard]:
     """One for each thing that the functions, and those that they mention, read from outside. Raises CaptureError for what may change
-    unseen: objects, modules of the user's."""
+    unseen: objects, modules of the user's. seen: identities of what has guards already."""
     guards: list[Guard] = []
     waiting: list[Any] = list(functions)
-    seen: set[int] = set()
     while waiting:
         value = waiting.pop()
         if id(value) in seen:
@@ -44,7 +46,7 @@ def guards_of(functions: Iterable[FunctionType]) -> list[Guard]:
 
 def _inside(value: Any, guards: list[Guard]) -> list[Any]:
     """What else is read with a value; adds guards for what it contains."""
-    if type(value) in ARRAYS and not value.dtype.hasobject:
+    if type(value) in ARRAYS and not value.dtype.hasobject and value.nbytes <= _LARGEST:
         guards.append((_same_contents, (value, bytearray(value.tobytes()), (value.shape, value.dtype)), True))
         return []
     if isinstance(value, tuple):
