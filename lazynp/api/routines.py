@@ -122,7 +122,7 @@ HANDLERS[np.bmat] = bmat
 
 @implements(np.place)
 def place(arr: Any, mask: Any, vals: Any) -> None:
-    if type(arr) is not ndarray or np.size(unwrapped(vals)) == 0:
+    if type(arr) is not ndarray or (vals.size if type(vals) is ndarray else np.size(vals)) == 0:
         raise Unsupported
     x, chosen = node_of(arr), node_of(mask)
     if chosen.shape != x.shape:
