@@ -24,6 +24,7 @@ def library(name: str) -> Library:
         "optimizers": import_module(f"{name}.misc.optimizers"),
         "fixed_points": import_module(f"{name}.misc.fixed_points"),
         "special": import_module(f"{name}.scipy.special"),
+        "mvn": import_module(f"{name}.scipy.stats.multivariate_normal"),
         "norm": import_module(f"{name}.scipy.stats").norm,
         "check_grads": import_module(f"{name}.test_util").check_grads,
     }
@@ -284,6 +285,40 @@ def variational_inference(lib: Library) -> Any:
         return -(entropy + np.mean(log_density(noise * np.exp(log_std) + mean)))
 
     return lib.optimizers.adam(lib.ag.grad(objective), np.array([-1.0, 0.0, -1.0, 0.5]), step_size=0.1, num_iters=25)
+
+
+@program
+def black_box_variational_inference(lib: Library) -> Any:
+    """With distributions imported as modules: import autograd.scipy.stats.multivariate_normal as mvn."""
+    np = lib.np
+    noise = numpy.random.RandomState(3).randn(20, 2)
+
+    def lower_bound(p: Any) -> Any:
+        mean, log_std = p[:2], p[2:]
+        samples = noise * np.exp(log_std) + mean
+        mu, log_sigma = samples[:, 0], samples[:, 1]
+        density = lib.norm.logpdf(log_sigma, 0, 1.35) + lib.norm.logpdf(mu, 0, np.exp(log_sigma))
+        return lib.mvn.entropy(mean, np.diag(np.exp(2 * log_std))) + np.mean(density)
+
+    return lib.ag.value_and_grad(lower_bound)(np.array([-1.0, 0.2, -1.0, 0.5]))
+
+
+@program
+def a_posterior_density(lib: Library) -> Any:
+    np = lib.np
+    x, y = data(8, 1, seed=3), data(8, seed=4)
+
+    def density(p: Any) -> Any:
+        gaps = np.expand_dims(x / np.exp(p[2]), 1) - np.expand_dims(x / np.exp(p[2]), 0)
+        k = np.exp(p[1]) * np.exp(-0.5 * np.sum(gaps**2, axis=2)) + np.exp(p[0]) * np.eye(8)
+        return lib.mvn.logpdf(y, p[0] * np.ones(8), k)
+
+    return lib.ag.value_and_grad(density)(np.array([0.1, 0.2, -0.3]))
+
+
+@program
+def a_loss_with_one_element(lib: Library) -> Any:
+    return lib.ag.grad(lambda w: lib.np.dot(data(1, 3), w) ** 2)(data(3, seed=1))
 
 
 @program

@@ -117,6 +117,14 @@ def test_derivatives(name, method):
     check_grads(of, (variables,), rtol=3e-6, atol=3e-7)
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_batched_densities(name):
+    density = getattr(getattr(lazy_stats, name), "logpmf" if FAMILIES[name].discrete else "logpdf")
+    x, shapes = interior(FAMILIES[name]), SHAPES.get(name, ())
+    found = np.vmap(lambda v: density(v, *shapes))(numpy.stack([x, x[::-1]]))
+    numpy.testing.assert_allclose(found[1], density(x, *shapes)[::-1], rtol=1e-13)
+
+
 def test_a_density_is_zero_outside_and_its_gradient_too():
     x = numpy.array([-1.0, 0.5])
     slope = np.grad(lambda x: np.sum(lazy_stats.gamma.pdf(x, 2.0)))(x)
@@ -150,6 +158,7 @@ VECTORS = [
     ("multinomial", "logpmf", (numpy.array([[1.0, 3.0, 2.0], [0.0, 6.0, 0.0], [1.0, 1.0, 1.0]]), 6, SHARE)),
     ("multinomial", "pmf", (numpy.array([1.0, 3.0, 2.0]), 6, SHARE)),
     ("wishart", "logpdf", (COV, 5.2, COV.T + numpy.eye(3))),
+    ("multivariate_normal", "entropy", (numpy.array([0.3, -0.4, 0.8])[: len(COV)], COV)),
     ("invwishart", "logpdf", (COV, 5.2, COV.T + numpy.eye(3))),
 ]
 SYMMETRIC = {"multivariate_normal": (2,), "multivariate_t": (2,), "wishart": (0, 2), "invwishart": (0, 2)}
@@ -174,7 +183,8 @@ def test_derivatives_of_densities_of_vectors(name, method, args):
     def of(*values):
         full = list(args)
         for place, value in zip(places, values, strict=True):
-            full[place] = (value + value.T) / 2 if place in SYMMETRIC.get(name, ()) and numpy.ndim(value) == 2 else value[()]
+            symmetric = method == "entropy" or place in SYMMETRIC.get(name, ())
+            full[place] = (value + value.T) / 2 if symmetric and numpy.ndim(value) == 2 else value[()]
         if name == "multinomial":
             full[2] = full[2] / np.sum(full[2])
         out = getattr(getattr(lazy_stats, name), method)(*full)

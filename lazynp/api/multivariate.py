@@ -88,6 +88,13 @@ def _normal(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False
     return _points(distance * -0.5 - root - 0.5 * dim * math.log(2 * math.pi))
 
 
+def _normal_entropy(mean: Any = None, cov: Any = 1) -> Any:
+    """(log det(cov) + d (1 + log 2 pi)) / 2."""
+    spread = _covariance(mean, cov)[1]
+    dim = spread.shape[0]
+    return wrap(_log_diagonal(library.cholesky(spread)) + 0.5 * dim * (1.0 + math.log(2 * math.pi)))
+
+
 def _t(x: Any, loc: Any = None, shape: Any = 1, df: Any = 1, allow_singular: bool = False) -> Any:
     if allow_singular or (isinstance(df, (int, float)) and not 0 < df < math.inf):
         raise Unsupported
@@ -186,7 +193,7 @@ def _density(log: Callable[..., Any], name: str = "pdf") -> dict[str, Callable[.
 
 
 MULTIVARIATE: dict[str, dict[str, Callable[..., Any]]] = {
-    "multivariate_normal": _density(_normal),
+    "multivariate_normal": _density(_normal) | {"entropy": _normal_entropy},
     "multivariate_t": _density(_t),
     "dirichlet": _density(_dirichlet),
     "multinomial": _density(_multinomial, "pmf"),

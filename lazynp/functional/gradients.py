@@ -15,6 +15,7 @@ from lazynp.functional.run import Held, Run, held, output_node, seeds
 from lazynp.functional.whole import Derivative
 from lazynp.ir.node import Node, constant, new_input
 from lazynp.ops import elementwise as ew
+from lazynp.ops.movement import reshape
 from lazynp.trace import trees
 from lazynp.transform.derive import differentiable
 
@@ -188,10 +189,12 @@ def _without_aux(name: str, result: Any, has_aux: bool) -> tuple[Any, Any]:
 
 
 def _loss(name: str, result: Any, holomorphic: bool = False) -> Node:
-    """The node of a real scalar result (complex if holomorphic)."""
+    """The node of a real scalar result (complex if holomorphic); an array of one element is one, as in HIPS/autograd."""
     if isinstance(result, (tuple, list, dict)) or result is None:
         raise TypeError(f"{name}: the function must return a scalar, got {type(result).__name__}; has_aux=True allows (scalar, aux)")
     node = output_node(name, result)
+    if node.shape and all(type(n) is int and n == 1 for n in node.shape):
+        node = reshape(node, ())
     if node.shape != ():
         raise TypeError(f"{name}: the function must return a scalar, got shape {node.shape}; sum it, or use lazynp.vjp")
     if node.dtype.kind != "f" and not (holomorphic and node.dtype.kind == "c"):
