@@ -18,6 +18,7 @@ from lazynp.api.standard import VERSION as __array_api_version__  # noqa: N811
 from lazynp.array import hooks as _hooks
 from lazynp.array import lazy
 from lazynp.config import config
+from lazynp.encoding import install as _encode_lazy_numbers
 from lazynp.errors import CaptureError, DerivativeWarning, FallbackWarning, LazynpError, PerformanceWarning
 from lazynp.errors import show_users_lines as _show_users_lines
 from lazynp.modules import install as _find_shared_modules
@@ -80,4 +81,5 @@ def __dir__() -> list[str]:
 
 _hooks.namespace = sys.modules[__name__]
 _find_shared_modules()
+_encode_lazy_numbers()
 _show_users_lines()

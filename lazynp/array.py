@@ -56,7 +56,7 @@ def as_int(values: np.ndarray) -> int:
 
 class _ArrayMeta(type):
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, np.ndarray) or type.__instancecheck__(cls, instance) or hasattr(type(instance), "is_lazynp_array")
+        return type(instance) is cls or isinstance(instance, np.ndarray) or hasattr(type(instance), "is_lazynp_array")
 
 
 class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
@@ -77,6 +77,11 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         return from_numpy(np.ndarray(shape, dtype, buffer, offset, strides, order))
 
     # --- what it is, without computing it ---
+
+    @property
+    def __class__(self) -> type:  # type: ignore[override]
+        """What isinstance() sees: of what NumPy would have handed out as a scalar NumPy's scalar type, so that a float64 is a float."""
+        return self._type.dtype.type if self._scalar and not tracing_count.depth else ndarray
 
     @property
     def shape(self) -> tuple[int, ...]:

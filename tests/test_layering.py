@@ -23,7 +23,7 @@ FLOORS = {
     "6": [{"api"}],
     "7": [{"trace"}, {"scan"}, {"functional"}, {"debug"}],
     "8": [
-        {"modules", "fft", "linalg", "random", "scipy", "polynomial", "testing", "builtins", "extend", "misc", "test_util"},
+        {"modules", "encoding", "fft", "linalg", "random", "scipy", "polynomial", "testing", "builtins", "extend", "misc", "test_util"},
         {"__init__", "__main__"},
     ],
 }

@@ -1,5 +1,8 @@
 """Smallest cases of what NumPy's own tests (tests/numpy_suite) found wrong."""
 
+import json
+import numbers
+
 import numpy
 import pytest
 
@@ -44,6 +47,8 @@ def test_out_and_dtype_exclude_each_other(all_lazy):
 def test_out_ellipsis_asks_for_an_array(threshold):
     assert isinstance(np.add(1, 2, out=...), np.ndarray)
     assert isinstance(np.exp(np.float64(1), out=...), np.ndarray)
+    same(np.add.reduce([1, 2, 3], out=...), numpy.array(6))
+    same(np.add.reduce(np.lazy([1, 2, 3]), out=...), numpy.array(6))
 
 
 @pytest.mark.parametrize("function", ["sum", "prod", "cumsum", "mean", "var", "nansum", "concatenate", "add"])
@@ -149,6 +154,16 @@ def test_an_operation_is_told_of_though_it_was_ignored_before(all_lazy):
     with pytest.warns(RuntimeWarning, match="divide by zero encountered in log"):
         str(np.log(x))
     assert first.shape == (2,)
+
+
+def test_lazy_numbers_are_what_numpys_scalars_are(all_lazy):
+    for values in ([1.5, 2.5], [1, 2], [True, False], [1j]):
+        ours, theirs = np.lazy(values).sum(), numpy.array(values).sum()
+        for kind in (int, float, complex, numbers.Real, numpy.floating, numpy.integer, numpy.generic, numpy.float64):
+            assert isinstance(ours, kind) == isinstance(theirs, kind)
+    assert json.dumps({"mean": np.lazy([1.5, 2.5]).mean()}) == '{"mean": 2.0}'
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        json.dumps(np.lazy([1, 2]).sum())
 
 
 def test_lists_given_to_numpy_stay_themselves(threshold):

@@ -263,7 +263,7 @@ def _as_arrays(result: Any) -> Any:
 def _with_outputs(run: Any, function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """Through NumPy; what comes back for a given `out` is that very object, unless an operand's own __array_ufunc__ answers."""
     result = run(function, *args, **options)
-    if options.get("out") is None:
+    if options.get("out") is None or options["out"] is Ellipsis:
         return result
     outs = _outputs(options)
     results = result if type(result) is tuple else (result,)
@@ -387,8 +387,8 @@ def _method(function: np.ufunc, name: str, args: tuple[Any, ...], options: dict[
         try:
             result = arrays.recorded(lazy, function, *args, **{k: v for k, v in options.items() if k != "out"})
             out = options.get("out")
-            if out is None:
-                return result
+            if out is None or out is Ellipsis:
+                return result if out is None else _as_arrays(result)
             out = out[0] if type(out) is tuple else out
             return arrays.recorded(into, result, out)
         except (NotLazy, Unsupported):
