@@ -166,6 +166,11 @@ def test_lazy_numbers_are_what_numpys_scalars_are(all_lazy):
         json.dumps(np.lazy([1, 2]).sum())
 
 
+@pytest.mark.parametrize("limits", [{"min": 2}, {"max": 3}, {"min": 1, "max": 3}], ids=str)
+def test_the_method_clip_takes_one_limit(threshold, limits):
+    same(np.lazy([0.0, 1, 2, 3, 4]).clip(**limits), numpy.array([0.0, 1, 2, 3, 4]).clip(**limits))
+
+
 def test_lists_given_to_numpy_stay_themselves(threshold):
     ours, theirs = [[1, 2], [3], 4, 5], [[1, 2], [3], 4, 5]
     np.random.RandomState(3).shuffle(ours)

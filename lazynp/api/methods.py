@@ -148,7 +148,7 @@ def _resize(self: Any, *shape: Any, refcheck: bool = True) -> None:
     operator.index(refcheck)
     if shape in ((), (None,)):
         return
-    if self.base is not None:
+    if self.base is not None and np.prod(shape[0] if len(shape) == 1 else shape, dtype=int) != self.size:
         raise ValueError("cannot resize this array: it does not own its data")
     target = tuple(shape[0]) if len(shape) == 1 and np.ndim(shape[0]) else shape
     resized = np.resize(arrays.to_numpy(self), target)
