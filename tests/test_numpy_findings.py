@@ -171,6 +171,21 @@ def test_the_method_clip_takes_one_limit(threshold, limits):
     same(np.lazy([0.0, 1, 2, 3, 4]).clip(**limits), numpy.array([0.0, 1, 2, 3, 4]).clip(**limits))
 
 
+@pytest.mark.parametrize("function", ["fft", "ifft", "rfft", "irfft"])
+@pytest.mark.parametrize("dtype", ["?", "u1", "i2", "i8", "f2", "f4"])
+def test_transforms_of_every_dtype_compiled(compiled_lazy, function, dtype):
+    x = numpy.array([0, 1, 0, 1, 1]).astype(dtype)
+    try:
+        expected = getattr(numpy.fft, function)(x)
+    except TypeError:
+        with pytest.raises(TypeError, match="not supported for the input types"):
+            getattr(np.fft, function)(np.lazy(x))
+    else:
+        found = numpy.asarray(getattr(np.fft, function)(np.lazy(x)))
+        assert found.dtype == expected.dtype
+        numpy.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
 def test_lists_given_to_numpy_stay_themselves(threshold):
     ours, theirs = [[1, 2], [3], 4, 5], [[1, 2], [3], 4, 5]
     np.random.RandomState(3).shuffle(ours)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -218,8 +219,10 @@ searchsorted = routine(
 # --- Fourier transforms ----------------------------------------------------------------------------------------------
 
 
-def _fourier_dtype(x: np.dtype) -> np.dtype:
-    return np.result_type(x, np.complex64)
+@cache
+def _fourier_dtype(function: Callable[..., Any], x: np.dtype) -> np.dtype:
+    """Of the output: NumPy is asked. Raises its TypeError."""
+    return function(np.ones(2, x)).dtype  # type: ignore[no-any-return]
 
 
 def _resized(x: ArrayType, axis: int, n: Any, dtype: np.dtype) -> ArrayType:
@@ -276,12 +279,11 @@ def _irfft_transpose(ct: Node, node: Node, index: int) -> Node:
     return ew.recast(_cut_or_pad(back, axis, x.shape[axis]), x.dtype)
 
 
-def _fourier(name: str, length: Callable[[Any], Any], complex_out: bool, transpose: Callable[..., Node]) -> Op:
+def _fourier(name: str, length: Callable[[Any], Any], transpose: Callable[..., Node]) -> Op:
     function = getattr(np.fft, name)
 
     def infer(x: ArrayType, n: Any, axis: int, norm: str | None, size: Any) -> ArrayType:
-        dtype = _fourier_dtype(x.dtype)
-        return _resized(x, axis, size, dtype if complex_out else _real(dtype))
+        return _resized(x, axis, size, _fourier_dtype(function, x.dtype))
 
     def door(op: Op, x: Node, n: Any = None, axis: int = -1, norm: str | None = None) -> Node:
         n = x.shape[axis] if n is None else n
@@ -298,10 +300,10 @@ def _fourier(name: str, length: Callable[[Any], Any], complex_out: bool, transpo
     )
 
 
-fft: Op = _fourier("fft", lambda n: n, True, lambda ct, node, index: _adjoint(ifft)(ct, node, index))
-ifft: Op = _fourier("ifft", lambda n: n, True, _adjoint(fft))
-rfft = _fourier("rfft", lambda n: n // 2 + 1, True, _rfft_transpose)
-irfft = _fourier("irfft", lambda n: n, False, _irfft_transpose)
+fft: Op = _fourier("fft", lambda n: n, lambda ct, node, index: _adjoint(ifft)(ct, node, index))
+ifft: Op = _fourier("ifft", lambda n: n, _adjoint(fft))
+rfft = _fourier("rfft", lambda n: n // 2 + 1, _rfft_transpose)
+irfft = _fourier("irfft", lambda n: n, _irfft_transpose)
 """n: the length of irfft's output; for the others that of the input, cropped or padded with zeros. size: the length of the output."""
 
 # --- random ----------------------------------------------------------------------------------------------------------
