@@ -189,3 +189,25 @@ def test_the_same_warning_twice_at_one_line():
         for _ in range(3):
             f(np.full(5, 1e4))
     assert [str(w.message) for w in found] == ["overflow encountered in exp"]
+
+
+def test_flags_of_a_run_that_failed_are_nobodys():
+    """They were taken for the next program's: it warned without a reason."""
+
+    @lnp.jit
+    def picked(x, i):
+        return np.log(x)[i]
+
+    @lnp.jit
+    def summed(x):
+        x[1] += 0.5 * x[0]
+        return x
+
+    for _ in range(3):
+        with pytest.raises(IndexError), np.errstate(all="ignore"):
+            picked(np.array([-1.0, 1.0]), np.array([5]))
+        with lnp.config(debug_nans=True), pytest.raises(FloatingPointError), np.errstate(all="ignore"):
+            lnp.jit(lambda x: np.sqrt(x))(np.array([-1.0]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            summed(np.ones(5))

@@ -264,7 +264,8 @@ class _Draft:
         node = step.node
         number = len(self.result.steps)
         attrs = {name: self._attribute(value) for name, value in node.attributes.items()}
-        self.result.steps.append((node.op, attrs, _origin(node.where)))
+        types = node.type if type(node.type) is tuple else (node.type,)
+        self.result.steps.append((node.op, attrs, _origin(node.where), tuple([t.dtype for t in types])))
         args = [f"{names[step.reads[strip(a)].memory]}.reshape({self._shape_text(a.shape)})" for a in node.args]
         known = ", ".join([f"'n{k}': n{k}" for k in range(self.sizes.count + len(self.sizes.extra))])
         lines.append(f"r = library({number}, ({', '.join(args)},), {{{known}}})")

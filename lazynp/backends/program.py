@@ -62,7 +62,7 @@ class Outline:
 class Blueprint:
     """Everything about a program that is not machine code. Picklable.
 
-    python: text of the function `run`; tables: its constants; steps: the Python steps (op, attributes, origin);
+    python: text of the function `run`; tables: its constants; steps: the Python steps (op, attributes, origin, dtypes);
     parallel: whether a kernel may ask the pool of threads; interruptible: whether loops look for signals;
     extra: sizes that are no polynomials, as (op, attributes, argument texts), None for those that C sets;
     failures: per error code (origin, axis); callbacks: what C calls in Python, as (op, attributes, (ndim, dtype) of the values);
@@ -81,7 +81,7 @@ class Blueprint:
     dims: int = 0
     routines: list[str] = field(default_factory=list)
     tables: dict[str, Any] = field(default_factory=dict)
-    steps: list[tuple[Any, dict[str, Any], Any]] = field(default_factory=list)
+    steps: list[tuple[Any, dict[str, Any], Any, tuple[np.dtype, ...]]] = field(default_factory=list)
     extra: list[tuple[Any, dict[str, Any], tuple[str, ...]] | None] = field(default_factory=list)
     failures: list[tuple[Any, int]] = field(default_factory=list)
     callbacks: list[tuple[Any, dict[str, Any], list[tuple[int, np.dtype]]]] = field(default_factory=list)
@@ -221,9 +221,9 @@ class CProgram(base.Program):
 
     def finish(self, code: int, errors: Any) -> None:
         """What a run has to say: floating-point flags in the upper half, NumPy's error for an index out of range in the lower one."""
-        base.raise_flags(code >> 32)
-        code &= 0xFFFFFFFF
+        flags, code = code >> 32, code & 0xFFFFFFFF
         if not code:
+            base.raise_flags(flags)
             return
         if code == interrupts.INTERRUPTED:
             raise interrupts.taken()
@@ -247,7 +247,7 @@ class CProgram(base.Program):
 
     def _library(self, number: int, args: tuple[np.ndarray, ...], sizes: dict[str, int]) -> tuple[np.ndarray, ...]:
         """One Python step: C-contiguous arrays."""
-        op, attrs, origin = self.blueprint.steps[number]
+        op, attrs, origin, dtypes = self.blueprint.steps[number]
         given = {name: _resolved(value, sizes) for name, value in attrs.items()}
         if op in CONTROL:
             given |= {"run": interpreter.compiled, "dims": {numbered_dim(int(name[1:])): n for name, n in sizes.items()}}
@@ -258,7 +258,7 @@ class CProgram(base.Program):
             error.lazynp_origin = origin  # type: ignore[attr-defined]
             raise
         values = values if isinstance(values, tuple) else (values,)
-        return tuple([np.array(v, order="C") if not _owned(v) else v for v in values])
+        return tuple([v if _owned(v, dtype) else np.array(v, dtype, order="C") for v, dtype in zip(values, dtypes, strict=True)])
 
     def _extra(self, number: int, sizes: dict[str, int]) -> int:
         row = self.blueprint.extra[number]
@@ -268,8 +268,11 @@ class CProgram(base.Program):
         return int(op.numpy(*[np.int64(eval(text, {}, sizes)) for text in args], **attrs))
 
 
-def _owned(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.flags.c_contiguous and value.flags.owndata and value.flags.aligned
+def _owned(value: Any, dtype: np.dtype) -> bool:
+    """Whether C may read the value's memory as an array of its own of that dtype."""
+    return (
+        isinstance(value, np.ndarray) and value.dtype == dtype and value.flags.c_contiguous and value.flags.owndata and value.flags.aligned
+    )
 
 
 def _resolved(value: Any, sizes: dict[str, int]) -> Any:

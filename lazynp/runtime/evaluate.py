@@ -40,6 +40,8 @@ class Ready(NamedTuple):
 
     def run(self, arrays: list[np.ndarray], outputs: list[np.ndarray | None] | None = None) -> list[np.ndarray]:
         counters.program_runs += 1
+        if base.raised:  # left behind by a run that ended in an error: nobody's
+            flags.dropped()
         return self.program.run([*arrays, *self.scalars], self.dims, outputs)
 
 

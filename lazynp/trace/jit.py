@@ -20,7 +20,7 @@ from lazynp.ir import canonical
 from lazynp.native import ARRAYS, Dispatch, watched
 from lazynp.ops.movement import follow_numpy
 from lazynp.runtime.evaluate import Ready, located, lock, prepare
-from lazynp.runtime.flags import as_called, follow_up
+from lazynp.runtime.flags import as_called, dropped, follow_up
 from lazynp.runtime.nans import check_nans
 from lazynp.runtime.storage import Storage, bound, tracing
 from lazynp.trace import control, trees
@@ -121,6 +121,8 @@ class Compiled:
 
     def reported(self, code: int, error: int, index: int, size: int, leaves: list[Any]) -> None:
         """After a call from C: floating-point flags and an index out of range."""
+        if raised:
+            dropped()
         try:
             self.ready.program.finish(code, (error, index, size))  # type: ignore[attr-defined]
         except Exception as raising:
