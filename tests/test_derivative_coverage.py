@@ -155,7 +155,7 @@ def test_layout_and_precision_of_arguments(row: Row) -> None:
 def steps_of(name: str) -> str:
     """What the compiled program of a name's values and derivatives leaves to Python: NumPy's and SciPy's routines."""
     steps = program_of(name)[0].blueprint.steps
-    return ", ".join(sorted({step_name(op, attributes) for op, attributes, _ in steps})) or "kernels"
+    return ", ".join(sorted({step_name(op, attributes) for op, attributes, *_ in steps})) or "kernels"
 
 
 def written_steps(name: str) -> str:
