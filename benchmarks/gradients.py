@@ -12,7 +12,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -247,15 +247,21 @@ def line(row: dict[str, Any]) -> str:
     return f"{row['program']:18}" + "".join([f"{cell:>24}" for cell in cells]) + f"   {ratios}"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    arguments = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--programs", nargs="+", choices=list(PROGRAMS), default=list(PROGRAMS), metavar="NAME", help=", ".join(PROGRAMS))
+def command_line(description: str | None, programs: Iterable[str], budget: float) -> argparse.ArgumentParser:
+    """The options of a comparison of programs. budget: seconds of one sample, unless told otherwise."""
+    names = list(programs)
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--programs", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--repeat", type=int, default=15, help="turns (15)")
-    parser.add_argument("--budget", type=float, default=0.05, help="seconds of one sample, at least (0.05)")
+    parser.add_argument("--budget", type=float, default=budget, help=f"seconds of one sample, at least ({budget})")
     parser.add_argument("--threads", type=int, default=1, help="threads, each pinned to a processor (1)")
     parser.add_argument("--json", metavar="FILE", help="write all numbers there")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = command_line(__doc__, PROGRAMS, 0.05).parse_args(arguments)
     restart_pinned(options.threads, arguments, __file__)
     rows = []
     for name in options.programs:

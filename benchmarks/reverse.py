@@ -6,7 +6,6 @@ Values are compared with NumPy's first, gradients with differences of values. Th
 code and 2.5 times for matrix products: of a product by both factors it is two products.
 """
 
-import argparse
 import json
 import statistics
 import sys
@@ -20,7 +19,7 @@ import numpy
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a script, it finds this package and the checkout's lazynp
 
 import lazynp
-from benchmarks.gradients import processor_seconds
+from benchmarks.gradients import command_line, processor_seconds
 from benchmarks.measure import calibrated
 from benchmarks.peers import versions
 from benchmarks.run import duration, machine, restart_pinned
@@ -148,13 +147,7 @@ def measure(name: str, repeat: int, budget: float) -> dict[str, Any]:
 
 def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--programs", nargs="+", choices=list(PROGRAMS), default=list(PROGRAMS), metavar="NAME", help=", ".join(PROGRAMS))
-    parser.add_argument("--repeat", type=int, default=15, help="turns (15)")
-    parser.add_argument("--budget", type=float, default=0.02, help="seconds of one sample, at least (0.02)")
-    parser.add_argument("--threads", type=int, default=1, help="threads, each pinned to a processor (1)")
-    parser.add_argument("--json", metavar="FILE", help="write all numbers there")
-    options = parser.parse_args(arguments)
+    options = command_line(__doc__, PROGRAMS, 0.02).parse_args(arguments)
     restart_pinned(options.threads, arguments, __file__)
     print(f"{'':16}{'function':>12}{'value, gradient':>18}{'ratio':>8}{'reverse pass alone':>21}{'at most':>9}")
     rows = []
