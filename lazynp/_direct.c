@@ -22,7 +22,7 @@ typedef struct {
     int depth;
 } Tracing;
 
-enum { MOST_LEAVES = 64, MOST_SLOTS = 128, MOST_SIZES = 64, MOST_OUTPUTS = 16, MOST_DEPTH = 8, DIRECTS = 8 };
+enum { MOST_LEAVES = 64, MOST_SLOTS = 128, MOST_SIZES = 64, MOST_OUTPUTS = 16, DIRECTS = 8 };
 enum { LARGE = 1 << 20 }; /* results from this size on come from lazynp's pool of memory */
 enum { ERRORS, ARENA };   /* slots; see backends/program.py */
 enum { THREADS, SEGMENT, WORK };
@@ -391,7 +391,7 @@ static PyObject *direct_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     Py_ssize_t n_argument = PyTuple_GET_SIZE(arguments), n_input = PyTuple_GET_SIZE(inputs), n_outside = PyTuple_GET_SIZE(outside);
     Py_ssize_t n_output = PyTuple_GET_SIZE(outputs);
     if (n_slot > MOST_SLOTS || n_size > MOST_SIZES || n_output > MOST_OUTPUTS || leaves > MOST_LEAVES) {
-        PyErr_SetString(PyExc_ValueError, "Direct: too large");
+        PyErr_SetString(PyExc_OverflowError, "Direct: too large");
         goto done;
     }
     if (!(self = (Direct *)type->tp_alloc(type, 0))) goto done;

@@ -126,6 +126,17 @@ def test_calls_go_past_python() -> None:
     assert native.direct_runs() == before + 1
 
 
+def test_signatures_too_large_for_the_tables_are_called_in_python() -> None:
+    many = [np.full(3, float(k)) for k in range(70)]
+    same(learned(lambda xs: sum(xs[1:], xs[0] * 2), many)(many), sum(many[1:], many[0] * 2))
+    results = learned(lambda x: [x + k for k in range(20)], np.ones(3))(np.ones(3))
+    same(results, [np.ones(3) + k for k in range(20)])
+    nested: Any = np.ones(3)
+    for _ in range(12):
+        nested = [nested]
+    same(learned(lambda x: x, nested)(nested), nested)
+
+
 def test_the_runs_are_counted() -> None:
     f = learned(lambda x: x * 2, np.arange(10.0))
     before = lazynp.stats()["program_runs"]

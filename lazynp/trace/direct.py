@@ -16,8 +16,8 @@ from lazynp.backends.pool import empty
 from lazynp.config import settings
 from lazynp.native import ARRAYS, Direct
 
-_MOST_LEAVES, _MOST_SLOTS, _MOST_SIZES, _MOST_OUTPUTS, _MOST_DEPTH = 64, 128, 64, 16, 8
-"""The limits of the tables in _direct.c."""
+_MOST_DEPTH = 8
+"""Of containers in the arguments: C goes through them by recursion."""
 Row = tuple[Any, ...]
 
 
@@ -30,13 +30,11 @@ def direct_of(entry: Any, args: tuple[Any, ...], kwargs: dict[str, Any], leaves:
     if Direct is None or entry.traced.written_outside or (entry.writes and entry.traced.doubted):
         return None
     tables = entry.tables()
-    if tables is None or len(leaves) > _MOST_LEAVES or len(tables.outputs) > _MOST_OUTPUTS:
-        return None
-    if len(tables.slots) > 8 * _MOST_SLOTS or len(tables.dims) > 8 * _MOST_SIZES:
+    if tables is None:
         return None
     try:
         return _built(entry, tables, args, kwargs, leaves, numbers)
-    except _Unfit:
+    except (_Unfit, OverflowError):  # OverflowError: larger than the tables of _direct.c
         return None
 
 
