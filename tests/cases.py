@@ -722,9 +722,10 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "cond": _branches,
 }
 
-LEAVES = ("const", "input", "dim", "item", "custom", "checkpointed", "printed")
+LEAVES = ("const", "input", "dim", "item", "custom", "checkpointed", "odeint", "printed")
 """Without a meaning of their own: values are bound to them, or (item) every op with several outputs is read by it, or (custom) it is
-taken apart before a program is made: tests/test_custom.py, or (printed) all it does is an effect: tests/test_printing.py."""
+taken apart before a program is made: tests/test_custom.py, or (odeint) it is as exact as a solver: tests/test_odes.py, or (printed) all it
+does is an effect: tests/test_printing.py."""
 
 
 def cases(op: Op) -> list[Case]:

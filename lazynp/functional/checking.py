@@ -20,22 +20,24 @@ def check_grads(
     atol: float | None = None,
     rtol: float | None = None,
     eps: float | None = None,
+    identity: float | None = None,
 ) -> Any:
     """Check all derivatives of f at args (pytrees) up to an order; raises AssertionError that says which one is wrong.
 
     fwd: the directional derivative along a random direction against central differences. rev: the inner-product identity
     <ct, J t> == <vjp(ct), t>. Order 2 checks the derivatives of those derivatives in the same ways. Leaves that are not floating point
-    are held fixed. Tolerances follow the lowest precision among the arguments. Without args: the function of them, as in
+    are held fixed. Tolerances follow the lowest precision among the arguments; identity: that of rev where both
+    modes are no more exact than a solver. Without args: the function of them, as in
     HIPS/autograd: check_grads(f, modes=["rev"])(x)."""
     if args is None:
-        return lambda *given: check_grads(f, given, order, modes, atol, rtol, eps)
+        return lambda *given: check_grads(f, given, order, modes, atol, rtol, eps, identity)
     modes = (modes,) if isinstance(modes, str) else tuple(modes)
     if not set(modes) <= {"fwd", "rev"}:
         raise ValueError(f"lazynp.testing.check_grads: modes are 'fwd' and 'rev', got {modes!r}")
     function, values = _of_floating_leaves(f, tuple(args))
     if not values:
         raise TypeError("lazynp.testing.check_grads: no argument is floating point")
-    check = _Check(modes, _precision(values), atol, rtol, eps)
+    check = _Check(modes, _precision(values), atol, rtol, eps, identity)
     check.levels(function, values, order, "f")
     return None
 
@@ -65,13 +67,15 @@ def _precision(values: Sequence[np.ndarray]) -> float:
 class _Check:
     """The tolerances of one check, and its steps. seed: every check draws the same directions."""
 
-    def __init__(self, modes: Sequence[str], unit: float, atol: float | None, rtol: float | None, eps: float | None) -> None:
+    def __init__(
+        self, modes: Sequence[str], unit: float, atol: float | None, rtol: float | None, eps: float | None, identity: float | None
+    ) -> None:
         self.modes = modes
         self.step = eps or unit ** (1 / 3)
         loose = 30 * unit ** (2 / 3)  # the error of a central difference with the best step, with room for the third derivative
         self.atol = loose if atol is None else atol
         self.rtol = loose if rtol is None else rtol
-        self.unit = unit
+        self.exact = 1e4 * unit if identity is None else identity
         self.rng = np.random.default_rng(0)
 
     def levels(self, f: Function, values: list[np.ndarray], order: int, name: str) -> None:
@@ -89,8 +93,7 @@ class _Check:
         if "rev" in self.modes:
             back = _inner(pullback(cotangent)[0], direction)
             self.close(back, self.difference(f, values, direction, cotangent), f"the reverse derivative of {name}")
-            exact = 1e4 * self.unit
-            self.close(back, _inner(cotangent, moved), f"reverse against forward derivative of {name}", exact, exact)
+            self.close(back, _inner(cotangent, moved), f"reverse against forward derivative of {name}", self.exact, self.exact)
         if order > 1:
             if "fwd" in self.modes:
                 self.levels(lambda v: jvp(f, (v,), (direction,))[1], values, order - 1, f"jvp({name})")

@@ -1,9 +1,10 @@
-"""SciPy's functions on lazynp's arrays: `linalg`, `special`, `stats`. SciPy itself is imported when one of them is used."""
+"""SciPy's functions on lazynp's arrays: `integrate`, `linalg`, `signal`, `special`, `stats`. SciPy itself is imported when one
+is used."""
 
 from importlib import import_module
 from typing import Any
 
-_MODULES = ("linalg", "special", "stats")
+_MODULES = ("integrate", "linalg", "signal", "special", "stats")
 
 
 def __getattr__(name: str) -> Any:
