@@ -17,6 +17,8 @@ from lazynp.runtime import storage
 pytestmark = pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
 
 SHAPES = [(), (1,), (6,), (3, 4), (4, 1), (2, 3, 2), (0, 3), (5, 5)]
+LARGE = [*SHAPES, (70000,), (300, 240), (300, 1), (240,), (2, 200, 200)]
+"""Some of them, and what small ones broadcast to, are above the default threshold."""
 BINARY = ["add", "subtract", "multiply", "maximum", "minimum", "less", "equal"]
 UNARY = ["negative", "absolute", "sign", "square", "floor"]
 REDUCTIONS = ["sum", "max", "min", "argmax", "cumsum", "prod"]
@@ -34,8 +36,9 @@ class Pair:
 class Machine:
     """Applies each step to both sides; the pool holds the live arrays."""
 
-    def __init__(self, data):
+    def __init__(self, data, shapes):
         self.data = data
+        self.shapes = shapes
         self.pool = []
         self.log = []
 
@@ -46,7 +49,7 @@ class Machine:
         return self.pool[self.draw(st.integers(0, len(self.pool) - 1))]
 
     def new(self):
-        shape = self.draw(st.sampled_from(SHAPES))
+        shape = self.draw(st.sampled_from(self.shapes))
         dtype = self.draw(st.sampled_from(DTYPES))
         seed = self.draw(st.integers(0, 50))
         values = np.random.default_rng(seed).integers(-3, 4, shape).astype(dtype)
@@ -175,7 +178,7 @@ class Machine:
     def step_read_fancy(self):
         a = self.pick()
         index = self.fancy(np.shape(a.expected))
-        self.both(f"x[{index.tolist()}]", lambda xp, s: getattr(a, s)[index])
+        self.both(f"x[{shown(index)}]", lambda xp, s: getattr(a, s)[index])
 
     def step_write_fancy(self):
         a = self.pick()
@@ -184,7 +187,7 @@ class Machine:
         def write(xp, s):
             getattr(a, s)[index] = 7
 
-        self.both(f"x[{index.tolist()}] = 7", write, keep=False)
+        self.both(f"x[{shown(index)}] = 7", write, keep=False)
 
     def step_where_mask(self):
         a = self.pick()
@@ -294,6 +297,10 @@ class Machine:
 STEPS = [getattr(Machine, name) for name in dir(Machine) if name.startswith("step_")]
 
 
+def shown(index):
+    return index.tolist() if index.size < 100 else f"{index.dtype} {index.shape}"
+
+
 def fits(x, index):
     try:
         x[index]
@@ -317,9 +324,9 @@ def check(actual, expected, log):
     assert np.array_equal(actual, expected, equal_nan=True), (log, actual, expected)
 
 
-def run(data, length):
+def run(data, length, shapes=SHAPES):
     storage._main_queue._reset()  # an example that failed may have left work behind
-    machine = Machine(data)
+    machine = Machine(data, shapes)
     machine.new()
     machine.new()
     for _ in range(length):
@@ -331,7 +338,7 @@ def run(data, length):
 
 
 MANY = int(os.environ.get("LAZYNP_TEST_PROGRAMS", 3000))
-"""How many programs the slow test makes: every tenth is compiled, every fifth is run at the default threshold."""
+"""How many programs the slow tests make: two thirds at the default threshold, a third with everything lazy, of which a quarter is compiled."""
 
 COMMON = dict(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 FRESH = {**COMMON, "derandomize": False, "database": None}
@@ -360,8 +367,23 @@ def test_programs_at_the_default_threshold(data):
     run(data, 50)
 
 
+@settings(max_examples=30, **COMMON)
+@given(st.data())
+def test_programs_of_small_and_large_arrays(data):
+    """At the default threshold: some arrays are NumPy's own, others are lazy, and each writes into views of the other."""
+    run(data, 30, LARGE)
+
+
+@settings(max_examples=60, **COMMON)
+@given(st.data())
+def test_programs_around_the_threshold(data):
+    """Everything small, and the threshold in the midst of it."""
+    with lnp.config(lazy_threshold=8, backend="reference"):
+        run(data, 50)
+
+
 @pytest.mark.slow
-@settings(max_examples=MANY * 7 // 10, **FRESH)
+@settings(max_examples=MANY // 4, **FRESH)
 @given(st.data())
 def test_many_interpreted_programs(data):
     with lnp.config(lazy_threshold=0, backend="reference"):
@@ -369,7 +391,7 @@ def test_many_interpreted_programs(data):
 
 
 @pytest.mark.slow
-@settings(max_examples=MANY // 10, **FRESH)
+@settings(max_examples=MANY // 12, **FRESH)
 @given(st.data())
 def test_many_compiled_programs(data):
     with lnp.config(lazy_threshold=0, compile_after=1):
@@ -377,7 +399,30 @@ def test_many_compiled_programs(data):
 
 
 @pytest.mark.slow
-@settings(max_examples=MANY // 5, **FRESH)
+@settings(max_examples=MANY // 3, **FRESH)
 @given(st.data())
 def test_many_programs_at_the_default_threshold(data):
     run(data, 50)
+
+
+@pytest.mark.slow
+@settings(max_examples=MANY // 4, **FRESH)
+@given(st.data())
+def test_many_programs_of_small_and_large_arrays(data):
+    run(data, 50, LARGE)
+
+
+@pytest.mark.slow
+@settings(max_examples=MANY // 12, **FRESH)
+@given(st.data())
+def test_many_compiled_programs_of_small_and_large_arrays(data):
+    with lnp.config(compile_after=1):
+        run(data, 50, LARGE)
+
+
+@pytest.mark.slow
+@settings(max_examples=MANY // 4, **FRESH)
+@given(st.data())
+def test_many_programs_around_the_threshold(data):
+    with lnp.config(lazy_threshold=8, backend="reference"):
+        run(data, 50)
