@@ -6,6 +6,7 @@ lazynp.grad(loss)(params)    # symbolic derivatives
 """
 
 import sys
+import warnings as _warnings
 from importlib import import_module
 from typing import Any
 
@@ -68,10 +69,27 @@ def __getattr__(name: str) -> Any:
         return import_module(f"lazynp.{name}")
     if name == "__all__":  # a star import means NumPy's names: own ones would hide the program's `show` or `grad`
         return list(_numpy.__all__)
-    if not hasattr(_numpy, name) or (name.startswith("__") and name not in (*_numpy.__all__, "__config__")):
+    if name.startswith("__") and name not in (*_numpy.__all__, "__config__"):
         raise AttributeError(f"module 'lazynp' has no attribute {name!r}")
+    if name not in vars(_numpy):
+        return _from_numpy(name)
     value = _table.value_of("numpy", name)[1]
     globals()[name] = value
+    return value
+
+
+def _from_numpy(name: str) -> Any:
+    """What NumPy itself makes only when it is asked, or its words about what it has no longer; a warning is of the user's line."""
+    with _warnings.catch_warnings(record=True) as told:
+        _warnings.simplefilter("always")
+        try:
+            value, missing = getattr(_numpy, name), None
+        except AttributeError as error:
+            value, missing = None, str(error).replace("module 'numpy'", "module 'lazynp'")
+    for warning in told:
+        _warnings.warn(warning.message, warning.category, stacklevel=3)
+    if missing is not None:
+        raise AttributeError(missing)
     return value
 
 

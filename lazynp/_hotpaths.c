@@ -4,6 +4,7 @@
    - `ndarray`: a NumPy array whose operators notice when their result would be large.
    - `Caller`: a callable that hands small arguments straight to NumPy's function and everything else to a Python one.
    - `Drawer`: the same for draws of random numbers; as an attribute of a class it is a method.
+   - `Buffer`: base of the lazy array, for the buffer protocol, which classes in Python have only since Python 3.12.
 
    Nothing here computes: values are always NumPy's or the compiler's. */
 
@@ -535,6 +536,27 @@ static PyTypeObject DrawerType = {
     .tp_clear = (inquiry)caller_clear,
 };
 
+/* --- the buffer of lazy arrays ----------------------------------------------------------------------------------------------- */
+
+/* The memory of the NumPy array that __array__ makes, which whoever holds the buffer keeps alive. */
+static int lend(PyObject *self, Py_buffer *view, int flags) {
+    PyObject *array = PyObject_CallMethod(self, "__array__", NULL);
+    int failed = array ? PyObject_GetBuffer(array, view, flags) : -1;
+    if (!array) view->obj = NULL;
+    Py_XDECREF(array);
+    return failed;
+}
+
+static PyBufferProcs lending = {.bf_getbuffer = lend};
+static PyTypeObject BufferType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lazynp._hotpaths.Buffer",
+    .tp_doc = "An object whose memory is that of its __array__()",
+    .tp_basicsize = sizeof(PyObject),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .tp_as_buffer = &lending,
+    .tp_new = PyType_GenericNew,
+};
+
 /* --- the module ------------------------------------------------------------------------------------------------------------ */
 
 static PyObject *set_threshold(PyObject *module, PyObject *elements) {
@@ -580,11 +602,14 @@ PyMODINIT_FUNC PyInit__hotpaths(void) {
     import_array();
     import_umath();
     PyObject *module = PyModule_Create(&definition);
-    if (!module || PyType_Ready(&TracingType) < 0 || PyType_Ready(&CallerType) < 0 || PyType_Ready(&DrawerType) < 0 || ready_watched() < 0) return NULL;
+    if (!module || PyType_Ready(&TracingType) < 0 || PyType_Ready(&CallerType) < 0 || PyType_Ready(&DrawerType) < 0 || PyType_Ready(&BufferType) < 0
+        || ready_watched() < 0)
+        return NULL;
     if (!(tracing = PyObject_New(Tracing, &TracingType))) return NULL;
     tracing->depth = tracing->draws = 0;
     if (PyModule_AddObjectRef(module, "tracing", (PyObject *)tracing) < 0 || PyModule_AddObjectRef(module, "Caller", (PyObject *)&CallerType) < 0
         || PyModule_AddObjectRef(module, "Drawer", (PyObject *)&DrawerType) < 0
+        || PyModule_AddObjectRef(module, "Buffer", (PyObject *)&BufferType) < 0
         || PyModule_AddObjectRef(module, "ndarray", (PyObject *)&WatchedType) < 0)
         return NULL;
     return module;

@@ -8,8 +8,9 @@ the operators are attached in `lazynp.indexing` and `lazynp.operators`, function
 import html
 import operator
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -19,8 +20,8 @@ from lazynp.errors import DEFAULT_ERRORS, SILENT, DerivativeWarning, ErrorSettin
 from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, NotLazy, Symbolic, itemcount
-from lazynp.layout import Axes, Flags, order_of_copy, order_of_join, order_of_reduction, order_of_result
-from lazynp.native import ARRAYS, tracing_count, watched
+from lazynp.layout import Axes, Flags, order_of_copy, order_of_einsum, order_of_join, order_of_reduction, order_of_result
+from lazynp.native import ARRAYS, Buffer, tracing_count, watched
 from lazynp.ops import elementwise as ew
 from lazynp.ops import sizes
 from lazynp.ops.indexing import update
@@ -59,7 +60,7 @@ class _ArrayMeta(type):
         return type(instance) is cls or isinstance(instance, np.ndarray) or hasattr(type(instance), "is_lazynp_array")
 
 
-class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
+class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
     """A lazy array; `lazynp.ndarray` is the type of NumPy's arrays and of lazynp's. Create one with lazynp.array, zeros, lazy, ..."""
 
     __slots__ = ("__weakref__", "_np", "_parent", "_path", "_readonly", "_scalar", "_storage", "_type")
@@ -207,7 +208,7 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
 
     @property
     def flat(self) -> Any:
-        return Flat(self) if _is_differentiated(self) else exported(self).flat
+        return Flat(self) if _is_differentiated(self) else NumpysFlat(exported(self).flat)
 
     @flat.setter
     def flat(self, value: Any) -> None:
@@ -216,8 +217,6 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
 
     # --- values for Python ---
 
-    # No __array_interface__: NumPy would prefer it, and its result would hold this handle instead of the memory, so that
-    # `Storage.leaf` could not see who else can write there, and the copy that stands for a scalar would be gone.
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if _is_differentiated(self):
             raise TypeError(
@@ -249,7 +248,16 @@ class ndarray(metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         return hooks.namespace
 
     def __buffer__(self, flags: int) -> memoryview:
-        return memoryview(exported(self))
+        return memoryview(self.__array__())
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """The address, for C libraries; NumPy itself takes the buffer. Nobody can tell how long they use it."""
+        return addressed(self).__array_interface__
+
+    @property
+    def __array_struct__(self) -> Any:
+        return addressed(self).__array_struct__
 
     def __bool__(self) -> bool:
         return bool(to_numpy(self))
@@ -342,7 +350,7 @@ hooks = _Hooks()
 
 # --- making handles ----------------------------------------------------------------------------------------------------
 
-_new = object.__new__
+_new = Buffer.__new__
 
 
 def eager(array: np.ndarray, parent: Any = None) -> Any:
@@ -410,6 +418,13 @@ def wrap_joined(node: Node, axis: int, parts: list[Any]) -> Any:
     if tracing_count.depth or len(node.type.shape) < 2 or all(map(_in_c_order, parts)):
         return wrap(node)
     return wrap_ordered(node, order_of_join([_view_of_operand(part) for part in parts], axis))
+
+
+def wrap_einsum(node: Node, labels: str, operands: Iterable[Any], optimize: Any) -> Any:
+    """The same for numpy.einsum(labels, *operands)."""
+    if tracing_count.depth or len(node.type.shape) < 2:
+        return wrap(node)
+    return wrap_ordered(node, order_of_einsum(labels, [geometry(x) if type(x) is ndarray else np.asarray(x) for x in operands], optimize))
 
 
 def _in_c_order(x: Any) -> bool:
@@ -511,6 +526,18 @@ def exported(x: Any) -> Any:
     return values
 
 
+def addressed(x: Any) -> np.ndarray:
+    """The same for somebody who keeps the address and not the array: as long as the storage lives its memory counts as held outside."""
+    values = x.__array__()
+    if x._storage is not None:
+        _ADDRESSED.setdefault(x._storage, []).append(values)
+    return values  # type: ignore[no-any-return]
+
+
+_ADDRESSED: "WeakKeyDictionary[Storage, list[np.ndarray]]" = WeakKeyDictionary()
+"""The arrays whose addresses were given away."""
+
+
 def _is_differentiated(x: Any) -> bool:
     """Whether a derivative by something that x depends on is being taken."""
     traced = tracing_count.depth > 0 and tracing() and is_pending(x) and x.dtype.kind in "fc"
@@ -538,6 +565,48 @@ class Flat:
 
     def copy(self) -> Any:
         return self.base.flatten()  # type: ignore[attr-defined]
+
+
+class NumpysFlat:
+    """`x.flat` elsewhere: NumPy's iterator over the memory, which takes lazy arrays as indices and values."""
+
+    __slots__ = ("_numpys",)
+
+    def __init__(self, numpys: Any) -> None:
+        self._numpys = numpys
+
+    @property
+    def __class__(self) -> type:  # type: ignore[override]
+        return np.flatiter
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._numpys, name)
+
+    def __len__(self) -> int:
+        return len(self._numpys)
+
+    def __iter__(self) -> Any:
+        return iter(self._numpys)
+
+    def __next__(self) -> Any:
+        return next(self._numpys)
+
+    def __getitem__(self, index: Any) -> Any:
+        return from_numpy(self._numpys[exported(index)])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._numpys[exported(index)] = exported(value)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self._numpys, dtype, copy=copy)
+
+
+def _compared(compare: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, other: from_numpy(compare(self._numpys, exported(other)))
+
+
+for _compare in (operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge):
+    setattr(NumpysFlat, f"__{_compare.__name__}__", _compared(_compare))
 
 
 def read_as_number(x: Any) -> Any:

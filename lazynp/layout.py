@@ -29,6 +29,13 @@ def order_of_join(views: list[np.ndarray], axis: int) -> Axes | None:
     return _outermost_first(np.concatenate(corners, axis))
 
 
+def order_of_einsum(labels: str, views: list[np.ndarray], optimize: Any) -> Axes | None:
+    """The axes of numpy.einsum(labels, *views), outermost in memory first; None: C order."""
+    corners = [view[(slice(0, 2),) * view.ndim] for view in views]
+    with np.errstate(all="ignore"):
+        return _outermost_first(np.einsum(labels, *corners, optimize=optimize))
+
+
 def order_of_reduction(view: np.ndarray, reduced: Axes, keepdims: bool) -> Axes | None:
     """The axes of a reduction of the view, outermost in memory first; None: C order."""
     if view.flags.c_contiguous or 0 in view.shape:

@@ -84,6 +84,12 @@ class _Drawer(_Caller):
         return self.general(*args, **kwargs)
 
 
+class _NoBuffer:
+    """Base of the lazy array: from Python 3.12 on its __buffer__ is the buffer protocol."""
+
+    __slots__ = ()
+
+
 class _Unwatched(np.ndarray):
     """The type that nothing has where nothing is watched."""
 
@@ -123,6 +129,7 @@ def _fresh(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 tracing_count: Any = _Tracing() if _hotpaths is None else _hotpaths.tracing
 Caller: Any = _Caller if _hotpaths is None else _hotpaths.Caller
 Drawer: Any = _Drawer if _hotpaths is None else _hotpaths.Drawer
+Buffer: Any = _NoBuffer if _hotpaths is None else _hotpaths.Buffer
 watched: Any = _Unwatched if _hotpaths is None else _hotpaths.ndarray
 fresh: Callable[..., Any] = _fresh if _hotpaths is None else _hotpaths.fresh
 """Call a function of NumPy's whose new arrays are then handed out as lazynp's."""

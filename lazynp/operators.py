@@ -16,14 +16,15 @@ from lazynp.runtime.stats import record_fallback
 from lazynp.runtime.storage import tracing
 
 
-def elementwise(ufunc: np.ufunc, *operands: Any) -> Any:
-    """A ufunc of one output on operands of which at least one is lazy. Goes through NumPy where no op or no lazy dtype exists."""
+def elementwise(ufunc: np.ufunc, *operands: Any, through: Callable[..., Any] | None = None) -> Any:
+    """A ufunc of one output on operands of which at least one is lazy. Goes through NumPy where no op or no lazy dtype exists: by its
+    operator `through`, if the user wrote one, which compares numbers and texts and finds them different."""
     try:
         check_operands(ufunc, operands)
         return recorded(_record_elementwise, ew.UFUNCS[ufunc][0], operands)
     except (NotLazy, OverflowError, KeyError):
         record_fallback(ufunc.__name__)
-        return from_numpy(ufunc(*[exported(x) for x in operands]))
+        return from_numpy((through or ufunc)(*[exported(x) for x in operands]))
 
 
 def check_operands(ufunc: np.ufunc, operands: tuple[Any, ...]) -> None:
@@ -58,7 +59,7 @@ def _general(ufunc: np.ufunc, function: Callable[..., Any], a: Any, b: Any) -> A
     if _is_subclass(a) or _is_subclass(b):  # numpy.matrix multiplies matrices
         return from_numpy(function(exported(a), exported(b)))
     if goes_lazy(a, b) or grows(a, b):
-        return elementwise(ufunc, a, b)
+        return elementwise(ufunc, a, b, through=function)
     return from_numpy(function(to_numpy(a), to_numpy(b)))
 
 

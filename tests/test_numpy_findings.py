@@ -1,12 +1,17 @@
 """Smallest cases of what NumPy's own tests (tests/numpy_suite) found wrong."""
 
+import ctypes
+import hashlib
 import json
 import numbers
+import sys
 
 import numpy
 import pytest
 
+import lazynp
 import lazynp as np
+from lazynp import native
 
 
 def same(actual, expected):
@@ -407,3 +412,130 @@ def test_a_view_of_the_same_type(threshold):
     x = np.lazy(numpy.arange(4))
     assert x.view(type(x)).tolist() == [0, 1, 2, 3]
     assert x.view(type=type(x)).tolist() == [0, 1, 2, 3]
+
+
+# --- the memory of lazy arrays, for C libraries ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(native.Buffer is native._NoBuffer and sys.version_info < (3, 12), reason="needs the compiled module or Python 3.12")
+def test_lazy_arrays_have_the_buffer_protocol(threshold):
+    x, theirs = np.arange(100_000.0) * 2, numpy.arange(100_000.0) * 2
+    assert hashlib.md5(x).digest() == hashlib.md5(theirs).digest()
+    assert bytes(x[:2]) == theirs[:2].tobytes()
+    assert memoryview(x).shape == (100_000,) and memoryview(x).format == "d"
+    assert memoryview(np.broadcast_to(x, (2, 100_000))).readonly
+    same(np.frombuffer(x), theirs)
+
+
+def test_memory_that_was_lent_is_the_arrays(all_lazy):
+    x = np.arange(4.0) * 2
+    view = numpy.asarray(x)
+    later = x + 1
+    view[0] = 50
+    same(later, numpy.array([1.0, 3.0, 5.0, 7.0]))
+    assert x[0] == 50
+    x[1] = 60
+    assert view[1] == 60
+
+
+def test_array_interface_is_an_address_that_lives_as_long_as_the_array(all_lazy):
+    x = np.arange(4.0) * 2
+    interface = x.__array_interface__
+    assert interface["shape"] == (4,) and interface["typestr"] == numpy.dtype(float).str
+    memory = (ctypes.c_double * 4).from_address(interface["data"][0])
+    later = x * 10
+    memory[0] = 7.0  # a C library writes
+    assert (later[0], x[0]) == (0.0, 7.0)
+    x += 1
+    assert memory[3] == 7.0
+    assert x.T.__array_struct__ is not None
+
+
+def test_no_memory_of_what_a_derivative_is_taken_by():
+    with pytest.raises(TypeError, match="has no derivative"):
+        lazynp.grad(lambda x: float(numpy.asarray(x).sum()))(numpy.ones(3))
+
+
+# --- values, errors, warnings ---------------------------------------------------------------------------------------------------------
+
+
+def outcome(code, namespace):
+    try:
+        return numpy.asarray(eval(code, {"np": namespace}))
+    except Exception as error:
+        return type(error), str(error)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "np.nanquantile(np.array([1, 2, 3], 'f2'), 0.3)", "np.nanpercentile(np.array([1, 2, 3], 'f4'), 30)",
+        "np.nanmedian(np.array([1, 2, 3], 'f2'))", "np.einsum(np.ones((2, 3)), [-1, 5], np.ones((3, 4)), [5, 2], [-1, 2])",
+        "np.einsum(np.ones((2, 3)), [20, 52], np.ones((3, 4)), [52, 2], [20, 2])",
+        "np.arange(10).reshape(2, 5).partition(3, axis=None)", "np.arange(10).reshape(2, 5).sort(axis=None)",
+        "np.partition(np.arange(10)[::-1].reshape(2, 5), 3, axis=None)", "np.linalg.norm(np.ones((2, 3)), None, 1.0)",
+        "np.linalg.norm(np.ones((2, 3)), 'fro', (1,))", "np.linalg.norm(np.ones((2, 3, 4)), None, (0, 1, 2))",
+        "np.linalg.norm(np.ones((2, 3, 4)), 'fro', (0, 1, 2))", "np.linalg.norm(np.ones((2, 3)), None, 'a')",
+        "np.linalg.cross(np.ones((3, 2)), np.ones((3, 2)))", "np.linalg.pinv(np.ones((2, 2)), 0.5, rtol=0.5)",
+        "np.nanstd(np.ones((2, 2)), axis=1, out=np.empty(2, object))", "np.nanmean(np.ones((2, 2)), axis=1, out=np.empty(2, int))",
+        "np.arange(3) == 'a'", "'a' != np.arange(3)", "np.arange(3) < 'a'", "np.arange(3) == np.array(['a', 'b'])",
+        "np.array_equiv(np.arange(3), 'a')", "np.where(np.arange(3) == 'a', 1, 2)", "np.arange(6.0).flat[np.arange(6) > 2]",
+        "np.arange(6.0).reshape(2, 3).flat[np.array([1, 4])]", "np.arange(6.0).flat > 2", "np.sum(np.arange(6.0).reshape(2, 3).T.flat)",
+        "isinstance(np.arange(6.0).flat, np.flatiter)",
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors")
+def test_what_numpy_says(threshold, code):
+    expected, found = outcome(code, numpy), outcome(code, np)
+    if isinstance(expected, tuple):
+        assert found == expected
+    else:
+        same(found, expected)
+
+
+def test_flat_takes_lazy_indices_and_values(all_lazy):
+    x = np.arange(6.0).reshape(2, 3)
+    x.flat[x.ravel() > 3] = np.array([7.0, 8.0])
+    same(x, numpy.array([[0.0, 1, 2], [3, 7, 8]]))
+
+
+def test_vecdot_into_a_read_only_array(threshold):
+    out = np.zeros(())
+    out.setflags(write=False)
+    with pytest.raises(ValueError, match="read-only"):
+        np.vecdot(np.ones(3), np.ones(3), out=out)
+
+
+@pytest.mark.parametrize("labels", ["ij,ij->ij", "ij,ij->ji", "ij,jk->ik", "ij,kj->ki", "ij,ij->i", "ij,kl->ijkl", "ij,kl->kilj"])
+@pytest.mark.parametrize("orders", ["CC", "FF", "CF", "FC"])
+def test_einsum_lies_in_memory_as_numpys(all_lazy, labels, orders):
+    def strides(namespace):
+        a, b = [namespace.array(numpy.ones((3, 3)), order=order) for order in orders]
+        return namespace.einsum(labels, a, b).strides
+
+    assert strides(np) == strides(numpy)
+
+
+def test_tables_of_functions_find_ours_by_numpys():
+    handled = {}
+
+    class Duck:
+        def __array_function__(self, function, types, args, kwargs):
+            return handled[function](*args, **kwargs)
+
+    handled[np.sum] = lambda x: "the sum"
+    assert np.sum(Duck()) == "the sum" and numpy.sum == np.sum
+
+
+def test_numpys_generators_are_instances():
+    assert isinstance(numpy.random.default_rng(0), np.random.Generator)
+    assert isinstance(np.random.default_rng(0), numpy.random.Generator)
+    assert not isinstance(numpy.random.default_rng(0), np.random.RandomState)
+
+
+def test_what_numpy_says_of_names_that_it_has_no_longer():
+    with pytest.warns(FutureWarning, match="np.object"), pytest.raises(AttributeError, match="deprecated alias for the builtin `object`"):
+        np.object
+    with pytest.warns(DeprecationWarning, match="chararray") as told:
+        np.chararray
+    assert [w.filename for w in told] == [__file__]

@@ -1,6 +1,7 @@
 """Products: dot, matmul, einsum and their relatives, all of them contractions; and numpy.linalg."""
 
 import builtins
+import operator as python_operator
 import string
 import warnings
 from typing import Any
@@ -163,7 +164,8 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     gone = tuple([k for k, c in enumerate(term) if c not in output])
     node = red.reduce_add(node, gone) if gone else node
     term = "".join([c for c in term if c in output])
-    return into(wrap(permute(node, tuple([term.index(c) for c in output]))), out)
+    result = permute(node, tuple([term.index(c) for c in output]))
+    return into(arrays.wrap_einsum(result, f"{inputs}->{output}", operands[1:], optimize), out)
 
 
 def _without_ones(terms: list[str], nodes: list[Node]) -> tuple[list[str], list[Node]]:
@@ -186,7 +188,7 @@ def _with_labels(*operands: Any) -> tuple[Any, ...]:
     if not isinstance(operands[0], str):
         lists = [*operands[1::2], *([operands[-1]] if len(operands) % 2 else [])]
         count = len(operands) // 2
-        terms = ["".join(["..." if n is Ellipsis else _LETTERS[n] for n in labels]) for labels in lists]
+        terms = ["".join(["..." if n is Ellipsis else _letter(n) for n in labels]) for labels in lists]
         operands = (",".join(terms[:count]) + ("->" + terms[count] if len(terms) > count else ""), *operands[: 2 * count : 2])
     text = operands[0].replace(" ", "")
     if "..." not in text:
@@ -202,6 +204,13 @@ def _with_labels(*operands: Any) -> tuple[Any, ...]:
     if not arrow:
         output = "..." + "".join(sorted([c for c in set(inputs) - set(",.") if inputs.count(c) == 1]))
     return (",".join(terms) + "->" + output.replace("...", wide), *operands[1:])
+
+
+def _letter(label: Any) -> str:
+    number = python_operator.index(label)
+    if not 0 <= number < len(_LETTERS):
+        raise Unsupported
+    return _LETTERS[number]
 
 
 _LETTERS = string.ascii_uppercase + string.ascii_lowercase
@@ -370,6 +379,8 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._
     cutoff = rtol if rtol is not np._NoValue and rtol is not None else rcond
     if hermitian and tracing() and node.shape[-1] == node.shape[-2]:  # NumPy's way by eigenvectors divides by gaps between eigenvalues
         node, hermitian = _from_lower(node), False
+    if rcond is not None and rtol is not np._NoValue:
+        raise Unsupported
     if hermitian or 0 in node.shape[-2:] or (cutoff is not None and not isinstance(cutoff, (int, float))):
         raise Unsupported
     return wrap(library.pinv(node, rcond=cutoff))
@@ -457,17 +468,21 @@ def _completed(basis: Node) -> Node:
 @implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     x = lifted(x)
+    if axis is not None and not isinstance(axis, tuple):
+        axis = (_as_int(axis),)
+    if axis is not None and len(axis) not in (1, 2):
+        raise Unsupported
     if x.dtype.kind in "bui":
         x = wrap(ew.cast(node_of(x), to=np.dtype(np.float64)))
     flat = axis is None and (ord is None or (ord in ("f", "fro") and x.ndim == 2) or (ord == 2 and x.ndim == 1))
-    vector = (axis is not None and np.ndim(axis) == 0) or (axis is None and x.ndim == 1)
+    vector = x.ndim == 1 if axis is None else len(axis) == 1
     size = OBJECTS[np.absolute](x)
     if flat or (ord in (None, 2) and vector):
         squares = x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x
         return root_of_squares(sum_(squares, axis=axis, keepdims=keepdims))
     if not vector:
         if axis is not None and ord in (None, "fro", "f"):
-            return root_of_squares(sum_(size * size, axis=tuple(axis), keepdims=keepdims))
+            return root_of_squares(sum_(size * size, axis=axis, keepdims=keepdims))
         raise Unsupported
     if ord == np.inf:
         return max_(size, axis=axis, keepdims=keepdims, initial=0)
@@ -484,6 +499,13 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         return OBJECTS[np.power](total, 1.0 / ord)
     nothing = ew.equal(node_of(total), 0)  # where the derivative is 0 by convention, as that of the 2-norm
     return wrap(ew.where(nothing, 0, node_of(OBJECTS[np.power](wrap(ew.where(nothing, 1, node_of(total))), 1.0 / ord))))
+
+
+def _as_int(axis: Any) -> int:
+    try:
+        return int(axis)
+    except TypeError:
+        raise Unsupported from None
 
 
 @implements(np.linalg.cond)
@@ -570,7 +592,10 @@ def linalg_outer(x1: Any, x2: Any, /) -> Any:
 
 @implements(np.linalg.cross)
 def linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    return cross(lifted(x1), lifted(x2), axis=axis)
+    x, y = lifted(x1), lifted(x2)
+    if x.shape[axis] != 3 or y.shape[axis] != 3:
+        raise Unsupported
+    return cross(x, y, axis=axis)
 
 
 @implements(np.linalg.diagonal)

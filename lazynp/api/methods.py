@@ -126,6 +126,7 @@ def _nonzero(self: Any) -> Any:
 
 
 def _sort(self: Any, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
+    axis = operator.index(axis)  # None is for numpy.sort
     if eager(self) or order is not None:
         arrays.exported(self).sort(axis, kind, order, **({} if stable is None else {"stable": stable}))
     else:
@@ -182,6 +183,7 @@ def _put(self: Any, indices: Any, values: Any, mode: str = "raise") -> None:
 
 
 def _partition(self: Any, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None) -> None:
+    axis = operator.index(axis)
     if eager(self) or order is not None:
         arrays.exported(self).partition(unwrapped(kth), axis, kind, order)
     else:

@@ -257,7 +257,7 @@ def _quantile(function: Any, percent: float, ignore: bool) -> Any:
         if ignore and not tracing():
             if weights is not None:
                 raise Unsupported
-            level = node_of(q)
+            level = constant(np.asarray(q, x.dtype)) if type(q) in (int, float) and x.dtype.kind == "f" else node_of(q)
             return into(_step(function, [node_of(x), level], x.shape, level.shape, axis, keep, method=method), out)
         if x.dtype not in (np.float64, np.float32) and x.dtype.kind not in "iu":
             raise Unsupported

@@ -74,6 +74,14 @@ def _on_state(generator: Any, name: str, original: Any, args: tuple[Any, ...], k
 _STATE = ("get_state", "set_state", "seed")
 
 
+class _GeneratorType(type):
+    """NumPy's own generators are instances of lazynp's classes, as its arrays are."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        numpys = vars(cls).get("_numpys")
+        return super().__instancecheck__(instance) if numpys is None else isinstance(instance, numpys)
+
+
 def _subclass(base: Any) -> Any:
     """A generator whose public methods hand out lazynp's arrays; still an instance of NumPy's class."""
     names = [n for n in dir(base) if not n.startswith("_") and callable(getattr(base, n)) and n != "spawn"]
@@ -83,7 +91,8 @@ def _subclass(base: Any) -> Any:
         base.__init__(self, *args, **kwargs)
         streams.born(self, args, kwargs)
 
-    return type(base.__name__, (base,), {**members, "__init__": __init__, "__module__": "lazynp.random", "__doc__": base.__doc__})
+    own = {"__init__": __init__, "__module__": "lazynp.random", "__doc__": base.__doc__, "_numpys": base}
+    return _GeneratorType(base.__name__, (base,), {**members, **own})
 
 
 Generator: Any = _subclass(np.random.Generator)
@@ -132,7 +141,7 @@ RandomState.__reduce__ = _reduced_legacy
 
 @functools.wraps(np.random.default_rng)
 def default_rng(seed: Any = None) -> Any:
-    if isinstance(seed, Generator):
+    if issubclass(type(seed), Generator):
         return seed
     if seed is None and streams.recording():
         raise CaptureError("default_rng() without a seed inside a traced function would freeze one seed: make the generator outside")

@@ -292,9 +292,14 @@ def nanprod(
     return prod(_without_nan(a, 1.0)[0], axis, dtype, out, keepdims, initial, where)
 
 
+def _is_inexact(out: Any) -> bool:
+    """Whether the results of inexact numbers may be written there."""
+    return out is None or out.dtype.kind in "fc"
+
+
 @implements(np.nanmean)
 def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, *, where: Any = _NONE) -> Any:
-    if dtype is not None or lifted(a).dtype == np.float16:
+    if dtype is not None or lifted(a).dtype == np.float16 or not _is_inexact(out):
         raise Unsupported
     values, present = _without_nan(a, 0.0, where)
     result = arrays.speaks(sum(values, axis, keepdims=keepdims) / sum(present, axis, keepdims=keepdims), "Mean of empty slice")
@@ -341,7 +346,7 @@ def nanvar(
 ) -> Any:
     """Two passes over the values that are not NaN; NaN where fewer than ddof + 1 are left."""
     x = lifted(a)
-    if dtype is not None or x.dtype.char not in "fdFD" or (correction is not _NONE and ddof != 0):
+    if dtype is not None or x.dtype.char not in "fdFD" or not _is_inexact(out) or (correction is not _NONE and ddof != 0):
         raise Unsupported
     real = np.dtype(x.dtype.char.lower())
     values, present = _without_nan(x, 0.0, where)
@@ -368,7 +373,7 @@ def nanstd(
     mean: Any = _NONE,
     correction: Any = _NONE,
 ) -> Any:
-    if lifted(a).dtype.char not in "fdFD":
+    if lifted(a).dtype.char not in "fdFD" or not _is_inexact(out):
         raise Unsupported
     return into(root_of_squares(nanvar(lifted(a), axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)), out)
 
