@@ -187,23 +187,28 @@ class CProgram(base.Program):
     def memory_plan(self, dims: Sequence[int]) -> MemoryPlan:
         """The bytes of a call with these sizes."""
         blueprint = self.blueprint
-        sizes = {f"n{k}": n for k, n in enumerate(dims)}
+        sizes = self._mentioned(dims)
         for k in range(len(blueprint.extra)):
-            sizes[f"n{len(dims) + k}"] = self._extra(k, sizes)
+            sizes[f"n{len(sizes)}"] = self._extra(k, sizes)
         total = dict.fromkeys(("input", "const", "output", "array"), 0)
         for kind, text, itemsize in blueprint.blocks:
             total[kind] += int(eval(text, {}, sizes)) * itemsize
         temporaries = total["array"] + int(eval(blueprint.arena, {}, sizes))
         return MemoryPlan(total["input"], total["const"], total["output"], temporaries, len(blueprint.steps))
 
+    def _mentioned(self, dims: Sequence[int]) -> dict[str, int]:
+        """The sizes by their names, without the last ones if the optimised graph does not need them: their places are those of `extra`."""
+        count = self.blueprint.dims - len(self.blueprint.extra)
+        return {f"n{k}": n for k, n in enumerate(dims[:count])}
+
     def call_tables(self, dims: Sequence[int]) -> CallTables | None:
         """What calls with these sizes have in common; None for a program that needs Python in between."""
         outline = self.blueprint.outline
         if outline is None:
             return None
-        sizes = {f"n{k}": n for k, n in enumerate(dims)}
+        sizes = self._mentioned(dims)
         slots, numbers, _ = self._fresh()
-        for k, n in enumerate(dims):
+        for k, n in enumerate(sizes.values()):
             numbers[FIRST_DIM + k] = n
 
         def value(text: str) -> Any:
