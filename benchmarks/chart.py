@@ -7,6 +7,7 @@ from typing import Any
 COLOURS = {
     "lazynp": "#7fb3e6",
     "lazynp.jit": "#1f5fa8",
+    "c": "#303030",
     "jax": "#e08a3c",
     "numba": "#58a55c",
     "numexpr": "#b58bc9",

@@ -3,10 +3,16 @@
 A peer that is not installed is left out; one that cannot run a case says so with `Unable`.
 """
 
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
+import os
+import re
+import subprocess
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -82,18 +88,19 @@ def jax_peer(case: Case, args: tuple[Any, ...]) -> Call:
     function = rebound(source_for(case, "jax"), importlib.import_module("jax.numpy"))
     if case.gradient is not None:
         function = jax.value_and_grad(function, case.gradient)
-    compiled = jax.jit(function)
-    own = tuple([jax.device_put(a) for a in args])
+    static = [i for i, a in enumerate(args) if type(a) is int]
+    compiled = jax.jit(function, static_argnums=static)
+    own = tuple([a if i in static else jax.device_put(a) for i, a in enumerate(args)])
     return lambda: jax.block_until_ready(compiled(*own))
 
 
 def numba_peer(case: Case, args: tuple[Any, ...]) -> Call:
-    """numba.njit, without fast-math; gradients by hand."""
+    """numba.njit, without fast-math, parallel if threads are allowed; gradients by hand."""
     numba = importlib.import_module("numba")
     function = source_for(case, "numba")
     if case.by_hand is not None:
         function = case.by_hand
-    compiled = numba.njit(function)
+    compiled = numba.njit(function, parallel=os.environ.get("NUMBA_NUM_THREADS", "1") != "1")
     own = copies(args)
     return lambda: compiled(*own)
 
@@ -129,6 +136,48 @@ def pytensor_peer(case: Case, args: tuple[Any, ...]) -> Call:
         return cost, tuple(gradients)
 
     return call
+
+
+def c_peer(case: Case, args: tuple[Any, ...]) -> Call:
+    """The function of this name in kernels.c, called through cffi with addresses that are taken once; its result lies in the same memory
+    every time."""
+    arrays = [a for a in copies(args) if isinstance(a, np.ndarray)]
+    real = np.empty(0, arrays[0].dtype).real.dtype
+    library = c_library("float" if real == np.float32 else "double")
+    ffi = importlib.import_module("cffi").FFI()
+    sizes = ["int64_t"] * arrays[0].ndim
+    if re.search(rf"^void {case.name}\(", C_SOURCE.read_text(encoding="utf-8"), re.MULTILINE) is None:
+        raise Unable("not written in C")
+    ffi.cdef(f"void {case.name}({', '.join(['void *'] * (len(arrays) + 1) + sizes)});")
+    loaded = ffi.dlopen(library)
+    _loaded.append(loaded)  # a library that nobody holds is unloaded
+    function = getattr(loaded, case.name)
+    result = np.empty_like(numpy_peer(case, args)())
+    given = [*[ffi.from_buffer(a) for a in (*arrays, result)], *arrays[0].shape]
+
+    def call() -> Any:
+        function(*given)
+        return result
+
+    return call
+
+
+C_SOURCE = Path(__file__).with_name("kernels.c")
+C_FLAGS = "-O3 -march=native -mprefer-vector-width=512 -fopenmp -fno-math-errno -fPIC -shared".split()
+_loaded: list[Any] = []
+_libraries = tempfile.TemporaryDirectory(prefix="lazynp-benchmarks-")
+
+
+@functools.cache
+def c_library(real: str) -> str:
+    """The path of kernels.c, compiled for float or double. Raises Unable."""
+    path = str(Path(_libraries.name) / f"{real}.so")
+    command = ["gcc", *C_FLAGS, f"-DREAL={real}", str(C_SOURCE), "-o", path, "-l:libmvec.so.1", "-lm"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Unable(f"gcc: {error}") from error
+    return path
 
 
 OPTIONAL: dict[str, Peer] = {"jax": jax_peer, "numba": numba_peer, "numexpr": numexpr_peer, "pytensor": pytensor_peer}

@@ -128,30 +128,31 @@ def duration(value: float) -> str:
     return f"{value / 1e-9:.3g} ns"
 
 
-def first_calls(repeat: int) -> dict[str, Any]:
-    """Medians over fresh processes, with an empty compile cache and with a filled one; prints them."""
-    cold = [in_fresh_process(None) for _ in range(repeat)]
+def first_calls(repeat: int, count: int = 10) -> dict[str, Any]:
+    """Medians over fresh processes, with an empty compile cache and with a filled one; prints them. count: operations of the function."""
+    cold = [in_fresh_process(None, count) for _ in range(repeat)]
     with tempfile.TemporaryDirectory() as cache:
-        in_fresh_process(cache)
-        warm = [in_fresh_process(cache) for _ in range(repeat)]
+        in_fresh_process(cache, count)
+        warm = [in_fresh_process(cache, count) for _ in range(repeat)]
     report = {"cold": medians(cold), "warm": medians(warm)}
     imports = report["warm"]
     print(f"import lazynp, beyond NumPy's own: {duration(imports['import_lazynp'])} (NumPy {duration(imports['import_numpy'])})")
     for name, row in report.items():
-        print(f"first call of a 10-op function, {name}: {duration(row['first_call'])} ({row['compiles']:g} compiles)")
+        print(f"first call of a {count}-op function, {name}: {duration(row['first_call'])} ({row['compiles']:g} compiles)")
         print(f"second call: {duration(row['second_call'])}")
     return report
 
 
-def in_fresh_process(cache: str | None) -> dict[str, float]:
+def in_fresh_process(cache: str | None, count: int = 10) -> dict[str, float]:
     """What `first_call.py` reports; cache: the directory of compiled programs, None: a new empty one."""
     if cache is None:
         with tempfile.TemporaryDirectory() as empty:
-            return in_fresh_process(empty)
+            return in_fresh_process(empty, count)
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = os.environ | {"LAZYNP_CACHE_DIR": cache, "PYTHONPATH": path}
     script = str(Path(__file__).with_name("first_call.py"))
-    return json.loads(subprocess.run([sys.executable, script], env=environment, check=True, capture_output=True, text=True).stdout)
+    command = [sys.executable, script, str(count)]
+    return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
 
 
 def medians(rows: list[dict[str, float]]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import loops, measure, peers, reverse, small
+from benchmarks import kernels, loops, measure, peers, reverse, small
+from benchmarks.applications import APPLICATIONS
 from benchmarks.cases import CASES
+from benchmarks.expressions import EXPRESSIONS
 from benchmarks.run import duration, elements
 
 RUNNER = Path(measure.__file__).with_name("run.py")
@@ -132,6 +135,57 @@ def test_loop_programs(tmp_path):
         assert result["case"] in text
         ours = result["peers"]["lazynp.jit"]
         assert ours["difference"] <= loops.TOLERANCE and ours["median"] > 0 and ours["first_call"] > 0
+
+
+# --- the compiler's table ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """All expressions and kernels of 50 elements, NumPy, lazynp and C."""
+    path = tmp_path_factory.mktemp("table") / "out.json"
+    arguments = ["--sizes", "50", "--dtypes", "float64", "--peers", "lazynp.jit", "c", *FAST, "--json", str(path)]
+    command = [sys.executable, "-m", "benchmarks.kernels", *arguments]
+    root = Path(kernels.__file__).parent.parent
+    text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300, cwd=root).stdout
+    return text, json.loads(path.read_text())
+
+
+def test_every_expression_and_kernel_is_compared(table):
+    text, written = table
+    assert [r["case"] for r in written["results"]] == [c.name for c in (*EXPRESSIONS, *APPLICATIONS)]
+    for result in written["results"]:
+        assert result["case"] in text
+        ours = result["peers"]["lazynp.jit"]
+        assert ours["compared"] and ours["difference"] <= measure.TOLERANCE and ours["median"] > 0
+        assert result["memory"]["lazynp"] >= 0 and result["memory"]["numpy"] > 0
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="kernels.c needs gcc")
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_expressions_in_c(dtype):
+    for case in EXPRESSIONS:
+        args = measure.in_precision(case.arguments(np.random.default_rng(1), 5000), dtype)
+        _, row = measure.checked(peers.c_peer, case, args, case.function(*args), measure.TOLERANCES[dtype])
+        assert row["compared"], case.name
+
+
+def test_the_summary_names_what_is_behind():
+    peers = {"lazynp.jit": {"lazynp_ahead": 1.0}, "c": {"lazynp_ahead": 0.9}, "jax": {"lazynp_ahead": 0.9}}
+    row = {"case": "softmax", "n": 50, "dtype": "float64", "peers": peers, "memory": {"numpy": 8, "lazynp": 16}}
+    lines = "\n".join(kernels.summary([row]))
+    assert "0.90  jax" in lines and "0.90  c " not in lines and "more memory" in lines
+
+
+@pytest.mark.parametrize("peer", ["jax", "numba"])
+@pytest.mark.parametrize("name", ["mandelbrot", "shallow_water", "convolution", "azimuthal_integration"])
+def test_forms_for_peers_compute_the_same(name, peer):
+    pytest.importorskip(peer, reason=f"{peer} is not installed; the benchmarks do without it")
+    case = next(c for c in APPLICATIONS if c.name == name)
+    args = case.arguments(np.random.default_rng(1), 200)
+    with np.errstate(all="ignore"):
+        _, row = measure.checked(peers.OPTIONAL[peer], case, args, case.function(*args))
+    assert row["compared"]
 
 
 # --- reverse passes ---------------------------------------------------------------------------------------------------------
