@@ -23,7 +23,21 @@ FLOORS = {
     "6": [{"api"}],
     "7": [{"trace"}, {"scan"}, {"functional"}, {"debug"}],
     "8": [
-        {"modules", "encoding", "fft", "linalg", "random", "scipy", "polynomial", "testing", "builtins", "extend", "misc", "test_util"},
+        {
+            "modules",
+            "encoding",
+            "fft",
+            "linalg",
+            "random",
+            "scipy",
+            "polynomial",
+            "testing",
+            "builtins",
+            "extend",
+            "misc",
+            "test_util",
+            "tracer",
+        },
         {"__init__", "__main__"},
     ],
 }
