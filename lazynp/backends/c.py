@@ -14,7 +14,7 @@ from typing import Any
 
 from lazynp.backends import base, blas, diskcache, toolchain, workers
 from lazynp.backends.compact import compact
-from lazynp.backends.control import Block, Printer, block_of, temporaries
+from lazynp.backends.control import Block, block_of, temporaries
 from lazynp.backends.fuse import share_outputs
 from lazynp.backends.lower import Memory
 from lazynp.backends.memory import plan_arena
@@ -23,6 +23,7 @@ from lazynp.backends.polynomial import Poly, Sizes
 from lazynp.backends.program import ARENA, FEW, FIRST_DIM, FIRST_SLOT, PLAN, Blueprint, CProgram, Outline, SizeText
 from lazynp.backends.render import Program as Text
 from lazynp.backends.render import source
+from lazynp.backends.spread import SpreadPrinter, shared_text
 from lazynp.errors import CompileError
 from lazynp.ir.node import Graph, Node, dim, toposort
 from lazynp.ir.types import Dim
@@ -112,7 +113,7 @@ class _Draft:
             raise CompileError("a temporary whose size depends on a loop variable")  # Python does not know it when it takes the arena
         arena = plan_arena(uses)
         text = self.text = Text(arena.offsets)
-        printer = Printer(text, self.sizes)
+        printer = SpreadPrinter(text, self.sizes)
         printed = [printer.block(block) for block in blocks]
         segments = self._segments(printed)
         result.kernels = printer.count + len(self.parts) - len(segments)
@@ -125,6 +126,8 @@ class _Draft:
         result.routines = text.routines
         result.failures = [(_origin(where), axis) for where, axis in text.failures]
         result.slots = FIRST_SLOT + len(text.memories) + len(text.routines)
+        if printer.spread:
+            text.shared_turns = shared_text(text, result.slots, FIRST_DIM + self.sizes.count + len(self.sizes.extra), arena.size)
         result.source = source(text, segments or [[]], self._blas())
         result.parallel = "lz_parallel" in result.source
         result.interruptible = text.interruptible

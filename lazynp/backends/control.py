@@ -279,10 +279,19 @@ class Printer:
         found: list[tuple[str, str]] = []
         for part in block.parts:
             if isinstance(part, Control):
-                found.append(_Function(self, part).printed())
+                definition, call, stops = self.function(part)
+                found.append((definition, call + _STOP if stops else call))
             else:
                 found += [self.kernel(group) for group in part]
         return found
+
+    def function(self, control: Control) -> tuple[str, str, bool]:
+        """(definition, call, whether the work may end there) of a loop or branch that is a function of its own."""
+        return Turns(self, control).printed()
+
+    def is_apart(self, control: Control) -> bool:
+        """Whether a loop inside another one is a function of its own."""
+        return False
 
     def kernel(self, group: list[Scheduled]) -> tuple[str, str]:
         """(definition, call) of nests that are a function of their own."""
@@ -308,7 +317,7 @@ class Printer:
         return most is not None and most.constant is not None and most.constant <= _INLINE
 
 
-class _Function:
+class Turns:
     """An outermost loop or branch as a C function. What is small stands in it; what is not is called and finds its integers in `dims`."""
 
     def __init__(self, printer: Printer, control: Control) -> None:
@@ -323,6 +332,8 @@ class _Function:
         """Memories that functions called from here touch: they have to be where the plan says."""
         self.calls: set[Control] = set()
         """Loops and branches from whose bodies functions are called."""
+        self.set: set[int | None] = set()
+        """Positions of the integers that these loops set."""
         self._look(control)
         self.locals = self._locals()
 
@@ -332,7 +343,11 @@ class _Function:
         for block in control.blocks:
             for part in block.parts:
                 if isinstance(part, Control):
-                    calls |= self._look(part)
+                    if self.printer.is_apart(part):
+                        calls = True
+                        self.called |= part.memories() | self._interfaces(part)
+                    else:
+                        calls |= self._look(part)
                     continue
                 for group in part:
                     if not all(map(self.printer.is_inline, group)):
@@ -360,8 +375,8 @@ class _Function:
                     found |= self._interfaces(part)
         return found
 
-    def printed(self) -> tuple[str, str]:
-        """(definition, call)."""
+    def printed(self) -> tuple[str, str, bool]:
+        """(definition, call, whether the work may end there)."""
         name = f"{self.control.kind.name.strip('_')}{self.printer.number()}"
         body = self.lines(self.control)
         opening, closing = self._variables()
@@ -369,11 +384,11 @@ class _Function:
         head = f"static void {name}(void **slots, const int64_t *dims) {{"
         ends = any("goto done;" in line for line in body)
         lines = [head, *self._sizes(), *opening, *sync, *body, *(["done:;"] if ends else []), *closing, "}"]
-        return "\n".join([f"/* {name} */", *self.definitions, indented(lines)]), f"{name}(slots, dims);{_STOP if ends else ''}"
+        return "\n".join([f"/* {name} */", *self.definitions, indented(lines)]), f"{name}(slots, dims);", ends
 
     def _sizes(self) -> list[str]:
-        """The program's sizes; those that loops set are variables of these loops."""
-        atoms = [a for a in sorted(self.writer.sizes) if not self.sizes.loop_places(Poly({(a,): 1}))]
+        """The program's sizes and the integers of loops around; those that the function's own loops set are variables of these loops."""
+        atoms = [a for a in sorted(self.writer.sizes) if self.sizes.place_of(a) not in self.set]
         return [f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in atoms]
 
     def _variables(self) -> tuple[list[str], list[str]]:
@@ -402,7 +417,7 @@ class _Function:
         lines: list[str] = []
         for part in block.parts:
             if isinstance(part, Control):
-                lines += self.lines(part)
+                lines += self.call(part) if self.printer.is_apart(part) else self.lines(part)
                 continue
             for group in part:
                 if all(map(self.printer.is_inline, group)):
@@ -414,8 +429,19 @@ class _Function:
                     lines.append(call)
         return lines
 
+    def call(self, control: Control) -> list[str]:
+        """A loop that is a function of its own."""
+        definition, call, stops = self.printer.function(control)
+        self.definitions.append(definition)
+        return [call, *([f"if (*(int64_t *)slots[{ERRORS}]) goto done;"] if stops else [])]
+
+    def range(self, control: Control) -> tuple[str, str]:
+        """Where a loop begins and ends."""
+        return self.limit(control.limits[0]), self.limit(control.limits[1])
+
     def loop(self, control: Control) -> list[str]:
-        start, stop, step = [self.limit(p) for p in control.limits]
+        start, stop = self.range(control)
+        step = self.limit(control.limits[2])
         known = control.limits[2].constant if isinstance(control.limits[2], Poly) else None
         name = f"n{control.index}"
         end = self.writer.fresh("end")
@@ -548,6 +574,7 @@ class _Function:
             if max(self.places(node)) in own:
                 lines.append(f"const int64_t n{position} = {self.formula(node)};")
                 own.append(position)
+        self.set.update(own)
         return lines + [f"dim[{FIRST_DIM + position}] = n{position};" for position in own if control in self.calls]
 
     def places(self, node: Node) -> set[int]:
@@ -574,4 +601,4 @@ class _Function:
         return f"{self.writer.pointer(memory)}[0]"
 
 
-_CONTROLS = {loop: _Function.loop, while_: _Function.while_, cond: _Function.cond, printed: _Function.callback}
+_CONTROLS = {loop: Turns.loop, while_: Turns.while_, cond: Turns.cond, printed: Turns.callback}

@@ -18,7 +18,7 @@ struct lz_time { int64_t seconds, nanoseconds; };
 int clock_gettime(int clock, struct lz_time *now);
 static __attribute__((noinline, cold)) int lz_interrupted(void **slots) {
     static int64_t last;
-    struct lz_time t;
+%(helper)s    struct lz_time t;
     clock_gettime(1, &t);
     const int64_t now = t.seconds * 1000000000 + t.nanoseconds;
     if (now - last < 250000000) return 0;
@@ -29,6 +29,12 @@ static __attribute__((noinline, cold)) int lz_interrupted(void **slots) {
 }
 """
 """The C side. 1: CLOCK_MONOTONIC. Two threads that share `last` ask a little more seldom or more often."""
+
+
+IN_HELPER = """\
+    if (!slots[%d]) return lz_told(slots);
+"""
+"""In a thread that helps with a loop: it may not call Python, and leaves the loop where the caller has."""
 
 
 class _Raised(threading.local):

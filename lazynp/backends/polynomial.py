@@ -249,7 +249,7 @@ def quotient(p: Poly, by: Poly, bounds: Bounds) -> tuple[Poly, Poly]:
     """(p // by, p % by) for p >= 0 and by > 0, without a division where terms allow it."""
     if by.constant == 1:
         return p, ZERO
-    whole, rest = _split(p, by)
+    whole, rest = split(p, by)
     low = lower_bound(rest, bounds)
     high = upper_bound(rest, bounds)
     if low is not None and high is not None and never_negative(low) and never_negative(by - high - 1):
@@ -259,7 +259,7 @@ def quotient(p: Poly, by: Poly, bounds: Bounds) -> tuple[Poly, Poly]:
     return _quotient_atom("div", p, by), _quotient_atom("mod", p, by)
 
 
-def _split(p: Poly, by: Poly) -> tuple[Poly, Poly]:
+def split(p: Poly, by: Poly) -> tuple[Poly, Poly]:
     """p = whole * by + rest, where by is one product."""
     if len(by.terms) != 1:
         return ZERO, p
@@ -346,6 +346,14 @@ class Sizes:
     def loop_places(self, p: Poly) -> set[int]:
         """The positions of the dims in p that loops set."""
         return {self._places[a] for a in all_atoms(p) if a in self._places}
+
+    def place_of(self, atom: Atom) -> int | None:
+        """The position in dims of an integer that loops set; None for any other atom."""
+        return self._places.get(atom)
+
+    def limits(self, atom: Atom) -> tuple[Poly | None, Poly | None]:
+        """The least and the greatest value of an integer that loops set, where they are known."""
+        return self._limits.get(atom, (None, None))
 
     def upper(self, p: Poly) -> Poly | None:
         """A polynomial without loop variables that p never exceeds, or None."""

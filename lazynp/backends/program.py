@@ -21,8 +21,11 @@ from lazynp.ir.node import numbered_dim
 from lazynp.ops.structured import CONTROL, interpreter
 
 PLAN = ".plan"
-ERRORS, ARENA, POOL, SIGNALS, CALLS, FIRST_SLOT = 0, 1, 2, 3, 4, 5
-"""Slots: the error record, the arena of temporaries, the pool of threads, what lets signals in, what runs callbacks, then the memories."""
+ERRORS, ARENA, POOL, SIGNALS, CALLS, OWN, FIRST_SLOT = 0, 1, 2, 3, 4, 5, 6
+"""Slots: the error record, the arena of temporaries, the pool of threads, what lets signals in, what runs callbacks, in a loop on threads a
+thread's own arena, then the memories."""
+NO_MEMORY = 0x7FFFFFFE
+"""The error code of a program that found no memory for the temporaries of its threads."""
 FIRST_DIM = 3
 """dims: threads, segment, work threshold, then the program's sizes."""
 FEW = 4096
@@ -232,6 +235,8 @@ class CProgram(base.Program):
             return
         if code == interrupts.INTERRUPTED:
             raise interrupts.taken()
+        if code == NO_MEMORY:
+            raise MemoryError("no memory for the temporaries of a loop's threads")
         origin, axis = self.blueprint.failures[code - 1]
         error = IndexError(f"index {errors[1]} is out of bounds for axis {axis} with size {errors[2]}")
         error.lazynp_origin = origin  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from lazynp.backends import interrupts, prelude
 from lazynp.backends.lower import Axis, Condition, Memory, checked, load, position, select
 from lazynp.backends.nests import Fold, Gemm, Store, polynomials, scalars, values_in
 from lazynp.backends.polynomial import Atom, Poly, all_atoms, product, variable
-from lazynp.backends.program import ARENA, ERRORS, FIRST_DIM, FIRST_SLOT, POOL, SIGNALS
+from lazynp.backends.program import ARENA, ERRORS, FIRST_DIM, FIRST_SLOT, OWN, POOL, SIGNALS
 from lazynp.backends.schedule import Scheduled
 from lazynp.backends.workers import FLAGS, PROTOTYPE
 from lazynp.ir.node import Node, const
@@ -323,6 +323,11 @@ static inline int64_t lz_index(int64_t i, int64_t n, void **slots, int64_t code)
 """
 
 
+def in_dims(text: str) -> str:
+    """A size as C, where sizes have no names of their own."""
+    return re.sub(r"\bn(\d+)\b", rf"dims[{FIRST_DIM} + \1]", text)
+
+
 class Program:
     """The text of a whole program. slots: errors, arena, then memories and BLAS routines in order of first use."""
 
@@ -335,6 +340,10 @@ class Program:
         self.callbacks: list[tuple[Any, dict[str, Any], list[tuple[int, np.dtype]]]] = []
         self.interruptible = False
         """Whether a loop looks for signals."""
+        self.own: set[Memory] = set()
+        """Temporaries of which every thread of a loop has its own."""
+        self.shared_turns = ""
+        """What the functions of loops on threads have in common; empty where there are none."""
         self.helpers: set[str] = set()
         self._names: dict[Memory, str] = {}
         self._codes: dict[tuple[Any, int], int] = {}
@@ -356,8 +365,7 @@ class Program:
 
     def address(self, memory: Memory) -> str:
         if memory.kind == "temp":
-            offset = re.sub(r"\bn(\d+)\b", rf"dims[{FIRST_DIM} + \1]", self.offsets[memory])
-            return f"(void *)((char *)slots[{ARENA}] + ({offset}))"
+            return f"(void *)((char *)slots[{OWN if memory in self.own else ARENA}] + ({in_dims(self.offsets[memory])}))"
         return f"slots[{FIRST_SLOT + self.slot(memory)}]"
 
     def routine(self, name: str) -> str:
@@ -874,7 +882,7 @@ class Kernel:
         """The chunks on many threads, or one after the other."""
         parts = ", ".join([f"part{k}" for k in range(len(self.folds))]) or "0"
         work = f"count * per > dims[2] / {max(1, round(self.values.cost / 4))}"
-        many = [f"((lz_parallel)slots[{POOL}])({self.name}_task, &task, chunks, dims[0]);"]
+        many = [f"((lz_parallel)slots[{POOL}])({self.name}_task, &task, chunks, dims[0], 0);"]
         one = [f"for (int64_t c = 0; c < chunks; c++) {self.name}_task(&task, c);"]
         if self.edges:
             ends = "first + c * chunk, c + 1 < chunks ? first + (c + 1) * chunk : last"
@@ -1013,8 +1021,11 @@ def source(program: Program, segments: list[list[str]], blas_calls: str) -> str:
         parts.append(PROTOTYPE)
     if program.failures:
         parts.append(_INDEX)
+    if program.shared_turns:
+        parts.append(program.shared_turns)
     if program.interruptible:
-        parts.append(interrupts.TEXT % {"slot": SIGNALS, "errors": ERRORS, "code": interrupts.INTERRUPTED})
+        helper = interrupts.IN_HELPER % SIGNALS if program.shared_turns else ""
+        parts.append(interrupts.TEXT % {"slot": SIGNALS, "errors": ERRORS, "code": interrupts.INTERRUPTED, "helper": helper})
     if program.routines:
         parts += [f"#define LZ_ROUTINES {FIRST_SLOT + len(program.memories)}", blas_calls]
     entry = ["int64_t lazynp_run(void **slots, const int64_t *dims) {", "lz_clear_flags();"]

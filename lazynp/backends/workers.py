@@ -20,9 +20,9 @@ from lazynp.errors import CompileError, PerformanceWarning
 PROTOTYPE = """\
 typedef struct { void **slots; const int64_t *dims; int64_t first, count, chunk; void **parts; } lz_task;
 typedef void (*lz_body)(const void *task, int64_t chunk);
-typedef void (*lz_parallel)(lz_body body, const void *task, int64_t chunks, int64_t threads);
+typedef void (*lz_parallel)(lz_body body, const void *task, int64_t chunks, int64_t threads, lz_body waiting);
 """
-"""What a program declares to use the pool."""
+"""What a program declares to use the pool. waiting: called now and then by the caller when only helpers still work; or 0."""
 
 FLAGS = """\
 #if defined(__x86_64__)
@@ -115,7 +115,7 @@ static void *help(void *unused) {
     return unused;
 }
 
-static void parallel(lz_body run, const void *with, int64_t count, int64_t threads) {
+static void parallel(lz_body run, const void *with, int64_t count, int64_t threads, lz_body waiting) {
     if (threads <= 1 || __atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE)) {
         for (int64_t c = 0; c < count; c++) run(with, c);
         return;
@@ -138,8 +138,9 @@ static void parallel(lz_body run, const void *with, int64_t count, int64_t threa
     take();
     __atomic_store_n(&open, 0, __ATOMIC_SEQ_CST);
     for (int64_t k = 0; __atomic_load_n(&inside, __ATOMIC_SEQ_CST); k++) {
-        if (k < SPIN) PAUSE();
-        else sched_yield();
+        if (k < SPIN) { PAUSE(); continue; }
+        if (waiting) waiting(with, k);
+        sched_yield();
     }
     if (flags) lz_raise_flags(flags);
     __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
