@@ -65,7 +65,7 @@ def __getattr__(name: str) -> Any:
     if name in _MODULE_OF:
         globals()[name] = own = getattr(import_module(_MODULE_OF[name]), name)
         return own
-    if name in ("testing", "polynomial"):
+    if name in ("testing", "polynomial", "scipy"):
         return import_module(f"lazynp.{name}")
     if name == "__all__":  # a star import means NumPy's names: own ones would hide the program's `show` or `grad`
         return list(_numpy.__all__)

@@ -51,6 +51,10 @@ _COMPLEX = {
 _LAPACK = {"getrf", "getrs", "getri", "gesv", "potrf", "potrs", "trtrs", "geqrf", "orgqr", "ungqr", "syevd", "heevd", "gesdd"}
 
 
+CALLED = ("gemm", "gemv", "syrk")
+"""What the functions of `Blas.calls` call."""
+
+
 @dataclass(frozen=True, slots=True)
 class Blas:
     """One library. source: "numpy" or "scipy"; lookup: routine name -> address, 0 if it has none."""
@@ -91,7 +95,7 @@ class Blas:
         fn is the slot; ta, tb: 'N', 'T' or, in gemm only, 'C'; ld*: elements from row to row; alpha, beta by value."""
         letter = _CHARACTERS[suffix]
         text = _CALLS.replace("$S", suffix).replace("$X", letter).replace("$T", _CTYPES[suffix]).replace("$I", self.int_type)
-        return "\n".join([*[self.prototype(f"{letter}{routine}") for routine in ("gemm", "gemv", "syrk")], text])
+        return "\n".join([*[self.prototype(f"{letter}{routine}") for routine in CALLED], text])
 
 
 # A row-major matrix is its transpose in column-major order: c = a b  <=>  c' = b' a'. BLAS wants ld >= 1 also where a size is 0 or 1.

@@ -12,7 +12,7 @@ import pickle
 import threading
 from typing import Any
 
-from lazynp.backends import base, blas, diskcache, toolchain, workers
+from lazynp.backends import base, blas, diskcache, lapack, toolchain, workers
 from lazynp.backends.compact import compact
 from lazynp.backends.control import Block, block_of, temporaries
 from lazynp.backends.fuse import share_outputs
@@ -124,7 +124,7 @@ class _Draft:
         known = dict.fromkeys((*self.plan.inputs, *self.plan.outputs, *text.memories))
         result.blocks = [(m.kind, m.size.text(), m.dtype.itemsize) for m in known if m.kind != "temp"]
         result.routines = text.routines
-        result.failures = [(_origin(where), axis) for where, axis in text.failures]
+        result.failures = [(_origin(where), *error) for where, *error in text.failures]
         result.slots = FIRST_SLOT + len(text.memories) + len(text.routines)
         if printer.spread:
             text.shared_turns = shared_text(text, result.slots, FIRST_DIM + self.sizes.count + len(self.sizes.extra), arena.size)
@@ -153,7 +153,9 @@ class _Draft:
             raise CompileError("no BLAS library: matrix products cannot be compiled")
         self.result.integers = library.int_type
         names = {"s": "f32", "d": "f64", "c": "c64", "z": "c128"}
-        return "\n".join([library.calls(names[letter]) for letter in sorted({name[0] for name in self.text.routines})])
+        letters = sorted({name[0] for name in self.text.routines if name[1:] in blas.CALLED})
+        helpers = sorted(self.text.helpers, key=str)
+        return "\n".join([*[library.calls(names[letter]) for letter in letters], *([lapack.text(helpers, library)] if helpers else [])])
 
     # -- the Python function
 

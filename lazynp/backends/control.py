@@ -18,7 +18,7 @@ from lazynp.backends.nests import Nest, nests_of, scalars
 from lazynp.backends.partition import Given, Plan, Step, partition, strip
 from lazynp.backends.polynomial import Poly, Sizes, product
 from lazynp.backends.program import CALLS, ERRORS, FIRST_DIM
-from lazynp.backends.render import Kernel, Writer, expression, indented, literal, print_band
+from lazynp.backends.render import LEAVE, Kernel, Writer, expression, indented, literal, print_band
 from lazynp.backends.render import Program as Text
 from lazynp.backends.schedule import Scheduled, collapsed, ordered
 from lazynp.backends.slide import slide
@@ -110,7 +110,7 @@ def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], s
 
 def is_empty(nest: Nest) -> bool:
     """Whether nothing is stored at any point of it. An index out of range that nobody uses is no error."""
-    return not nest.folds and nest.gemm is None and any(a.size.constant == 0 for a in nest.axes)
+    return not nest.folds and nest.call is None and any(a.size.constant == 0 for a in nest.axes)
 
 
 def control_of(plan: Plan, step: Step) -> Control:
@@ -311,7 +311,7 @@ class Printer:
         return self.count - 1
 
     def is_inline(self, item: Scheduled) -> bool:
-        if item.nest.gemm is not None:
+        if item.nest.call is not None:
             return False
         most = self.volume(item)
         return most is not None and most.constant is not None and most.constant <= _INLINE
@@ -426,7 +426,7 @@ class Turns:
                 else:
                     definition, call = self.printer.kernel(group)
                     self.definitions += [definition] if definition else []
-                    lines.append(call)
+                    lines.append(call.replace(LEAVE, "goto done;"))
         return lines
 
     def call(self, control: Control) -> list[str]:

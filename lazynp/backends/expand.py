@@ -1,4 +1,5 @@
-"""Graph to graph, before partition: calls are inlined, contractions become fused products and sums or matrix products for BLAS."""
+"""Graph to graph, before partition: calls are inlined, contractions become fused products and sums or matrix products for BLAS, linear
+algebra of single precision is computed in double precision as in numpy.linalg."""
 
 from __future__ import annotations
 
@@ -6,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from lazynp.backends import lapack
 from lazynp.ir.node import Graph, Node, transform
+from lazynp.ir.op import Kind
 from lazynp.ir.types import itemcount
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction
@@ -21,6 +24,7 @@ _SMALL = 4096
 def expand(graph: Graph) -> Graph:
     """The same outputs, made of ops that partition knows."""
     inlined: dict[Node, tuple[Node, ...]] = {}
+    narrow: dict[Node, Node] = {}
 
     def visit(node: Node, args: tuple[Node, ...]) -> Node:
         fresh = node.with_args(args)
@@ -28,11 +32,22 @@ def expand(graph: Graph) -> Graph:
             inlined[fresh] = tuple(transform(inline(fresh), visit))
         elif node.op is item and args[0] in inlined:
             fresh = inlined[args[0]][node.index]
+        elif node.op is item and args[0] in narrow:
+            fresh = ew.recast(node.with_args((narrow[args[0]],)), node.dtype)
+        elif node.op.kind is Kind.LIBRARY and lapack.has(fresh) and (wide := lapack.widened(fresh)) is not None:
+            in_double = node.op.make(tuple([ew.recast(a, wide) for a in args]), **node.attributes)
+            fresh = ew.recast(in_double, node.dtype) if type(node.type) is not tuple else _noted(narrow, fresh, in_double)
+            in_double.where = node.where
         elif node.op is contract:
             fresh = _attributed(_contraction(fresh), node)
         return fresh
 
     return graph._replace(outputs=tuple(transform(graph.outputs, visit)))
+
+
+def _noted(narrow: dict[Node, Node], fresh: Node, wide: Node) -> Node:
+    narrow[fresh] = wide
+    return fresh
 
 
 def _attributed(node: Node, source: Node) -> Node:

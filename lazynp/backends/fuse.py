@@ -39,9 +39,9 @@ class Touched:
                 self.reads.setdefault(node.buffer.memory, set()).add(node.address)
         for buffer, address in nest.targets():
             self.writes.setdefault(buffer.memory, set()).add(address)
-        if nest.gemm is not None:
-            self.reads = {nest.gemm.x.memory: set(), nest.gemm.y.memory: set()}
-            self.writes = {nest.gemm.out.memory: set()}
+        if nest.call is not None:
+            self.reads = {buffer.memory: set() for buffer in nest.call.reads}
+            self.writes = {buffer.memory: set() for buffer in nest.call.writes}
         if nest.kind == "scatter":
             self.reads.update({s.buffer.memory: set() for s in nest.stores})
         self.events = nest.events
@@ -146,7 +146,7 @@ def drop_dead_stores(nests: list[Nest], lengths: list[int], outlives: Callable[[
     end = len(nests)
     for length in reversed(lengths):
         kept = [_alive(nest, users, outlives) for nest in reversed(nests[end - length : end])]
-        segments.append([nest for nest in reversed(kept) if nest.stores or nest.folds or nest.gemm is not None])
+        segments.append([nest for nest in reversed(kept) if nest.stores or nest.folds or nest.call is not None])
         end -= length
     return segments[::-1]
 
@@ -200,7 +200,7 @@ def _guest(store: Store, touched: Touched, last: dict[Memory, int], number: int,
 def _move(nests: Iterable[Nest], moved: dict[Memory, Memory]) -> None:
     for nest in nests:
         buffers = [n.buffer for n in loads(nest.roots())] + [buffer for buffer, _ in nest.targets()]
-        buffers += [nest.gemm.x, nest.gemm.y, nest.gemm.out] if nest.gemm is not None else []
+        buffers += [*nest.call.reads, *nest.call.writes] if nest.call is not None else []
         for buffer in buffers:
             buffer.memory = moved.get(buffer.memory, buffer.memory)
 

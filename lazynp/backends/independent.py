@@ -87,7 +87,7 @@ def independence(control: Control, sizes: Sizes) -> Independence | None:
 def _is_ordered(control: Control) -> bool:
     """Whether something inside must happen in the order of the turns, or has threads of its own: calls of Python, products of BLAS."""
     return any(part.kind not in (loop, while_, cond) for part in _parts(control)) or any(
-        item.nest.gemm is not None or item.nest.moves for item in control.items()
+        item.nest.call is not None or item.nest.moves for item in control.items()
     )
 
 

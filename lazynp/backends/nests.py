@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lazynp.backends import polynomial
+from lazynp.backends import lapack, polynomial
 from lazynp.backends.lower import (
     Axis,
     Box,
@@ -31,6 +31,7 @@ from lazynp.ir.node import Node, transform
 from lazynp.ir.op import Op
 from lazynp.ops import elementwise as ew
 from lazynp.ops import movement, reduction
+from lazynp.ops.structured import item
 
 _CUTS = 6
 """How often the range of one step may be cut into regions before conditions are tested inside the loops."""
@@ -65,7 +66,7 @@ class Moves(NamedTuple):
 
 @dataclass
 class Nest:
-    """kind: "loops" (stores, and folds over `reduced`), "scan", "scatter" or "gemm"."""
+    """kind: "loops" (stores, and folds over `reduced`), "scan", "scatter", "gemm" or "lapack"."""
 
     kind: str
     axes: tuple[Axis, ...]
@@ -74,7 +75,8 @@ class Nest:
     reduced: frozenset[Atom] = frozenset()
     op: Op | None = None
     """scan: what accumulates along `reduced`; scatter: how a new value is combined with the old one (None: it replaces it)."""
-    gemm: Gemm | None = None
+    call: Gemm | Lapack | None = None
+    """gemm, lapack: the routine that does the work."""
     events: frozenset[Memory] = frozenset()
     """Memories that must be written before the nest begins, though it does not read them."""
     moves: Moves | None = None
@@ -105,10 +107,33 @@ class Gemm(NamedTuple):
     sizes: tuple[Poly, Poly, Poly]
     dtype: np.dtype
 
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        return self.x, self.y
+
+    @property
+    def writes(self) -> tuple[Buffer, ...]:
+        return (self.out,)
+
+
+class Lapack(NamedTuple):
+    """Results (None: nobody reads it) of a linear algebra op (ops/library.py) on `count` matrices of some sizes. where: its origin."""
+
+    node: Node
+    reads: tuple[Buffer, ...]
+    results: tuple[Buffer | None, ...]
+    count: Poly
+    sizes: tuple[Poly, ...]
+    where: Any
+
+    @property
+    def writes(self) -> tuple[Buffer, ...]:
+        return tuple([buffer for buffer in self.results if buffer is not None])
+
 
 def nests_of(plan: Plan, step: Step) -> list[Nest]:
     """The loops of one step."""
-    nests = _gemm(plan, step) if step.kind == "gemm" else _MAKERS[step.kind](plan, step)
+    nests = _MAKERS[step.kind](plan, step)
     awaited = events(plan, step)
     for nest in nests:
         nest.events = awaited
@@ -208,12 +233,9 @@ def _through_temporary(plan: Plan, step: Step, nests: list[Nest]) -> list[Nest]:
     for nest in nests:
         stores = [s._replace(buffer=values) for s in nest.stores]
         folds = [f._replace(buffer=values) for f in nest.folds]
-        gemm = nest.gemm and nest.gemm._replace(out=values)
-        before.append(Nest(nest.kind, nest.axes, stores, folds, nest.reduced, nest.op, gemm))
-    axes, index = loops(_shape(plan, step.node))
-    number = linear(index, _shape(plan, step.node))
-    back = load.make((), buffer=values, address=number, guards=(), to=step.node.dtype)
-    return [*before, Nest("loops", axes, [Store(target, number, back)])]
+        call = nest.call and nest.call._replace(out=values)
+        before.append(Nest(nest.kind, nest.axes, stores, folds, nest.reduced, nest.op, call))
+    return [*before, _copied(values, target)]
 
 
 def _reads_memory(nests: Iterable[Nest], memory: Memory) -> bool:
@@ -324,14 +346,39 @@ def _gemm(plan: Plan, step: Step) -> list[Nest]:
     sizes = dict(zip((*node.xs, *node.ys), (*_shape(plan, node.args[0]), *_shape(plan, node.args[1])), strict=True))
     turned = (node.xs[-2:] == (1, 0), node.ys[-2:] == (2, 1))
     gemm = Gemm(x, y, step.target, turned, batch, (sizes[0], sizes[2], sizes[1]), node.dtype)
-    nest = Nest("gemm", (), gemm=gemm)
+    nest = Nest("gemm", (), call=gemm)
     if step.target.memory in (x.memory, y.memory):
         return _through_temporary(plan, step, [nest])
     return [nest]
 
 
+def _lapack(plan: Plan, step: Step) -> list[Nest]:
+    node = step.node
+    reads = tuple([step.redirect.get(strip(a)) or plan.places[strip(a)] for a in node.args])
+    shape = _shape(plan, node.args[0])
+    given = {"m": shape[-2], "n": shape[-1], "k": _shape(plan, node.args[-1])[-1]}
+    sizes = tuple([given[letter] for letter in lapack.ROUTINES[node.op.name].sizes])
+    results: list[Buffer | None] = [None] * (len(node.type) if type(node.type) is tuple else 1)
+    after: list[Nest] = []
+    for target in step.targets:
+        own = target
+        if target.memory in [buffer.memory for buffer in reads]:
+            own = plan.buffer(target.node, plan.temporary(target.shape, target.node.dtype))
+            after.append(_copied(own, target))
+        results[target.node.index if target.node.op is item else 0] = own
+    where = node.where if plan.origin is None else plan.origin
+    return [Nest("lapack", (), call=Lapack(node, reads, tuple(results), polynomial.product(shape[:-2]), sizes, where)), *after]
+
+
+def _copied(source: Buffer, target: Buffer) -> Nest:
+    axes, index = loops(target.shape)
+    number = linear(index, target.shape)
+    value = load.make((), buffer=source, address=number, guards=(), to=source.node.dtype)
+    return Nest("loops", axes, [Store(target, number, value)])
+
+
 _MAKERS: dict[str, Callable[[Plan, Step], list[Nest]]] = {
-    "map": _map, "copy": _map, "update": _update, "reduce": _reduce, "scan": _scan, "scatter": _scatter,
+    "gemm": _gemm, "lapack": _lapack, "map": _map, "copy": _map, "update": _update, "reduce": _reduce, "scan": _scan, "scatter": _scatter,
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from lazynp.backends import prelude
+from lazynp.backends import lapack, prelude
 from lazynp.backends.expand import expand
 from lazynp.backends.lower import Buffer, Memory
 from lazynp.backends.polynomial import Poly, Sizes, product
@@ -35,8 +35,8 @@ _MOST_OPS = 250
 
 class Step:
     """What is made at once. kind: "map" (the node is computed from its arguments), "copy" (read from where it lives, or recomputed),
-    "update" (the region of node.path is stored into base's memory), "scatter", "reduce", "scan", "gemm", "library" or "control" (a loop or
-    branch with a plan of its own; targets: its results).
+    "update" (the region of node.path is stored into base's memory), "scatter", "reduce", "scan", "gemm", "lapack" (targets: results, one by
+    one), "library" (the same, by Python) or "control" (a loop or branch with a plan of its own; targets: its results).
     reads: the nodes in memory that it reads; redirect: those of them that it reads from a copy."""
 
     __slots__ = ("base", "begun", "kind", "node", "number", "reads", "redirect", "targets")
@@ -144,7 +144,9 @@ def is_library(node: Node) -> bool:
         return not runs_in_c(node)
     if node.op is printed:
         return False
-    return node.op.kind is Kind.LIBRARY or (node.op.kind is Kind.ELEMENTWISE and not has_c(node))
+    if node.op.kind is Kind.LIBRARY:
+        return not lapack.has(node)
+    return node.op.kind is Kind.ELEMENTWISE and not has_c(node)
 
 
 def runs_in_c(node: Node) -> bool:
@@ -241,7 +243,7 @@ def _forced(plan: Plan, graph: Graph, order: list[Node]) -> set[Node]:
         if node.op is printed:
             chosen.add(node)
             chosen.update([strip(a) for a in node.args[1:]])
-        elif _is_python_step(plan, node) or node.op.kind is Kind.CONTRACT:
+        elif node.op.kind in (Kind.LIBRARY, Kind.CONTRACT) or _is_python_step(plan, node):
             chosen.update([strip(a) for a in node.args])
         elif node.op in CONTROL:
             chosen.update([strip(a) for a in read_arguments(node)])
@@ -371,6 +373,8 @@ def _make_steps(plan: Plan, order: list[Node], chosen: set[Node]) -> None:
             continue
         if _is_python_step(plan, node):
             _library_step(plan, node, items.get(node, [node]))
+        elif node.op.kind is Kind.LIBRARY:
+            _lapack_step(plan, node, items.get(node, []))
         elif node.op.kind is Kind.UPDATE:
             _update_step(plan, node)
         elif node.op is printed:
@@ -398,6 +402,14 @@ def _library_step(plan: Plan, node: Node, results: list[Node]) -> None:
         if place.memory.kind == "temp":
             place.memory.kind = "array"
     _add(plan, Step("library", node, [plan.places[r] for r in results]))
+
+
+def _lapack_step(plan: Plan, node: Node, used: list[Node]) -> None:
+    """The results that somebody reads; the others are computed for nobody, or not at all."""
+    results = used if type(node.type) is tuple else [node]
+    for result in results:
+        _memory_of(plan, result)
+    _add(plan, Step("lapack", node, [plan.places[r] for r in results]))
 
 
 def _update_step(plan: Plan, node: Node) -> None:

@@ -68,7 +68,8 @@ class Blueprint:
     python: text of the function `run`; tables: its constants; steps: the Python steps (op, attributes, origin, dtypes);
     parallel: whether a kernel may ask the pool of threads; interruptible: whether loops look for signals;
     extra: sizes that are no polynomials, as (op, attributes, argument texts), None for those that C sets;
-    failures: per error code (origin, axis); callbacks: what C calls in Python, as (op, attributes, (ndim, dtype) of the values);
+    failures: per error code (origin, class of the error, its text);
+    callbacks: what C calls in Python, as (op, attributes, (ndim, dtype) of the values);
     outline: None for programs with Python steps; integers: of the BLAS it was compiled for;
     arena: text of its bytes; blocks: per memory outside of the arena (kind, text of its elements, bytes of one).
     """
@@ -86,7 +87,7 @@ class Blueprint:
     tables: dict[str, Any] = field(default_factory=dict)
     steps: list[tuple[Any, dict[str, Any], Any, tuple[np.dtype, ...]]] = field(default_factory=list)
     extra: list[tuple[Any, dict[str, Any], tuple[str, ...]] | None] = field(default_factory=list)
-    failures: list[tuple[Any, int]] = field(default_factory=list)
+    failures: list[tuple[Any, str, str]] = field(default_factory=list)
     callbacks: list[tuple[Any, dict[str, Any], list[tuple[int, np.dtype]]]] = field(default_factory=list)
     outline: Outline | None = None
     integers: str = ""
@@ -237,8 +238,11 @@ class CProgram(base.Program):
             raise interrupts.taken()
         if code == NO_MEMORY:
             raise MemoryError("no memory for the temporaries of a loop's threads")
-        origin, axis = self.blueprint.failures[code - 1]
-        error = IndexError(f"index {errors[1]} is out of bounds for axis {axis} with size {errors[2]}")
+        origin, name, text = self.blueprint.failures[code - 1]
+        if name == "LinAlgError":
+            error: Exception = MemoryError() if errors[2] < 0 else np.linalg.LinAlgError(text.format(errors[1]))
+        else:
+            error = IndexError(text.format(errors[1], errors[2]))
         error.lazynp_origin = origin  # type: ignore[attr-defined]
         raise error
 

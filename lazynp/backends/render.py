@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.backends import interrupts, prelude
+from lazynp.backends import interrupts, lapack, prelude
 from lazynp.backends.lower import Axis, Condition, Memory, checked, load, position, select
-from lazynp.backends.nests import Fold, Gemm, Store, polynomials, scalars, values_in
+from lazynp.backends.nests import Fold, Gemm, Lapack, Store, polynomials, scalars, values_in
 from lazynp.backends.polynomial import Atom, Poly, all_atoms, product, variable
 from lazynp.backends.program import ARENA, ERRORS, FIRST_DIM, FIRST_SLOT, OWN, POOL, SIGNALS
 from lazynp.backends.schedule import Scheduled
@@ -299,7 +299,7 @@ class Writer:
         return p.text()
 
     def failure(self, node: Node) -> int:
-        return self.program.failure(node)
+        return self.program.failure(node.origin, "IndexError", f"index {{0}} is out of bounds for axis {node.axis} with size {{1}}")
 
     def prologue(self) -> list[str]:
         """Declarations of what the function uses."""
@@ -335,7 +335,8 @@ class Program:
         self.offsets = offsets
         self.memories: list[Memory] = []
         self.routines: list[str] = []
-        self.failures: list[tuple[Any, int]] = []
+        self.failures: list[tuple[Any, str, str]] = []
+        """(origin, class of the error, its text with a place for the index and the size)."""
         self.functions: list[str] = []
         self.callbacks: list[tuple[Any, dict[str, Any], list[tuple[int, np.dtype]]]] = []
         self.interruptible = False
@@ -344,9 +345,10 @@ class Program:
         """Temporaries of which every thread of a loop has its own."""
         self.shared_turns = ""
         """What the functions of loops on threads have in common; empty where there are none."""
-        self.helpers: set[str] = set()
+        self.helpers: set[tuple[str, np.dtype]] = set()
+        """The functions of lapack.py that it calls."""
         self._names: dict[Memory, str] = {}
-        self._codes: dict[tuple[Any, int], int] = {}
+        self._codes: dict[tuple[Any, str, str], int] = {}
 
     def name(self, memory: Memory) -> str:
         known = self._names.get(memory)
@@ -374,8 +376,9 @@ class Program:
             self.routines.append(name)
         return f"slots[LZ_ROUTINES + {self.routines.index(name)}]"
 
-    def failure(self, node: Node) -> int:
-        key = (node.origin, node.axis)
+    def failure(self, origin: Any, error: str, text: str) -> int:
+        """The code of an error."""
+        key = (origin, error, text)
         if key not in self._codes:
             self.failures.append(key)
             self._codes[key] = len(self.failures)
@@ -411,8 +414,8 @@ class Kernel:
     def print(self) -> tuple[str, str]:
         """(definition, call)."""
         nest = self.nest
-        if nest.gemm is not None:
-            return "", _gemm_call(nest.gemm, self.program)
+        if nest.call is not None:
+            return "", _lapack_call(nest.call, self.program) if isinstance(nest.call, Lapack) else _gemm_call(nest.call, self.program)
         return self._wrapped(self.body())
 
     def body(self) -> list[str]:
@@ -975,6 +978,27 @@ def _gemm_call(gemm: Gemm, program: Program) -> str:
     return f"{{ {sizes} for (int64_t b = 0; b < {batch}; b++) {call} }}"
 
 
+def _lapack_call(call: Lapack, program: Program) -> str:
+    """The function runs; where it fails, the program ends before anything reads its results."""
+    writer = Writer(program)
+    name, dtype = call.node.op.name, call.node.args[0].dtype
+    program.helpers.add((name, dtype))
+    arguments = [program.routine(routine) for routine in lapack.calls(name, dtype)]
+    for buffer in call.reads + call.results:
+        if buffer is not None:
+            program.name(buffer.memory)
+        arguments.append("0" if buffer is None else program.address(buffer.memory))
+    arguments += [writer.poly(p) for p in (call.count, *call.sizes)] + [str(int(value)) for value in call.node.attrs]
+    sizes = " ".join([f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in sorted(writer.sizes)])
+    code = program.failure(call.where, "LinAlgError", lapack.ROUTINES[name].failure)
+    failed = f"if (info) {{ lz_fail(slots, {code}, info - 1, info); {LEAVE} }}"
+    return f"{{ {sizes} const int64_t info = lz_{name}_{prelude.suffix(dtype)}({', '.join(arguments)}); {failed} }}"
+
+
+LEAVE = "/* leave */"
+"""Stands in a call that may fail: a function of loops jumps to its end there, the program returns."""
+
+
 def indented(lines: Iterable[str]) -> str:
     depth, out = 0, []
     for line in lines:
@@ -1032,6 +1056,7 @@ def source(program: Program, segments: list[list[str]], blas_calls: str) -> str:
     may_stop = bool(program.failures) or program.interruptible or bool(program.callbacks)
     if may_stop:
         entry.append("*(int64_t *)slots[0] = 0;")
+    segments = [[call.replace(LEAVE, f"return *(int64_t *)slots[{ERRORS}];") for call in calls] for calls in segments]
     made = [_in_pieces(number, calls) for number, calls in enumerate(segments)]
     pieces, segments = [piece for functions, _ in made for piece in functions], [calls for _, calls in made]
     if len(segments) == 1:

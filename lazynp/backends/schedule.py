@@ -21,7 +21,7 @@ class Scheduled(NamedTuple):
 
 def ordered(nest: Nest) -> Scheduled:
     """The nest with its loops in a good order."""
-    if nest.kind in ("gemm", "scatter"):
+    if nest.kind in ("gemm", "lapack", "scatter"):
         return Scheduled(nest, False)
     addresses = _addresses(nest)
     kept = [a for a in nest.axes if a.variable not in nest.reduced]
@@ -35,7 +35,7 @@ def ordered(nest: Nest) -> Scheduled:
 
 def collapsed(item: Scheduled) -> Scheduled:
     """Adjacent loops merged where all memory is walked as if they were one."""
-    return item if item.nest.kind in ("gemm", "scatter") else item._replace(nest=_collapsed(item.nest))
+    return item if item.nest.kind in ("gemm", "lapack", "scatter") else item._replace(nest=_collapsed(item.nest))
 
 
 def _by_stride(axes: list[Axis], address: Poly) -> list[Axis]:

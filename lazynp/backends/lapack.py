@@ -1,0 +1,305 @@
+"""Linear algebra of programs in C: LAPACK's routines on row-major matrices, as numpy.linalg calls them.
+
+    has(node) -> bool               whether a LIBRARY node has a C function
+    ROUTINES[op name] -> Routine    what it calls, and what it says when it fails
+    text(helpers, library) -> str   C text of the functions that a program uses, after blas.Blas.calls
+
+Every function takes the slots of its routines, its arguments, its results (a null pointer for one that nobody reads), how many
+matrices there are, and sizes. It returns 0, the number that LAPACK complains with, or -1 where there was no memory. Matrices are turned
+into column-major order and back as in NumPy's umath_linalg.cpp, so that the last bits are NumPy's too. Floating point flags that LAPACK
+raises are dropped, as there.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from lazynp.backends import blas, prelude
+from lazynp.ir.node import Node
+
+_LETTERS = {"f32": "s", "f64": "d", "c64": "c", "c128": "z"}
+_REAL = {"f32": "float", "f64": "double", "c64": "float", "c128": "double"}
+
+
+class Routine(NamedTuple):
+    """calls: LAPACK's names without the letter of the dtype; dtypes: in which it computes; sizes: which of rows, columns and columns of the
+    second argument the C function takes; failure: the text of the LinAlgError."""
+
+    calls: tuple[str, ...]
+    dtypes: str
+    sizes: str
+    failure: str
+    text: tuple[str, ...]
+
+
+_HEADER = """\
+void *malloc(__SIZE_TYPE__); void free(void *);
+typedef struct { void *memory; double local[512]; } lz_scratch;
+/* Memory for some bytes: of the stack where they are few. */
+static inline void *lz_scratch_take(lz_scratch *s, int64_t bytes) {
+    return s->memory = bytes <= (int64_t)sizeof(s->local) ? (void *)s->local : malloc(bytes);
+}
+static inline void lz_scratch_give(lz_scratch *s) { if (s->memory != (void *)s->local) free(s->memory); }
+static inline int64_t lz_leave_flags(int64_t before, int64_t info) { lz_clear_flags(); lz_raise_flags(before); return info; }
+"""
+
+_TURN = """\
+/* to (columns, rows) = the transpose of from (rows, columns), whose rows are ld apart. */
+static inline void lz_turn_$S($T *restrict to, const $T *restrict from, int64_t rows, int64_t columns, int64_t ld) {
+    for (int64_t i0 = 0; i0 < rows; i0 += 16)
+        for (int64_t j0 = 0; j0 < columns; j0 += 16)
+            for (int64_t i = i0; i < rows && i < i0 + 16; i++)
+                for (int64_t j = j0; j < columns && j < j0 + 16; j++) to[j * rows + i] = from[i * ld + j];
+}
+"""
+
+_FACTORS = """\
+/* The factors of a copy of a, or its inverse applied to b; b null: to the identity. */
+static int64_t lz_apply_inverse_$S(void *gesv, const $T *a, const $T *b, $T *out, int64_t count, int64_t n, int64_t k) {
+    const int64_t flags = lz_flags();
+    lz_scratch s;
+    $T *turned = lz_scratch_take(&s, (n * n + n * k) * (int64_t)sizeof($T) + n * (int64_t)sizeof($I));
+    if (!turned) return -1;
+    $T *sides = turned + n * n;
+    $I *pivots = ($I *)(sides + n * k), n_ = ($I)n, k_ = ($I)k, ld = n > 0 ? ($I)n : 1, info = 0;
+    for (int64_t c = 0; c < count && n && k && !info; c++, a += n * n, out += n * k) {
+        lz_turn_$S(turned, a, n, n, n);
+        if (b) { lz_turn_$S(sides, b, n, k, k); b += n * k; }
+        else for (int64_t i = 0; i < n; i++) for (int64_t j = 0; j < n; j++) sides[i * n + j] = $ONE;
+        ((lz_$Xgesv_t)gesv)(&n_, &k_, turned, &ld, pivots, sides, &ld, &info);
+        lz_turn_$S(out, sides, k, n, n);
+    }
+    lz_scratch_give(&s);
+    return lz_leave_flags(flags, info);
+}
+"""
+
+_SOLVE = """\
+static int64_t lz_solve_$S(void *gesv, const $T *a, const $T *b, $T *out, int64_t count, int64_t n, int64_t k) {
+    return lz_apply_inverse_$S(gesv, a, b, out, count, n, k);
+}
+"""
+
+_INV = """\
+static int64_t lz_inv_$S(void *gesv, const $T *a, $T *out, int64_t count, int64_t n) {
+    return lz_apply_inverse_$S(gesv, a, 0, out, count, n, n);
+}
+"""
+
+_CHOLESKY = """\
+static int64_t lz_cholesky_$S(void *potrf, const $T *a, $T *out, int64_t count, int64_t n) {
+    const int64_t flags = lz_flags();
+    lz_scratch s;
+    $T *turned = lz_scratch_take(&s, n * n * (int64_t)sizeof($T));
+    if (!turned) return -1;
+    $I n_ = ($I)n, ld = n > 0 ? ($I)n : 1, info = 0;
+    char lower = 'L';
+    for (int64_t c = 0; c < count && n && !info; c++, a += n * n, out += n * n) {
+        lz_turn_$S(turned, a, n, n, n);
+        ((lz_$Xpotrf_t)potrf)(&lower, &n_, turned, &ld, &info);
+        for (int64_t j = 1; j < n; j++) for (int64_t i = 0; i < j; i++) turned[j * n + i] = $ZERO;
+        lz_turn_$S(out, turned, n, n, n);
+    }
+    lz_scratch_give(&s);
+    return lz_leave_flags(flags, info);
+}
+"""
+
+_SLOGDET = """\
+$R $LOG($R); $R $EXP($R);
+/* Sign and logarithm from the factors with pivots; a singular matrix has 0 and -inf. det: their product. */
+static int64_t lz_factored_$S(void *getrf, const $T *a, $T *sign, $T *logdet, $T *det, int64_t count, int64_t n) {
+    const int64_t flags = lz_flags();
+    lz_scratch s;
+    $T *turned = lz_scratch_take(&s, n * n * (int64_t)sizeof($T) + n * (int64_t)sizeof($I));
+    if (!turned) return -1;
+    $I *pivots = ($I *)(turned + n * n), n_ = ($I)n, ld = n > 0 ? ($I)n : 1, info = 0;
+    for (int64_t c = 0; c < count; c++, a += n * n) {
+        if (n) lz_turn_$S(turned, a, n, n, n);
+        if (n) ((lz_$Xgetrf_t)getrf)(&n_, &n_, turned, &ld, pivots, &info);
+        $T one = 1, log_ = info > 0 ? -__builtin_inf() : 0;
+        if (info > 0) one = 0;
+        for (int64_t i = 0; i < n && info <= 0; i++) if (pivots[i] != ($I)(i + 1)) one = -one;
+        for (int64_t i = 0; i < n && info <= 0; i++) {
+            $T pivot = turned[i * n + i];
+            if (pivot < 0) { one = -one; pivot = -pivot; }
+            log_ += $LOG(pivot);
+        }
+        if (sign) sign[c] = one;
+        if (logdet) logdet[c] = log_;
+        if (det) det[c] = one * $EXP(log_);
+        info = 0;
+    }
+    lz_scratch_give(&s);
+    return lz_leave_flags(flags, 0);
+}
+static inline int64_t lz_slogdet_$S(void *getrf, const $T *a, $T *sign, $T *logdet, int64_t count, int64_t n) {
+    return lz_factored_$S(getrf, a, sign, logdet, 0, count, n);
+}
+static inline int64_t lz_det_$S(void *getrf, const $T *a, $T *det, int64_t count, int64_t n) {
+    return lz_factored_$S(getrf, a, 0, 0, det, count, n);
+}
+"""
+
+_TRIANGULAR = """\
+static inline int lz_none_$S($T z) { return $NONE; }
+/* out = the inverse of a triangle of a, applied to b. Row-major out is its own transpose in column-major order: out' a' = b'. */
+static int64_t lz_solve_triangular_$S(void *trsm, const $T *a, const $T *b, $T *out, int64_t count, int64_t n, int64_t k,
+                                      int lower, int unit) {
+    const int64_t flags = lz_flags();
+    char side = 'R', part = lower ? 'U' : 'L', as_stored = 'N', diagonal = unit ? 'U' : 'N';
+    $I n_ = ($I)n, k_ = ($I)k, ld = n > 0 ? ($I)n : 1;
+    $T one = $UNIT;
+    for (int64_t c = 0; c < count && n && k; c++, a += n * n, b += n * k, out += n * k) {
+        for (int64_t i = 0; i < n && !unit; i++) if (lz_none_$S(a[i * n + i])) return lz_leave_flags(flags, i + 1);
+        if (out != b) __builtin_memcpy(out, b, n * k * sizeof($T));
+        ((lz_$Xtrsm_t)trsm)(&side, &part, &as_stored, &diagonal, &k_, &n_, &one, (void *)a, &ld, out, &k_);
+    }
+    return lz_leave_flags(flags, 0);
+}
+"""
+
+_EIGH = """\
+/* Eigenvalues and, unless vectors is null, eigenvectors in columns, from the lower triangles. */
+static int64_t lz_eigh_$S(void *syevd, const $T *a, $T *values, $T *vectors, int64_t count, int64_t n) {
+    const int64_t flags = lz_flags();
+    char wanted = vectors ? 'V' : 'N', lower = 'L';
+    $I n_ = ($I)n, ld = n > 0 ? ($I)n : 1, info = 0, ask = -1, integers = 0;
+    $T size = 0;
+    ((lz_$Xsyevd_t)syevd)(&wanted, &lower, &n_, &size, &ld, &size, &size, &ask, &integers, &ask, &info);
+    $I work = ($I)size;
+    lz_scratch s;
+    $T *turned = lz_scratch_take(&s, (n * n + n + work) * (int64_t)sizeof($T) + integers * (int64_t)sizeof($I));
+    if (!turned) return -1;
+    $T *spectrum = turned + n * n, *room = spectrum + n;
+    for (int64_t c = 0; c < count && n && !info; c++, a += n * n) {
+        lz_turn_$S(turned, a, n, n, n);
+        ((lz_$Xsyevd_t)syevd)(&wanted, &lower, &n_, turned, &ld, spectrum, room, &work, ($I *)(room + work), &integers, &info);
+        if (values) __builtin_memcpy(values + c * n, spectrum, n * sizeof($T));
+        if (vectors) lz_turn_$S(vectors + c * n * n, turned, n, n, n);
+    }
+    lz_scratch_give(&s);
+    return lz_leave_flags(flags, info);
+}
+static inline int64_t lz_eigvalsh_$S(void *syevd, const $T *a, $T *values, int64_t count, int64_t n) {
+    return lz_eigh_$S(syevd, a, values, 0, count, n);
+}
+"""
+
+_QR = """\
+static int64_t lz_qr_$S(void *geqrf, void *orgqr, const $T *a, $T *q, $T *r, int64_t count, int64_t m, int64_t n) {
+    const int64_t flags = lz_flags(), k = m < n ? m : n;
+    $I m_ = ($I)m, n_ = ($I)n, k_ = ($I)k, ld = m > 0 ? ($I)m : 1, info = 0, ask = -1;
+    $T first = 0, second = 0;
+    ((lz_$Xgeqrf_t)geqrf)(&m_, &n_, &first, &ld, &first, &first, &ask, &info);
+    ((lz_$Xorgqr_t)orgqr)(&m_, &k_, &k_, &second, &ld, &second, &second, &ask, &info);
+    $I work = ($I)(first > second ? first : second);
+    if (work < 1) work = 1;
+    lz_scratch s;
+    $T *turned = lz_scratch_take(&s, (m * n + k + work) * (int64_t)sizeof($T));
+    if (!turned) return -1;
+    $T *scales = turned + m * n, *room = scales + k;
+    for (int64_t c = 0; c < count && k && !info; c++, a += m * n) {
+        lz_turn_$S(turned, a, m, n, n);
+        ((lz_$Xgeqrf_t)geqrf)(&m_, &n_, turned, &ld, scales, room, &work, &info);
+        if (r) for (int64_t i = 0; i < k; i++) for (int64_t j = 0; j < n; j++) r[(c * k + i) * n + j] = j < i ? 0 : turned[j * m + i];
+        if (!q || info) continue;
+        ((lz_$Xorgqr_t)orgqr)(&m_, &k_, &k_, turned, &ld, scales, room, &work, &info);
+        lz_turn_$S(q + c * m * k, turned, k, m, m);
+    }
+    lz_scratch_give(&s);
+    return lz_leave_flags(flags, info);
+}
+"""
+
+_SVD = """\
+static int64_t lz_svd_$S(void *gesdd, const $T *a, $T *u, $T *values, $T *vt, int64_t count, int64_t m, int64_t n) {
+    const int64_t flags = lz_flags(), k = m < n ? m : n;
+    char some = 'S';
+    $I m_ = ($I)m, n_ = ($I)n, k_ = k > 0 ? ($I)k : 1, ld = m > 0 ? ($I)m : 1, info = 0, ask = -1, integer = 0;
+    $T size = 0;
+    ((lz_$Xgesdd_t)gesdd)(&some, &m_, &n_, &size, &ld, &size, &size, &ld, &size, &k_, &size, &ask, &integer, &info);
+    $I work = ($I)size;
+    if (work < 1) work = 1;
+    lz_scratch s;
+    $T *turned = lz_scratch_take(&s, (m * n + m * k + k * n + k + work) * (int64_t)sizeof($T) + 8 * k * (int64_t)sizeof($I));
+    if (!turned) return -1;
+    $T *left = turned + m * n, *right = left + m * k, *spectrum = right + k * n, *room = spectrum + k;
+    for (int64_t c = 0; c < count && k && !info; c++, a += m * n) {
+        lz_turn_$S(turned, a, m, n, n);
+        ((lz_$Xgesdd_t)gesdd)(&some, &m_, &n_, turned, &ld, spectrum, left, &ld, right, &k_, room, &work, ($I *)(room + work), &info);
+        if (u) lz_turn_$S(u + c * m * k, left, k, m, m);
+        if (values) __builtin_memcpy(values + c * k, spectrum, k * sizeof($T));
+        if (vt) lz_turn_$S(vt + c * k * n, right, n, k, k);
+    }
+    lz_scratch_give(&s);
+    return lz_leave_flags(flags, info);
+}
+"""
+
+ROUTINES = {
+    "cholesky": Routine(("potrf",), "dD", "m", "Matrix is not positive definite", (_CHOLESKY,)),
+    "solve": Routine(("gesv",), "dD", "mk", "Singular matrix", (_FACTORS, _SOLVE)),
+    "inv": Routine(("gesv",), "dD", "m", "Singular matrix", (_FACTORS, _INV)),
+    "slogdet": Routine(("getrf",), "d", "m", "", (_SLOGDET,)),
+    "det": Routine(("getrf",), "d", "m", "", (_SLOGDET,)),
+    "solve_triangular": Routine(("trsm",), "fdFD", "mk", "singular matrix: resolution failed at diagonal {0}", (_TRIANGULAR,)),
+    "eigh": Routine(("syevd",), "d", "m", "Eigenvalues did not converge", (_EIGH,)),
+    "eigvalsh": Routine(("syevd",), "d", "m", "Eigenvalues did not converge", (_EIGH,)),
+    "qr": Routine(("geqrf", "orgqr"), "d", "mn", "Incorrect argument found in performing QR factorization", (_QR,)),
+    "svd": Routine(("gesdd",), "d", "mn", "SVD did not converge", (_SVD,)),
+}
+
+
+@cache
+def _available(name: str, char: str) -> bool:
+    routine, library = ROUTINES.get(name), blas.table()
+    if routine is None or library is None or char not in routine.dtypes:
+        return False
+    return all(library.has(call) for call in calls(name, np.dtype(char)))
+
+
+_WIDE = {"f": "d", "F": "D"}
+
+
+def has(node: Node) -> bool:
+    """Whether this machine's LAPACK does what a LIBRARY node asks for, perhaps in double precision."""
+    if node.op.name not in ROUTINES:
+        return False
+    char = node.args[0].dtype.char
+    return _available(node.op.name, char) or _available(node.op.name, _WIDE.get(char, char))
+
+
+def widened(node: Node) -> np.dtype | None:
+    """The dtype in which NumPy computes a node of single precision: numpy.linalg has routines of double precision only."""
+    char = node.args[0].dtype.char
+    return np.dtype(_WIDE[char]) if char in _WIDE and char not in ROUTINES[node.op.name].dtypes else None
+
+
+def calls(name: str, dtype: np.dtype) -> list[str]:
+    """LAPACK's names of the routines that the function for an op calls."""
+    letter = _LETTERS[prelude.suffix(dtype)]
+    return [letter + stem for stem in ROUTINES[name].calls]
+
+
+def text(helpers: Iterable[tuple[str, np.dtype]], library: blas.Blas) -> str:
+    """C text of the functions for ops on dtypes: what several need stands there once."""
+    parts = dict.fromkeys([_HEADER])
+    for name, dtype in helpers:
+        parts |= dict.fromkeys([library.prototype(call) for call in calls(name, dtype)])
+        parts |= dict.fromkeys([_written(piece, prelude.suffix(dtype), library.int_type) for piece in (_TURN, *ROUTINES[name].text)])
+    return "\n".join(parts)
+
+
+def _written(piece: str, suffix: str, integer: str) -> str:
+    real, number = _REAL[suffix], prelude.CTYPES[suffix]
+    narrow = "f" if real == "float" else ""
+    unit, zero = ("{1, 0}", "(($T){0, 0})") if suffix.startswith("c") else ("1", "0")
+    one = "(($T){i == j, 0})" if suffix.startswith("c") else "i == j"
+    none = "z.re == 0 && z.im == 0" if suffix.startswith("c") else "z == 0"
+    words = {"$ONE": one, "$ZERO": zero, "$UNIT": unit, "$NONE": none, "$LOG": f"log{narrow}", "$EXP": f"exp{narrow}"}
+    for word, meaning in (*words.items(), ("$S", suffix), ("$X", _LETTERS[suffix]), ("$T", number), ("$R", real), ("$I", integer)):
+        piece = piece.replace(word, meaning)
+    return piece
