@@ -7,7 +7,7 @@ import numpy
 import pytest
 
 import lazynp as np
-from lazynp import config, grad, jit
+from lazynp import config, grad, jit, show
 
 RNG = numpy.random.default_rng(0)
 M = RNG.normal(size=(2, 5, 5))
@@ -27,6 +27,12 @@ SYSTEMS: dict[str, tuple[Callable[..., Any], int]] = {
 }
 
 
+def calls_of(name: str, f: jit, *args: numpy.ndarray) -> int:
+    """How often the compiled program calls LAPACK for an op."""
+    text = show(f, *args, stage="c")
+    return sum(text.count(f"info = lz_{name}_{dtype}(") for dtype in ("f64", "c128"))
+
+
 @pytest.mark.parametrize("dtype", ["f8", "c16"])
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_factors(name: str, dtype: str) -> None:
@@ -36,15 +42,12 @@ def test_factors(name: str, dtype: str) -> None:
         a = a + 1j * (M - M.swapaxes(-1, -2)) * 0.1
     f = jit(lambda a, b: system(np, a, b))
     numpy.testing.assert_allclose(f(a, b), system(numpy, a, b), rtol=1e-10)
-    steps = [op.name for op, *_ in f.lower(a, b).ready.program.blueprint.steps]
-    assert steps.count("solve_triangular") == count
+    assert calls_of("solve_triangular", f, a, b) == count
     with config(level="exact"):
-        steps = [op.name for op, *_ in jit(lambda a, b: system(np, a, b)).lower(a, b).ready.program.blueprint.steps]
-        assert "solve_triangular" not in steps
+        assert calls_of("solve_triangular", jit(lambda a, b: system(np, a, b)), a, b) == 0
 
 
 def test_the_derivative_of_a_cholesky_factor_factors_once() -> None:
     f = jit(grad(lambda a: np.sum(np.sin(np.linalg.cholesky(a)))))
-    steps = [op.name for op, *_ in f.lower(SPD[0]).ready.program.blueprint.steps]
-    assert steps.count("solve_triangular") == 2
-    assert "solve" not in steps
+    assert calls_of("solve_triangular", f, SPD[0]) == 2
+    assert calls_of("solve", f, SPD[0]) == 0
