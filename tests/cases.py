@@ -518,7 +518,8 @@ def _complex_eig(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values.astype(wide), vectors.astype(wide)
 
 
-_UNIT = {"erfinv", "logit", "ndtri", "betainc", "betaincc", "ellipk", "ellipe"}
+_UNIT = {"erfinv", "logit", "ndtri", "betainc", "betaincc", "ellipk", "ellipe",
+         "gammaincinv", "gammainccinv", "betaincinv", "betainccinv"}  # fmt: skip
 """Special functions whose last argument lies in (0, 1); erfcinv's in (0, 2); the others are tested on positive numbers."""
 
 
@@ -537,6 +538,32 @@ def _specials(name: str) -> Callable[[np.random.Generator], Rows]:
                 if name in _UNIT or name == "erfcinv":
                     args[-1] = rng.uniform(0.1, 0.9, shape).astype(dtype)
                 yield Case(tuple(args), {}, function(*args))
+
+    return rows
+
+
+_BY_PARAMETERS = {
+    "gammainc": ([[0.5, 1.5, 3, 20], [0.25, 4, 2.5, 18]], {
+        (1,): [-0.79794731678322294051, -0.072358750346507844269, -0.247117357483268238, -0.084785567496640080117],
+        (2,): [0.80966154619286057935, -0.072384049144994972485, 0.048672459662824084797, 0.0089882821284841051391],
+    }),
+    "betainc": ([[0.5, 1.5, 3, 20], [0.5, 4, 2.5, 18], [0.25, 0.75, 0.5, 0.5]], {
+        (1, 0): [-0.64613189443890102819, -0.011616334859966567305, -0.16991413923583446484, -0.060378898906881801377],
+        (0, 1): [0.43075459629260068546, 0.011066410226764132553, 0.18874640178207323266, 0.063718214526748813113],
+        (1, 1): [-0.32791405236516187554, 0.01334975113682267449, -0.019928596368450428079, -0.0033613709451049670332],
+    }),
+}  # fmt: skip
+"""Arguments, and by orders the derivatives of difference formulas in 60 digits."""
+
+
+def _derived_by_parameters(name: str) -> Callable[[np.random.Generator], Rows]:
+    def rows(rng: np.random.Generator) -> Rows:
+        args, known = _BY_PARAMETERS[name]
+        for dtype in (np.dtype("f"), np.dtype("d")):
+            for orders, values in known.items():
+                for shape in ((4,), (2, 2)):
+                    given = tuple([np.asarray(a, dtype).reshape(shape) for a in args])
+                    yield Case(given, {"orders": orders}, np.asarray(values, dtype).reshape(shape))
 
     return rows
 
@@ -683,6 +710,7 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "cholesky": _both(_matrices((3, 3), np.linalg.cholesky, positive), _singular(np.linalg.cholesky, -np.eye(2))),
     "solve": _solves,
     "pinv": _pseudo_inverses,
+    **{f"special.{name}.moved": _derived_by_parameters(name) for name in _BY_PARAMETERS},
     **{op.name: _specials(name) for name, op in special.SPECIAL.items()},
     "finite": lambda rng: iter([Case((x,), {}, x) for x in (sample(rng, (2, 3), d) for d in _LAPACK)] + _not_finite()),
     "solve_triangular": _triangular_solves,

@@ -213,10 +213,10 @@ def test_integers_say_what_to_cast(transform: Function, argument: Any) -> None:
 
 def test_an_undifferentiable_function_is_named_with_its_line() -> None:
     def loss(x: Any) -> Any:
-        return lazynp.sum(special.gammainc(x * 1.0, 2.0))
+        return lazynp.sum(special.jv(x * 1.0, 2.0))
 
     for wrap in (lambda f: f, jit):
-        with pytest.raises(TypeError, match=r"gammainc has no derivative by its argument 0") as caught:
+        with pytest.raises(TypeError, match=r"jv has no derivative by its argument 0") as caught:
             wrap(grad(loss))(X)
         assert "in loss" in "".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
 

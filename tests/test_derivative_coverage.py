@@ -252,8 +252,7 @@ Compiled programs run SciPy's and NumPy's routines as steps.
 
 ## {len(densities)} distributions of `lazynp.scipy.stats`
 
-Derivatives by the argument, location, scale and shapes; distribution functions not by the shapes that are orders of incomplete gamma and
-beta functions. vmap: of the (log-)density.
+Derivatives by the argument, location, scale and shapes. vmap: of the (log-)density.
 
 | distribution | reverse | forward | second order | vmap | methods |
 |---|---|---|---|---|---|

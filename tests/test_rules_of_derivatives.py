@@ -96,7 +96,7 @@ REFUSED = [
     ("numpy.union1d", lambda x: np.sum(np.union1d(x, x + 1))),
     ("numpy.ndarray.byteswap", lambda x: np.sum(x.byteswap())),
     (r"<lambda> \(vectorized\)", lambda x: np.sum(numpy.frompyfunc(lambda v: v * v, 1, 1)(x))),
-    ("scipy.special.gammainc", lambda x: np.sum(lazynp.scipy.special.gammainc(x, 1.0))),
+    ("scipy.special.jv", lambda x: np.sum(lazynp.scipy.special.jv(x, 1.0))),
     ("scipy.linalg.schur", lambda x: np.sum(lazynp.scipy.linalg.schur(np.diag(x))[0])),
     ("scipy.stats.norm.fit", lambda x: lazynp.scipy.stats.norm.fit(x)[0]),
 ]

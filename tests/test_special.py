@@ -49,11 +49,46 @@ def test_numpy_in_numpy_out():
 
 
 def test_what_has_no_derivative_says_so():
-    with pytest.raises(TypeError, match=r"scipy.special.gammainc has no derivative by its argument 0") as error:
-        np.grad(lambda a: lazy_special.gammainc(a, 1.0))(2.0)
+    with pytest.raises(TypeError, match=r"scipy.special.jv has no derivative by its argument 0") as error:
+        np.grad(lambda v: lazy_special.jv(v, 1.0))(2.0)
     assert __file__ in error.value.__notes__[0]
     with pytest.raises(AttributeError):
         lazy_special.no_such_function
+
+
+def test_incomplete_functions_by_their_parameters():
+    """At the ends of the support, in the tails, and outside of the domain."""
+    by_a = np.grad(lazy_special.gammainc)
+    for a, x in ((1e-3, 0.3), (0.5, 20.0), (300.0, 190.0), (1e4, 10200.0)):
+        step = a * 1e-6
+        slope = (special.gammaincc(a - step, x) - special.gammaincc(a + step, x)) / (2 * step)
+        other = (special.gammainc(a + step, x) - special.gammainc(a - step, x)) / (2 * step)
+        assert by_a(a, x) == pytest.approx(other if special.gammainc(a, x) < 0.5 else slope, rel=1e-6)
+    assert by_a(2.0, 0.0) == by_a(2.0, numpy.inf) == 0
+    assert numpy.isnan(by_a(-1.0, 1.0)) and numpy.isnan(by_a(numpy.nan, 1.0))
+    by_both = np.grad(lazy_special.betainc, (0, 1))
+    assert by_both(2.0, 3.0, 0.0) == by_both(2.0, 3.0, 1.0) == (0, 0)
+    numpy.testing.assert_allclose(by_both(3.0, 1.0, 0.4), (0.4**3 * numpy.log(0.4), _by_b(3.0, 0.4)), rtol=1e-12)
+    many = numpy.linspace(0.1, 30, 10_000)
+    numpy.testing.assert_allclose(np.jit(np.vmap(by_a))(many, many)[::2500], [by_a(a, a) for a in many[::2500]], rtol=1e-14)
+    assert type(by_a(numpy.float32(2), numpy.float32(1))) is numpy.float32
+
+
+def _by_b(a, x):
+    """betainc(a, b, x) by b at b = 1: of the integral of a t**(a - 1) (1 - t)**(b - 1) over its whole, x**a at b = 1."""
+    integrate = pytest.importorskip("scipy.integrate")
+    part = integrate.quad(lambda t: a * t ** (a - 1) * numpy.log1p(-t), 0, x, epsabs=1e-15)[0]
+    return part - x**a * (special.digamma(1.0) - special.digamma(a + 1.0))
+
+
+def test_where_a_factor_is_zero_so_is_the_slope_by_the_other():
+    with numpy.errstate(all="ignore"):
+        assert np.grad(lazy_special.xlogy, 1)(0.0, 0.0) == np.grad(lazy_special.xlog1py, 1)(0.0, -1.0) == 0
+        assert np.grad(lambda x: lazy_special.xlogy(x, x))(0.0) == -numpy.inf
+        assert np.grad(np.grad(lazy_special.xlogy, 1), 1)(0.0, 0.0) == 0
+        assert np.grad(lazy_special.rel_entr, (0, 1))(0.0, 0.0) == (-numpy.inf, 0)
+        assert np.grad(lazy_special.kl_div, (0, 1))(0.0, 0.0) == (-numpy.inf, 1)
+        assert np.grad(lazy_special.entr)(0.0) == numpy.inf
 
 
 def test_a_step_that_another_graph_has_too_is_kept_on_disk():
