@@ -48,9 +48,14 @@ def _binary(ufunc: np.ufunc, function: Callable[..., Any]) -> tuple[Callable[...
         return _general(ufunc, function, self, other)
 
     def reflected(self: Any, other: Any) -> Any:
-        return _general(ufunc, function, other, self)
+        return _second_answer(_general(ufunc, function, other, self), function, other, self)
 
     return forward, reflected
+
+
+def _second_answer(first: Any, function: Callable[..., Any], other: Any, x: Any) -> Any:
+    """What an object whose operator did not know our array makes of NumPy's (a torch.Tensor takes no other type); its TypeError if nothing."""
+    return function(other, exported(x)) if first is NotImplemented else first
 
 
 def _general(ufunc: np.ufunc, function: Callable[..., Any], a: Any, b: Any) -> Any:
@@ -150,13 +155,13 @@ for _name, (_ufunc, _function) in UNARY.items():
     setattr(ndarray, f"__{_name}__", _unary(_ufunc, _function))
 
 
-def _through(ufunc: np.ufunc) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def _through(ufunc: np.ufunc, function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The operator and its reflection, for ufuncs that are not elementwise functions of one result."""
 
     def call(a: Any, b: Any) -> Any:
         return hooks.ufunc(ufunc, "__call__", (a, b), {}) if is_operand(a) and is_operand(b) else answer_of_others(ufunc, a, b)
 
-    return call, lambda self, other: call(other, self)
+    return call, lambda self, other: _second_answer(call(other, self), function, other, self)
 
 
 def _imatmul(self: Any, other: Any) -> Any:
@@ -170,8 +175,8 @@ def _imatmul(self: Any, other: Any) -> Any:
     return self
 
 
-for _name, _ufunc in {"divmod": np.divmod, "matmul": np.matmul}.items():
-    _forward, _reflected = _through(_ufunc)
+for _name, (_ufunc, _function) in {"divmod": (np.divmod, divmod), "matmul": (np.matmul, operator.matmul)}.items():
+    _forward, _reflected = _through(_ufunc, _function)
     setattr(ndarray, f"__{_name}__", _forward)
     setattr(ndarray, f"__r{_name}__", _reflected)
 ndarray.__imatmul__ = _imatmul  # type: ignore[attr-defined]

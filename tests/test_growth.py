@@ -346,3 +346,51 @@ def test_memory_does_not_grow_over_2000_forced_programs(all_lazy):
     gc.collect()
     assert len(_table) <= nodes + 50
     assert resident() - before < 8 << 20
+
+
+PEAK = """
+import sys
+import numpy
+import lazynp as np
+
+def status(name):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) << 10 for line in file if line.startswith(name))
+
+{setup}
+before = status("VmRSS:")
+{program}
+print(status("VmHWM:") - before, "bytes more at the peak")
+"""
+
+ADVERSARIES = {
+    "a chain that nobody reads": (
+        "np.config(lazy_threshold=0); x = np.zeros(10)", "for _ in range({turns}): x = x + 1",
+        "x[0] == {turns}", 64,
+    ),
+    "a large chain that nobody reads": ("x = np.zeros(131072)", "for _ in range({turns} // 5): x = x + 1", "x[0] == {turns} // 5", 64),
+    "a chain without a loop": (
+        "np.config(lazy_threshold=0); x = np.zeros(10); code = compile('x = x + 1\\n' * {turns}, 'long', 'exec')", "exec(code)",
+        "x[0] == {turns}", 64 + 96,
+    ),
+    "megabytes that are dropped": (
+        "x, kept = np.zeros(131072), [None]", "for k in range(10_000): kept[0] = x + k", "kept[0][0] == 9_999", 64,
+    ),
+    "megabytes that are kept": ("x = np.zeros(131072)", "kept = [x + k for k in range(300)]", "kept[7][0] == 7", 300 + 96),
+    "megabytes that are kept, of others that are not": (
+        "x, kept = np.zeros(131072), []; code = compile('y = x + 1; z = y * y; kept.append(z - 1)\\n' * 200, 'long', 'exec')",
+        "exec(code)", "kept[7][0] == 0", 200 + 96,
+    ),
+}  # fmt: skip
+"""name -> what is there before, a program that records work without end, what holds then, and the megabytes that it may need."""
+
+
+@pytest.mark.parametrize("turns", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ADVERSARIES)
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the peak of this process's memory cannot be read without /proc")
+def test_pending_work_is_bounded_by_nodes_and_by_bytes(name, turns):
+    setup, program, holds, megabytes = [part.format(turns=turns) if isinstance(part, str) else part for part in ADVERSARIES[name]]
+    text = PEAK.format(setup=f"np.config(pending_bytes={32 << 20})\n" + setup, program=f"{program}\nassert {holds}, x")
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[0]) < megabytes << 20

@@ -328,15 +328,16 @@ def _as_defined(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     return sync(function, *args, **kwargs)
 
 
-def synced(function: Any) -> Callable[..., Any]:
-    """The public function of a NumPy function that always goes through NumPy."""
+def synced(original: Any) -> Callable[..., Any]:
+    """The public function of a NumPy function, or another package's, that always goes through it."""
 
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return _as_defined(function, args, kwargs)
+    def general(*args: Any, **kwargs: Any) -> Any:
+        return _as_defined(original, args, kwargs)
 
-    public = HANDLERS.get(function)
+    public = HANDLERS.get(original)
     if public is None:
-        public = HANDLERS[function] = _named_like(function, call)
+        numpys = str(getattr(original, "__module__", "")).startswith("numpy")
+        public = HANDLERS[original] = _named_like(original, function(original, general) if numpys else general)
     return public
 
 
