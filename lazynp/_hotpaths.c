@@ -346,7 +346,7 @@ static PyMethodDef watched_methods[] = {METHODS(METHOD_ROW){"__array_wrap__", ar
 static PyNumberMethods watched_number;
 static PyMappingMethods watched_mapping;
 static PyTypeObject WatchedType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lazynp.ndarray",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "numpy.ndarray", /* in errors and in print(type(x)), as in NumPy */
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .tp_as_number = &watched_number,
     .tp_as_mapping = &watched_mapping,

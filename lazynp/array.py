@@ -104,6 +104,10 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
     def dtype(self) -> np.dtype:
         return self._np.dtype if self._storage is None else self._type.dtype  # type: ignore[union-attr]
 
+    @dtype.setter
+    def dtype(self, dtype: Any) -> None:
+        _lay_out_again(self, "dtype", dtype)
+
     @property
     def ndim(self) -> int:
         return len(self.shape)
@@ -123,6 +127,10 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
     @property
     def strides(self) -> tuple[int, ...]:
         return geometry(self).strides
+
+    @strides.setter
+    def strides(self, strides: Any) -> None:
+        _lay_out_again(self, "strides", strides)
 
     @property
     def flags(self) -> Any:
@@ -208,7 +216,7 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
 
     @property
     def flat(self) -> Any:
-        return Flat(self) if _is_differentiated(self) else NumpysFlat(exported(self).flat)
+        return Flat(self) if _is_differentiated(self) else NumpysFlat(self)
 
     @flat.setter
     def flat(self, value: Any) -> None:
@@ -282,6 +290,8 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
     def __getattr__(self, name: str) -> Any:
         if name in ndarray.__slots__:  # not made yet, or being unpickled
             raise AttributeError(name)
+        if self._scalar and not name.startswith("_") and hasattr(self._type.dtype.type, name):
+            return getattr(read_as_number(self)[()], name)  # is_integer, bit_count, ...: what only NumPy's scalars have
         kind = f"numpy.{self.dtype.name}" if self._scalar else "numpy.ndarray"
         raise AttributeError(f"'{kind}' object has no attribute '{name}'")
 
@@ -462,7 +472,9 @@ def adopt(array: np.ndarray) -> Any:
         storage.exported = True
         return handle(storage, (), ArrayType(array.shape, array.dtype), None)
     if array.base is None and array.T.flags.carray:  # a result in Fortran order: keep its strides
-        return adopt(np.array(array.T, order="C")).T
+        ours = adopt(np.array(array.T, order="C")).T
+        ours._parent = None
+        return ours
     return adopt(np.array(array, order="C")) if tracing() else eager(array)
 
 
@@ -570,10 +582,11 @@ class Flat:
 class NumpysFlat:
     """`x.flat` elsewhere: NumPy's iterator over the memory, which takes lazy arrays as indices and values."""
 
-    __slots__ = ("_numpys",)
+    __slots__ = ("_numpys", "base")
 
-    def __init__(self, numpys: Any) -> None:
-        self._numpys = numpys
+    def __init__(self, base: Any) -> None:
+        self._numpys = exported(base).flat
+        self.base = base
 
     @property
     def __class__(self) -> type:  # type: ignore[override]
@@ -619,6 +632,13 @@ def read_as_number(x: Any) -> Any:
             stacklevel=3,
         )
     return to_numpy(x)
+
+
+def _lay_out_again(x: Any, attribute: str, value: Any) -> None:
+    """Set an attribute of NumPy's that says what the memory means: x is from then on an eager array over it."""
+    values = exported(x)
+    setattr(values, attribute, value)
+    x._np, x._storage, x._path = values, None, ()
 
 
 def geometry(x: Any) -> np.ndarray:

@@ -53,8 +53,33 @@ def _binary(ufunc: np.ufunc, function: Callable[..., Any]) -> tuple[Callable[...
     return forward, reflected
 
 
+def _of_power(x: Any, exponent: Any) -> np.ufunc | None:
+    """The ufunc that NumPy's `**` is for an array and this exponent, whose warnings and dtypes are others than those of power."""
+    kind = type(exponent)
+    if kind is int and exponent == 2:
+        return np.square if x.dtype.kind == "b" else None  # else the same, and power has more rules
+    if x.dtype.kind not in "fc" or x._scalar:
+        return None
+    return np.reciprocal if kind is int and exponent == -1 else np.sqrt if kind is float and exponent == 0.5 else None
+
+
+def _power(self: Any, other: Any) -> Any:
+    """x ** other."""
+    short = _of_power(self, other) if self._storage is not None else None
+    return _general(np.power, operator.pow, self, other) if short is None else elementwise(short, self)
+
+
+def _inplace_power(self: Any, other: Any) -> Any:
+    """x **= other."""
+    short = _of_power(self, other) if self._storage is not None else None
+    if short is None:
+        return _plain_inplace_power(self, other)
+    hooks.ufunc(short, "__call__", (self,), {"out": (self,)})
+    return self
+
+
 def _second_answer(first: Any, function: Callable[..., Any], other: Any, x: Any) -> Any:
-    """What an object whose operator did not know our array makes of NumPy's (a torch.Tensor takes no other type); its TypeError if nothing."""
+    """What an object whose operator did not know our array makes of NumPy's (a torch.Tensor takes no other type)."""
     return function(other, exported(x)) if first is NotImplemented else first
 
 
@@ -149,6 +174,8 @@ for _name, (_ufunc, _function) in BINARY.items():
     setattr(ndarray, f"__{_name}__", _forward)
     setattr(ndarray, f"__r{_name}__", _reflected)
     setattr(ndarray, f"__i{_name}__", _inplace(_ufunc))
+_plain_inplace_power = ndarray.__ipow__  # type: ignore[attr-defined]
+ndarray.__pow__, ndarray.__ipow__ = _power, _inplace_power  # type: ignore[attr-defined]
 for _name, (_ufunc, _function) in COMPARE.items():
     setattr(ndarray, f"__{_name}__", _binary(_ufunc, _function)[0])
 for _name, (_ufunc, _function) in UNARY.items():

@@ -1,6 +1,7 @@
 """Other packages take lazynp's arrays: each row runs one piece of a package on lazy arrays and on NumPy's, and compares the results."""
 
 import copy
+import hashlib
 import importlib
 import io
 import json
@@ -11,12 +12,14 @@ import pickle
 import subprocess
 import sys
 import threading
+import zlib
 
 import numpy
 import pytest
 
 import lazynp
 import lazynp as np
+from lazynp import native
 
 RNG = numpy.random.default_rng(7)
 X, Y = RNG.random(50), RNG.random(50)
@@ -42,7 +45,8 @@ def minimize(method):
     def row(np, array):
         optimize = pytest.importorskip("scipy.optimize")
         gradient = None if method == "Nelder-Mead" else rosenbrock_gradient(np)
-        found = optimize.minimize(rosenbrock(np), array(numpy.full(4, 0.5)), jac=gradient, method=method)
+        hess = (lambda x: array(optimize.rosen_hess(numpy.asarray(x)))) if method in WITH_HESSIANS else None
+        found = optimize.minimize(rosenbrock(np), array(numpy.full(4, 0.5)), jac=gradient, hess=hess, method=method)
         return found.x, found.fun
 
     return row
@@ -191,7 +195,11 @@ def numba_function(np, array):
 
 def torch_tensor(np, array):
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    return torch.from_dlpack(array(X)).numpy(), torch.as_tensor(numpy.asarray(array(M))).sum().item()
+    tensor = torch.from_dlpack(array(BIG))
+    return (
+        torch.from_dlpack(array(X)).numpy(), torch.as_tensor(numpy.asarray(array(M))).sum().item(), torch.as_tensor(array(BIG)).numpy(),
+        (tensor + array(BIG)).numpy(), (tensor * array(BIG)).numpy(), numpy.asarray(np.from_dlpack(tensor)), torch.tensor(array(M)).numpy(),
+    )  # fmt: skip
 
 
 def dlpack(np, array):
@@ -215,7 +223,102 @@ def copied(np, array):
 
 def joblib_parallel(np, array):
     joblib = pytest.importorskip("joblib", reason="joblib is not installed")
-    return joblib.Parallel(2, backend="threading")(joblib.delayed(numpy.sum)(array(M) * k) for k in range(4))
+    tasks = [joblib.delayed(numpy.sum)(array(M) * k) for k in range(4)]
+    return joblib.Parallel(2, backend="threading")(tasks), joblib.Parallel(2, backend="loky")(tasks)
+
+
+BIG = RNG.random(80_000)
+"""Lazy also at the default threshold."""
+
+
+def large_arrays(np, array):
+    ndimage, signal_ = pytest.importorskip("scipy.ndimage"), pytest.importorskip("scipy.signal")
+    stats_ = pytest.importorskip("scipy.stats")
+    x = array(BIG) * 2
+    return (
+        ndimage.uniform_filter1d(x, 5), signal_.fftconvolve(x, array(X), "same"), stats_.describe(x).variance, numpy.fft.rfft(x),
+        numpy.sort(x), numpy.histogram(x, 20)[0], numpy.concatenate([x, BIG]), BIG + x, numpy.add(BIG, x, out=numpy.empty(BIG.size)),
+    )  # fmt: skip
+
+
+def large_frames(np, array):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pandas.DataFrame({"x": array(BIG), "group": array((BIG * 4).astype(int))})
+    frame["y"] = frame["x"] * array(BIG) + array(BIG)
+    frame.loc[frame["x"] > 0.5, "y"] = 0.0
+    return (
+        frame.groupby("group")["y"].mean().to_numpy(),
+        (array(BIG) * 2 + frame["x"]).to_numpy(),
+        pandas.Series(array(BIG)).describe().to_numpy(),
+    )
+
+
+def large_estimators(np, array):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    from sklearn.linear_model import Ridge
+    from sklearn.metrics import mean_squared_error
+    from sklearn.preprocessing import StandardScaler
+
+    data, target = array(BIG).reshape(-1, 4) + 1, array(BIG[::4] * 3)
+    fitted = Ridge().fit(data, target)
+    return StandardScaler().fit_transform(data), fitted.coef_, mean_squared_error(target, fitted.predict(data))
+
+
+def bytes_of_memory(np, array):
+    x = array(BIG) + 1
+    if native.Buffer is native._NoBuffer and sys.version_info < (3, 12):
+        x = numpy.asarray(x)
+    return hashlib.sha256(x).hexdigest(), numpy.frombuffer(x), memoryview(x).nbytes, len(zlib.compress(x)), io.BytesIO(x).getbuffer().nbytes
+
+
+class OnAnotherDevice:
+    """An array as CuPy's: it answers NumPy's protocols itself and is not converted without being asked to."""
+
+    __array_priority__ = 100
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        return f"{ufunc.__name__} on the device"
+
+    def __array_function__(self, function, types, args, kwargs):
+        return f"{function.__name__} on the device"
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly.")
+
+    def __dlpack_device__(self):
+        return (2, 0)
+
+    def __dlpack__(self, **options):
+        raise BufferError("CUDA memory is not the host's")
+
+
+DEVICE_PROGRAMS = {
+    "from_dlpack": lambda np, x, d: np.from_dlpack(d),
+    "asarray": lambda np, x, d: np.asarray(d),
+    "array": lambda np, x, d: np.array(d),
+    "operator": lambda np, x, d: x + d,
+    "reflected": lambda np, x, d: np.multiply(d, x),
+    "matmul": lambda np, x, d: x @ d,
+    "comparison": lambda np, x, d: x < d,
+    "ufunc": lambda np, x, d: np.sin(d),
+    "function": lambda np, x, d: np.sum(d),
+    "mixed function": lambda np, x, d: np.concatenate([x, d]),
+    "write": lambda np, x, d: x.__setitem__(slice(None), d),
+    "float": lambda np, x, d: float(d),
+}
+
+
+@pytest.mark.parametrize("name", DEVICE_PROGRAMS)
+def test_arrays_of_another_device(name, threshold):
+    """Answers and errors, with their messages, are what NumPy's are."""
+
+    def outcome(namespace):
+        try:
+            return DEVICE_PROGRAMS[name](namespace, namespace.array(BIG), OnAnotherDevice())
+        except Exception as error:
+            return type(error), str(error)
+
+    assert outcome(np) == outcome(numpy)
 
 
 def scalars(np, array):
@@ -233,11 +336,12 @@ def text(np, array):
     return str(array(M[:2, :2])), repr(array(M[:2, :2])), np.array2string(array(X[:4]), precision=3)
 
 
-METHODS = ("CG", "BFGS", "Newton-CG", "L-BFGS-B", "TNC", "SLSQP", "Nelder-Mead", "trust-constr")
+WITH_HESSIANS = ("dogleg", "trust-ncg", "trust-krylov", "trust-exact")
+METHODS = ("CG", "BFGS", "Newton-CG", "L-BFGS-B", "TNC", "SLSQP", "Nelder-Mead", "trust-constr", *WITH_HESSIANS)
 PIECES = (
     least_squares, curve_fit, root, solve_ivp, quad, linalg, fft, signal, ndimage, stats, interpolate, sparse, sparse_solve, special,
     distance, pandas_frame, scikit_learn, matplotlib_figures, numba_function, torch_tensor, dlpack, buffer, pickled, copied,
-    joblib_parallel, scalars, text,
+    joblib_parallel, scalars, text, large_arrays, large_frames, large_estimators, bytes_of_memory,
 )  # fmt: skip
 ROWS = [pytest.param(minimize(m), id=f"scipy.optimize.minimize {m}") for m in METHODS]
 ROWS += [pytest.param(piece, id=piece.__name__) for piece in PIECES]
@@ -319,7 +423,7 @@ def test_cython_memoryviews(tmp_path, threshold):
     x = np.array(X) + 1
     double_in_place(numpy.asarray(x))
     same(x, (X + 1) * 2)
-    if sys.version_info >= (3, 12):  # PEP 688: before, the buffer protocol is for types written in C
+    if sys.version_info >= (3, 12) or native.Buffer is not native._NoBuffer:
         double_in_place(x)
         same(x, (X + 1) * 4)
 

@@ -539,3 +539,44 @@ def test_what_numpy_says_of_names_that_it_has_no_longer():
     with pytest.warns(DeprecationWarning, match="chararray") as told:
         np.chararray
     assert [w.filename for w in told] == [__file__]
+
+
+def after(code, namespace):
+    names = {"np": namespace}
+    try:
+        exec(code, names)
+    except Exception as error:
+        return type(error), str(error)
+    return numpy.asarray(names["r"])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "r = np.array([True, False]) ** 2", "r = np.array([True, False]) ** 3", "r = np.array([-0.0, 4]) ** 0.5",
+        "r = np.array([-0.0, 4, -np.inf]) ** -1", "r = np.arange(3) ** 0.5", "x = np.array([-0.0, 4]); x **= 0.5; r = x",
+        "x = np.array([[1.0, 2], [4, 8]]); x[0] **= -1; r = x", "a = np.array([[0, 1], [2, 3]], order='F'); a.resize((2, 1)); r = a",
+        "a = np.array([[0, 1], [2, 3]], order='F'); a.resize((3, 3)); r = a", "a = np.arange(3.0); a.resize(5); r = a",
+        "x = np.arange(4, dtype='i4'); x.dtype = 'i2'; r = x", "x = np.arange(4.0); y = x[1:]; x.dtype = 'u8'; x[2] = 0; r = y",
+        "x = np.arange(3, dtype='u1'); x.dtype = 'i2'; r = x", "r = np.array([1.0, 2.9]).astype(int, casting='same_value')",
+        "r = np.array([1.0, 2.0]).astype(int, casting='same_value')", "x = np.ones((2, 2)); r = np.atleast_2d(x) is x",
+        "x = np.ones((2, 2)); r = x.flat.base is x", "x = np.ones(3); x.setflags(uic=1); r = x",
+        "x = np.ones((2, 3)); y = np.require(x, dtype='f4', requirements='AOWF'); r = y.flags.owndata, y.flags.f_contiguous",
+        "r = np.array([[1, 2], [3, 4]], order='F').flags.owndata", "r = np.ones(40).sum().is_integer()",
+        "r = np.arange(40).sum().bit_count()",
+        "r = np.ones(40).sum().as_integer_ratio()", "r = np.ones(40).sum().bit_count()", "r = np.ones(40).no_such_name",
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_what_numpys_docstrings_do(threshold, code):
+    expected, found = after(code, numpy), after(code, np)
+    if isinstance(expected, tuple):
+        assert found == expected
+    else:
+        same(found, expected)
+
+
+@pytest.mark.parametrize(("exponent", "name"), [(0.5, "sqrt"), (-1, "reciprocal"), (-2, "power")], ids=str)
+def test_the_operator_of_powers_warns_as_numpys(all_lazy, exponent, name):
+    with pytest.warns(RuntimeWarning, match=f"encountered in {name}"):
+        numpy.asarray(np.array([-1.0, 0.0]) ** exponent)

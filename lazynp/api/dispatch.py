@@ -8,7 +8,7 @@ is, it records the lazy implementation; what an implementation cannot express (`
 import functools
 import operator
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import MethodType
 from typing import Any
 
@@ -58,6 +58,22 @@ def _any_selection(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 def _is_selection(value: Any) -> bool:
     return type(value) is Selection
+
+
+_KNOWN = frozenset({ndarray, *ARRAYS, Selection, int, float, bool, complex, str, type, type(None), slice, np.dtype, np.float64, np.int64})
+
+
+def any_foreign(values: Iterable[Any], depth: int = 2) -> bool:
+    """Whether an argument, or a member of a list or tuple, is another package's array that NumPy would ask: CuPy's, dask's, xarray's."""
+    for value in values:
+        kind = type(value)
+        if kind is list or kind is tuple:
+            if depth and any_foreign(value, depth - 1):
+                return True
+        elif kind not in _KNOWN and hasattr(kind, "__array_function__") and not issubclass(kind, np.ndarray):
+            if not kind.__module__.startswith("lazynp"):
+                return True
+    return False
 
 
 _PRODUCTS = frozenset({np.matmul, np.dot, np.vdot, np.inner, np.vecdot, np.matvec, np.vecmat})
@@ -266,6 +282,8 @@ def _public(original: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
             return selection.call(original, args, kwargs)
         if tracing_count.depth and _any_selection(args, kwargs):
             args, kwargs = selection.computed(args), selection.computed(kwargs)
+        if any_foreign(args) or (kwargs and any_foreign(kwargs.values())):
+            return sync(original, *args, **kwargs)
         if (tracing_count.depth and tracing()) or (any_lazy(args, kwargs) and not (is_small_product(original, args) and not kwargs)):
             try:
                 return arrays.recorded(lazy, *args, **kwargs)

@@ -66,6 +66,8 @@ def _transpose(self: Any, *axes: Any) -> Any:
 
 def _astype(self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True) -> Any:
     target = np.dtype(dtype)
+    if casting == "same_value":  # looks at the values
+        return wrapped(arrays.to_numpy(self).astype(target, order, casting, subok, copy))
     if type(copy) is not bool or not np.can_cast(self.dtype, target, casting):
         np.empty(0, self.dtype).astype(target, order, casting, subok, copy)  # NumPy's error
     if target == self.dtype and not copy and _lies_in(self, order):
@@ -152,16 +154,20 @@ def _resize(self: Any, *shape: Any, refcheck: bool = True) -> None:
     if self.base is not None and np.prod(shape[0] if len(shape) == 1 else shape, dtype=int) != self.size:
         raise ValueError("cannot resize this array: it does not own its data")
     target = tuple(shape[0]) if len(shape) == 1 and np.ndim(shape[0]) else shape
-    resized = np.resize(arrays.to_numpy(self), target)
-    kept = resized.reshape(-1)
+    values = arrays.to_numpy(self)
+    order = "F" if values.flags.fnc else "C"  # elements stay where they are in memory
+    kept = np.resize(values.ravel(order), np.prod(target, dtype=int))
     kept[self.size :] = 0
-    fresh = arrays.eager(kept.reshape(target)) if self._storage is None else arrays.adopt(kept.reshape(target))
+    resized = kept.reshape(target, order=order)
+    fresh = arrays.eager(resized) if self._storage is None else arrays.adopt(resized)
     self._np, self._storage, self._path = fresh._np, fresh._storage, fresh._path
     if fresh._storage is not None:
         self._type = fresh._type
 
 
 def _setflags(self: Any, write: Any = None, align: Any = None, uic: Any = None) -> None:
+    if uic:
+        raise ValueError("cannot set WRITEBACKIFCOPY flag to True")
     if self._storage is None:
         self._np.setflags(write, align, uic)
     elif self._scalar:

@@ -171,7 +171,7 @@ def atleast_3d(*arys: Any) -> Any:
 
 
 def _at_least(arys: tuple[Any, ...], shape: Any) -> Any:
-    out = [reshaped(a, shape(a.shape)) for a in map(lifted, arys)]
+    out = [a if shape(a.shape) == a.shape else reshaped(a, shape(a.shape)) for a in map(lifted, arys)]
     return out[0] if len(out) == 1 else tuple(out)
 
 
