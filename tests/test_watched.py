@@ -12,10 +12,11 @@ import pytest
 
 import lazynp
 import lazynp as np
+from lazynp import native
 from lazynp.array import is_pending
 from lazynp.native import watched
 
-pytestmark = pytest.mark.skipif(watched.__module__ != "lazynp", reason="the compiled module was not built")
+pytestmark = pytest.mark.skipif(watched is native._Unwatched, reason="the compiled module was not built")
 
 GROWTH = {
     "outer product": lambda np, x: x[:, None] * x,
