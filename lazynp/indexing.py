@@ -36,8 +36,8 @@ from lazynp.ir.types import ArrayType, Symbolic
 from lazynp.native import ARRAYS, tracing_count
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather, scatter
-from lazynp.ops.movement import Step, broadcast, broadcast_shape, reshape, slice_
-from lazynp.ops.sizes import SymInt
+from lazynp.ops.movement import Step, broadcast, broadcast_shape, join, reshape, slice_
+from lazynp.ops.sizes import SymInt, number
 from lazynp.ops.symbolic import mentions_sizes, symbolic_steps
 from lazynp.runtime.storage import Snapshot, tracing
 from lazynp.selection import Selection, computed, select, selected_by, whole
@@ -101,8 +101,10 @@ def basic_steps(shape: tuple[int, ...], index: Any) -> "tuple[list[Step], bool] 
 
     Raises NumPy's IndexError for a wrong one."""
     items = index if type(index) is tuple else (index,)
-    if tracing_count.depth and mentions_sizes(shape, items):
-        return _symbolic(shape, items)
+    if tracing_count.depth:
+        items = _traced_bounds(items)
+        if mentions_sizes(shape, items):
+            return _symbolic(shape, items)
     key: list[Any] = [shape]
     for item in items:
         kind = type(item)
@@ -123,6 +125,20 @@ def basic_steps(shape: tuple[int, ...], index: Any) -> "tuple[list[Step], bool] 
             _known_steps.clear()
         known = _known_steps[tuple(key)] = _basic(shape, items)
     return known
+
+
+def _traced_bounds(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The items of an index that has slices with bounds of the trace: its traced integers as Python numbers of the trace."""
+    bounds = {type(part) for item in items if type(item) is slice for part in (item.start, item.stop, item.step)}
+    if ndarray not in bounds and SymInt not in bounds:
+        return items
+    return tuple([slice(*map(_traced_bound, (i.start, i.stop, i.step))) if type(i) is slice else _traced_bound(i) for i in items])
+
+
+def _traced_bound(part: Any) -> Any:
+    if type(part) is not ndarray or part.shape or part.dtype.kind not in "iu" or not is_pending(part):
+        return part
+    return number(ew.as_node(node_of(part), np.dtype(np.int64)))
 
 
 def _symbolic(shape: Any, items: tuple[Any, ...]) -> "tuple[list[Step], bool] | None":
@@ -227,7 +243,17 @@ def _as_arrays(index: Any) -> Any:
     """Numbers of a trace inside an index as 0-d arrays: where they may lie outside, the program looks."""
     if type(index) is tuple:
         return tuple([_as_arrays(i) for i in index])
+    if type(index) is list and any(type(i) is SymInt or _traced_bound(i) is not i for i in index):
+        return _joined(index)
     return wrap(index.node) if type(index) is SymInt else index
+
+
+def _joined(numbers: list[Any]) -> Any:
+    """A list of integers some of which are traced, as one array. Raises IndexError for a list of anything else."""
+    integers = [i for i in numbers if type(i) in (int, SymInt) or isinstance(i, np.integer) or _traced_bound(i) is not i]
+    if len(integers) < len(numbers):
+        raise IndexError("a list of traced integers as an index must not have anything else in it")
+    return wrap(join(*[reshape(ew.as_node(node_of(i), np.dtype(np.int64)), (1,)) for i in numbers], axis=0))
 
 
 def _scalar_mask(index: Any) -> bool:
@@ -333,7 +359,7 @@ def _expand(shape: tuple[int, ...], items: tuple[Any, ...]) -> list[Any]:
         array = item if type(item) is ndarray else np.asarray(item)
         if array.dtype.kind == "b":
             out.extend(to_numpy(array).nonzero())
-        elif array.size == 0 and not isinstance(item, (np.ndarray, ndarray)):
+        elif not isinstance(item, (np.ndarray, ndarray)) and array.size == 0:
             out.append(array.astype(np.intp))
         elif array.dtype.kind not in "iu":
             _raise_index_error(shape, plain_index(items))

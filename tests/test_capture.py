@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hostile_loops import CASES, x6, x12
+from hostile import CASES, x6, x12
 from random_loops import Writer
 
 import lazynp

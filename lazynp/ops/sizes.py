@@ -315,11 +315,13 @@ def _limits(atom: Node, lower: bool) -> list[tuple[Dim, ...]]:
 
 class _Hooks:
     """How numbers of a trace meet arrays: set by the floor of arrays. doubt: told a 0-d boolean that, where it is true, says that Python
-    would not have computed what the program computes; whether somebody listens; set by jit."""
+    would not have computed what the program computes; whether somebody listens; data_size: a size in the place of an integer that is
+    computed from data; these two set by jit."""
 
     ufunc: Callable[..., Any]
     as_array: Callable[[Node], Any]
     doubt: Callable[[Node], bool] = staticmethod(lambda wrong: False)
+    data_size: Callable[[Node], Node]
 
 
 hooks = _Hooks()
@@ -582,11 +584,9 @@ def surface(shape: tuple[Dim, ...]) -> tuple[Any, ...]:
 
 
 def as_size(value: Any) -> Dim:
-    """A SymInt's node, in the place of a size; ints as they are. Raises CaptureError for one that is computed from data."""
+    """A SymInt's node, in the place of a size; ints as they are. Raises CaptureError for one computed from data where none is possible."""
     if type(value) is SymInt:
-        if not is_manageable(value.node) or not is_size(value.node):
-            raise CaptureError("a slice bound or a size that is computed from traced values cannot be compiled")
-        return value.node
+        return value.node if is_manageable(value.node) and is_size(value.node) else hooks.data_size(value.node)
     return value  # type: ignore[no-any-return]
 
 

@@ -164,12 +164,12 @@ def carried_argument(node: Node, index: int) -> int | None:
 
 def _common_origin(node: Node, index: int) -> Node | None:
     """The input that both branches of a cond write regions of for one output."""
-    origins = {_origin(branch.outputs[index]) for branch in (node.yes, node.no)}
+    origins = {origin_of(branch.outputs[index]) for branch in (node.yes, node.no)}
     origin = origins.pop()
     return None if origins or origin not in node.yes.inputs else origin
 
 
-def _origin(node: Node) -> Node:
+def origin_of(node: Node) -> Node:
     """The value that a chain of writes began with."""
     while True:
         if node.op.kind is Kind.UPDATE:

@@ -45,6 +45,8 @@ def symbolic_steps(shape: Shape, items: tuple[Any, ...]) -> tuple[list[Step], bo
             out.append(sizes[-1])
         else:
             place = _position(item, rest[0])
+            if place is None and used > 1 and mentions_sizes((), tuple([i for i in items if isinstance(i, slice)])):
+                place = _doubted_position(item, rest[0])
             if place is None:
                 return None
             _add((place, 1, 1), starts, steps, sizes)
@@ -83,6 +85,15 @@ def _position(item: Any, n: Dim) -> Dim | None:
     return wrapped if never_negative(_plus(-1, place, -1)) and never_negative(wrapped) else None
 
 
+def _doubted_position(item: Any, n: Dim) -> Dim | None:
+    """An index computed from data, beside slices that a gather has no room for. If it lies outside, the program's results do not count."""
+    if type(item) is not SymInt or not never_negative(_plus(n, -1)):
+        return None
+    place = ew.where(ew.less(item.node, constant(0)), ew.add(item.node, _node(n)), item.node)
+    inside = ew.minimum(ew.maximum(place, constant(0)), _node(_plus(n, -1)))
+    return hooks.data_size(inside) if hooks.doubt(ew.not_equal(place, inside)) else None
+
+
 def _slice(item: slice, n: Dim) -> tuple[Dim, Dim, Dim]:
     """(start, step, size) of a Python slice along an axis of n elements."""
     step = 1 if item.step is None else _step(item.step)
@@ -105,7 +116,7 @@ def _slice(item: slice, n: Dim) -> tuple[Dim, Dim, Dim]:
 
 def _step(step: Any) -> Dim:
     """A step as a size, or a known int. One that depends on data counts forwards: else the program's results do not count."""
-    if type(step) is not SymInt or not is_size(step.node):
+    if type(step) is not SymInt:
         if type(step) is not int and not hasattr(step, "__index__"):
             raise TypeError("slice indices must be integers or None or have an __index__ method")
         return operator.index(step)
@@ -127,4 +138,6 @@ def _clipped(bound: Any, low: int, high: Dim, n: Dim) -> Dim:
     wrapped = greatest(_plus(place, n), low)
     if never_negative(_plus(-1, place, -1)):
         return wrapped
-    return simplify_size(ew.where(ew.less(_node(place), constant(0)), _node(wrapped), _node(least(place, high))))
+    above, below = greatest(place, 0), simplify_size(ew.minimum(_node(place), constant(0)))  # so that both choices have bounds
+    wrapped = greatest(_plus(below, n), low)
+    return simplify_size(ew.where(ew.less(_node(place), constant(0)), _node(wrapped), _node(least(above, high))))

@@ -282,7 +282,9 @@ class TraceQueue(Queue):
 
     `outside`: the leaf for each storage or NumPy array that the trace reads but did not create (`sources` maps back);
     `written`: the storages it did not create but gave a new value to, with the value they had. `doubt`: a truth value that, where it is
-    true, says that the results do not count. `printed`: stands for what the program has printed so far.
+    true, says that the results do not count. `printed`: stands for what the program has printed so far. `data_sizes`: integers computed
+    from data that stand in attributes -> the sizes that stand for them; `binds_sizes`: whether who traces makes loops of these (see
+    trace/closing.py).
     """
 
     runs_once = False
@@ -297,6 +299,8 @@ class TraceQueue(Queue):
         self.most_writes: int | None = None
         self.doubt: Storage | None = None
         self.printed: Storage | None = None
+        self.data_sizes: dict[Node, Node] = {}
+        self.binds_sizes = False
 
     def count_write(self) -> None:
         """Raises CaptureError for a loop over elements or slices that is being written out: compiling it would take minutes."""

@@ -15,8 +15,7 @@ from lazynp import array as arrays
 from lazynp.array import ndarray
 from lazynp.config import settings
 from lazynp.errors import CaptureError
-from lazynp.ir.body import canonical_bodies
-from lazynp.ir.node import Graph, Node, const, constant, input_, new_input, substitute, toposort
+from lazynp.ir.node import Node, constant, substitute
 from lazynp.ir.types import Dim, Symbolic
 from lazynp.ops import elementwise as ew
 from lazynp.ops import structured
@@ -24,6 +23,7 @@ from lazynp.ops.movement import broadcast
 from lazynp.ops.sizes import SymInt, hint_of, is_size, new_size, simplify_size, size_
 from lazynp.runtime.storage import Snapshot, Storage, queue, trace_scope
 from lazynp.trace import kinds, queues, trees
+from lazynp.trace.closing import closed_graphs, with_data_sizes
 
 _TRIALS = 8
 
@@ -99,7 +99,7 @@ class _Body:
         """The nodes of the carried values, then of the storages written to."""
         with trace_scope(self.scope):
             nodes = [kinds.value_of(leaf, c) for leaf, c in zip(returned, self.plan, strict=True) if c is not None]
-            return nodes + [storage.node for storage in self.scope.written]  # type: ignore[misc]
+            return with_data_sizes(self.scope, nodes + [storage.node for storage in self.scope.written])  # type: ignore[misc]
 
     def inputs(self) -> list[Node]:
         """The leaves of the carried values, then of the storages written to."""
@@ -135,42 +135,6 @@ def _name(carried: kinds.Carried | None, leaf: Any) -> str:
     if carried is None:
         return type(leaf).__name__
     return carried.kind.__name__ if carried.kind is not None else str(carried.type)
-
-
-def _graphs(inputs: list[Node], outputs: list[list[Node]], others: dict[Node, Node]) -> tuple[list[Graph], list[Node]]:
-    """Canonical graphs over one list of inputs, and the arguments beyond the carried ones. Constants move inside."""
-    outputs, more = _closed(outputs, {*inputs, *others})
-    others = others | more
-    used = set(toposort([node for nodes in outputs for node in nodes]))
-    others = {leaf: node for leaf, node in others.items() if leaf in used}
-    constants = {leaf: node for leaf, node in others.items() if _is_constant(node)}
-    rest = {leaf: node for leaf, node in others.items() if leaf not in constants}
-    leaves = (*inputs, *rest)
-    graphs = [Graph(leaves, tuple(substitute(nodes, constants))) for nodes in outputs]
-    return canonical_bodies(graphs, simplify_size), list(rest.values())
-
-
-def _closed(outputs: list[list[Node]], own: set[Node]) -> tuple[list[list[Node]], dict[Node, Node]]:
-    """The outputs with what Python numbers of the surroundings (SymInt, SymFloat) have brought in replaced by leaves, and those leaves."""
-    nodes = toposort([node for part in outputs for node in part], stop=own.__contains__)
-    inside: set[Node] = set()
-    foreign: set[Node] = set()
-    for node in nodes:
-        if node in own or any(a in inside for a in node.args):
-            inside.add(node)
-        elif node.op is input_ or any(a in foreign for a in node.args):
-            foreign.add(node)
-    if not foreign:
-        return outputs, {}
-    wanted = {a for node in inside if node not in own for a in node.args} | {node for part in outputs for node in part}
-    leaves = {node: new_input(node.type) for node in nodes if node in foreign and node in wanted}
-    return [substitute(part, leaves) for part in outputs], {leaf: node for node, leaf in leaves.items()}
-
-
-def _is_constant(node: Node) -> bool:
-    while node.op is broadcast:
-        node = node.args[0]
-    return node.op is const
 
 
 # --- for -------------------------------------------------------------------------------------------------------------
@@ -222,7 +186,7 @@ def traced_for(
             traced.scope.restore()
         if swaps is not None:
             return _by_periods(lower, upper, step, count, swaps, body, init)
-        (graph,), others = _graphs([index, *traced.inputs()], [outputs], traced.others())
+        (graph,), others = closed_graphs([index, *traced.inputs()], [outputs], traced.others())
         limits = [_limit(lower), _limit(upper), constant(step)]
         node = queues.made(structured.loop, *limits, *traced.arguments(), *others, body=graph, again=again)
         return trees.unflatten(structure, traced.hand_back(node, count > 0))
@@ -345,7 +309,7 @@ def traced_while(
             traced.scope.restore()
         if traced.scope.doubted:
             condition(init)
-        (test_graph, graph), others = _graphs(traced.inputs(), [[predicate], outputs], traced.others())
+        (test_graph, graph), others = closed_graphs(traced.inputs(), [[predicate], outputs], traced.others())
         node = queues.made(structured.while_, *traced.arguments(), *others, condition=test_graph, body=graph, limit=limit)
         return trees.unflatten(structure, traced.hand_back(node, False))
     raise CaptureError("the types of the values that a loop carries do not settle")
@@ -404,7 +368,7 @@ def traced_cond(
             shared[leaf] = leaves.setdefault(branch.owner[leaf], leaf)
             sources[shared[leaf]] = source
         outputs.append(substitute(nodes, shared))
-    graphs, others = _graphs([], outputs, sources)
+    graphs, others = closed_graphs([], outputs, sources)
     node = queues.made(structured.cond, test, *others, yes=graphs[0], no=graphs[1])
     positions = iter(range(len(plan) + len(written)))
     merged = [(k, carried, next(positions)) for k, carried in enumerate(plan) if carried is not None]
@@ -463,7 +427,9 @@ class _Branch:
                 leaf = self.leaves[k]
                 node = ew.as_node(self.known[id(leaf)] if id(leaf) in self.known else arrays.node_of(leaf), carried.type.dtype)
                 nodes.append(node if node.shape == carried.type.shape else broadcast(node, carried.type.shape))
-        return nodes + [self.values[s] if s in self.values else self.scope.outside(s) for s in written]  # type: ignore[misc]
+        nodes += [self.values[s] if s in self.values else self.scope.outside(s) for s in written]  # type: ignore[misc]
+        with trace_scope(self.scope):
+            return with_data_sizes(self.scope, nodes)
 
 
 def _chosen(a: Any, b: Any) -> kinds.Carried | None:

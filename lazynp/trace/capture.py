@@ -15,6 +15,7 @@ from lazynp.native import ARRAYS
 from lazynp.ops.movement import Path
 from lazynp.runtime.storage import Storage, bound, trace_scope
 from lazynp.trace import trees
+from lazynp.trace.closing import with_data_sizes
 
 
 class Output(NamedTuple):
@@ -74,6 +75,7 @@ def trace(
     Raises CaptureError where the function needs a value that depends on them; any other exception is the function's own."""
     with trace_scope() as scope:
         scope.most_writes = most_writes
+        scope.binds_sizes = True
         inputs: list[Node | None] = []
         stand_ins: list[Any] = []
         for leaf in leaves:
@@ -101,17 +103,25 @@ def trace(
                 raise CaptureError("a program that prints has integers that may outgrow 64 bits: it could not be repeated in Python")
         if scope.doubt is not None:
             values[scope.doubt] = len(values)
+        nodes = with_data_sizes(scope, [*[s.value() for s in values], *written.values(), *[node for _, node in written_outside.values()]])
+        if any(isinstance(part, Node) for result in results for step in result.path for attr in step.attrs for part in _parts(attr)):
+            raise CaptureError("a result has a size that is computed from traced values")
+        rest = iter(nodes[len(values) :])
         return Traced(
             inputs,
-            [s.value() for s in values],
+            nodes[: len(values)],
             results,
             structure,
-            written,
+            {i: next(rest) for i in written},
             outside,
-            written_outside,
+            {s: (leaf, next(rest)) for s, (leaf, _) in written_outside.items()},
             any(type(leaf) in _SCALAR_TYPES for leaf in leaves),
             scope.doubt is not None,
         )  # type: ignore[arg-type]
+
+
+def _parts(attribute: Any) -> tuple[Any, ...]:
+    return attribute if isinstance(attribute, tuple) else (attribute,)
 
 
 def _alone(leaves: list[Any], owners: dict[Storage, int]) -> list[Any]:

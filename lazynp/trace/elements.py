@@ -1,15 +1,20 @@
 """What a `for` loop runs over: `range`, the rows of an array, and `enumerate`, `zip`, `reversed` of those, with sizes and limits that
 may be known only at run time. These stand for Python's own in rewritten functions wherever an argument is traced."""
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
+
+import numpy as np
 
 from lazynp import array as arrays
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
+from lazynp.ir.node import Node, constant
 from lazynp.ir.types import LAZY_DTYPES, Symbolic
 from lazynp.native import ARRAYS
-from lazynp.ops.sizes import least
+from lazynp.ops import elementwise as ew
+from lazynp.ops.sizes import hooks, least, number
 
 
 class Elements:
@@ -91,14 +96,31 @@ def range_(*limits: Any) -> Any:
     if not any(_unknown(n) for n in limits):
         return range(*limits)
     lower, upper, step = (0, *limits, 1) if len(limits) == 1 else (*limits, 1)[:3]
-    if type(step) is not int:
-        raise CaptureError("the step of a range is known only at run time")
-    if step == 0:
-        raise ValueError("range() arg 3 must not be zero")
-    for n in (lower, upper):
+    for n in (lower, upper, step):
         if isinstance(n, ndarray) and (n.shape or n.dtype.kind not in "iu"):
             raise TypeError("range() takes integers")
+    if _unknown(step):
+        return _with_unknown_step(*[ew.as_node(arrays.node_of(n), np.dtype(np.int64)) for n in (lower, upper, step)])
+    step = operator.index(step)
+    if step == 0:
+        raise ValueError("range() arg 3 must not be zero")
     return Elements(lower, upper, step, _itself)
+
+
+def _with_unknown_step(lower: Node, upper: Node, step: Node) -> Elements:
+    """By the number of the turn, whichever sign the step has. One of zero is Python's error: then the program's results do not count."""
+    zero, one = constant(0), constant(1)
+    if not hooks.doubt(ew.equal(step, zero)):
+        raise CaptureError("the step of a range is known only at run time")
+    forwards = ew.less(zero, step)
+    stride = ew.where(forwards, step, ew.negative(step))
+    room = ew.where(forwards, ew.subtract(upper, lower), ew.subtract(lower, upper))
+    count = ew.floor_divide(ew.subtract(ew.add(room, stride), one), ew.maximum(stride, one))
+
+    def at(turn: Any) -> Any:
+        return number(ew.add(lower, ew.multiply(ew.as_node(arrays.node_of(turn), np.dtype(np.int64)), step)))
+
+    return Elements(0, number(ew.maximum(count, zero)), 1, at)
 
 
 def _unknown(x: Any) -> bool:

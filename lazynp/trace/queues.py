@@ -37,6 +37,7 @@ class BodyQueue(TraceQueue):
         self.is_test = False
         """Whether it records the condition of a while loop, which can write nothing: then doubts are only noted."""
         self.doubted = False
+        self.binds_sizes = True
 
     def reads_from_outside(self, storage: Storage) -> bool:
         return storage.home is not self and storage not in self.written

@@ -203,8 +203,14 @@ class _Turns:
     def known(self) -> bool:
         return is_size(self.start) and is_size(self.stop)
 
+    def single(self) -> bool:
+        """Whether there is one turn, as in the loops that make sizes of data."""
+        return self.stride == 1 and simplify_size(self.stop - self.start) == 1
+
     def count(self) -> Dim:
         """The number of turns. Raises TypeError where it is computed from data."""
+        if self.single():
+            return 1
         if not self.known():
             raise TypeError(
                 "lazynp: the derivative backwards through a loop that must save values of its turns needs a number of turns that "
@@ -215,14 +221,18 @@ class _Turns:
             room = simplify_size((_node(room) + (abs(self.stride) - 1)) // abs(self.stride))
         return greatest(0, room)
 
-    def range(self) -> tuple[Dim, Dim]:
-        """The least and the greatest loop variable."""
+    def range(self) -> tuple[Dim | None, Dim | None]:
+        """The least and the greatest loop variable, where they are sizes."""
+        if not self.known():
+            return None, None
         if self.stride > 0:
             return simplify_size(self.start), simplify_size(self.stop - 1)
         return simplify_size(self.stop + 1), simplify_size(self.start)
 
     def number(self) -> Dim:
         """The number of the present turn, from 0."""
+        if self.single():
+            return 0
         away = simplify_size(self.index - self.start) if self.stride > 0 else simplify_size(self.start - self.index)
         return away if abs(self.stride) == 1 else simplify_size(_node(away) // abs(self.stride))
 
