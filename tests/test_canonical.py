@@ -60,7 +60,7 @@ def test_generic_program_computes_other_sizes():
         inner = slice_(x, (1,), (1,), (n - 2,))
         return form(reduce_add(join(inner, x, axis=0) * (0.1 * n), (0,)))
 
-    variant = generic(program(5), program(6))
+    variant = generic(program(6), program(7))
     assert variant.fits(program(9).facts)
     facts = program(9).facts
     dims = {numbered_dim(k): facts[p] for k, p in enumerate(variant.parameters)}
@@ -95,9 +95,21 @@ def test_digest_is_stable_and_sees_constants():
 
 
 def test_long_chains_are_linear_and_not_recursive():
-    x = leaf(4)
-    for _ in range(20_000):
-        x = x + 1.0
-    apart = form(x)
+    def program(n):
+        x = leaf(n)
+        for _ in range(20_000):
+            x = x + 1.0
+        return form(x)
+
+    apart = program(4)
     assert len(apart.order) == 20_003
-    assert len(generic(apart, apart).parameters) == 1
+    assert len(generic(apart, program(5)).parameters) == 1
+
+
+def test_sizes_that_have_always_been_the_same_stay():
+    first, second = form(leaf(3, 100) * 2.5), form(leaf(7, 100) * 2.5)
+    variant = generic(first, second)
+    assert len(variant.parameters) == 1
+    assert variant.fits(form(leaf(9, 100) * 2.5).facts) and not variant.fits(form(leaf(9, 50) * 2.5).facts)
+    everything = canonical.general(form(leaf(9, 50) * 2.5), [first.facts, second.facts])
+    assert len(everything.parameters) == 2

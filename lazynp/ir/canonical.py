@@ -148,10 +148,12 @@ def specific(form: Form) -> Variant:
 
 
 def general(form: Form, known: list[tuple[Any, ...]]) -> Variant:
-    """The graph of all sizes: sizes become dims, one per class of sizes that must agree; constants that differ from `known`
-    become inputs."""
+    """The graph of all sizes that have differed so far: sizes become dims, one per class of sizes that must agree; constants that differ
+    from `known` become inputs. What has always been the same stays: a number of columns says which loops are short."""
     unknowns = [None if isinstance(f, Literal) else _Unknown(position, f) for position, f in enumerate(form.facts)]
     _unify(form, unknowns)
+    agreed = [all(facts[position] == fact for facts in known) for position, fact in enumerate(form.facts)]
+    moved = {u.root().position for u, same in zip(unknowns, agreed, strict=True) if u is not None and not (known and same)}
     values: list[Any] = list(form.facts)
     fixed: list[tuple[int, Any]] = []
     parameters: list[int] = []
@@ -160,14 +162,14 @@ def general(form: Form, known: list[tuple[Any, ...]]) -> Variant:
     for position, fact in enumerate(form.facts):
         unknown = unknowns[position]
         if unknown is None:
-            if all(facts[position] == fact for facts in known):
+            if agreed[position]:
                 fixed.append((position, fact))
             else:
                 scalars.append(position)
                 values[position] = numbered_input(len(form.leaves) + len(scalars) - 1, ArrayType((), fact.array.dtype))
         else:
             root = unknown.root()
-            if root.pinned:
+            if root.pinned or root.position not in moved:
                 fixed.append((position, fact))
                 continue
             if root.position not in dims:
