@@ -205,8 +205,9 @@ def page() -> str:
 
 Bounds of the relative error of `lazynp.scipy.special` in compiled programs, in units of 2**-52 = 2.2e-16, at {POINTS} random points of
 these domains, against mpmath in 40 digits and more. tests/test_special_accuracy.py checks them; it has written them, too: twice what
-was measured, and up to a power of two. Near a zero of a function (`yv`, `j0`, `kl_div`), and where it varies fast (`ndtr` at -20), the relative
-error of any method grows, because a point itself is known to one unit only. Derivatives: the worst over the arguments that have one.
+was measured, and up to a power of two. Near a zero of a function (`yv`, `j0`, `kl_div`), and where it varies fast (`ndtr` at -20), the
+relative error of any method grows, because a point itself is known to one unit only. Derivatives: the worst over the arguments
+that have one.
 
 | function | arguments | value | derivative |
 |---|---|---:|---:|

@@ -162,7 +162,7 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
 
 @implements(np.fill_diagonal)
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
-    if type(a) is not ndarray or a.ndim < 2 or len(set(a.shape[: a.ndim if a.ndim > 2 else 1])) > 1 or 0 in a.shape:
+    if type(a) is not ndarray or a.ndim < 2 or len(set(a.shape[: a.ndim if a.ndim > 2 else 1])) > 1:
         raise Unsupported
     step = a.shape[1] + 1 if a.ndim == 2 else 1 + sum([a.shape[0] ** k for k in range(1, a.ndim)])
     end = a.size if wrap or a.ndim > 2 else min(a.size, a.shape[1] * a.shape[1])
