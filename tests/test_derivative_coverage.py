@@ -232,8 +232,9 @@ Made by `python tests/test_derivative_coverage.py --write` from the tables that 
 the inner-product identity of reverse and forward mode, differences of values, the same one order higher, `vmap` against a loop,
 compiled code against NumPy. "Some one by one": vmap runs some call example by example, because it looks at values.
 
-* **calls**: how many are checked: 0-d, empty, broadcast, strided, batched arguments among them. Every one is also differentiated with complex,
-  empty, 0-d and stride-0 arguments, where NumPy takes them (tests/test_input_kinds.py), with strided ones and in single precision.
+* **calls**: how many are checked: 0-d, empty, broadcast, strided, batched arguments among them. Every one is also differentiated
+  with complex, empty, 0-d and stride-0 arguments, where NumPy takes them (tests/test_input_kinds.py), with strided ones and in single
+  precision.
 * **C**: what the compiled program of all calls, with their tangents and cotangents, runs: `kernels`, or these routines of NumPy and SciPy
   as steps between kernels.
 
