@@ -6,9 +6,11 @@ the operators are attached in `lazynp.indexing` and `lazynp.operators`, function
 """
 
 import html
+import math
 import operator
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from numbers import Integral, Rational
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -75,6 +77,8 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
     __module__ = "lazynp"
 
     def __new__(cls, shape: Any, dtype: Any = float, buffer: Any = None, offset: int = 0, strides: Any = None, order: Any = None) -> Any:
+        if isinstance(shape, Rational) and not isinstance(shape, Integral):  # statistics.mean makes its result of the type of the numbers
+            return np.float64(shape)
         return from_numpy(np.ndarray(shape, dtype, buffer, offset, strides, order))
 
     # --- what it is, without computing it ---
@@ -319,6 +323,20 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
             raise TypeError("type numpy.ndarray doesn't define __round__ method")
         return round(to_numpy(self)[()], digits)
 
+    def __trunc__(self) -> Any:
+        return self._rounded(math.trunc)
+
+    def __floor__(self) -> Any:
+        return self._rounded(math.floor)
+
+    def __ceil__(self) -> Any:
+        return self._rounded(math.ceil)
+
+    def _rounded(self, function: Callable[..., Any]) -> Any:
+        """math.trunc(x) and its like, of NumPy's scalar or array, with its errors."""
+        values = read_as_number(self)
+        return function(values[()] if self._scalar else values)
+
     def _repr_html_(self) -> str:
         """What a notebook shows: the values if they are known, else what they will be; nothing is computed to be looked at."""
         values = f"shape {self.shape}, dtype {self.dtype}, not computed yet" if is_pending(self) else repr(self)
@@ -329,7 +347,13 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
             raise TypeError("unhashable type: 'numpy.ndarray'")
         return hash(to_numpy(self)[()])
 
+    def __conform__(self, protocol: Any) -> Any:
+        """What sqlite3 stores: of a number NumPy's, which may be a float."""
+        return exported(self)[()] if self._scalar else exported(self)
+
     def __reduce__(self) -> Any:
+        if self._scalar:
+            return to_numpy(self)[()].__reduce__()
         return _restore, (np.array(to_numpy(self)),)
 
     def __copy__(self) -> Any:

@@ -559,6 +559,8 @@ def _getitem(self: Any, index: Any) -> Any:
     storage = self._storage
     if storage is None:
         return _eager_item(self, index)
+    if self._scalar and type(index) is int:
+        raise IndexError("invalid index to scalar variable.")
     if storage.node is None and not tracing_count.depth and not Recording.depth and _is_basic(index):
         item = _present_item(self, index)
         if item is not None:

@@ -83,7 +83,17 @@ def _second_answer(first: Any, function: Callable[..., Any], other: Any, x: Any)
     return function(other, exported(x)) if first is NotImplemented else first
 
 
+_SEQUENCES = frozenset({list, tuple})
+
+
+def _repeats(a: Any, b: Any) -> bool:
+    """Whether one is a number of NumPy's scalars and the other one a sequence, which Python repeats."""
+    return (type(b) in _SEQUENCES and type(a) is ndarray and a._scalar) or (type(a) in _SEQUENCES and type(b) is ndarray and b._scalar)
+
+
 def _general(ufunc: np.ufunc, function: Callable[..., Any], a: Any, b: Any) -> Any:
+    if ufunc is np.multiply and _repeats(a, b):
+        return function(*[to_numpy(x)[()] if type(x) is ndarray else x for x in (a, b)])
     if not is_operand(a) or not is_operand(b):
         return answer_of_others(ufunc, a, b)
     if _is_subclass(a) or _is_subclass(b):  # numpy.matrix multiplies matrices

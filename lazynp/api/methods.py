@@ -142,6 +142,8 @@ def _item(self: Any, *args: Any) -> Any:
 def _view(self: Any, *args: Any, **kwargs: Any) -> Any:
     args = tuple([a for a in args if a is not ndarray])  # x.view(type(x)) is x.view()
     kwargs = {name: value for name, value in kwargs.items() if value is not ndarray}
+    if self._scalar:
+        return arrays.to_numpy(self)[()].view(*args, **kwargs)
     if not args and not kwargs:
         return self[...]
     return wrapped(arrays.exported(self).view(*args, **kwargs))
@@ -211,6 +213,7 @@ def _through_numpy(name: str) -> Callable[..., Any]:
         if arrays.is_lazy(self):
             record_fallback(f"ndarray.{name}")
         values = arrays.read_as_number(self) if name == "tolist" else arrays.exported(self)
+        values = values[()] if self._scalar else values
         result = getattr(values, name)(*[unwrapped(a) for a in args], **{k: unwrapped(v) for k, v in kwargs.items()})
         if tracing():
             refuse_lost_derivative(getattr(np.ndarray, name), (self, *args), result)
