@@ -520,7 +520,7 @@ def _is_full_mask(x: Any, index: Any) -> bool:
 
 def _broadcasts_to_mask(x: Any, mask: Any, value: Any) -> bool:
     """Whether a masked write is a `where`: the value does not depend on which elements the mask selects."""
-    shape = np.shape(value) if not isinstance(value, ndarray) else value.shape
+    shape = () if isinstance(value, Symbolic) else value.shape if isinstance(value, ndarray) else np.shape(value)
     rest = x.shape[mask.ndim :]
     return len(shape) <= len(rest) and np.broadcast_shapes(shape, rest) == rest if len(shape) <= len(rest) else False
 

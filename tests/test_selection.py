@@ -151,3 +151,18 @@ def test_elements_computed_beside_pending_operands(all_lazy):
     y += y
     tall = y * np.ones(2)
     same(np.add(tall, [np.sum(y), y[0]]), numpy.full(2, 12.0))
+
+
+def test_a_loop_variable_is_written_where_a_mask_says() -> None:
+    def escape(np, c):
+        count = np.zeros(c.shape, int)
+        z = np.zeros_like(c)
+        for turn in range(40):
+            inside = np.abs(z) < 2
+            count[inside] = turn
+            z[inside] = z[inside] ** 2 + c[inside]
+        return count
+
+    c = numpy.linspace(-2, 0.5, 40) + 1j * numpy.linspace(-1, 1, 30)[:, None]
+    with lazynp.config(unroll_nodes=0):  # not written out
+        assert numpy.array_equal(lazynp.jit(lambda c: escape(lazynp, c), strict=True)(c), escape(numpy, c))
