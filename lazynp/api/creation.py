@@ -16,11 +16,21 @@ from lazynp.native import ARRAYS
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import iota
 from lazynp.ops.movement import broadcast
+from lazynp.ops.sizes import SymInt, as_size, counted, greatest, number
 from lazynp.runtime.storage import tracing
 
 
-def _shape(shape: Any) -> tuple[int, ...]:
+def _shape(shape: Any) -> tuple[Any, ...]:
+    items = shape if isinstance(shape, (tuple, list)) else (shape,)
+    if tracing() and any(type(n) is SymInt or type(n) is ndarray for n in items):
+        return tuple([counted(_traced_integer(n)) for n in items])
     return ghost(shape).shape if type(shape) is not ndarray else ghost(unwrapped(shape)).shape
+
+
+def _traced_integer(n: Any) -> Any:
+    """A 0-d integer array of the trace as a Python number of the trace."""
+    traced = type(n) is ndarray and not n.shape and n.dtype.kind in "iu" and arrays.is_pending(n)
+    return number(ew.as_node(node_of(n), np.dtype(np.int64))) if traced else n
 
 
 def _filled(shape: Any, value: Any, dtype: Any) -> Any:
@@ -94,6 +104,8 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subo
 def arange(*args: Any, dtype: Any = None, **options: Any) -> Any:
     if tracing() and any(type(a) is ndarray and a.dtype.kind == "f" for a in args) and dtype is None:
         return _arange_of_floats(*args)
+    if tracing() and dtype is None and len(args) == 1 and type(args[0]) is SymInt:
+        return wrap(iota(greatest(0, as_size(args[0]))))
     values = np.arange(*unwrapped(list(args)), dtype=dtype, **options)
     if dtype is None and values.dtype == np.int64 and len(args) == 1 and values.size:
         return wrap(iota(len(values)))

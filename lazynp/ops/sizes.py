@@ -7,6 +7,7 @@ bounds; nothing that depends on a hint may reach the graph.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -588,6 +589,17 @@ def as_size(value: Any) -> Dim:
     if type(value) is SymInt:
         return value.node if is_manageable(value.node) and is_size(value.node) else hooks.data_size(value.node)
     return value  # type: ignore[no-any-return]
+
+
+def counted(value: Any) -> Dim:
+    """The size of an axis, of a new array. One that may be negative is an error of NumPy's: then the program's results do not count.
+    Raises CaptureError where it is not known and nobody would notice that."""
+    size = as_size(value) if type(value) is SymInt else operator.index(value)
+    if type(size) is int or never_negative(size):
+        return size
+    if not hooks.doubt(ew.less(size, constant(0))):
+        raise CaptureError("the size of a new array may be negative")
+    return greatest(0, size)
 
 
 def same_size(a: Dim, b: Dim) -> bool:

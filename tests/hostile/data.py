@@ -392,3 +392,14 @@ def iterates_slices_of_data_size(x, n):
         for i, v in enumerate(x[m:]):
             s += i * v
     return s
+
+
+@case((x12, i6), (x12, i6 - 1), (x12, i6 - 2))
+def new_arrays_of_data_size(x, n):
+    s = 0.0
+    for k in range(len(n)):
+        a = np.ones((2, n[k])) * x[k]
+        b = np.zeros(n[k], dtype=np.float32)
+        b[: n[k] // 2] = x[0]
+        s += a.sum() + b.sum() + np.full(n[k] + 1, 2.0).sum() + np.arange(int(n[k]))[::-1].sum()
+    return s
