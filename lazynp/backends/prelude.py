@@ -60,6 +60,12 @@ typedef struct { double re, im; } lz_c128;
 #endif
 #define LZ_POWER(b) (__builtin_constant_p(b) && (b) > 0 && !((b) & ((b) - 1)))
 #define LZ_INF __builtin_inf()
+#define LZ_SMALL 1e-140
+#define LZ_LARGE 1e150
+#define LZ_NEARLY 4e-15
+#define LZ_SMALLf 1e-15f
+#define LZ_LARGEf 1e15f
+#define LZ_NEARLYf 2e-6f
 #define LZ_NAN __builtin_nan("")
 #if !defined(__clang__) && __GNUC__ >= 12
 #define LZ_ROUNDED(x) __builtin_assoc_barrier(x)
@@ -386,6 +392,18 @@ _rows1("complex", {"square": _PRODUCT.replace("b.", "a.")})
 _row("complex", "float", "(lz_c$C){a, b}", result="lz_c$C")
 _rows1("complex", {"rint": "($T){__builtin_rint$F(a.re), __builtin_rint$F(a.im)}"})
 _rows1("complex", {"absolute": "lz_hypot_$Q(a.re, a.im)", "real": "a.re", "imag": "a.im", "angle": "atan2$F(a.im, a.re)"}, "$R")
+# |a| against b, mostly without the root: the squares decide it unless they are nearly equal, or may leave the range of the type.
+for _op, _below, _above in (("less", 1, 0), ("less_equal", 1, 0), ("greater", 0, 1), ("greater_equal", 0, 1)):
+    _row(
+        f"absolute_{_op}",
+        "complex",
+        "if (b > LZ_SMALL$F && b < LZ_LARGE$F && __builtin_fabs$F(a.re) < LZ_LARGE$F && __builtin_fabs$F(a.im) < LZ_LARGE$F) {"
+        " const $R s = a.re * a.re + a.im * a.im, t = b * b, e = t * LZ_NEARLY$F;"
+        f" if (s < t - e) return {_below}; if (s > t + e) return {_above}; }}"
+        f" return lz_hypot_$Q(a.re, a.im) {_COMPARE[_op][2:-2]} b;",
+        "$T a, $R b",
+        "uint8_t",
+    )
 for _op in ("isnan", "isinf"):
     _row(_op, "complex", f"lz_{_op}_$Q(a.re) | lz_{_op}_$Q(a.im)", "$T a", "uint8_t")
 _row("isfinite", "complex", "lz_isfinite_$Q(a.re) & lz_isfinite_$Q(a.im)", "$T a", "uint8_t")

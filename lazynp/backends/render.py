@@ -37,6 +37,10 @@ _TILE = 256
 """Columns whose running results stay in the first-level cache while rows are folded."""
 CHUNK = 16384
 """Elements of one chunk of a parallel loop."""
+_SKIPPED = 64
+"""Elements of a block of a masked update that is left alone where the mask is false everywhere."""
+_DEAR, _MUCH_DEARER = 8, 3
+"""Masked updates of this cost at least, and of so many times the mask's, look at the mask of a block first."""
 _PARTS = 64
 """A full reduction has at most so many partial results, whatever the number of threads."""
 
@@ -213,6 +217,8 @@ class Values:
             return f"({self._test(node.conditions)} ? {self.text[node.args[0]]} : {self.text[node.args[1]]})"
         if node.op is checked:
             return self._checked(node)
+        if (modulus := _modulus(node)) is not None:
+            return f"{prelude.helper(f'absolute_{node.op.name}', modulus.dtype)}({self.text[modulus]}, {self.text[node.args[1]]})"
         if self.alone and node.op is ew.exp and node.dtype in _PLAIN:
             return f"{prelude.helper('exp_alone', node.dtype)}({_unwrapped(self.text[node.args[0]])})"
         return expression(node.op, node, [a.dtype for a in node.args], [self.text[a] for a in node.args])
@@ -259,6 +265,19 @@ def _shifted(node: Node) -> str | None:
         return None
     text = f"({{}} >> {by.bit_length() - 1})" if node.op is ew.floor_divide else f"({{}} & {literal(by - 1, node.dtype)})"
     return text
+
+
+def _modulus(node: Node) -> Node | None:
+    """z of a comparison of abs(z), z complex, with a number of the same precision: it needs no root but for nearly equal ones."""
+    if node.op not in (ew.less, ew.less_equal, ew.greater, ew.greater_equal) or node.args[0].op is not ew.absolute:
+        return None
+    z = node.args[0].args[0]
+    return z if z.dtype.kind == "c" and node.args[1].dtype == node.args[0].dtype else None
+
+
+def _is_own(value: Node, store: Store) -> bool:
+    """Whether a value is the one that a store would replace."""
+    return value.op is load and value.buffer.memory is store.buffer.memory and value.address == store.address and not value.guards
 
 
 def _joined_truth(store: Store) -> Node | None:
@@ -474,12 +493,51 @@ class Kernel:
         """The loops inside of the `outer` outermost ones."""
         axes = self.nest.axes
         lines: list[str] = []
+        mask = self._mask()
         for depth, axis in enumerate(axes[outer:], outer + 1):
+            if depth == len(axes) and mask is not None:
+                lines += self._where_any(mask, axis, depth)
+                continue
             if depth == len(axes) and not self.values.impure:
                 lines.append("#pragma omp simd")
             lines.append(self._outermost(axis) if depth == 1 else _open(axis, self.writer))
             lines += self.values.statements[depth]
-        return [*lines, *self._stores(), *["}"] * (len(axes) - outer)]
+        return [*lines, *([] if mask is not None else self._stores()), *["}"] * (len(axes) - outer)]
+
+    def _mask(self) -> Node | None:
+        """The truth value without which an element keeps what it is, if that is known for much less than what it becomes."""
+        values = [s.value for s in self.nest.stores]
+        masks = {v.args[0] if v.op is ew.where and _is_own(v.args[2], s) else None for v, s in zip(values, self.nest.stores, strict=True)}
+        mask = masks.pop()
+        if masks or mask is None or self.values.impure or self.inline or self.values.depth[mask] < len(self.nest.axes):
+            return None
+        first = 1 + sum([n.op.cost for n in scalars([mask])])
+        return mask if self.values.cost - first > max(_DEAR, _MUCH_DEARER * first) else None
+
+    def _where_any(self, mask: Node, axis: Axis, depth: int) -> list[str]:
+        """The innermost loop in blocks, of which those without a true element are left alone: `z[m] = f(z[m])`."""
+        levels = {a.variable: d for d, a in enumerate(self.nest.axes, 1)}
+        test = Values([mask], levels, self.writer, {s.buffer.memory for s in self.nest.stores})
+        v, whole = axis.variable.name, self._outermost(axis) if depth == 1 else _open(axis, self.writer)
+        begin, end = whole.split(f"{v} = ")[1].split(";")[0], whole.split(f"{v} < ")[1].split(";")[0]
+        inner = f"for (int64_t {v} = block; {v} < stop; {v}++) {{"
+        return [
+            *[line for statements in test.statements[:depth] for line in statements],
+            f"for (int64_t block = {begin}; block < {end}; block += {_SKIPPED}) {{",
+            f"const int64_t stop = {end} - block < {_SKIPPED} ? {end} : block + {_SKIPPED};",
+            "uint8_t any = 0;",
+            "#pragma omp simd reduction(|:any)",
+            inner,
+            *test.statements[depth],
+            f"any |= {test.text[mask]};",
+            "}",
+            "if (!any) continue;",
+            "#pragma omp simd",
+            inner,
+            *self.values.statements[depth],
+            *self._stores(),
+            "}",
+        ]
 
     def _slide(self) -> list[str]:
         """Results wait in rows of the temporaries: one of `behind` + 1 rows used in turn, or, at the ends of the chunk, their own."""
