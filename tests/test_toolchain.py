@@ -532,3 +532,77 @@ def test_every_op_is_found_by_a_process_that_has_imported_lazynp_only() -> None:
     ops = [op for op in all_ops() if op.__reduce__()[1][1].startswith("lazynp.")]
     code = f"import lazynp, pickle\nprint(len(pickle.loads({pickle.dumps(ops)!r})))"
     assert int(in_new_process(code)) == len(ops) > 100
+
+
+# ---- claims
+
+COLD = """
+import sys, time
+while time.time() < {start}: pass
+import numpy as np, lazynp
+x = np.linspace(0, 1, 1000)
+f = lazynp.jit(lambda x: lazynp.sqrt(lazynp.exp(-x) * 2 + x * x) - lazynp.tanh(x + 1), strict=True)
+np.testing.assert_allclose(f(x), np.sqrt(np.exp(-x) * 2 + x * x) - np.tanh(x + 1), rtol=1e-12)
+stats = lazynp.stats()
+print(stats["compiles"], stats["optimised"])
+"""
+
+
+@needs_compiler
+def test_of_many_cold_processes_one_compiles(cache: Path) -> None:
+    in_new_process("from lazynp.backends import toolchain; toolchain.find_compiler()", LAZYNP_CACHE_DIR=str(cache))
+    environment = {**os.environ, "LAZYNP_CACHE_DIR": str(cache)}
+    code = COLD.format(start=time.time() + 0.5)
+    running = [subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True) for _ in range(16)]
+    said = [process.communicate(timeout=120)[0].split() for process in running]
+    assert sum(int(compiles) for compiles, _ in said) == 1
+    assert sum(int(optimised) for _, optimised in said) == 1
+    assert not list(cache.rglob("*-claim.tmp"))
+
+
+def test_a_claim_keeps_the_others_waiting(cache: Path) -> None:
+    code = (
+        "import time\nfrom lazynp.backends import diskcache\n"
+        "with diskcache.claim('shared', '.so'):\n print('begun', flush=True)\n time.sleep(0.4)\n diskcache.put('shared', '.so', b'made')"
+    )
+    environment = {**os.environ, "LAZYNP_CACHE_DIR": str(cache)}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None and first.stdout.readline() == "begun\n"
+        assert diskcache.get("shared", ".so") is None
+        with diskcache.claim("shared", ".so"):
+            assert diskcache.get("shared", ".so") == b"made"
+
+
+def test_claims_of_killed_processes_are_taken_over(cache: Path) -> None:
+    code = "import os\nfrom lazynp.backends import diskcache\nwith diskcache.claim('shared', '.so'): os._exit(1)"
+    environment = {**os.environ, "LAZYNP_CACHE_DIR": str(cache)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 1
+    (left,) = cache.rglob("*-claim.tmp")
+    start = time.monotonic()
+    with diskcache.claim("shared", ".so"):
+        assert str(os.getpid()) in left.read_text()
+    assert time.monotonic() - start < 5 and not left.exists()
+    left.write_text("")  # killed between making and signing it
+    os.utime(left, (time.time() - 5, time.time() - 5))
+    with diskcache.claim("shared", ".so"):
+        assert str(os.getpid()) in left.read_text()
+    left.write_text("elsewhere 1")  # by a machine that shares the directory
+    os.utime(left, (time.time() - 3600, time.time() - 3600))
+    with diskcache.claim("shared", ".so"):
+        assert str(os.getpid()) in left.read_text()
+
+
+def test_no_claim_no_harm(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*args: Any) -> int:
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(os, "open", refused)
+    with diskcache.claim("shared", ".so"):
+        pass
+
+
+def test_waiting_ends(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diskcache, "_PATIENCE_SECONDS", 0.1)
+    with diskcache.claim("shared", ".so"), diskcache.claim("shared", ".so"):  # the inner one gives up
+        assert list(cache.rglob("*-claim.tmp"))
+    assert not list(cache.rglob("*-claim.tmp"))

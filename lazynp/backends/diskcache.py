@@ -2,11 +2,12 @@
 
     put(key, suffix, payload)      get(key, suffix) -> bytes | None      locate(key, suffix) -> path | None
     with writing(key, suffix) as path: ...      clear()      entries() -> list[Entry]      directory() -> str
+    with claim(key, suffix): ...                one process makes an entry, others wait for it
 
 Layout: `<cache_dir>/<code version>/<key><suffix>`; a suffix is a dot and letters. A file is its payload and a 16-byte trailer (magic,
 length, CRC-32), so that a damaged file is seen before it is used: dlopen of a truncated shared object would end the process with
 SIGBUS. ELF allows the trailer.
-Writers rename a finished temporary file; readers take no locks. Above `settings.cache_size_mb` the files used longest ago go first.
+Writers rename a finished temporary file; readers take no locks. Who is about to make an entry says so in `<key><suffix>-claim.tmp`. Above `settings.cache_size_mb` the files used longest ago go first.
 """
 
 import atexit
@@ -30,6 +31,10 @@ _MAGIC = b"lzC1"
 _TOUCH_SECONDS = 600.0
 _STALE_SECONDS = 3600.0
 _TRIM_EVERY = 64
+_PATIENCE_SECONDS = 60.0
+"""So long an entry is waited for that another process makes."""
+_UNSIGNED_SECONDS = 1.0
+"""A claim without a name after this time: its process was killed before it wrote it."""
 
 
 class Entry(NamedTuple):
@@ -185,6 +190,65 @@ def writing(key: str, suffix: str) -> Iterator[str]:
         _unlink(path)
         raise
     _count_put()
+
+
+@contextmanager
+def claim(key: str, suffix: str) -> Iterator[None]:
+    """The block makes an entry that several processes may want at the same time. Where another one has begun with it, the block starts when
+    that one has finished, was killed, or has taken a minute: it looks first whether the entry is there. Only a matter of time, never of
+    what is right: an entry that is made twice is the same."""
+    path = os.path.join(directory(), f"{key}{suffix}-claim.tmp")
+    mine = _claimed(path)
+    try:
+        yield
+    finally:
+        if mine:
+            _unlink(path)
+
+
+def _claimed(path: str) -> bool:
+    """Whether this process holds the claim; False: another one held it and is done, or claims cannot be made here."""
+    me = f"{os.uname().nodename if hasattr(os, 'uname') else ''} {os.getpid()}"
+    deadline, pause = time.monotonic() + _PATIENCE_SECONDS, 0.001
+    while True:
+        try:
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileExistsError:
+            if _is_abandoned(path, me.rpartition(" ")[0]):
+                _unlink(path)
+                continue
+        except OSError:
+            return False
+        else:
+            os.write(handle, me.encode())
+            os.close(handle)
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.02)
+        if not os.path.exists(path):
+            return False
+
+
+def _is_abandoned(path: str, host: str) -> bool:
+    """Whether the process that made a claim is gone, as far as can be told."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            name, _, number = file.read().rpartition(" ")
+            age = time.time() - os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return False
+    if not number:
+        return age > _UNSIGNED_SECONDS
+    if name == host and os.name == "posix":
+        try:
+            os.kill(int(number), 0)
+        except ProcessLookupError:
+            return True
+        except (OSError, ValueError):
+            return age > _PATIENCE_SECONDS
+    return age > _PATIENCE_SECONDS
 
 
 def put(key: str, suffix: str, payload: bytes) -> None:

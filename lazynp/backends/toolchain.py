@@ -208,7 +208,10 @@ def build(source: str, key: str) -> Any:
     there (callers ask find_compiler first)."""
     lib = load(key)
     if lib is None:
-        lib = _loaded[key] = _fresh(source, key)
+        with diskcache.claim(key, ".so"):
+            lib = load(key)
+            if lib is None:
+                lib = _loaded[key] = _fresh(source, key)
     return lib
 
 

@@ -214,18 +214,22 @@ def build(graph: Graph) -> base.Program:
         verify(graph)
     counters.programs += 1
     keys = _disk_keys(graph) if settings.backend == "c" else []
-    loaded = next((found for key in keys if (found := program.load(key)) is not None), None)
-    counters.disk_hits += loaded is not None
-    if loaded is not None:
-        built = loaded
-    elif keys and toolchain.find_compiler() is not None:
-        built = import_module("lazynp.backends.c").compile(_optimized(graph), keys[0])
-    else:
+    built = _from_disk(keys)
+    if built is None and keys and toolchain.find_compiler() is not None:
+        with diskcache.claim(keys[0], program.PLAN):  # of processes that start together one optimises and compiles
+            built = _from_disk(keys) or import_module("lazynp.backends.c").compile(_optimized(graph), keys[0])
+    if built is None:
         if settings.backend == "c":
             _warn_no_compiler()
         built = base.reference_program(_optimized(graph))
     counters.kernels += built.kernels
     return built
+
+
+def _from_disk(keys: list[str]) -> base.Program | None:
+    loaded = next((found for key in keys if (found := program.load(key)) is not None), None)
+    counters.disk_hits += loaded is not None
+    return loaded
 
 
 def _disk_keys(graph: Graph) -> list[str]:
