@@ -7,7 +7,8 @@
 Layout: `<cache_dir>/<code version>/<key><suffix>`; a suffix is a dot and letters. A file is its payload and a 16-byte trailer (magic,
 length, CRC-32), so that a damaged file is seen before it is used: dlopen of a truncated shared object would end the process with
 SIGBUS. ELF allows the trailer.
-Writers rename a finished temporary file; readers take no locks. Who is about to make an entry says so in `<key><suffix>-claim.tmp`. Above `settings.cache_size_mb` the files used longest ago go first.
+Writers rename a finished temporary file; readers take no locks. Who is about to make an entry says so in `<key><suffix>-claim.tmp`. Above
+`settings.cache_size_mb` the files used longest ago go first.
 """
 
 import atexit
