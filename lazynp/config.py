@@ -20,8 +20,9 @@ class Settings:
     level: str = "stable"
     """Which rewrites may run: "exact", "stable" (only more accurate) or "fast" (reassociation)."""
     compile_after: int = 25
-    """Lazy work is interpreted until NumPy has spent about so many milliseconds on its graph, by count of its work; 1: compile at once.
-    Functions under jit are always compiled at once."""
+    """Lazy work is interpreted until NumPy has spent about so many milliseconds on its graph, by count of its work; then it is compiled in
+    the background, and the program is used from four times as many on. 1: compile at once. Functions under jit are always compiled at
+    once."""
     backend: str = "c"
     """"c", or "reference": the NumPy interpreter."""
     cc: str = ""

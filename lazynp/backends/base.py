@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lazynp.backends import reference
-from lazynp.ir.node import Graph, Node, numbered_dim, toposort
+from lazynp.ir.node import Graph, Node, const, numbered_dim, toposort
 
 Arrays = Sequence[np.ndarray]
 
@@ -54,24 +54,40 @@ class _Reference(Program):
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self._constants = {id(n.value.array) for n in toposort(graph.outputs) if n.op is const}
         self.kernels = len([n for n in toposort(graph.outputs) if n.args])
         self.library_steps = self.kernels
         self._aliases = dict(graph.aliases)
+        self._overwritten = reference.overwritten(graph)
 
     def run(self, inputs: Arrays, dims: Sequence[int] = (), outputs: Sequence[np.ndarray | None] | None = None) -> list[np.ndarray]:
         known: dict[Node, int] = {numbered_dim(position): n for position, n in enumerate(dims)}
         with np.errstate(all="call", call=note_flags):
-            values = reference.interpret(self._graph, list(inputs), known)
+            values = reference.interpret(self._graph, list(inputs), known, self._overwritten)
         given = outputs or [None] * len(values)
-        fresh = [np.array(value, order="C") for value in values]  # before any memory is written: a value may be a view of an input
+        fresh = self._own(values, inputs)  # before any memory is written: a value may be a view of an input
         return [self._delivered(k, value, given[k], inputs) for k, value in enumerate(fresh)]
+
+    def _own(self, values: list[Any], inputs: Arrays) -> list[np.ndarray]:
+        """The values as arrays that nobody else knows: copies of what is a view, a constant or an input, or comes twice."""
+        known = {*map(id, inputs), *self._constants}
+        found = []
+        for number, value in enumerate(values):
+            if number in self._aliases and value is inputs[self._aliases[number]]:
+                found.append(value)  # written in place
+                continue
+            own = type(value) is np.ndarray and value.base is None and value.flags.carray and id(value) not in known
+            known.add(id(value))
+            found.append(value if own else np.array(value, order="C"))
+        return found
 
     def _delivered(self, number: int, value: Any, given: np.ndarray | None, inputs: Arrays) -> np.ndarray:
         if given is None and number in self._aliases:
             given = inputs[self._aliases[number]]
         if given is None:
             return value  # type: ignore[no-any-return]
-        given[...] = value
+        if value is not given:
+            given[...] = value
         return given
 
 

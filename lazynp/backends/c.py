@@ -33,7 +33,10 @@ from lazynp.ir.types import Dim
 
 def compile(graph: Graph, key: str) -> base.Program:
     """The program of a graph. Raises CompileError: a defect of lazynp."""
-    blueprint = draft(graph)
+    return _linked(draft(graph), key)
+
+
+def _linked(blueprint: Blueprint, key: str) -> base.Program:
     pool = threading.Thread(target=workers.entry)
     if blueprint.parallel:  # the first time on a machine the pool is compiled too: on another processor, in the same time
         pool.start()
@@ -42,6 +45,29 @@ def compile(graph: Graph, key: str) -> base.Program:
         pool.join()
     diskcache.put(key, PLAN, pickle.dumps(blueprint, pickle.HIGHEST_PROTOCOL))
     return CProgram(blueprint, lib)
+
+
+class Compilation(threading.Thread):
+    """The program of a graph, while the C compiler works beside this process. Python waits for it before it exits: what was begun is
+    there for the next process."""
+
+    def __init__(self, graph: Graph, key: str) -> None:
+        super().__init__(name=f"lazynp compiles {key}")
+        self._blueprint = draft(graph)
+        self._key = key
+        self._program: base.Program | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._program = _linked(self._blueprint, self._key)
+        except (CompileError, OSError):  # a Ctrl-C reaches the compiler too: `result` tries again, and says what is wrong
+            self._program = None
+
+    def result(self) -> base.Program:
+        """Waits. In a forked child, where no thread runs, and after a failure it compiles here. Raises CompileError."""
+        self.join()
+        return self._program or _linked(self._blueprint, self._key)
 
 
 def draft(graph: Graph) -> Blueprint:

@@ -1,6 +1,6 @@
 """The NumPy interpreter: the meaning of every graph, oracle of every other backend."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,8 @@ import numpy as np
 from lazynp.errors import with_origin
 from lazynp.ir.node import Graph, Node, const, dim, input_, toposort
 from lazynp.ir.op import Kind
+from lazynp.ops import elementwise as ew
+from lazynp.ops.indexing import update, written_in_place
 from lazynp.ops.structured import interpreter, item
 
 
@@ -18,14 +20,75 @@ def evaluate(graph: Graph, values: "list[Any] | tuple[Any, ...]", dims: Mapping[
         return interpret(graph, values, dims)
 
 
-def interpret(graph: Graph, values: "list[Any] | tuple[Any, ...]", dims: Mapping[Node, int] | None = None) -> list[Any]:
-    """The same under the numpy.errstate of the caller."""
+def interpret(
+    graph: Graph, values: "list[Any] | tuple[Any, ...]", dims: Mapping[Node, int] | None = None, own: frozenset[Node] = frozenset()
+) -> list[Any]:
+    """The same under the numpy.errstate of the caller. own: updates that may write into the memory of an input."""
     known: dict[Node, Any] = dict(zip(graph.inputs, values, strict=True))
     known |= {node: np.int64(n) for node, n in (dims or {}).items()}
-    for node in toposort(graph.outputs, stop=lambda n: n in known):
-        if node not in known:
+    order = [node for node in toposort(graph.outputs, stop=lambda n: n in known) if node not in known]
+    dying = _last_readers(order, graph)
+    for node in order:
+        last = dying.get(node, ())
+        if (
+            node.op is update
+            and node.args[0] in last
+            and _is_free(
+                known[node.args[0]], node in own, values, [v for n, v in known.items() if n not in last and n.op not in (input_, dim)]
+            )
+        ):
+            known[node] = written_in_place(*[known[a] for a in node.args], resolve(node.path, known))
+        else:
             known[node] = compute(node, [known[a] for a in node.args], known)
+        for a in last:
+            del known[a]
     return [known[o] for o in graph.outputs]
+
+
+def _last_readers(order: list[Node], graph: Graph) -> dict[Node, list[Node]]:
+    """For nodes the arguments that nobody reads after them: their memory is the next ones', as in a program that Python runs."""
+    inner = {*[node for node in order if node.args], *graph.inputs}.difference(graph.outputs)
+    dying: dict[Node, list[Node]] = {}
+    for node in reversed(order):
+        for a in node.args:
+            if a in inner:
+                inner.discard(a)
+                dying.setdefault(node, []).append(a)
+    return dying
+
+
+_MANY = 64
+"""Values among which nobody looks for one that shares memory."""
+
+
+def _is_free(base: Any, may_be_input: bool, given: Sequence[Any], later: list[Any]) -> bool:
+    """Whether an update may write into its base, which nobody reads by that name afterwards: it is no input that must stay as it is, nor
+    memory of what is read later."""
+    if len(later) > _MANY or not base.flags.carray:
+        return False
+    if not (may_be_input or base.base is None):
+        return False
+    others = [*[value for value in given if not (may_be_input and value is base)], *later]
+    return not any(np.may_share_memory(base, part) for value in others for part in (value if isinstance(value, tuple) else (value,)))
+
+
+def overwritten(graph: Graph) -> frozenset[Node]:
+    """The updates that write, one after the other, into the memory of an input; none where a later operation may raise an error, after
+    which the input must be what it was."""
+    if any(n.op.kind not in _SAFE or n.op is ew.power for n in toposort(graph.outputs) if n.args):
+        return frozenset()
+    found: set[Node] = set()
+    for output, number in graph.aliases:
+        chain, node = [], graph.outputs[output]
+        while node.op is update:
+            chain.append(node)
+            node = node.args[0]
+        if node is graph.inputs[number]:
+            found.update(chain)
+    return frozenset(found)
+
+
+_SAFE = (Kind.ELEMENTWISE, Kind.MOVE, Kind.REDUCE, Kind.ACCUMULATE, Kind.UPDATE)
 
 
 def compute(node: Node, args: list[Any], known: dict[Node, Any]) -> Any:

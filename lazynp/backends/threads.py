@@ -31,6 +31,11 @@ def _fixed_limit() -> int:
     return min([_quota(), *[int(text) for text in texts if text.isdecimal() and int(text) > 0]])
 
 
+def processors() -> int:
+    """How many processors this process may use."""
+    return max(1, min(_quota(), _affinity()))
+
+
 def _affinity() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

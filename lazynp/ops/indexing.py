@@ -35,6 +35,10 @@ def _index_axes_first(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
 
 
 def _gather_numpy(x: Any, *indices: Any, axes: tuple[int, ...], position: int) -> Any:
+    if len(axes) == 1 and position == axes[0]:
+        return np.take(x, indices[0], position)  # contiguous, where indexing leaves the axes in another order
+    if position == axes[0] and axes == tuple(range(position, position + len(axes))):
+        return x[(*[slice(None)] * position, *indices)]
     out = _index_axes_first(x, axes)[indices]
     inner = np.ndim(indices[0])
     return np.moveaxis(out, range(inner), range(position, position + inner))
@@ -178,9 +182,13 @@ def _update_infer(base: ArrayType, new: ArrayType, path: Path) -> ArrayType:
 
 
 def _update_numpy(base: Any, new: Any, path: Path) -> Any:
-    out = np.array(base, order="C")  # paths are views of C order
-    follow_numpy(out, path)[...] = new
-    return out
+    return written_in_place(np.array(base, order="C"), new, path)  # paths are views of C order
+
+
+def written_in_place(base: np.ndarray, new: Any, path: Path) -> np.ndarray:
+    """The base, C-contiguous, itself, with the new values in the region."""
+    follow_numpy(base, path)[...] = new
+    return base
 
 
 def _update_door(op: Op, base: Node, new: Node, path: Path) -> Node:

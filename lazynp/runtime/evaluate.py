@@ -1,7 +1,6 @@
 """From a pending graph to a program that has run: take apart, look up in memory, on disk, or optimise and compile."""
 
 import threading
-import time
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -18,11 +17,10 @@ from lazynp.ir import canonical
 from lazynp.ir.body import free_dims, rename
 from lazynp.ir.canonical import Form, Variant
 from lazynp.ir.node import Graph, Node, dim, numbered_dim
-from lazynp.ir.op import Kind
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ir.verify import verify
 from lazynp.ops.structured import interpreter
-from lazynp.runtime import flags
+from lazynp.runtime import flags, patience
 from lazynp.runtime.nans import check_nans
 from lazynp.runtime.stats import counters
 
@@ -48,103 +46,70 @@ class Ready(NamedTuple):
 _programs: OrderedDict[Any, list[tuple[Variant, tuple[Any, ...], base.Program]]] = OrderedDict()
 
 
-COMPILER_MS = 80.0
-"""What optimising and compiling a program takes, about."""
-
-
-class _Waiting(NamedTuple):
-    """A graph that is interpreted. spent: milliseconds so far, by estimate; facts, ready: of its last run."""
-
-    spent: float
-    facts: tuple[Any, ...]
-    ready: Ready
-
-
-_waiting: OrderedDict[Any, _Waiting] = OrderedDict()
-
-_SEEN = ".seen"
-"""In the disk cache: an earlier process has interpreted this graph."""
-
-
-class _Spent:
-    """Seconds that went into compiling for later processes."""
-
-    begun = time.monotonic()
-    compiling = 0.0
-
-    @classmethod
-    def may_compile(cls) -> bool:
-        """Whether it is less than a quarter of a second and a third of this process's time."""
-        return cls.compiling < 0.25 + (time.monotonic() - cls.begun) / 3
+_waiting: OrderedDict[Any, patience.Waiting] = OrderedDict()
+patience.at_exit(_waiting)
 
 
 def _interpreted_at_first(key: Any, form: Form) -> Ready | None:
-    """For lazy work: the interpreter, until NumPy has spent `settings.compile_after` milliseconds on the graph.
-
-    A script's preparations and reports run once; compiling them would cost more than running them. Work is counted, not timed: whether
-    the last bits are NumPy's or the compiled program's must not depend on how busy the machine is. A graph that an earlier process has
-    interpreted is compiled when this one meets it, for the next ones, within limits."""
-    cost = milliseconds(form)
-    if settings.compile_after <= 1 or settings.backend != "c" or cost > 2 * COMPILER_MS:
+    """For lazy work: the interpreter, as long as `patience` says so. None: a program is due; the one that was compiled meanwhile stands in
+    the table."""
+    cost = patience.milliseconds(form)
+    if settings.compile_after <= 1 or settings.backend != "c" or patience.is_long(cost):
         return None
     known = _waiting.get(key)
-    spent = cost + (known.spent if known is not None else 0.0)
-    if spent > max(cost, settings.compile_after):
-        del _waiting[key]
-        return None
-    if known is not None and known.facts == form.facts:
-        ready = known.ready
-        counters.interpreted += 1
-    else:
+    variant = None
+    if known is None:
         variant = canonical.specific(form)
-        if known is None and (built := _from_earlier_processes(variant, form)):
-            return built
-        ready = interpreted(variant)
-    _waiting[key] = _Waiting(spent, form.facts, ready)
-    while len(_waiting) > settings.memory_cache:
-        _waiting.popitem(last=False)
-    return ready
-
-
-def _from_earlier_processes(variant: Variant, form: Form) -> Ready | None:
-    """The program that lies on disk; or one compiled now, because an earlier process has met the graph."""
-    names = _disk_keys(variant.graph)
-    if any(diskcache.locate(name, program.PLAN) is not None for name in names):
-        return prepare(form)
-    if toolchain.find_compiler() is None:
+        names = _disk_keys(variant.graph)
+        if _on_disk(names):
+            return prepare(form)
+        if (found := _general_on_disk(key, form, names)) is not None:
+            return found
+        known = _waiting[key] = patience.Waiting(names)
+        while len(_waiting) > settings.memory_cache:
+            _waiting.popitem(last=False)
+    known.spent += cost
+    if known.is_over():
+        del _waiting[key]
+        if (compiled := known.program()) is not None and known.begun is not None:
+            _programs[key] = [(*known.begun, compiled)]
         return None
-    if diskcache.locate(names[0], _SEEN) is None:
-        diskcache.put(names[0], _SEEN, b"")
-    elif _Spent.may_compile():
-        begun = time.monotonic()
-        ready = prepare(form)
-        _Spent.compiling += time.monotonic() - begun
-        return ready
-    return None
+    if known.may_begin():
+        others = known.facts not in ((), form.facts)
+        variant = variant or (canonical.general(form, [known.facts]) if others else canonical.specific(form))
+        counters.programs += 1
+        known.begin(_optimized(variant.graph), _disk_keys(variant.graph)[0], variant, form.facts)
+        if others:
+            patience.note_general(known.name, variant.scalars)
+        variant = None if others else variant
+    if known.ready is None or known.facts != form.facts:
+        known.facts, known.ready = form.facts, interpreted(variant or canonical.specific(form))
+    else:
+        counters.interpreted += 1
+    return known.ready  # type: ignore[no-any-return]
+
+
+def _on_disk(names: list[str]) -> bool:
+    return any(diskcache.locate(name, program.PLAN) is not None for name in names)
+
+
+def _general_on_disk(key: Any, form: Form, names: list[str]) -> Ready | None:
+    """The program for all sizes that an earlier process has compiled for a graph that begins as this one."""
+    scalars = patience.noted_general(names)
+    if scalars is None:
+        return None
+    variant = canonical.general(form, [tuple([None if position in scalars else fact for position, fact in enumerate(form.facts)])])
+    if not _on_disk(_disk_keys(variant.graph)):
+        return None
+    built = build(variant.graph)
+    _programs[key] = [(variant, form.facts, built)]
+    return _ready(variant, built, form)
 
 
 def interpreted(variant: Variant) -> Ready:
     """A graph of known sizes as a program of NumPy's functions."""
     counters.interpreted += 1
     return Ready(base.reference_program(variant.graph), (), ())
-
-
-def milliseconds(form: Form) -> float:
-    """What NumPy takes for a graph, about: ten microseconds for a call, a nanosecond for an element of an addition, three where the result
-    does not stay in the cache. Movements are views, or copies that a compiled program makes too."""
-    total = 0.0
-    for node in form.order:
-        if node.args and isinstance(node.type, ArrayType):
-            total += 0.01
-            if node.op.kind is not Kind.MOVE:
-                count = itemcount(node.type.shape)
-                memory = 2.0 if count * node.type.dtype.itemsize > _CACHED else 0.0
-                total += 1e-6 * (min(node.op.cost, 20.0) + memory) * count
-    return total
-
-
-_CACHED = 1 << 21
-"""Bytes of an array that stays in a processor's cache until it is read again."""
 
 
 def work(form: Form) -> int:
@@ -174,6 +139,7 @@ def prepare(form: Form, patient: bool = False) -> Ready:
                 ready = _interpreted_at_first(key, form)
             if ready is not None:
                 return ready
+            variants = _programs.get(key)
         if variants is None:
             variants = _programs[key] = []
             while len(_programs) > settings.memory_cache:

@@ -1,0 +1,114 @@
+"""When lazy work is worth a program: the ski rental rule, by count of work.
+
+A script's preparations and reports run once; compiling them would cost more than running them. NumPy computes a graph until that has taken
+`settings.compile_after` milliseconds, in this process and in earlier ones. Then the C compiler starts beside the program, and its result
+is used from four times as much on, whether it was ready long before or is still waited for: whether the last bits are NumPy's or the
+compiled program's must not depend on how busy the machine is. Nothing is timed for the same reason.
+"""
+
+import atexit
+import json
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
+from lazynp.backends import base, diskcache, threads, toolchain
+from lazynp.config import settings
+from lazynp.ir.canonical import Form, Variant
+from lazynp.ir.node import Graph
+from lazynp.ir.op import Kind
+from lazynp.ir.types import ArrayType, itemcount
+
+_COMPILER_MS = 80.0
+"""What optimising and compiling a program takes, about."""
+_SWITCH = 4
+"""The program is used when NumPy has spent so many times `settings.compile_after`: it takes the compiler about as long."""
+_LEAST = 1.0
+"""Milliseconds in a process that are worth a note for the next one."""
+_CACHED = 1 << 21
+"""Bytes of an array that stays in a processor's cache until it is read again."""
+_SPENT = ".spent"
+"""In the disk cache: what earlier processes have spent on a graph, in milliseconds."""
+_GENERAL = ".general"
+"""The same: a program for all sizes was compiled for a graph that was first met with the sizes of this name."""
+
+
+class Waiting:
+    """A graph that NumPy computes. before, spent: milliseconds in earlier processes and in this one."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.name = names[0] if names else ""
+        self.before = min(float(diskcache.get(self.name, _SPENT) or 0), settings.compile_after) if names else 0.0
+        self.spent = 0.0
+        self.facts: tuple[Any, ...] = ()
+        """Of its last run."""
+        self.ready: Any = None
+        self.begun: tuple[Variant, tuple[Any, ...]] | None = None
+        """What is being compiled, and for which facts first."""
+        self._compilation: Any = None
+
+    def may_begin(self) -> bool:
+        """Whether the compiler should start now; not beside as many others as there are other processors."""
+        if self.begun is not None or self.before + self.spent <= settings.compile_after or toolchain.find_compiler() is None:
+            return False
+        _running[:] = [thread for thread in _running if thread.is_alive()]
+        return len(_running) < max(1, threads.processors() - 1)
+
+    def begin(self, graph: Graph, name: str, variant: Variant, facts: tuple[Any, ...]) -> None:
+        """Start the compiler on an optimised graph. name: in the disk cache."""
+        self.begun = variant, facts
+        self._compilation = import_module("lazynp.backends.c").Compilation(graph, name)
+        _running.append(self._compilation)
+
+    def is_over(self) -> bool:
+        """Whether it is time for a program."""
+        return self.before + self.spent > _SWITCH * settings.compile_after
+
+    def program(self) -> base.Program | None:
+        """What the compiler has made, waited for; None if it was never started. Raises CompileError."""
+        return None if self._compilation is None else self._compilation.result()
+
+
+_running: list[Any] = []
+
+
+def is_long(cost: float) -> bool:
+    """Whether running a graph once takes longer than compiling it."""
+    return cost > 2 * _COMPILER_MS
+
+
+def milliseconds(form: Form) -> float:
+    """What NumPy takes for a graph, about: ten microseconds for a call, a nanosecond for an element of an addition, three where the result
+    does not stay in the cache. Movements are views, or copies that a compiled program makes too."""
+    total = 0.0
+    for node in form.order:
+        if node.args and isinstance(node.type, ArrayType):
+            total += 0.01
+            if node.op.kind is not Kind.MOVE:
+                count = itemcount(node.type.shape)
+                memory = 2.0 if count * node.type.dtype.itemsize > _CACHED else 0.0
+                total += 1e-6 * (min(node.op.cost, 20.0) + memory) * count
+    return total
+
+
+def note_general(name: str, scalars: tuple[int, ...]) -> None:
+    """Leave to later processes that a graph's sizes vary, and which of its constants do."""
+    diskcache.put(name, _GENERAL, json.dumps(scalars).encode())
+
+
+def noted_general(names: list[str]) -> list[int] | None:
+    """The positions of constants that vary, if a process has seen that a graph's sizes do."""
+    stored = diskcache.get(names[0], _GENERAL) if names else None
+    return None if stored is None else json.loads(stored)
+
+
+def keep_notes(waiting: Iterable[Waiting]) -> None:
+    """Leave what was spent to the next process."""
+    for one in waiting:
+        if one.name and one.begun is None and one.spent >= _LEAST:
+            diskcache.put(one.name, _SPENT, f"{one.before + one.spent:.3f}".encode())
+
+
+def at_exit(waiting: dict[Any, Waiting]) -> None:
+    """Note at the end of this process what was spent on what waits then."""
+    atexit.register(lambda: keep_notes(waiting.values()))

@@ -1,0 +1,103 @@
+"""When lazy work is compiled, and what a process leaves to the next one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+
+import lazynp as np
+
+PROGRAM = """
+import json, sys
+import lazynp as np
+turns, varying = int(sys.argv[1]), sys.argv[2] == "varying"
+x = np.ones(300_000)
+for turn in range(turns):
+    k = 1 + turn * varying
+    x[k:] = np.sin(x[:-k]) + 0.25
+print(json.dumps([float(x.sum()), np.stats()]))
+"""
+
+
+def run(folder: Path, turns: int, kind: str = "same") -> dict[str, float]:
+    """The counters of a process that makes so many turns of a loop; its result is NumPy's."""
+    environment = {"LAZYNP_CACHE_DIR": str(folder), "PYTHONPATH": str(Path(np.__file__).parent.parent), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(turns), kind], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    total, stats = json.loads(done.stdout)
+    x = numpy.ones(300_000)
+    for turn in range(turns):
+        k = 1 + turn * (kind == "varying")
+        x[k:] = numpy.sin(x[:-k]) + 0.25
+    assert total == pytest.approx(float(x.sum()), rel=1e-12)
+    return stats
+
+
+def test_short_programs_leave_notes_until_compiling_is_worth_it(tmp_path):
+    compiled = []
+    for _ in range(12):
+        run(tmp_path, 1)
+        compiled.append(len(list(tmp_path.glob("*/*.plan"))))
+    assert compiled[0] == 0 and compiled[-1] == 1
+    assert run(tmp_path, 1)["disk_hits"] >= 1
+
+
+@pytest.mark.parametrize("kind", ["same", "varying"])
+def test_a_program_that_began_to_compile_is_there_for_the_next_process(tmp_path, kind):
+    first = run(tmp_path, 8, kind)
+    assert first["interpreted"] == 8
+    second = run(tmp_path, 8, kind)
+    assert second["disk_hits"] >= 1 and second["interpreted"] <= 2
+
+
+def test_a_long_loop_goes_over_to_the_program_by_count_of_work(tmp_path):
+    found = {run(tmp_path / str(k), 60)["interpreted"] for k in range(2)}
+    assert len(found) == 1 and 4 <= found.pop() <= 40
+
+
+IN_PLACE = {
+    "once": lambda np, x: (x.__setitem__(slice(1, None), x[:-1] + 1), x)[1:],
+    "twice": lambda np, x: (x.__setitem__(slice(1, None), x[:-1] + 1), x.__setitem__(slice(None, -1), x[1:] * 2), x)[2:],
+    "overlapping": lambda np, x: (x.__setitem__(slice(1, None), x[:-1]), x.__setitem__(slice(None), x[::-1]), x)[2:],
+    "read before": lambda np, x: [y := x[::2] * 3, x.__setitem__(0, 7.0), x, y],
+    "a copy before": lambda np, x: [y := x.copy(), x.__setitem__(0, 7.0), x, y],
+    "written value read later": lambda np, x: [y := np.sin(x[1:]), x.__setitem__(slice(1, None), y), x, y * 2],
+    "a view of itself written and read": lambda np, x: [v := x[::-1], x.__setitem__(slice(0, 2), v[:2]), x, v + 0],
+    "through a view": lambda np, x: [v := x[1:], v.__setitem__(slice(1, None, 2), 5.0), x, v],
+    "two arrays": lambda np, x: [y := x * 2, y.__setitem__(slice(0, 3), x[:3]), x.__setitem__(slice(0, 3), y[3:]), x, y],
+}
+
+
+@pytest.mark.parametrize("case", IN_PLACE)
+def test_updates_in_place(case):
+    """NumPy runs the lazy work node by node: what others still read is copied before it is overwritten."""
+    with np.config(lazy_threshold=0, compile_after=1000):
+        expected = [v for v in IN_PLACE[case](numpy, numpy.arange(6.0)) if v is not None]
+        found = [numpy.asarray(v) for v in IN_PLACE[case](np, np.arange(6.0)) if v is not None]
+    for one, other in zip(found, expected, strict=True):
+        numpy.testing.assert_array_equal(one, other)
+
+
+def test_no_copy_of_an_array_that_is_written_in_place():
+    x = np.ones(1_000_000)
+    x.sum()
+    base = numpy.asarray(x)
+    x[1:] = x[:-1] * 0.5
+    assert numpy.shares_memory(numpy.asarray(x), base)
+
+
+def test_an_error_leaves_an_input_as_it_was():
+    """After an error the same work runs again when its result is asked for: it must find what it found the first time."""
+    with np.config(lazy_threshold=0, compile_after=1000):
+        x = np.arange(4.0)
+        float(x[0])
+        x += 1
+        x[0] = 5.0
+        y = np.linalg.inv(x.reshape(2, 2) * 0)
+        for _ in range(2):
+            with pytest.raises(np.linalg.LinAlgError):
+                numpy.asarray(y)
+        numpy.testing.assert_array_equal(numpy.asarray(x), [5.0, 2.0, 3.0, 4.0])
