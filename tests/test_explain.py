@@ -36,6 +36,43 @@ def test_explain_takes_a_jitted_function_and_leaves_its_arguments_alone() -> Non
     np.testing.assert_array_equal(before, X)
 
 
+def test_explain_shows_kernels_and_what_they_move() -> None:
+    def scaled(x):
+        return (x * 2) @ x.T + 1
+
+    x = np.ones((100, 50))
+    explanation = explain(scaled)(x)
+    doubled, product, shifted = explanation.traffic.kernels
+    assert (doubled.loops, doubled.read, doubled.written) == ("5000", x.nbytes, x.nbytes)
+    assert (product.read, product.written) == (2 * x.nbytes, 80_000) and shifted.read == shifted.written == 80_000
+    assert doubled.where == product.where == f"test_explain.py:{scaled.__code__.co_firstlineno + 1}"
+    assert doubled.apart == product.apart == "a call of a library" and shifted.apart == ""
+    assert explanation.traffic.moved == 4 * x.nbytes + 3 * 80_000 and explanation.traffic.least == x.nbytes + 80_000
+    text = str(explanation)
+    assert "400 kB moved, 120 kB at least" in text and "not one with the next: a call of a library" in text
+
+
+def test_explain_says_why_neighbours_are_two_kernels() -> None:
+    def smoothed(x):
+        y = np.sqrt(x) + 1
+        return y[1:] + y[:-1]
+
+    x = np.ones(5000)
+    first, second = explain(smoothed)(x).traffic.kernels
+    assert first.apart == "their loops differ: 5000 and 4999" and second.read == x.nbytes
+
+
+def test_explain_counts_the_turns_of_loops() -> None:
+    def repeated(x):
+        for _ in range(30):
+            x[1:-1] = 0.5 * (x[2:] + x[:-2])
+        return x
+
+    traffic = explain(repeated)(np.ones(300)).traffic
+    assert {k.turns for k in traffic.kernels} == {30}
+    assert traffic.moved == 30 * sum(k.read + k.written for k in traffic.kernels) > traffic.least
+
+
 @pytest.mark.filterwarnings("ignore::lazynp.errors.PerformanceWarning")
 def test_explain_says_why_a_function_is_not_one_program() -> None:
     def branching(x):

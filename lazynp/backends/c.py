@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import pickle
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from lazynp.backends import base, blas, diskcache, lapack, toolchain, workers
 from lazynp.backends.compact import compact
@@ -27,6 +28,8 @@ from lazynp.backends.spread import SpreadPrinter, shared_text
 from lazynp.errors import CompileError
 from lazynp.ir.node import Graph, Node, dim, toposort
 from lazynp.ir.types import Dim
+
+Result = TypeVar("Result")
 
 # --- compiling -------------------------------------------------------------------------------------------------------
 
@@ -72,15 +75,22 @@ class Compilation(threading.Thread):
 
 def draft(graph: Graph) -> Blueprint:
     """C text, Python text and tables of a graph's program."""
-    try:
-        return _drafted(graph, loops_in_python=False)
-    except Unbounded:
-        return _drafted(graph, loops_in_python=True)
+    return _drafted(graph, _Draft.blueprint)
 
 
-def _drafted(graph: Graph, loops_in_python: bool) -> Blueprint:
+def parts_of(graph: Graph) -> tuple[Plan, list[Block | Step]]:
+    """The plan of a graph's program, and its kernels and Python steps in order, before they are printed."""
+    return _drafted(graph, lambda drafted: (drafted.plan, drafted.parts))
+
+
+def _drafted(graph: Graph, result: Callable[[_Draft], Result]) -> Result:
+    """What is asked of a draft in which C runs the loops; if a temporary inside one has no bound, Python runs them."""
     sizes = Sizes(_dim_count(graph))
-    return _Draft(partition(graph, sizes, None, loops_in_python), sizes).blueprint()
+    try:
+        return result(_Draft(partition(graph, sizes), sizes))
+    except Unbounded:
+        sizes = Sizes(_dim_count(graph))
+        return result(_Draft(partition(graph, sizes, None, loops_in_python=True), sizes))
 
 
 def _dim_count(graph: Graph) -> int:

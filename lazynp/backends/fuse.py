@@ -88,24 +88,42 @@ def _partner(nest: Nest, mine: Touched, done: list[Nest], touched: list[Touched]
 
 
 def _mergeable(first: Nest, one: Touched, second: Nest, two: Touched) -> bool:
-    if first.kind != "loops" or first.moves or first.axes != second.axes or one.count + two.count > _MOST_SCALARS:
-        return False
+    return not _obstacle(first, one, second, two)
+
+
+def obstacle(first: Nest, second: Nest) -> str:
+    """Why two nests, of which the second follows the first, are not one, in words; "" if they could be."""
+    return _obstacle(first, Touched(first), second, Touched(second))
+
+
+def _obstacle(first: Nest, one: Touched, second: Nest, two: Touched) -> str:
+    if first.call is not None or second.call is not None:
+        return "a call of a library"
+    if first.kind != "loops" or second.kind != "loops" or first.moves:
+        return "an accumulation, a scatter or a sliding window stands alone"
+    if first.axes != second.axes:
+        sizes = [" x ".join([a.size.text() for a in nest.axes]) or "one point" for nest in (first, second)]
+        return f"their loops differ: {sizes[0]} and {sizes[1]}" if sizes[0] != sizes[1] else "their loops begin or are ordered differently"
+    if one.count + two.count > _MOST_SCALARS:
+        return f"together they have more than {_MOST_SCALARS} operations"
     if first.folds and second.folds and first.reduced != second.reduced:
-        return False
+        return "they reduce different axes"
     memories = one.memories(), two.memories()
     if memories[0].isdisjoint(memories[1]) and len(memories[0]) + len(memories[1]) > _MOST_STRANGERS:
-        return False
+        return "they share no array, and together have too many"
     for memory, addresses in one.writes.items():
-        if memory in two.writes or memory in two.inside:
-            return False
+        if memory in two.writes:
+            return "both write to one array"
+        if memory in two.inside:
+            return "the second takes an index from what the first writes"
         if memory in two.reads and (memory in one.folded or len(addresses) > 1 or two.reads[memory] != addresses):
             if memory in two.events and not two.reads[memory] and memory not in one.folded:
                 continue
-            return False
+            return f"the second reads {'a reduction of the first' if memory in one.folded else 'at other places what the first writes'}"
     for memory, addresses in two.writes.items():
         if memory in one.reads and (memory in two.folded or memory in one.inside or one.reads[memory] != addresses):
-            return False
-    return True
+            return "the second overwrites what the first reads at other places"
+    return ""
 
 
 def _merged(first: Nest, second: Nest) -> Nest:

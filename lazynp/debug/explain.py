@@ -1,9 +1,11 @@
-"""What lazynp makes of a function: `explain(f)(*args)` tells which rules fired where and what runs; `show(f, *args)` prints a stage."""
+"""What lazynp makes of a function: `explain(f)(*args)` tells which rules fired where, which kernels run and what they move through memory;
+`show(f, *args)` prints a stage."""
 
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from lazynp.debug.kernels import Traffic, quantity, traffic
 from lazynp.errors import CaptureError
 from lazynp.ir.canonical import Form, specific
 from lazynp.ir.node import Node
@@ -31,13 +33,15 @@ class Rewrite(NamedTuple):
 
 class Explanation(NamedTuple):
     """rewrites: in order of first firing; kernels: loop nests and library calls of the program; library_steps: nodes that run through
-    NumPy inside it; fallbacks: {(filename, line, numpy name): count}; uncaptured: why the function is not one program, or ""."""
+    NumPy inside it; fallbacks: {(filename, line, numpy name): count}; uncaptured: why the function is not one program, or ""; traffic: the
+    kernels with the bytes that they move, and why neighbours are not one (None where there is no program)."""
 
     rewrites: tuple[Rewrite, ...]
     kernels: int
     library_steps: int
     fallbacks: dict[tuple[str, int, str], int]
     uncaptured: str
+    traffic: Traffic | None = None
 
     def __str__(self) -> str:
         lines = [f"not one program, runs in lazy mode: {self.uncaptured}"] if self.uncaptured else []
@@ -47,6 +51,10 @@ class Explanation(NamedTuple):
             lines += [f"  {r.rule}  {r.where}{times}", f"      {r.before}  ->  {r.after}", f"      {r.reason.splitlines()[0]}"]
         if not self.uncaptured:
             lines.append(f"{self.kernels} kernels, {self.library_steps} steps through NumPy")
+        if self.traffic is not None:
+            lines.append(f"{quantity(self.traffic.moved)} moved, {quantity(self.traffic.least)} at least (arguments and results)")
+            for kernel in self.traffic.kernels:
+                lines += [f"  {kernel}", *([f"      not one with the next: {kernel.apart}"] if kernel.apart else [])]
         lines += [f"numpy.{name} ran through NumPy: {file}:{line}  ({n} times)" for (file, line, name), n in self.fallbacks.items()]
         return "\n".join(lines)
 
@@ -73,7 +81,7 @@ def explain(f: Callable[..., Any]) -> Callable[..., Explanation]:
     def explained(*args: Any, **kwargs: Any) -> Explanation:
         record = _Record()
         before = Counter(counters.fallbacks)
-        reason, kernels, steps = "", 0, 0
+        reason, kernels, steps, moved = "", 0, 0, None
         with listening(record.hear):
             try:
                 form = _form(f, args, kwargs)
@@ -82,12 +90,13 @@ def explain(f: Callable[..., Any]) -> Callable[..., Explanation]:
                 f(*args, **kwargs)
             else:
                 record.origins = form.order
-                optimize(specific(form).graph)
+                graph = optimize(specific(form).graph)
         rewrites = record.rewrites()
         if not reason:
             program = build(specific(form).graph)
             kernels, steps = program.kernels, program.library_steps
-        return Explanation(rewrites, kernels, steps, dict(counters.fallbacks - before), reason)
+            moved = traffic(graph, form.order)
+        return Explanation(rewrites, kernels, steps, dict(counters.fallbacks - before), reason, moved)
 
     return explained
 
