@@ -4,8 +4,8 @@ there is a form for it (benchmarks/jax_loops.py).
 python benchmarks/loops.py [--cases cholesky lu] [--threads 1] [--repeat 7] [--json FILE]
 
 Every competitor's first result, and what it leaves in its arguments, is compared with NumPy's (JAX leaves nothing). Numba is the better one
-of its serial and its parallel form. Each call gets fresh copies of the arguments, made before the clock starts. First calls (trace or compile,
-and run) are kept apart.
+of its serial and its parallel form. Each call gets fresh copies of the arguments, made before the clock starts. First calls (trace or
+compile, and run) are kept apart.
 """
 
 import argparse
