@@ -14,6 +14,7 @@ from lazynp.api import (  # noqa: F401  (they register)
     arraytype,
     creation,
     fourier,
+    histograms,
     inspection,
     linear,
     methods,
