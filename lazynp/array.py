@@ -554,12 +554,22 @@ def exported(x: Any) -> Any:
     if type(x) is ndarray and x._scalar:
         return values.copy()
     if type(x) is ndarray and x._storage is not None:
+        if _is_constant(x):
+            x._storage.filled(x._storage.buffer)
         x._storage.settle_readers()
         x._storage.exported = True
         values = values.view()
         if not x._writeable:
             values.flags.writeable = False
     return values
+
+
+def _is_constant(x: Any) -> bool:
+    """Whether a derivative is being taken by nothing that x, whose values are known, depends on. Its values are then those in its memory,
+    where others may write."""
+    here = queue()
+    floating = tracing_count.depth > 0 and here.derives and x.dtype.kind in "fc"
+    return floating and x._storage.home is here and is_pending(x) and not _is_differentiated(x)
 
 
 def addressed(x: Any) -> np.ndarray:
@@ -596,7 +606,10 @@ class Flat:
         return self.base.reshape(-1)[index]  # type: ignore[attr-defined]
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        """Values that are too few begin again, as NumPy's do."""
         places = np.arange(self.base.size)[index]
+        if np.shape(value) not in ((), places.shape):
+            value = hooks.function(np.resize, (value, places.shape), {})
         self.base[np.unravel_index(places, self.base.shape)] = value
 
     def copy(self) -> Any:
@@ -604,7 +617,8 @@ class Flat:
 
 
 class NumpysFlat:
-    """`x.flat` elsewhere: NumPy's iterator over the memory, which takes lazy arrays as indices and values."""
+    """`x.flat` elsewhere: NumPy's iterator over the memory, which takes lazy arrays as indices and values. In a derivative what is written
+    may depend on the variables; then so does the array."""
 
     __slots__ = ("_numpys", "base")
 
@@ -623,16 +637,25 @@ class NumpysFlat:
         return len(self._numpys)
 
     def __iter__(self) -> Any:
-        return iter(self._numpys)
+        return iter(Flat(self.base) if _is_differentiated(self.base) else self._numpys)
 
     def __next__(self) -> Any:
         return next(self._numpys)
 
     def __getitem__(self, index: Any) -> Any:
+        if _is_differentiated(self.base):
+            return Flat(self.base)[index]
         return from_numpy(self._numpys[exported(index)])
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._numpys[exported(index)] = exported(value)
+        if (
+            _is_differentiated(self.base)
+            or _is_differentiated(value)
+            or (type(value) in (list, tuple) and any(map(_is_differentiated, value)))
+        ):
+            Flat(self.base)[index] = value
+        else:
+            self._numpys[exported(index)] = exported(value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self._numpys, dtype, copy=copy)

@@ -23,13 +23,13 @@ import test_special
 from cases import cases, leaves
 from differentiable import ROWS, Row
 from test_differentiable import IDS, Checked, as_tuple
-from test_ops import TESTED, lacks_partial, smooth_cases, smooth_outputs
+from test_ops import TESTED, inner, lacks_partial, smooth_cases, smooth_outputs
 
 import lazynp
 from lazynp.backends import c, toolchain
 from lazynp.backends.reference import evaluate
 from lazynp.ir import canonical
-from lazynp.ir.node import Graph, toposort
+from lazynp.ir.node import Graph, constant, toposort
 from lazynp.ir.op import Kind, Op
 from lazynp.runtime.storage import bound
 from lazynp.transform.derive import differentiable, pullback, pushforward
@@ -72,16 +72,27 @@ def test_batched_is_a_stacked_loop(row: Row) -> None:
 NAMES = sorted({row.name for row in ROWS})
 
 
+def first_order(c: Checked) -> list[Any]:
+    """Values, tangents and cotangents."""
+    return [*c.outs, *pushforward(c.outs, c.wrt, c.t), *pullback(c.outs, c.ct, c.wrt)]
+
+
+def second_order(c: Checked) -> list[Any]:
+    """The gradient of <ct, J t>, and the tangent of the gradient of <ct, f>."""
+    along = inner(zip(c.ct, pushforward(c.outs, c.wrt, c.t), strict=True))
+    gradient = [node for node in pullback(c.outs, c.ct, c.wrt) if node is not None]
+    return [*pullback([along], [constant(1.0)], c.wrt), *pushforward(gradient, c.wrt, c.u)]
+
+
 @functools.cache
-def derivatives_of(name: str) -> tuple[Graph, tuple[numpy.ndarray, ...]]:
-    """One graph of the values, tangents and cotangents of all rows of a name, and what its inputs are."""
+def derivatives_of(name: str, order: int = 1) -> tuple[Graph, tuple[numpy.ndarray, ...]]:
+    """One graph of the derivatives of all rows of a name, and what its inputs are."""
     inputs: list[Any] = []
     values: list[numpy.ndarray] = []
     outputs: list[Any] = []
-    for row in [row for row in ROWS if row.name == name]:
+    for row in [row for row in ROWS if row.name == name and row.order >= order]:
         checked = Checked(row)
-        derived = [*pushforward(checked.outs, checked.wrt, checked.t), *pullback(checked.outs, checked.ct, checked.wrt)]
-        wanted = [*checked.outs, *[node for node in derived if node is not None]]
+        wanted = [node for node in (first_order if order == 1 else second_order)(checked) if node is not None]
         known = dict(zip([*checked.wrt, *checked.t, *checked.u, *checked.ct], [*checked.args, *checked.directions], strict=True))
         outside = {node: bound(node) for node in toposort(wanted) if node not in known and bound(node) is not None}
         inputs += [*known, *outside]
@@ -91,21 +102,24 @@ def derivatives_of(name: str) -> tuple[Graph, tuple[numpy.ndarray, ...]]:
 
 
 @functools.cache
-def program_of(name: str) -> tuple[Any, list[int]]:
+def program_of(name: str, order: int = 1) -> tuple[Any, list[int]]:
     """The compiled program of that graph, and which of its inputs it takes."""
     compiler = toolchain.find_compiler()
     if compiler is None:
         pytest.skip(f"no C compiler here: {toolchain.missing_reason()}")
-    graph = derivatives_of(name)[0]
+    graph = derivatives_of(name, order)[0]
     form = canonical.take_apart(graph.outputs, {})
     known = canonical.specific(form).graph
     return c.compile(known, canonical.digest(known, name, compiler.fingerprint)), [graph.inputs.index(leaf) for leaf in form.leaves]
 
 
+@pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("name", NAMES)
-def test_compiled_derivatives_are_the_interpreters(name: str) -> None:
-    graph, values = derivatives_of(name)
-    program, places = program_of(name)
+def test_compiled_derivatives_are_the_interpreters(name: str, order: int) -> None:
+    graph, values = derivatives_of(name, order)
+    if not graph.outputs:
+        pytest.skip("linear or piecewise constant: there is no second derivative")
+    program, places = program_of(name, order)
     with numpy.errstate(all="ignore"):
         expected = evaluate(graph, list(values))
     for found, wanted in zip(program.run([values[place] for place in places], ()), expected, strict=True):
@@ -236,7 +250,7 @@ compiled code against NumPy. "Some one by one": vmap runs some call example by e
   with complex, empty, 0-d and stride-0 arguments, where NumPy takes them (tests/test_input_kinds.py), with strided ones and in single
   precision.
 * **C**: what the compiled program of all calls, with their tangents and cotangents, runs: `kernels`, or these routines of NumPy and SciPy
-  as steps between kernels.
+  as steps between kernels. Derivatives of second order are compiled and compared as well.
 
 ## {len(functions)} functions of NumPy
 

@@ -7,6 +7,7 @@ import lazynp
 import lazynp as np
 import lazynp.scipy
 from lazynp import grad, hessian
+from lazynp.testing import check_grads
 
 SINGULAR = numpy.array([[1.0, 2.0], [2.0, 4.0]])
 ZEROS = numpy.zeros(3)
@@ -78,6 +79,58 @@ def test_a_number_that_numpy_reads_is_no_constant():
     numpy.testing.assert_array_equal(grad(lambda x: np.sum(np.linspace([x, x], 0, 3)))(values), [3, 3, 3])
     assert grad(lambda x: np.heaviside(0.0, x) * x)(2.0) == 4.0
     assert grad(lambda x: np.sum(np.meshgrid(x, [1.0, 2.0], copy=False)[0]))(2.0) == 2.0
+
+
+def _through_flat(x):
+    y = np.zeros((2, 2))
+    y.flat[:2] = x[:2]
+    y.flat[[3, 2]] = x[2]
+    return y
+
+
+def _through_put(x):
+    y = np.zeros(4)
+    y.put([1, 2], [x[2] * 3, x[0]])
+    return y
+
+
+def _through_memory(x):
+    """NumPy writes to what no derivative is taken by."""
+    y = np.zeros(4)
+    memoryview(y)[0] = 1.5
+    z = y * x
+    y.flat[2] = 3.0
+    return y * x + z
+
+
+def test_memory_that_numpy_writes_to_is_read_when_the_program_reads_it():
+    def f(x):
+        y = np.zeros(3)
+        held = numpy.asarray(y)
+        held[0] = 1.5
+        z = y * x
+        held[0] = 2.5
+        return np.sum(z) + np.sum(y * x * x)
+
+    numpy.testing.assert_allclose(grad(f)(numpy.ones(3)), [6.5, 0, 0])
+
+
+def _by_iterator(x):
+    y = np.zeros(4)
+    with np.nditer(y, op_flags=["readwrite"]) as elements:
+        for k, element in enumerate(elements):
+            element[...] = k
+    return y * x
+
+
+@pytest.mark.parametrize("f", [_through_flat, _through_put, _through_memory, _by_iterator], ids=lambda f: f.__name__)
+@pytest.mark.filterwarnings("ignore:lazynp.jit:lazynp.PerformanceWarning")
+def test_writes_past_the_array_are_differentiated(f):
+    """They went into memory that the derivative does not look at: silent zeros."""
+    x = numpy.array([0.3, 0.8, 1.4, -0.6])
+    check_grads(f, (x,))
+    numpy.testing.assert_allclose(lazynp.jit(lazynp.jacrev(f))(x), lazynp.jacfwd(f)(x))
+    numpy.testing.assert_allclose(lazynp.jit(f)(x), f(x))
 
 
 def test_complex_gradients_descend_and_holomorphic_ones_are_derivatives():

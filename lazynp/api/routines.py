@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from lazynp import array as arrays
+from lazynp.api.creation import asarray
 from lazynp.api.dispatch import HANDLERS, Unsupported, implements, into, sync, unwrapped
 from lazynp.api.selecting import convolve
 from lazynp.api.shaping import lifted, ravel
@@ -169,7 +170,7 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
 
 def _write_flat(a: Any, places: np.ndarray, values: Any) -> None:
     """Write at positions of the flattened array; values repeat. Raises NumPy's IndexError."""
-    flat = ravel(lifted(values)) if isinstance(values, ndarray) else np.ravel(values)
+    flat = ravel(lifted(values)) if isinstance(values, ndarray) else ravel(asarray(values)) if tracing() else np.ravel(values)
     if flat.size == 0 or places.size == 0:
         return
     bad = np.flatnonzero((places < -a.size) | (places >= a.size))

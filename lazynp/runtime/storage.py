@@ -111,8 +111,14 @@ class Storage:
         return self.buffer
 
     def settle_readers(self) -> None:
-        """Before the clean buffer is written directly: let pending work read its old contents."""
-        if self.read_by_pending:
+        """Before the clean buffer is written directly: let pending work read its old contents. What a trace has recorded runs later, and
+        reads a copy."""
+        if not self.read_by_pending:
+            return
+        if isinstance(queue(), TraceQueue):
+            bind(self._leaf(), self.buffer.copy())  # type: ignore[misc, union-attr, arg-type]
+            self._leaf = None
+        else:
             queue().run(None)
 
     def outside_leaf(self) -> Node:

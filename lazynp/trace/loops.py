@@ -25,6 +25,7 @@ from lazynp.trace.collecting import Collection
 from lazynp.trace.elements import Elements, elements_of
 
 _PEELED = 2
+_VALUES_PER_ITEM = 8
 
 
 class Hopeless(CaptureError):
@@ -43,6 +44,7 @@ def for_(
     budget = _Budget()
     elements = elements_of(iterable) if queues.under_jit() else None
     if elements is None:
+        budget.allow_items(iterable)
         return _in_python(iterable, turn, names, budget)
     count = elements.count
     for first in range(_PEELED + 1):
@@ -150,7 +152,14 @@ class _Budget:
 
     def __init__(self) -> None:
         self.start = traced_count.values
+        self.limit = settings.unroll_nodes
         self.reason = ""
+
+    def allow_items(self, iterable: Any) -> None:
+        """A list of arrays (the layers of a network) can be nothing but written out, and its length is that of an argument: up to eight
+        times as much. A thousand layers take a second to compile."""
+        if type(iterable) in (list, tuple):
+            self.limit = max(self.limit, min(len(iterable), self.limit) * _VALUES_PER_ITEM)
 
     def because(self, error: CaptureError) -> None:
         """Keep what an error says; not the error, whose traceback keeps everything alive."""
@@ -158,7 +167,7 @@ class _Budget:
         self.reason = f" because of {line}: {error}" if line is not None else f": {error}"
 
     def check(self) -> None:
-        if traced_count.values - self.start > settings.unroll_nodes and queues.under_jit():
+        if traced_count.values - self.start > self.limit and queues.under_jit():
             raise Hopeless(f"a loop is too long to be written out, and cannot be compiled as a loop{self.reason}")
 
 
