@@ -460,6 +460,11 @@ def tracing() -> bool:
     return tracing_count.depth > 0 and bool(getattr(_local, "stack", None))
 
 
+def has_values(scope: Queue) -> bool:
+    """Whether every value that is recorded here can be computed at once: in a derivative outside of jit."""
+    return scope.derives and bool(scope.concrete)  # type: ignore[attr-defined]
+
+
 @contextmanager
 def trace_scope(scope: TraceQueue | None = None) -> Iterator[TraceQueue]:
     """Inside, everything is lazy, and what is recorded waits in the trace's own queue: a new one, or the given one."""
