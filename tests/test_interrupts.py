@@ -108,3 +108,43 @@ def test_an_ended_program_runs_again():
         f(np.ones(2))
     assert f(np.array([-1.0, 0.0])) == -1.0
     assert isinstance(interrupts.taken(), KeyboardInterrupt)  # nothing is left of the other exception
+
+
+def test_lazy_work_that_is_interrupted_is_done_when_it_is_asked_for_again(all_lazy):
+    """What a handler raises while a lazy program is being computed reaches the user; nothing pending is lost or computed twice."""
+    rng = np.random.default_rng(0)
+    start = rng.uniform(size=300_000)
+
+    def work(m, x, counter):
+        for _ in range(60):
+            x = m.sin(x) + m.sqrt(m.abs(x)) * 0.5
+        counter += 1.0
+        return x, counter
+
+    expected, _ = work(np, start, np.zeros(3))
+    interrupted = 0
+    for seconds in (0.002, 0.01, 0.03, 0.06):
+        result, counter = work(lazynp, lazynp.array(start), lazynp.zeros(3))
+        try:
+            with alarm(raising, seconds):
+                np.asarray(result)
+        except Late:
+            interrupted += 1
+        np.testing.assert_allclose(np.asarray(result), expected, rtol=1e-12)
+        np.testing.assert_array_equal(np.asarray(counter), np.ones(3))
+    assert interrupted
+
+
+def test_a_lazy_loop_of_python_ends_between_its_turns(all_lazy):
+    x = lazynp.ones(1000)
+    turns = 0
+    with alarm(raising, 0.2), pytest.raises(Late):
+        while True:
+            x = lazynp.sin(x) + 1.0
+            turns += 1
+    expected = np.ones(1000)
+    for _ in range(turns):
+        expected = np.sin(expected) + 1.0
+    later = np.sin(expected) + 1.0
+    found = np.asarray(x)
+    assert np.allclose(found, expected, rtol=1e-9) or np.allclose(found, later, rtol=1e-9)
