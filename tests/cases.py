@@ -702,6 +702,7 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "gather": _gathers,
     "scatter": _scatters,
     "update": _updates,
+    "unset": lambda rng: iter([Case((), {"out_shape": s, "to": np.dtype(float)}, np.zeros(s)) for s in ((0,), (3, 0))]),
     "iota": lambda rng: iter([Case((), {"length": n}, np.arange(n)) for n in (0, 1, 7)]),
     "size": lambda rng: iter([Case((), {"value": n}, np.array(n)) for n in (0, 1, 7)]),
     "argmax": lambda rng: arg_reductions(reduction.argmax, rng),

@@ -14,7 +14,7 @@ from lazynp.ir.node import Node
 from lazynp.ir.types import LAZY_DTYPES
 from lazynp.native import ARRAYS
 from lazynp.ops import elementwise as ew
-from lazynp.ops.indexing import iota
+from lazynp.ops.indexing import iota, unset
 from lazynp.ops.movement import broadcast
 from lazynp.ops.sizes import SymInt, as_size, counted, greatest, number
 from lazynp.runtime.storage import has_values, queue, tracing
@@ -52,7 +52,14 @@ def ones(shape: Any, dtype: Any = None, order: str = "C", **options: Any) -> Any
 
 @implements(np.empty)
 def empty(shape: Any, dtype: Any = float, order: str = "C", **options: Any) -> Any:
-    return _filled(shape, 0, dtype)
+    return _unset(_shape(shape), dtype) if tracing() else _filled(shape, 0, dtype)
+
+
+def _unset(shape: tuple[Any, ...], dtype: Any) -> Any:
+    dtype = np.dtype(dtype)
+    if dtype not in LAZY_DTYPES:
+        raise Unsupported
+    return as_array(wrap(unset(shape, dtype)))
 
 
 @implements(np.full)
@@ -73,7 +80,9 @@ def _like(a: Any, value: Any, dtype: Any, order: str, shape: Any) -> Any:
     if dtype not in LAZY_DTYPES:
         raise Unsupported
     shape = None if shape is None else _shape(shape)
-    return as_array(arrays.wrap_ordered(ew.filled(a.shape if shape is None else shape, value, dtype), arrays.order_of(a, order, shape)))
+    wanted = a.shape if shape is None else shape
+    node = unset(wanted, dtype) if value is None and tracing() else ew.filled(wanted, value or 0, dtype)
+    return as_array(arrays.wrap_ordered(node, arrays.order_of(a, order, shape)))
 
 
 @implements(np.zeros_like)
@@ -88,7 +97,7 @@ def ones_like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, s
 
 @implements(np.empty_like)
 def empty_like(prototype: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **options: Any) -> Any:
-    return _like(prototype, 0, dtype, order, shape)
+    return _like(prototype, None, dtype, order, shape)
 
 
 @implements(np.full_like)

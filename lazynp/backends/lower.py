@@ -205,6 +205,8 @@ class Lowering:
             return self._immediate(node)
         if node.op is dim or node.op is size_:
             return self._immediate(position.make((), expression=self.sizes(node)))
+        if node.op is indexing.unset:
+            return self._immediate(constant(0, node.dtype))
         if node.op is indexing.iota:
             return self._immediate(position.make((), expression=linear(index, self.shape(node))))
         if node.op is movement.after:

@@ -30,7 +30,7 @@ from lazynp.backends.polynomial import Atom, Poly
 from lazynp.ir.node import Node, transform
 from lazynp.ir.op import Op
 from lazynp.ops import elementwise as ew
-from lazynp.ops import movement, reduction
+from lazynp.ops import indexing, movement, reduction
 from lazynp.ops.structured import item
 
 _CUTS = 6
@@ -133,6 +133,8 @@ class Lapack(NamedTuple):
 
 def nests_of(plan: Plan, step: Step) -> list[Nest]:
     """The loops of one step."""
+    if step.kind in ("map", "copy") and strip(step.node).op is indexing.unset:
+        return []
     nests = _MAKERS[step.kind](plan, step)
     awaited = events(plan, step)
     for nest in nests:

@@ -46,8 +46,9 @@ def interpret(
 
 
 def _last_readers(order: list[Node], graph: Graph) -> dict[Node, list[Node]]:
-    """For nodes the arguments that nobody reads after them: their memory is the next ones', as in a program that Python runs."""
-    inner = {*[node for node in order if node.args], *graph.inputs}.difference(graph.outputs)
+    """For nodes the arguments that nobody reads after them: their memory is the next ones', as in a program that Python runs. Not the
+    integers of loops, which attributes mention."""
+    inner = {*[node for node in order if node.args], *[node for node in graph.inputs if node.op is not dim]}.difference(graph.outputs)
     dying: dict[Node, list[Node]] = {}
     for node in reversed(order):
         for a in node.args:

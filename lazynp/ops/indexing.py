@@ -236,3 +236,16 @@ iota = register(
     )
 )
 """0, 1, ..., length - 1 as int64."""
+
+unset = register(
+    Op(
+        name="unset",
+        kind=Kind.LEAF,
+        attrs=("out_shape", "to"),
+        dims=frozenset({"out_shape"}),
+        infer=lambda out_shape, to: ArrayType(out_shape, to),
+        numpy=lambda out_shape, to: np.zeros(out_shape, to),
+        door=lambda op, out_shape, to: op.make((), out_shape=out_shape, to=to),
+    )
+)
+"""np.empty: an array of anything, into which a program writes before it reads. Nothing is stored for it."""
