@@ -132,16 +132,29 @@ class Box:
         self.bounds = {a.variable: (a.begin, a.end - 1) for a in axes}
 
     def cut(self, split: Split) -> tuple[Box, Box]:
-        """The boxes below and from split.at on; bounds of unknown sizes are clamped when the loops are printed."""
+        """The boxes below and from split.at on; bounds of unknown sizes are clamped when the loops are printed. The rim of a large
+        box is not cut any further: of a stencil in three dimensions only the inside is worth loops of its own."""
         low, high = [], []
+        sizes: list[int | None] = []
         for axis in self.axes:
             if axis.variable is split.variable:
                 low.append(axis._replace(end=split.at))
                 high.append(axis._replace(begin=split.at))
+                sizes = [low[-1].size.constant, high[-1].size.constant]
             else:
                 low.append(axis)
                 high.append(axis)
-        return Box(tuple(low), self.facts, self.may_split - 1), Box(tuple(high), self.facts, self.may_split - 1)
+        rims = [_is_rim(sizes[0], sizes[1]), _is_rim(sizes[1], sizes[0])]
+        rest = [0 if rim else self.may_split - 1 for rim in rims]
+        return Box(tuple(low), self.facts, rest[0]), Box(tuple(high), self.facts, rest[1])
+
+
+def _is_rim(size: int | None, other: int | None) -> bool:
+    """Whether a piece is thin beside the other one."""
+    return size is not None and size <= _THIN and (other is None or other >= 8 * _THIN)
+
+
+_THIN = 4
 
 
 Task = "Generator[tuple[Node, Any, Guards], Node, Node]"

@@ -33,7 +33,7 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops import indexing, movement, reduction
 from lazynp.ops.structured import item
 
-_CUTS = 6
+_CUTS, _BOXES = 16, 24
 """How often the range of one step may be cut into regions before conditions are tested inside the loops."""
 
 
@@ -155,6 +155,8 @@ def _boxes(plan: Plan, step: Step, axes: tuple[Axis, ...], cuts: int, build: Cal
             found.append(build(lowering))
         except Split as split:
             low, high = box.cut(split)
+            if len(found) + len(waiting) >= _BOXES:
+                low.may_split = high.may_split = 0
             waiting += [high, low]
     return found
 

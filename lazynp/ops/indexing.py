@@ -6,9 +6,9 @@ import numpy as np
 
 from lazynp.ir.node import Node
 from lazynp.ir.op import Kind, Op, register
-from lazynp.ir.types import ArrayType, Shape
+from lazynp.ir.types import ArrayType, Shape, itemcount
 from lazynp.ops import elementwise as ew
-from lazynp.ops.movement import Path, broadcast, follow, follow_numpy, follow_type, reshape
+from lazynp.ops.movement import Path, broadcast, follow, follow_numpy, follow_type, pad, reshape, slice_
 
 # --- gather ----------------------------------------------------------------------------------------------------------
 
@@ -191,6 +191,11 @@ def written_in_place(base: np.ndarray, new: Any, path: Path) -> np.ndarray:
     return base
 
 
+def is_most(region: Shape, whole: Shape) -> bool:
+    """Whether a region is known to be more than half of its array."""
+    return all(type(n) is int for n in (*region, *whole)) and itemcount(region) * 2 > itemcount(whole)
+
+
 def _update_door(op: Op, base: Node, new: Node, path: Path) -> Node:
     return op.make((base, new), path=tuple(path)) if path else new
 
@@ -200,6 +205,9 @@ def _update_transpose(ct: Node, node: Node, index: int) -> Node:
     region = follow(ct, node.path)
     if index == 1:
         return region
+    if len(node.path) == 1 and node.path[0].op is slice_ and is_most(region.shape, ct.shape):
+        starts, steps, _ = node.path[0].attrs  # what is fused with its readers costs less than a copy and a write
+        return ew.where(pad(ew.filled(region.shape, True, np.dtype(bool)), starts=starts, steps=steps, out_shape=ct.shape), 0, ct)
     return update(ct, ew.filled(region.shape, 0, ct.dtype), node.path)
 
 

@@ -40,7 +40,7 @@ from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ops import elementwise as ew
 from lazynp.ops.contraction import joined_products
 from lazynp.ops.custom import checkpointed
-from lazynp.ops.indexing import scatter, update
+from lazynp.ops.indexing import is_most, scatter, update
 from lazynp.ops.movement import Step, pad, slice_
 from lazynp.ops.structured import CONTROL, item, without_calls
 from lazynp.transform import checkpoints, loops
@@ -163,8 +163,8 @@ def _sum(parts: list[Node], inside: bool) -> Node:
     """Regions are added into what is there: 5000 slices of one array must not become 5000 arrays of its size, and a turn of a loop
     (`inside`) must not touch all of an array of which it reads an element."""
     padded = [part for part in parts if part.op is pad]
-    if len(padded) <= _FUSED_PADS and not inside:
-        padded = [part for part in padded if _is_small(part)]
+    if len(padded) <= _FUSED_PADS:
+        padded = [part for part in padded if (not is_most(part.args[0].shape, part.shape) if inside else _is_small(part))]
     scattered = [part for part in parts if inside and _adds_elements(part)]
     regions = {*padded, *scattered}
     whole = joined_products([part for part in parts if part not in regions])
