@@ -32,7 +32,7 @@ def operations(np, x, y, count):
 
 
 count = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-lazynp.config(unroll=count)
+lazynp.config(unroll=count, unroll_nodes=10 * count)
 x = np.linspace(0, 1, 1000)
 expected = operations(np, x, x, count)
 compiled = lazynp.jit(lambda x, y: operations(lazynp, x, y, count), strict=True)
