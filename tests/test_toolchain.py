@@ -21,6 +21,7 @@ import pytest
 import lazynp
 import lazynp.ops
 from lazynp.backends import blas, diskcache, prelude, threads, toolchain, workers
+from lazynp.backends.pieces import BEGIN, END, pieces
 from lazynp.config import config
 from lazynp.errors import CompileError, PerformanceWarning
 from lazynp.ir.op import all_ops
@@ -606,3 +607,82 @@ def test_waiting_ends(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with diskcache.claim("shared", ".so"), diskcache.claim("shared", ".so"):  # the inner one gives up
         assert list(cache.rglob("*-claim.tmp"))
     assert not list(cache.rglob("*-claim.tmp"))
+
+
+# ---- pieces
+
+PARTS = "typedef long long int64_t;\n"
+
+
+def kernel(number: int, text: str = "") -> str:
+    """A kernel in three functions, as render prints them, of 20,000 characters."""
+    filler = "\n".join([f"    x[0] = x[0] + {n}.0;" for n in range(900)])
+    return (
+        f"static void k{number}_chunk(void **slots, const int64_t *dims, int64_t begin, int64_t end) {{\n"
+        f"    double *x = slots[0];\n{filler}\n}}\n\n"
+        f"static void k{number}_task(const void *with, int64_t c) {{\n    k{number}_chunk((void **)with, 0, 0, c);\n}}\n"
+        f"static void k{number}(void **slots, const int64_t *dims) {{\n    k{number}_task(slots, 1);\n{text}}}\n"
+    )
+
+
+def large(kernels: list[str]) -> str:
+    """A source of kernels that are called one after the other."""
+    calls = "".join([f"    k{number}(slots, dims);\n" for number in range(len(kernels))])
+    entry = f"int64_t lazynp_run(void **slots, const int64_t *dims) {{\n{calls}    return 0;\n}}\n"
+    return PARTS + BEGIN + "".join(kernels) + END + entry
+
+
+def test_large_sources_are_cut_into_pieces() -> None:
+    source = large([kernel(n) for n in range(8)])
+    files = pieces(source, 2)
+    assert len(files) == 2 and len(pieces(source, 100)) > 2
+    assert [file.count("static void k") for file in files] == [8, 8]  # the chunk and the task of four kernels
+    assert files[0].count("lazynp_run") == 1 and "lazynp_run" not in files[1]
+    assert pieces(source, 1) == [source] and len(pieces(source.replace(BEGIN, ""), 2)) == 1
+    assert pieces(large([kernel(0), kernel(1)]), 2) == [large([kernel(0), kernel(1)])]  # small
+
+
+def test_kernels_that_call_others_stay_with_them() -> None:
+    source = large([*[kernel(n) for n in range(8)], kernel(8, "    k0(slots, dims);\n")])
+    files = pieces(source, 2)
+    assert "static void k8(" in files[0] and "void k8(" not in files[1]
+
+
+@needs_compiler
+@pytest.mark.parametrize("thread_count", [1, 2, 3])
+def test_a_program_in_pieces_is_the_same(cache: Path, thread_count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "thread_count", lambda: thread_count)
+    lib = toolchain.build(large([kernel(n) for n in range(9)]), "large")
+    x = np.zeros(1)
+    call(lib, [x])
+    assert x[0] == 9 * sum(range(900))
+    assert not list(cache.rglob("*.tmp"))
+
+
+@needs_compiler
+def test_an_error_in_a_piece_shows_its_line(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "thread_count", lambda: 2)
+    source = large([*[kernel(n) for n in range(8)], kernel(8, "    undeclared_name = 1;\n")])
+    with pytest.raises(CompileError, match="undeclared_name = 1"):
+        toolchain.build(source, "wrong")
+    assert not list(cache.rglob("*.tmp"))
+
+
+@needs_compiler
+def test_a_long_irregular_function_is_compiled_in_pieces(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut: list[list[str]] = []
+    monkeypatch.setattr("lazynp.backends.pieces._LEAST", 5000)
+    monkeypatch.setattr(threads, "thread_count", lambda: 2)
+    monkeypatch.setattr(toolchain, "pieces", lambda source, most: cut.append(pieces(source, most)) or cut[-1])
+
+    def long(np: Any, x: Any) -> Any:
+        y = x
+        for k in range(900):
+            y = np.sin(y) * (k % 7) + x if k % 3 else np.sqrt(y * y + k) - np.tanh(x + k % 11)
+        return y
+
+    x = np.linspace(0, 1, 50)
+    with config(unroll=1000, unroll_nodes=100_000):
+        found = lazynp.jit(lambda x: long(lazynp, x), strict=True)(x)
+    np.testing.assert_allclose(found, long(np, x), rtol=1e-9)
+    assert max(map(len, cut)) == 2

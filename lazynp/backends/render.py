@@ -11,6 +11,7 @@ import numpy as np
 from lazynp.backends import interrupts, lapack, prelude
 from lazynp.backends.lower import Axis, Condition, Memory, checked, load, position, select
 from lazynp.backends.nests import Fold, Gemm, Lapack, Store, polynomials, scalars, values_in
+from lazynp.backends.pieces import BEGIN, END
 from lazynp.backends.polynomial import Atom, Poly, all_atoms, product, variable
 from lazynp.backends.program import ARENA, ERRORS, FIRST_DIM, FIRST_SLOT, OWN, POOL, SIGNALS
 from lazynp.backends.schedule import Scheduled
@@ -1180,4 +1181,6 @@ def source(program: Program, segments: list[list[str]], blas_calls: str) -> str:
             entry += [f"case {number}: {{", *calls, "break;", "}"]
         entry.append("}")
     entry += [f"return {'*(int64_t *)slots[0] | ' if may_stop else ''}lz_flags() << 32;", "}"]
+    if not program.interruptible and not program.shared_turns:  # these have variables of the whole file
+        body = f"{BEGIN}{body}\n{END}"
     return "\n".join([*parts, body, *pieces, indented(entry), ""])

@@ -27,7 +27,8 @@ from typing import Any
 
 import _cffi_backend
 
-from lazynp.backends import diskcache
+from lazynp.backends import diskcache, threads
+from lazynp.backends.pieces import pieces
 from lazynp.config import settings
 from lazynp.errors import CompileError
 
@@ -262,12 +263,37 @@ def _compile(source: str, key: str) -> None:
         raise CompileError(f"no C compiler: {missing_reason()}")
     start = time.perf_counter()
     with diskcache.writing(key, ".so") as path:
-        argv = [*compiler.command, *compiler.flags, "-x", "c", "-", "-o", path, *compiler.libraries]
-        status, _, stderr = _run(argv, source)
+        files = pieces(source, threads.thread_count())
+        status, stderr, wrong = _linked(compiler, files, path) if len(files) > 1 else _made(compiler, source, path, *compiler.libraries)
         if status != 0:
-            raise CompileError(_complaint(compiler, source, stderr))
+            raise CompileError(_complaint(compiler, wrong, stderr))
     counters["compiles"] += 1
     counters["compile_seconds"] += time.perf_counter() - start
+
+
+def _made(compiler: Compiler, source: str, path: str, *options: str) -> tuple[int, str, str]:
+    """(exit status, what the compiler said, the text that it compiled)."""
+    status, _, stderr = _run([*compiler.command, *compiler.flags, "-x", "c", "-", "-o", path, *options], source)
+    return status, stderr, source
+
+
+def _linked(compiler: Compiler, files: list[str], path: str) -> tuple[int, str, str]:
+    """The pieces of a large program, compiled at the same time, as one shared object; as `_made`."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (10 ms that only large programs need)
+
+    parts = [f"{path}-{number}.tmp" for number in range(len(files))]
+    try:
+        with ThreadPoolExecutor(len(files)) as pool:
+            made = list(pool.map(lambda file, part: _made(compiler, file, part, "-c"), files, parts))
+        failed = next((result for result in made if result[0] != 0), None)
+        if failed is not None:
+            return failed
+        status, _, stderr = _run([*compiler.command, *compiler.flags, *parts, "-o", path, *compiler.libraries])
+        return status, stderr, files[0]
+    finally:
+        for part in parts:
+            if os.path.exists(part):
+                os.unlink(part)
 
 
 def _complaint(compiler: Compiler, source: str, stderr: str) -> str:
