@@ -35,7 +35,7 @@ CONVENTIONS = [
     ("det of a singular matrix", np.linalg.det, SINGULAR, [[4, -2], [-2, 1]]),
     ("det of zeros", np.linalg.det, numpy.zeros((3, 3)), numpy.zeros((3, 3))),
     ("equal eigenvalues", lambda a: np.sum(np.linalg.eigh(a)[0] ** 2), numpy.eye(3), 2 * numpy.eye(3)),
-    ("vectors of equal eigenvalues stand still", lambda a: _rebuilt(*np.linalg.eigh(a)), numpy.eye(3), numpy.eye(3)),
+    ("a matrix made again of its vectors", lambda a: _rebuilt(*np.linalg.eigh(a)), numpy.eye(3), numpy.ones((3, 3))),
     ("equal singular values", lambda a: np.sum(np.linalg.svd(a)[1] ** 2), numpy.eye(3), 2 * numpy.eye(3)),
     ("a stack of equal eigenvalues", lambda a: np.sum(np.linalg.eigh(a)[0] ** 2), numpy.stack([numpy.eye(2)] * 2), [2 * numpy.eye(2)] * 2),
     ("angle of 0", lambda x: np.hypot(x[0], x[1]), numpy.zeros(2), [0, 0]),

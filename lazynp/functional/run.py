@@ -37,6 +37,7 @@ from lazynp.trace import trees
 from lazynp.trace.capture import is_array
 from lazynp.trace.control import captured_under_jit
 from lazynp.transform import derive
+from lazynp.transform.spectra import with_matrix_functions
 
 Function = Callable[..., Any]
 
@@ -250,13 +251,13 @@ class Run:
     def cotangents(self, outputs: Sequence[Node], seeds: Sequence[Node | None]) -> list[Node]:
         """What each variable receives."""
         with trace_scope(self.scope):
-            found = derive.pullback(stabilized(outputs), seeds, self.variables)
+            found = derive.pullback(with_matrix_functions(stabilized(outputs)), seeds, self.variables)
         return [zeros(leaf) if g is None else g for g, leaf in zip(found, self.variables, strict=True)]
 
     def tangents(self, outputs: Sequence[Node], seeds: Sequence[Node | None]) -> list[Node]:
         """How each output moves when the variables move along the seeds."""
         with trace_scope(self.scope):
-            found = derive.pushforward(stabilized(outputs), self.variables, seeds)
+            found = derive.pushforward(with_matrix_functions(stabilized(outputs)), self.variables, seeds)
         return [zeros(node) if t is None else t for t, node in zip(found, outputs, strict=True)]
 
     def like_arguments(self, leaves: Sequence[Any]) -> list[Any]:

@@ -45,7 +45,7 @@ def _inv(a: Node) -> Node:
     return op_named("inv")(a)
 
 
-def _scale_columns(a: Node, s: Node) -> Node:
+def scale_columns(a: Node, s: Node) -> Node:
     """a diag(s); s: (..., n)."""
     return a * broadcast(reshape(s, (*s.shape[:-1], 1, s.shape[-1])), a.shape)
 
@@ -93,7 +93,7 @@ def _sum(*terms: Node | None) -> Node | None:
     return total
 
 
-def _inverse_gaps(s: Node, square: bool = False) -> Node:
+def inverse_gaps(s: Node, square: bool = False) -> Node:
     """F[i, j] = 1 / (s[j] - s[i]), or of their squares; 0 on the diagonal and for values equal up to rounding: what LAPACK makes of
     one repeated eigenvalue differs by a few units in the last place of the largest."""
     shape = (*s.shape, s.shape[-1])
@@ -299,8 +299,8 @@ def eig_vjp(cts: Tangents, node: Node, index: int) -> Node:
     if vectors_ct is not None:
         turn = matmul(back, vectors_ct)
         length = ew.make_complex(ew.real(_diagonal(turn)), 0.0)
-        free = turn - _scale_columns(matmul(back, vectors), length)
-        inner = _sum(inner, ew.conjugate(_inverse_gaps(values)) * free)
+        free = turn - scale_columns(matmul(back, vectors), length)
+        inner = _sum(inner, ew.conjugate(inverse_gaps(values)) * free)
     assert inner is not None
     return ew.recast(_solve(back, matmul(inner, back)), node.args[0].dtype)
 
@@ -308,9 +308,9 @@ def eig_vjp(cts: Tangents, node: Node, index: int) -> Node:
 def eig_jvp(tangents: Tangents, node: Node) -> Tangents:
     values, vectors = item(node, 0), item(node, 1)
     inner = _solve(vectors, matmul(ew.recast(tangents[0], vectors.dtype), vectors))
-    change = matmul(vectors, _inverse_gaps(values) * inner)
+    change = matmul(vectors, inverse_gaps(values) * inner)
     length = ew.make_complex(ew.real(_diagonal(matmul(adjoint(vectors), change))), 0.0)
-    return _diagonal(inner), change - _scale_columns(vectors, length)
+    return _diagonal(inner), change - scale_columns(vectors, length)
 
 
 # --- cholesky --------------------------------------------------------------------------------------------------------
@@ -338,7 +338,7 @@ def _eigh_vjp(cts: Tangents, values: Node, vectors: Node) -> Node | None:
     back = adjoint(vectors)
     inner = None if values_ct is None else ew.recast(_embed(values_ct), vectors.dtype)
     if vectors_ct is not None:
-        inner = _sum(inner, _inverse_gaps(values) * matmul(back, vectors_ct))
+        inner = _sum(inner, inverse_gaps(values) * matmul(back, vectors_ct))
     return None if inner is None else _hermitian(matmul(matmul(vectors, inner), back))
 
 
@@ -349,7 +349,7 @@ def eigh_vjp(cts: Tangents, node: Node, index: int) -> Node | None:
 def eigh_jvp(tangents: Tangents, node: Node) -> Tangents:
     values, vectors = item(node, 0), item(node, 1)
     inner = matmul(matmul(adjoint(vectors), _hermitian(tangents[0])), vectors)
-    return ew.recast(_diagonal(inner), values.dtype), matmul(vectors, _inverse_gaps(values) * inner)
+    return ew.recast(_diagonal(inner), values.dtype), matmul(vectors, inverse_gaps(values) * inner)
 
 
 def _decomposed(node: Node) -> tuple[Node, Node]:
@@ -442,7 +442,7 @@ def svd_vjp(cts: Tangents, node: Node, index: int) -> Node:
     left = right = None
     if u_ct is not None:
         spread, phase, outside = _vectors_cotangent(u, u_ct, s)
-        inner = _sum(inner, _scale_columns(spread, s), phase)
+        inner = _sum(inner, scale_columns(spread, s), phase)
         left = None if outside is None else matmul(outside, vh)
     if vh_ct is not None:
         spread, phase, outside = _vectors_cotangent(adjoint(vh), adjoint(vh_ct), s)
@@ -457,11 +457,11 @@ def svd_vjp(cts: Tangents, node: Node, index: int) -> Node:
 def _vectors_cotangent(vectors: Node, ct: Node, s: Node) -> tuple[Node, Node | None, Node | None]:
     """For U or V: its turns within its own space (Hermitian), the phase, and what leads out of that space (None for a square one)."""
     turn = matmul(adjoint(vectors), ct)
-    spread = _inverse_gaps(s, square=True) * turn
+    spread = inverse_gaps(s, square=True) * turn
     inverse = _reciprocal(s)
     outside = None
     if vectors.shape[-2] > vectors.shape[-1]:
-        outside = _scale_columns(ct - matmul(vectors, turn), inverse)
+        outside = scale_columns(ct - matmul(vectors, turn), inverse)
     return spread + adjoint(spread), _phase(turn, inverse, 0.5), outside
 
 
@@ -478,16 +478,16 @@ def svd_jvp(tangents: Tangents, node: Node) -> Tangents:
     m, n = node.args[0].shape[-2:]
     v = adjoint(vh)
     inner = matmul(matmul(adjoint(u), da), v)
-    gaps, inverse = _inverse_gaps(s, square=True), _reciprocal(s)
-    right, left = _scale_columns(inner, s), _scale_rows(s, inner)
+    gaps, inverse = inverse_gaps(s, square=True), _reciprocal(s)
+    right, left = scale_columns(inner, s), _scale_rows(s, inner)
     u_turn = _sum(gaps * (right + adjoint(right)), _phase(inner, inverse, 0.5))
     v_turn = _sum(gaps * (left + adjoint(left)), _phase(inner, inverse, -0.5))
     assert u_turn is not None and v_turn is not None
     du, dv = matmul(u, u_turn), matmul(v, v_turn)
     if m > n:
-        scaled = _scale_columns(matmul(da, v), inverse)
+        scaled = scale_columns(matmul(da, v), inverse)
         du = du + scaled - matmul(u, matmul(adjoint(u), scaled))
     if n > m:
-        scaled = _scale_columns(matmul(adjoint(da), u), inverse)
+        scaled = scale_columns(matmul(adjoint(da), u), inverse)
         dv = dv + scaled - matmul(v, matmul(vh, scaled))
     return du, ew.recast(_diagonal(inner), s.dtype), adjoint(dv)

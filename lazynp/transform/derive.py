@@ -23,6 +23,7 @@ Where a function has no derivative, the value is a convention:
 * sort follows the permutation; of equal elements the first comes first. A write at repeated indices: the last one counts.
 * cholesky, eigh, eigvalsh take their argument as Hermitian: the cotangent is Hermitian. Eigenvalues or singular values that are
   equal up to rounding do not contribute through the vectors: right for a loss that sees only their values or the space they span.
+  (v * f(w)) @ v.T of a real symmetric matrix is a function of the matrix, exact to first order: see transform/spectra.py.
   pinv and lstsq are differentiated at constant rank; vectors of eig keep their length. norm and std at 0: 0.
   det is differentiated as the polynomial that it is (adjugate), also at singular matrices; slogdet, inv and solve of one raise LinAlgError.
 * logaddexp(-inf, -inf): 1 by each argument.
