@@ -394,3 +394,23 @@ def test_pending_work_is_bounded_by_nodes_and_by_bytes(name, turns):
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[0]) < megabytes << 20
+
+
+def test_compiling_leaves_the_garbage_collector_as_it_was():
+    before = gc.get_threshold()
+    seen = []
+
+    def f(x):
+        seen.append(gc.get_threshold()[0])
+        return np.sin(x) + 1
+
+    lazynp.jit(f)(numpy.ones(3))
+    with pytest.raises(ZeroDivisionError):
+        lazynp.jit(lambda x: x + 1 // 0)(numpy.ones(3))
+    assert seen[0] > before[0] and gc.get_threshold() == before
+    gc.disable()
+    try:
+        lazynp.jit(lambda x: np.cos(x) + 1)(numpy.ones(3))
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -17,6 +17,7 @@ import numpy as np
 from lazynp.config import settings
 from lazynp.errors import CaptureError
 from lazynp.native import ARRAYS
+from lazynp.runtime.garbage import rarely_collected
 from lazynp.runtime.storage import tracing
 from lazynp.trace import trees
 from lazynp.trace.capture import Traced, trace
@@ -146,7 +147,7 @@ class _Calls:
         try:
             seen: set[int] = set()
             guards = guards_of([self.f], seen)  # first: what is refused needs no trace
-            with derivative_of_values():
+            with rarely_collected, derivative_of_values():
                 traced = traced_call(self._transformed(), lambda g: trace(g, leaves, _rebuild(structure)), called, whole=True)
             if traced is None or not _stands_alone(traced):
                 return _Run

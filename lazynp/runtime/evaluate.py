@@ -21,6 +21,7 @@ from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ir.verify import verify
 from lazynp.ops.structured import interpreter
 from lazynp.runtime import flags, patience
+from lazynp.runtime.garbage import rarely_collected
 from lazynp.runtime.nans import check_nans
 from lazynp.runtime.stats import counters
 
@@ -151,7 +152,7 @@ def prepare(form: Form, patient: bool = False) -> Ready:
                 counters.memory_hits += 1
                 return _ready(variant, program, form)
         try:
-            with _lines_kept(form):
+            with rarely_collected, _lines_kept(form):
                 variant = canonical.specific(form) if not variants else canonical.general(form, [facts for _, facts, _ in variants])
                 program = build(variant.graph)
         except BaseException:

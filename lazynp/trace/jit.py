@@ -21,6 +21,7 @@ from lazynp.native import ARRAYS, Dispatch, watched
 from lazynp.ops.movement import follow_numpy
 from lazynp.runtime.evaluate import Ready, located, lock, prepare
 from lazynp.runtime.flags import as_called, dropped, follow_up
+from lazynp.runtime.garbage import rarely_collected
 from lazynp.runtime.nans import check_nans
 from lazynp.runtime.storage import Storage, bound, tracing
 from lazynp.trace import control, trees
@@ -369,10 +370,11 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
     def _compile(self, leaves: list[Any], rebuild: Callable[..., Any]) -> Compiled:
         known = lambda new: rebuild([leaf[0] if type(leaf) is _Known else leaf for leaf in new])  # noqa: E731
         called: dict[CodeType, FunctionType] = {}
-        traced = self._trace(leaves, known, called)
-        if len(traced.results) == 1 and traced.structure == trees.flatten(0)[1]:
-            traced = traced._replace(structure=_LEAF)
-        return Compiled(traced, [*_variables_read(self._function), *_globals_read(called.values()), *_attributes_read(leaves)])
+        with rarely_collected:
+            traced = self._trace(leaves, known, called)
+            if len(traced.results) == 1 and traced.structure == trees.flatten(0)[1]:
+                traced = traced._replace(structure=_LEAF)
+            return Compiled(traced, [*_variables_read(self._function), *_globals_read(called.values()), *_attributes_read(leaves)])
 
     def _trace(self, leaves: list[Any], rebuild: Callable[..., Any], called: dict[CodeType, FunctionType]) -> Traced:
         """With loops and branches captured from the source; where there is none, with everything written out. called: filled with the
