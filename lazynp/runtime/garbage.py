@@ -1,7 +1,8 @@
 """Fewer passes of Python's garbage collector while a graph is recorded, rewritten and printed.
 
 Such work makes hundreds of thousands of small objects that all stay alive. The collector looks at them again and again and finds nothing:
-of twenty thousand operations it took 38 % of the time to compile and 45 % of the time to load. It stays on, because user code runs during a trace.
+of twenty thousand operations it took 38 % of the time to compile and 45 % of the time to load. It stays on, because user code runs during
+a trace.
 """
 
 import gc
