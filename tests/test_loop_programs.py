@@ -75,6 +75,19 @@ def test_lazy_mode_is_numpy(name, all_lazy):
     close(tuple(ours), theirs)
 
 
+KINDS = (
+    "cholesky lu gram_schmidt triangular_solve thomas levinson_durbin floyd_warshall gauss_seidel sor jacobi_1d jacobi_2d heat_3d adi fdtd "
+    "advection cavity_flow n_body leapfrog runge_kutta random_walk mandelbrot_masks mandelbrot game_of_life sieve collatz crc32 histogram "
+    "triangle_path viterbi hmm_forward kalman_filter rnn lstm convolution iir_filter stockham_fft csr_product power_iteration newton "
+    "bisection metropolis bucket_sort cumulative_recurrence"
+).split()
+"""What the table must have: factorisations, relaxations, fields, bodies, chains, filters, roots, integers."""
+
+
+def test_the_table_is_complete():
+    assert set(KINDS) <= set(PROGRAMS) and len(KINDS) == 43
+
+
 WRITTEN_OUT = {"stockham_fft": "its arrays have another shape in every turn"}
 """The programs of which a loop is not one node of the graph, and why."""
 
