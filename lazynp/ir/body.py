@@ -54,8 +54,14 @@ def free_dims(graph: Graph) -> set[Node]:
 
 
 def height(graph: Graph) -> int:
-    """How deep bodies are nested in a graph."""
-    return max([height(body) + 1 for node in toposort(graph.outputs) for body in bodies_of(node)], default=0)
+    """How deep bodies are nested in a graph; at least one more than the levels by which bodies inside it name their own dims, also where what
+    made these deep has been simplified away: a dim of the graph must never have the name of one of theirs."""
+    return max([max(height(body), _level(body)) + 1 for node in toposort(graph.outputs) for body in bodies_of(node)], default=0)
+
+
+def _level(graph: Graph) -> int:
+    """The level in the names of a body's own dims."""
+    return max([leaf.key[1] for leaf in graph.inputs if leaf.op is dim and type(leaf.key) is tuple and leaf.key[0] == "loop"], default=0)
 
 
 def rename(outputs: Iterable[Node], replacements: Mapping[Node, Node], simplify: Any = None) -> list[Node]:

@@ -403,3 +403,200 @@ def new_arrays_of_data_size(x, n):
         b[: n[k] // 2] = x[0]
         s += a.sum() + b.sum() + np.full(n[k] + 1, 2.0).sum() + np.arange(int(n[k]))[::-1].sum()
     return s
+
+
+@case((x12, i6))
+def data_slice_aliases(x, n):
+    for k in range(len(n)):
+        v = x[int(n[k]) :]
+        w = v
+        w[0] += 1
+        v *= 0.5
+        x[0] += w[-1]
+    return x
+
+
+@case((x12, i6))
+def data_view_kept(x, n):
+    best = x
+    for k in range(len(n)):
+        v = x[n[k] : n[k] + 3]
+        if v.sum() > best.sum():
+            best = v
+    return best
+
+
+@case((x12, i6))
+def data_slice_both_sides(x, n):
+    for k in range(len(n)):
+        a = int(n[k])
+        x[a : a + 4] = x[a + 1 : a + 5][::-1]
+        x[:a], x[-a:] = x[-a:].copy(), x[:a].copy()
+    return x
+
+
+@case((x12, i6), (x12, i6 * 10))
+def data_slice_mismatch(x, n):
+    for k in range(len(n)):
+        a = int(n[k])
+        x[:a] = x[2 : a + 2]
+    return x
+
+
+@case((m45, i6))
+def rows_by_data(a, n):
+    out = []
+    for k in range(len(n)):
+        r = int(n[k]) % 4
+        row = a[r]
+        row[:r] = 0
+        out.append(row[r:].sum())
+    return np.array(out), a
+
+
+@case((x12, i6))
+def nested_data_ranges(x, n):
+    s = 0.0
+    for k in range(len(n)):
+        for i in range(int(n[k])):
+            for j in range(i, int(n[i]), int(n[k])):
+                s += x[j] * (i + 1)
+                if s > 5:
+                    break
+            else:
+                s -= 0.1
+    return s
+
+
+@case((x12, i6))
+def early_return_with_data_slice(x, n):
+    for k in range(len(n)):
+        part = x[: int(n[k])]
+        if part.max() > 0:
+            return part.sum(), k
+    return 0.0, -1
+
+
+@case((x12, i6))
+def data_slice_then_jump(x, n):
+    s = 0.0
+    for k in range(len(n)):
+        if n[k] == 2:
+            continue
+        p = x[n[k] :]
+        if p[0] > 1:
+            break
+        s += p.min()
+    return s
+
+
+@case((x12, i6))
+def shapes_compared(x, n):
+    c = 0
+    for k in range(len(n)):
+        p = x[int(n[k]) :]
+        if p.shape[0] == 9:
+            c += 1
+        if p.size > 10:
+            c += 10
+        c += p.ndim
+    return c
+
+
+@case((x12, i6))
+def append_data_slices(x, n):
+    parts = []
+    for k in range(len(n)):
+        parts.append(x[: int(n[k])])
+    return np.concatenate(parts)
+
+
+@case((x12, i6))
+def append_data_sums(x, n):
+    parts = []
+    for k in n:
+        parts.append(x[:k].sum())
+    return np.stack(parts)
+
+
+@case((x12, i6))
+def dot_of_data_slices(x, n):
+    s = 0.0
+    for k in range(len(n)):
+        a = int(n[k])
+        s += x[:a] @ x[-a:] + np.dot(x[a:], x[a:]) + np.outer(x[:a], x[:a]).sum() + np.linalg.norm(x[:a])
+    return s
+
+
+@case((x12, i6))
+def cumsum_of_data_slice(x, n):
+    s = 0.0
+    for k in range(len(n)):
+        s += np.cumsum(x[: int(n[k])])[-1] + np.diff(x[int(n[k]) :]).max() + np.mean(x[int(n[k]) :]) + x[: int(n[k])].std()
+    return s
+
+
+@case((x12, i6))
+def bool_mask_of_data_slice(x, n):
+    s = 0.0
+    for k in range(len(n)):
+        p = x[int(n[k]) :]
+        s += p[p > 0].sum()
+        p[p < 0] = 0
+    return s, x
+
+
+@case((x12, i6))
+def zero_size(x, n):
+    s = 0.0
+    for k in range(len(n)):
+        a = int(n[k])
+        s += x[a:a].sum() + x[a : a - 1].sum()
+    return s
+
+
+@case((x12, i6 - 1))
+def max_of_maybe_empty(x, n):
+    s = 0.0
+    for k in range(len(n)):
+        s += x[: int(n[k])].max()
+    return s
+
+
+@case((x12, np.array([3, 1, 20, 1])))
+def zip_of_data_slices(x, n):
+    s = 0.0
+    for k in range(len(n)):
+        for a, b in zip(x[: int(n[k])], x[1:]):
+            s = s * 0.9 + a * b
+    return s
+
+
+@case((i6,))
+def prefix_positions(n):
+    out = np.zeros(20)
+    at = 0
+    for k in range(len(n)):
+        out[at : at + n[k]] = k + 1
+        at += n[k]
+    return out, at
+
+
+@case((i6,))
+def prefix_positions_int(n):
+    out = np.zeros(20)
+    at = 0
+    for k in range(len(n)):
+        out[at : at + int(n[k])] += k + 1
+        at += int(n[k])
+    return out, at
+
+
+@case((np.array([2, 1, 3]), np.arange(6.0)))
+def ragged_means(lengths, data):
+    at = 0
+    means = np.empty(len(lengths))
+    for k, l in enumerate(lengths):
+        means[k] = data[at : at + l].mean()
+        at += l
+    return means

@@ -356,3 +356,30 @@ def masked_count(x):
         z[m] = z[m] ** 2 + x[m]
         n += m.sum()
     return z, n
+
+
+@case((x6,))
+def empty_then_filled(x):
+    y = np.empty_like(x)
+    z = np.empty((3, len(x)))
+    for i in range(len(x)):
+        y[i] = x[i]
+        z[:, i] = y[i]
+    w = np.empty(4)
+    w[:] = 2
+    w[1:] += 1
+    return y, z, w
+
+
+@case((x6,))
+def empty_where(x):
+    y = np.empty(len(x))
+    for i in range(len(x)):
+        if x[i] > 0:
+            y[i] = 1
+        else:
+            y[i] = -1
+    u = np.empty(3)
+    u.fill(5.0)
+    np.add(x[:3], 1, out=u)
+    return y, u
