@@ -54,8 +54,8 @@ def free_dims(graph: Graph) -> set[Node]:
 
 
 def height(graph: Graph) -> int:
-    """How deep bodies are nested in a graph; at least one more than the levels by which bodies inside it name their own dims, also where what
-    made these deep has been simplified away: a dim of the graph must never have the name of one of theirs."""
+    """How deep bodies are nested in a graph; more than the levels by which bodies inside it name their own dims, also where what made these
+    deep has been simplified away: a dim of the graph must never have the name of one of theirs."""
     return max([max(height(body), _level(body)) + 1 for node in toposort(graph.outputs) for body in bodies_of(node)], default=0)
 
 

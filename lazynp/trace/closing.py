@@ -87,11 +87,12 @@ def _bound(value: Node, size: Node, outputs: list[Node]) -> list[Node]:
         return outputs
     if any(size in toposort([n]) for o in wanted for n in o.type.shape if isinstance(n, Node)):
         raise CaptureError("an array whose size is computed from traced values outlives a turn")
-    starts, leaves = _starts(wanted, inside)
-    outside = {a: new_input(a.type) for node in inside for a in node.args if a not in inside and a not in leaves and not is_size(a)}
-    stand_ins = {**outside, **{start: leaf for leaf, start in zip(leaves.values(), starts, strict=True) if start in leaves}}
-    bodies = [substitute(wanted, stand_ins)]
-    (graph,), rest = closed_graphs([size, *leaves.values()], bodies, {leaf: node for node, leaf in outside.items()})
+    starts, origins = _starts(wanted, inside)
+    leaves = [new_input(o.type) for o in wanted]
+    carried = {origin: leaves[k] for origin, k in origins.items()}
+    outside = {a: new_input(a.type) for node in inside for a in node.args if a not in inside and a not in carried and not is_size(a)}
+    bodies = [substitute(wanted, {**outside, **carried})]
+    (graph,), rest = closed_graphs([size, *leaves], bodies, {leaf: node for node, leaf in outside.items()})
     limits = (value, ew.add(value, constant(1)), constant(1))
     node = queues.made(structured.loop, *limits, *starts, *rest, body=graph, again=False)
     places = {o: structured.item(node, index=k) for k, o in enumerate(wanted)}
@@ -107,16 +108,17 @@ def _dependent(outputs: Sequence[Node], size: Node) -> dict[Node, None]:
     return found
 
 
-def _starts(wanted: Sequence[Node], inside: dict[Node, None]) -> tuple[list[Node], dict[Node, Node]]:
-    """For each result what it is carried from, and {that: its leaf}: the array of which regions are written, so that they are written in
-    place, else anything of its type."""
+def _starts(wanted: Sequence[Node], inside: dict[Node, None]) -> tuple[list[Node], dict[Node, int]]:
+    """For each result what it is carried from, and of which it takes the place: the array of which regions are written, so that they are
+    written in place, else anything of its type."""
     starts: list[Node] = []
-    leaves: dict[Node, Node] = {}
-    for output in wanted:
+    origins: dict[Node, int] = {}
+    for k, output in enumerate(wanted):
         origin = structured.origin_of(output)
-        if origin in inside or origin in leaves or origin.type != output.type:
+        if origin in inside or origin in origins or origin.type != output.type:
             assert isinstance(output.type, ArrayType)
-            origin = ew.filled(output.type.shape, 0, output.type.dtype)
-        starts.append(origin)
-        leaves[origin] = new_input(output.type)
-    return starts, leaves
+            starts.append(ew.filled(output.type.shape, 0, output.type.dtype))
+        else:
+            origins[origin] = k
+            starts.append(origin)
+    return starts, origins
