@@ -91,7 +91,7 @@ class Flags:
         object.__setattr__(self, "_flags", self._array.flags._flags)
 
     def __repr__(self) -> str:
-        return repr(self._flags)
+        return repr(self._flags).replace(f"OWNDATA : {self._flags.owndata}", f"OWNDATA : {self.owndata}")
 
     def __eq__(self, other: object) -> bool:
         return bool(self._flags == (other._flags if type(other) is Flags else other))
