@@ -657,6 +657,9 @@ class NumpysFlat:
         else:
             self._numpys[exported(index)] = exported(value)
 
+    def __delitem__(self, index: Any) -> None:
+        raise TypeError("Cannot delete iterator elements")
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self._numpys, dtype, copy=copy)
 

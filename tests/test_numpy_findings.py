@@ -569,6 +569,8 @@ def after(code, namespace):
         "x = np.ones((2, 3)); y = np.require(x, dtype='f4', requirements='AOWF'); r = y.flags.owndata, y.flags.f_contiguous",
         "r = np.array([[1, 2], [3, 4]], order='F').flags.owndata", "r = np.ones(40).sum().is_integer()",
         "r = np.arange(40).sum().bit_count()",
+        "x = np.zeros(4); x.resize('hi'); r = x", "x = np.zeros(4); x.resize(2.5); r = x", "x = np.zeros(4); x.resize(-1); r = x",
+        "x = np.zeros(4); x.resize((2, 3)); r = x", "x = np.zeros(4); x.resize(np.array([3, 2])); r = x", "it = np.ones(3).flat; del it[1]",
         "r = np.ones(40).sum().as_integer_ratio()", "r = np.ones(40).sum().bit_count()", "r = np.ones(40).no_such_name",
     ],
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Methods of our array type: each is the function of that name, or a few lines where NumPy has no function for it."""
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -151,14 +152,21 @@ def _view(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _resize(self: Any, *shape: Any, refcheck: bool = True) -> None:
     operator.index(refcheck)
-    if shape in ((), (None,)):
+    if not shape or shape[0] is None:
         return
-    if self.base is not None and np.prod(shape[0] if len(shape) == 1 else shape, dtype=int) != self.size:
+    sizes = shape[0] if len(shape) == 1 and hasattr(shape[0], "__iter__") else shape
+    try:
+        target = tuple([operator.index(size) for size in sizes])
+    except TypeError:
+        np.empty(0).resize(*shape)  # NumPy's words
+        raise
+    if min(target, default=0) < 0:
+        raise ValueError("negative dimensions not allowed")
+    if self.base is not None and math.prod(target) != self.size:
         raise ValueError("cannot resize this array: it does not own its data")
-    target = tuple(shape[0]) if len(shape) == 1 and np.ndim(shape[0]) else shape
     values = arrays.to_numpy(self)
     order = "F" if values.flags.fnc else "C"  # elements stay where they are in memory
-    kept = np.resize(values.ravel(order), np.prod(target, dtype=int))
+    kept = np.resize(values.ravel(order), math.prod(target))
     kept[self.size :] = 0
     resized = kept.reshape(target, order=order)
     fresh = arrays.eager(resized) if self._storage is None else arrays.adopt(resized)
