@@ -486,7 +486,9 @@ def outcome(code, namespace):
         "np.arange(3) == 'a'", "'a' != np.arange(3)", "np.arange(3) < 'a'", "np.arange(3) == np.array(['a', 'b'])",
         "np.array_equiv(np.arange(3), 'a')", "np.where(np.arange(3) == 'a', 1, 2)", "np.arange(6.0).flat[np.arange(6) > 2]",
         "np.arange(6.0).reshape(2, 3).flat[np.array([1, 4])]", "np.arange(6.0).flat > 2", "np.sum(np.arange(6.0).reshape(2, 3).T.flat)",
-        "isinstance(np.arange(6.0).flat, np.flatiter)",
+        "isinstance(np.arange(6.0).flat, np.flatiter)", "np.cov(np.ones((1, 3)), rowvar=False, ddof=0)",
+        "np.cov(np.arange(6.0).reshape(6, 1), rowvar=False)", "np.cov(np.arange(6.0).reshape(3, 2), np.ones((1, 2)), rowvar=False, ddof=0)",
+        "np.cov(np.ones((2, 2, 2)))", "np.cov(np.ones((0, 3)))", "np.cov(np.arange(6.0), np.arange(6.0) ** 2, rowvar=False)",
     ],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors")

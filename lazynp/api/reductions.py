@@ -464,9 +464,11 @@ def cov(
 ) -> Any:
     if fweights is not None or aweights is not None or dtype is not None:
         raise Unsupported
-    x = _rows(m, rowvar)
+    x = lifted(m)
+    x = _rows(x) if rowvar or x.ndim == 1 else _rows(x).T
     if y is not None:
-        x = concatenate([x, _rows(y, rowvar)], 0)
+        more = _rows(lifted(y))
+        x = concatenate([x, more if rowvar or more.shape[0] == 1 else more.T], 0)
     ddof = (0 if bias else 1) if ddof is None else ddof
     x = wrap(ew.as_node(node_of(x), np.result_type(x.dtype, np.float64)))
     if x.shape[1] - ddof <= 0:
@@ -482,10 +484,11 @@ def squeezed(x: Any) -> Any:
     return arrays.reshaped(x, tuple([n for n in x.shape if n != 1]))
 
 
-def _rows(m: Any, rowvar: bool) -> Any:
-    x = lifted(m)
-    x = arrays.reshaped(x, (1, x.size)) if x.ndim < 2 else x
-    return x if rowvar or x.shape[0] == 1 else x.T
+def _rows(x: Any) -> Any:
+    """With one variable, one row. Raises Unsupported for more than two axes, and for none of what they count."""
+    if x.ndim > 2 or 0 in x.shape[:-1]:
+        raise Unsupported
+    return arrays.reshaped(x, (1, x.size)) if x.ndim < 2 else x
 
 
 @implements(np.corrcoef)
