@@ -616,3 +616,14 @@ def test_lazy_numbers_are_numpys(all_lazy, code):
     found, expected = outcome(np), outcome(numpy)
     assert repr(found) == repr(expected)
     assert getattr(found, "dtype", None) == getattr(expected, "dtype", None)
+
+
+@pytest.mark.parametrize("ends", [(0.1, 0.7, 11), (0, 1e-3, 1001), (1 / 3, 2 / 3, 50), (-5.5, 3.3, 33)], ids=str)
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_spaces_between_lazy_ends_are_numpys_to_the_bit(all_lazy, ends, dtype):
+    """The last element is the end itself."""
+    start, stop, count = ends
+    expected = numpy.linspace(numpy.array([start], dtype), numpy.array([stop], dtype), count)
+    same(np.linspace(np.array([start], dtype), np.array([stop], dtype), count), expected)
+    same(lazynp.jit(lambda a, b: np.linspace(a, b, count))(numpy.array([start], dtype), numpy.array([stop], dtype)), expected)
+    assert np.logspace(np.array([start], dtype), np.array([stop], dtype), 3).dtype == dtype

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from lazynp import array as arrays
-from lazynp.api.dispatch import Unsupported, implements, through_numpy, unwrapped
+from lazynp.api.dispatch import HANDLERS, Unsupported, implements, through_numpy, unwrapped
 from lazynp.api.shaping import ghost, moveaxis, stack
 from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import as_array, from_numpy, ndarray, node_of, wrap
@@ -246,10 +246,13 @@ def linspace(
             raise Unsupported
         num = operator.index(num)
         divisions = num - 1 if endpoint else num
-        a, b = wrap(node_of(start) * 1.0), wrap(node_of(stop) * 1.0)
-        steps = arrays.reshaped(from_numpy_lazy(np.arange(num, dtype=float)), (num,) + (1,) * max(a.ndim, b.ndim))
+        kind = np.result_type(*[type(end)(1) if type(end) in (int, float, complex) else node_of(end).dtype for end in (start, stop)], 1.0)
+        a, b = [wrap(ew.as_node(node_of(end), kind)) for end in (start, stop)]
+        turns = np.arange(num).reshape((num,) + (1,) * max(a.ndim, b.ndim))
         step = (b - a) / divisions
-        out = steps * step + a
+        out = from_numpy_lazy(turns.astype(kind)) * step + a
+        if endpoint:
+            out = HANDLERS[np.where](from_numpy_lazy(turns == divisions), b, out)
         if dtype is not None and np.dtype(dtype).kind in "iu":
             out = OBJECTS[np.floor](out)
         out = out if axis == 0 else moveaxis(out, 0, axis)
