@@ -384,7 +384,7 @@ static void task(const void *with, int64_t c) {
 int64_t lazynp_run(void **slots, const int64_t *dims) {
     const lz_task t = {slots, dims, 0, dims[1], dims[2], 0};
     const int64_t chunks = (t.count + t.chunk - 1) / t.chunk;
-    ((lz_parallel)slots[4])(task, &t, chunks, dims[0]);
+    ((lz_parallel)slots[4])(task, &t, chunks, dims[0], 0);
     const double *partial = slots[2]; double total = 0;
     for (int64_t c = 0; c < chunks; c++) total += partial[c];
     *(double *)slots[3] = total;
