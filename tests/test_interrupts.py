@@ -15,6 +15,8 @@ from lazynp.backends import interrupts
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers that send signals"),
+    # Python drops what a handler raises while a callback of the garbage collector runs; the next signal comes a tenth of a second later
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="Python handles signals in the main thread"),
 ]
 
