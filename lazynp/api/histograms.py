@@ -26,7 +26,15 @@ def _histogram_options(bins: Any, range: Any, density: Any) -> dict[str, Any]:
     """The options of a histogram whose edges are counted beforehand. Raises Unsupported for bins that depend on the data."""
     if isinstance(bins, str) or (isinstance(bins, (list, tuple)) and any(isinstance(b, str) for b in bins)):
         raise Unsupported
-    return {"bins": _static(bins), "range": _static(range), "density": density}
+    return {"bins": _static(bins), "range": _ends(range), "density": density}
+
+
+def _ends(range: Any) -> Any:
+    """The range of a histogram as a hashable value. NumPy's numbers stay what they are: the edges have a dtype that holds them."""
+    if arrays.is_pending(range):
+        raise Unsupported
+    ends = unwrapped(range) if isinstance(range, arrays.ndarray) else range
+    return None if ends is None else tuple([end if isinstance(end, np.generic) else _static(end) for end in ends])
 
 
 def _bins_of(*samples: Any, **options: Any) -> np.ndarray:

@@ -11,15 +11,21 @@ REASONS: tuple[tuple[str, str], ...] = (
         r"|TestSeterr|test_tol_warnings|coercion_(int|float)|FloatingPointError|test_half_fpe|floaterrors"
         r"|TestNanFunctions_ArgminArgmax|not raised by (nanargm|isin|unpackbits|histogram|take)"
         r"|TestHistogram::test_(small_value_range|unsigned_monotonicity)|TestRavelUnravelIndex::test_empty_array_ravel"
-        r"|test_ufunc_at_inner_loops|TestUfunc::test_sum|test_large_fancy_indexing",
+        r"|test_ufunc_at_inner_loops|TestUfunc::test_sum|test_large_fancy_indexing|raise_multiloop|TestNanFunctions_Percentile::test_empty"
+        r"|DID NOT RAISE MemoryError",
     ),
     (
-        "Python 3.11 has no buffer protocol for types written in Python (PEP 688, Python 3.12): pass numpy.asarray(x)",
-        r"bytes-like|buffer API|PEP3118|NewBufferProtocol|test_void_|out-of-band|buffercallback|memoryview",
+        "found by this run and mended since: tests/test_numpy_findings.py has the case",
+        r"test_gh_27658|test_logspace_base_does_not_determine_dtype|TestResize::test_invalid_arguments|test_flat_element_deletion"
+        r"|TestHistogram::test_precision",
     ),
     (
-        "reads __array_interface__ or __array_struct__, which lazy arrays do not have: NumPy would see memory whose holder it cannot count",
-        r"__array_interface__|__array_struct__|test_interface_nullptr",
+        "results of broadcast_arrays are read-only, as NumPy has announced; NumPy's are still writeable, with a warning",
+        r"test_stride_tricks.py::test_writeable|output array is read-only",
+    ),
+    (
+        "a lazy array is pickled by a contiguous copy, whose bytes may go out of band where NumPy's would not",
+        r"test_pickle_with_buffercallback|out-of-band",
     ),
     (
         "asks `type(x) is np.ndarray`: results are of NumPy's or of the lazy type; isinstance holds for both",
@@ -32,8 +38,9 @@ REASONS: tuple[tuple[str, str], ...] = (
     (
         "C code that takes objects of numpy.ndarray itself: with everything lazy even an argument of three"
         " numbers is lazy; pass numpy.asarray(x)",
-        r"must be numpy\.ndarray|Cannot convert ndarray|SeedSequence expects|test needs ndarray"
-        r"|require base class|argument must be an array|NeighborhoodIter|bad argument to internal"
+        r"argument must be an array|Expected an array|test_void_"
+        r"|must be numpy\.ndarray|Cannot convert ndarray|SeedSequence expects|test needs ndarray"
+        r"|require base class|NeighborhoodIter|bad argument to internal"
         r"|TestCApiAccess|array_indexing|TestSizeOf|output must be an array|Unknown input type"
         r"|return arrays must be of ArrayType|test_permutation_subclass|TestIterNested|nditer"
         r"|test_memory_overlap|TestBroadcast|is ia\.base",
@@ -43,7 +50,7 @@ REASONS: tuple[tuple[str, str], ...] = (
         r" is array\(|refcount|hold onto a reference|TestHashing|test_check_reference|test_check_weakref"
         r"|test_dtype_identity|test_n \||TestDiff|test_diff|_nan_mask|_replace_nan|assert_\(res is|res is tgt"
         r"|WritebackIfCopy|test_arg_locking|object_no_unpacking|item_ids|test_einsum_views|test_small_regressions|test_writeable_pickle"
-        r"|test_choice_return_shape",
+        r"|test_choice_return_shape|test_array_interfaces|test_order_mismatch|test_interface_nullptr|TestNewBufferProtocol",
     ),
     (
         "private texts and types of NumPy's functions: C signatures, docstrings of C functions, the class of its dispatcher",
@@ -55,7 +62,8 @@ REASONS: tuple[tuple[str, str], ...] = (
     ),
     (
         "sums of floating-point numbers in another order than NumPy's pairwise one, products and functions of the C library: the last bit",
-        r"test_addsumprod|test_basic_arithmetic|polyvalfromroots|test_precision|Not equal to tolerance"
+        r"test_addsumprod|masked_unary_operations|test_start_stop_array"
+        r"|test_basic_arithmetic|polyvalfromroots|test_precision|Not equal to tolerance"
         r"|almost equal",
     ),
     (
@@ -88,6 +96,14 @@ REASONS: tuple[tuple[str, str], ...] = (
         r"has no setter|set_stridesattr|TestEmptyField|test_zero_stride|strides_set",
     ),
     (
+        "the order in memory of elements that an array and an integer pick; the test itself says that it need not be kept",
+        r"TestIndexing::test_memory_order",
+    ),
+    (
+        "the alignment of memory that the test lays out itself: with everything lazy an array has memory of its own",
+        r"test_various_alignments",
+    ),
+    (
         "too slow in this harness, or needs more memory than the machine has",
         r"no answer in|_ArrayMemoryError|ArrayMemoryError|crashed",
     ),
@@ -96,7 +112,7 @@ REASONS: tuple[tuple[str, str], ...] = (
         " over lazy numbers; indexing x.flat by masks",
         r"DID NOT RAISE RuntimeError|object __array__ method|IndexError: boolean indices for iterators"
         r"|StrDType|different_types|scalar_equal|scalar_compare|PyUFunc_O_O|richcompare|object_array|string"
-        r"|Object|test_unpack_first_level",
+        r"|Object|test_unpack_first_level|no_object_unpacking",
     ),
 )
 """(reason, pattern): the first pattern found in the name and the message of a failed test tells its reason."""
