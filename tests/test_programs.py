@@ -71,7 +71,8 @@ class Machine:
             except Exception as error:
                 expected, failure = None, error
         if failure is None:
-            actual = function(lnp, "actual")
+            with np.errstate(all="ignore"):
+                actual = function(lnp, "actual")
             if keep:
                 self.pool.append(Pair(expected, actual))
         else:
