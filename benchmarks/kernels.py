@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a script, it finds this package and the checkout's lazynp
+
 import lazynp
 from benchmarks import chart
 from benchmarks.applications import APPLICATIONS

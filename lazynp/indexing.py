@@ -39,7 +39,7 @@ from lazynp.ops.indexing import gather, scatter
 from lazynp.ops.movement import Step, broadcast, broadcast_shape, join, reshape, slice_
 from lazynp.ops.sizes import SymInt, number
 from lazynp.ops.symbolic import mentions_sizes, symbolic_steps
-from lazynp.runtime.storage import Snapshot, has_values, queue, tracing
+from lazynp.runtime.storage import Snapshot, has_value, queue, tracing
 from lazynp.selection import Selection, computed, select, selected_by, whole
 
 # --- reading by index ---------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def _traced_bounds(items: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _traced_bound(part: Any) -> Any:
-    if type(part) is not ndarray or part.shape or part.dtype.kind not in "iu" or not is_pending(part) or has_values(queue()):
+    if type(part) is not ndarray or part.shape or part.dtype.kind not in "iu" or not is_pending(part) or has_value(queue(), node_of(part)):
         return part
     return number(ew.as_node(node_of(part), np.dtype(np.int64)))
 

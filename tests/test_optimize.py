@@ -246,6 +246,7 @@ _NO_CASES = {
     "printed": "all it does is an effect: tests/test_printing.py",
     "random_draw": "depends on nothing but its state",
     "item": "tested with the ops that have several outputs",
+    "odeint": "a solver of its own: tests/test_odes.py",
     "custom": "taken apart before a program is made: tests/test_custom.py",
     "checkpointed": "taken apart before a program is made: tests/test_checkpoint.py",
 }

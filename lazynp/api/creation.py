@@ -17,7 +17,7 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import iota, unset
 from lazynp.ops.movement import broadcast
 from lazynp.ops.sizes import SymInt, as_size, counted, greatest, number
-from lazynp.runtime.storage import has_values, queue, tracing
+from lazynp.runtime.storage import has_value, queue, tracing
 
 
 def _shape(shape: Any) -> tuple[Any, ...]:
@@ -29,7 +29,7 @@ def _shape(shape: Any) -> tuple[Any, ...]:
 
 def _traced_integer(n: Any) -> Any:
     """A 0-d integer array of the trace as a Python number of the trace."""
-    traced = type(n) is ndarray and not n.shape and n.dtype.kind in "iu" and arrays.is_pending(n) and not has_values(queue())
+    traced = type(n) is ndarray and not n.shape and n.dtype.kind in "iu" and arrays.is_pending(n) and not has_value(queue(), node_of(n))
     return number(ew.as_node(node_of(n), np.dtype(np.int64))) if traced else n
 
 

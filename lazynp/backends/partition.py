@@ -373,13 +373,13 @@ def _make_steps(plan: Plan, order: list[Node], chosen: set[Node]) -> None:
             continue
         if _is_python_step(plan, node):
             _library_step(plan, node, items.get(node, [node]))
-        elif node.op.kind is Kind.LIBRARY:
-            _lapack_step(plan, node, items.get(node, []))
         elif node.op.kind is Kind.UPDATE:
             _update_step(plan, node)
         elif node.op is printed:
             _memory_of(plan, node)
             _add(plan, Step("callback", node, [plan.places[node]]))
+        elif node.op.kind is Kind.LIBRARY:
+            _lapack_step(plan, node, items.get(node, []))
         else:
             _memory_of(plan, node)
             _add(plan, Step(_KINDS.get(node.op.kind, "map"), node, [plan.places[node]]))

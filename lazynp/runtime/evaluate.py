@@ -81,7 +81,7 @@ def _interpreted_at_first(key: Any, form: Form) -> Ready | None:
         counters.programs += 1
         known.begin(_optimized(variant.graph), _disk_keys(variant.graph)[0], variant, form.facts)
         if others:
-            patience.note_general(known.name, variant.scalars)
+            patience.note_general(known.name, [k for k, fact in enumerate(form.facts) if fact != known.facts[k]])
         variant = None if others else variant
     if known.ready is None or known.facts != form.facts:
         known.facts, known.ready = form.facts, interpreted(variant or canonical.specific(form))
@@ -96,10 +96,10 @@ def _on_disk(names: list[str]) -> bool:
 
 def _general_on_disk(key: Any, form: Form, names: list[str]) -> Ready | None:
     """The program for all sizes that an earlier process has compiled for a graph that begins as this one."""
-    scalars = patience.noted_general(names)
-    if scalars is None:
+    varying = patience.noted_general(names)
+    if varying is None:
         return None
-    variant = canonical.general(form, [tuple([None if position in scalars else fact for position, fact in enumerate(form.facts)])])
+    variant = canonical.general(form, [tuple([None if position in varying else fact for position, fact in enumerate(form.facts)])])
     if not _on_disk(_disk_keys(variant.graph)):
         return None
     built = build(variant.graph)

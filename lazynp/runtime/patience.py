@@ -91,13 +91,13 @@ def milliseconds(form: Form) -> float:
     return total
 
 
-def note_general(name: str, scalars: tuple[int, ...]) -> None:
-    """Leave to later processes that a graph's sizes vary, and which of its constants do."""
-    diskcache.put(name, _GENERAL, json.dumps(scalars).encode())
+def note_general(name: str, varying: list[int]) -> None:
+    """Leave to later processes which sizes and constants of a graph, by position, vary."""
+    diskcache.put(name, _GENERAL, json.dumps(varying).encode())
 
 
 def noted_general(names: list[str]) -> list[int] | None:
-    """The positions of constants that vary, if a process has seen that a graph's sizes do."""
+    """The positions of what varies, if a process has seen that something does."""
     stored = diskcache.get(names[0], _GENERAL) if names else None
     return None if stored is None else json.loads(stored)
 

@@ -460,9 +460,9 @@ def tracing() -> bool:
     return tracing_count.depth > 0 and bool(getattr(_local, "stack", None))
 
 
-def has_values(scope: Queue) -> bool:
-    """Whether every value that is recorded here can be computed at once: in a derivative outside of jit."""
-    return scope.derives and bool(scope.concrete)  # type: ignore[attr-defined]
+def has_value(scope: Queue, node: Node) -> bool:
+    """Whether a value that is recorded here can be computed at once: made of no argument, or in a derivative outside of jit."""
+    return bool(scope.derives and scope.concrete) or not depends_on_arguments(node)  # type: ignore[attr-defined]
 
 
 @contextmanager
