@@ -305,7 +305,7 @@ def test_gemm_is_matmul(source: str, dtype: str, ta: str, tb: str, m: int, n: in
     a, b = random((m, k) if ta == "N" else (k, m), dtype, 1), random((k, n) if tb == "N" else (n, k), dtype, 2)
     c = random((m, n), dtype, 3)
     want = 2 * (turned(a, ta) @ turned(b, tb)) + 3 * c
-    pointer = found.pointer(f"{blas._CHARACTERS[suffix]}gemm")
+    pointer = found.pointer(f"{blas.LETTERS[suffix]}gemm")
     call(lib, [a, b, c], 1, m, n, k, ord(ta), ord(tb), a.shape[1], b.shape[1], n, pointers=(pointer,))
     np.testing.assert_allclose(c, want, rtol=1e-4 if dtype in ("f4", "c8") else 1e-12)
 
@@ -322,7 +322,7 @@ def test_gemv_is_matmul(source: str, dtype: str, ta: str) -> None:
     a = random((4, 6), dtype, 1)
     x = random((6 if ta == "N" else 4,), dtype, 2)
     y = np.full(4 if ta == "N" else 6, np.nan, dtype)
-    call(lib, [a, x, y], 1, 4, 6, ord(ta), pointers=(found.pointer(f"{blas._CHARACTERS[suffix]}gemv"),))
+    call(lib, [a, x, y], 1, 4, 6, ord(ta), pointers=(found.pointer(f"{blas.LETTERS[suffix]}gemv"),))
     np.testing.assert_allclose(y, 2 * (turned(a, ta) @ x), rtol=1e-4 if dtype in ("f4", "c8") else 1e-12)
 
 

@@ -18,7 +18,8 @@ from importlib import import_module
 
 from numpy.linalg import _umath_linalg  # its extension module is linked to BLAS and LAPACK; dlsym on it searches both
 
-_CHARACTERS = {"f32": "s", "f64": "d", "c64": "c", "c128": "z"}
+LETTERS = {"f32": "s", "f64": "d", "c64": "c", "c128": "z"}
+"""What the names of routines begin with, by the suffix of the dtype."""
 _CTYPES = {"f32": "float", "f64": "double", "c64": "lz_c64", "c128": "lz_c128"}
 
 # c: char *, i: integer *, v: void * (data or scalar of the routine's type). Netlib's reference gives the meaning.
@@ -93,7 +94,7 @@ class Blas:
             lz_gemv_<s>(fn, ta, m, n, alpha, a, lda, x, incx, beta, y, incy)         y = alpha op(a) x + beta y, a (m, n) as stored
 
         fn is the slot; ta, tb: 'N', 'T' or, in gemm only, 'C'; ld*: elements from row to row; alpha, beta by value."""
-        letter = _CHARACTERS[suffix]
+        letter = LETTERS[suffix]
         text = _CALLS.replace("$S", suffix).replace("$X", letter).replace("$T", _CTYPES[suffix]).replace("$I", self.int_type)
         return "\n".join([*[self.prototype(f"{letter}{routine}") for routine in CALLED], text])
 

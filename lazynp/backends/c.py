@@ -188,10 +188,10 @@ class _Draft:
         if library is None:
             raise CompileError("no BLAS library: matrix products cannot be compiled")
         self.result.integers = library.int_type
-        names = {"s": "f32", "d": "f64", "c": "c64", "z": "c128"}
-        letters = sorted({name[0] for name in self.text.routines if name[1:] in blas.CALLED})
+        letters = {name[0] for name in self.text.routines if name[1:] in blas.CALLED}
         helpers = sorted(self.text.helpers, key=str)
-        return "\n".join([*[library.calls(names[letter]) for letter in letters], *([lapack.text(helpers, library)] if helpers else [])])
+        parts = [library.calls(suffix) for suffix, letter in blas.LETTERS.items() if letter in letters]
+        return "\n".join([*parts, lapack.text(helpers, library)] if helpers else parts)
 
     # -- the Python function
 

@@ -19,7 +19,6 @@ import numpy as np
 from lazynp.backends import blas, prelude
 from lazynp.ir.node import Node
 
-_LETTERS = {"f32": "s", "f64": "d", "c64": "c", "c128": "z"}
 _REAL = {"f32": "float", "f64": "double", "c64": "float", "c128": "double"}
 
 
@@ -280,7 +279,7 @@ def widened(node: Node) -> np.dtype | None:
 
 def calls(name: str, dtype: np.dtype) -> list[str]:
     """LAPACK's names of the routines that the function for an op calls."""
-    letter = _LETTERS[prelude.suffix(dtype)]
+    letter = blas.LETTERS[prelude.suffix(dtype)]
     return [letter + stem for stem in ROUTINES[name].calls]
 
 
@@ -300,6 +299,6 @@ def _written(piece: str, suffix: str, integer: str) -> str:
     one = "(($T){i == j, 0})" if suffix.startswith("c") else "i == j"
     none = "z.re == 0 && z.im == 0" if suffix.startswith("c") else "z == 0"
     words = {"$ONE": one, "$ZERO": zero, "$UNIT": unit, "$NONE": none, "$LOG": f"log{narrow}", "$EXP": f"exp{narrow}"}
-    for word, meaning in (*words.items(), ("$S", suffix), ("$X", _LETTERS[suffix]), ("$T", number), ("$R", real), ("$I", integer)):
+    for word, meaning in (*words.items(), ("$S", suffix), ("$X", blas.LETTERS[suffix]), ("$T", number), ("$R", real), ("$I", integer)):
         piece = piece.replace(word, meaning)
     return piece

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.backends import interrupts, lapack, prelude
+from lazynp.backends import blas, interrupts, lapack, prelude
 from lazynp.backends.lower import Axis, Condition, Memory, checked, load, position, select
 from lazynp.backends.nests import Fold, Gemm, Lapack, Store, polynomials, scalars, values_in
 from lazynp.backends.pieces import BEGIN, END
@@ -1071,7 +1071,7 @@ def _fold_into(op: Op, dtype: np.dtype, new: np.dtype, old: str, value: str) -> 
 def _gemm_call(gemm: Gemm, program: Program) -> str:
     writer = Writer(program)
     suffix = prelude.suffix(gemm.dtype)
-    letter = {"f32": "s", "f64": "d", "c64": "c", "c128": "z"}[suffix]
+    letter = blas.LETTERS[suffix]
     m, n, k = [writer.poly(p) for p in gemm.sizes]
     ctype = prelude.ctype(gemm.dtype)
     places = []
