@@ -23,7 +23,6 @@ typedef struct {
 } Tracing;
 
 enum { MOST_LEAVES = 64, MOST_SLOTS = 128, MOST_SIZES = 64, MOST_OUTPUTS = 16, DIRECTS = 8 };
-enum { LARGE = 1 << 20 }; /* results from this size on come from lazynp's pool of memory */
 enum { ERRORS, ARENA };   /* slots; see backends/program.py */
 enum { THREADS, SEGMENT, WORK };
 
@@ -62,7 +61,7 @@ typedef struct {
     Entry entry;
     int slots, sizes, arguments, inputs, outsides, outputs, leaves, doubt;
     int single;      /* the number of the output that is the result; -1: what `result` makes of all */
-    npy_intp arena;
+    npy_intp arena, large; /* bytes of the temporaries; bytes from which on `empty` makes a result */
     long long work;  /* the elements of the largest kernel; 0: it never asks for threads */
     void **slot;
     int64_t *size;
@@ -189,7 +188,7 @@ static void give_back(void *memory, npy_intp size) {
 }
 
 static PyObject *new_output(const Direct *d, const Output *o) {
-    if (o->bytes >= LARGE) return PyObject_CallFunctionObjArgs(d->empty, o->shape_object, (PyObject *)o->type, NULL);
+    if (o->bytes >= d->large) return PyObject_CallFunctionObjArgs(d->empty, o->shape_object, (PyObject *)o->type, NULL);
     Py_INCREF(o->type);
     return PyArray_NewFromDescr(&PyArray_Type, o->type, o->axes, (npy_intp *)o->shape, NULL, NULL, 0, NULL);
 }
@@ -374,17 +373,17 @@ static int read_output(PyObject *row, Output *o) {
 
 static PyObject *direct_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"entry", "slots", "sizes", "arguments", "leaves", "inputs", "outside", "outputs", "arena", "work", "doubt", "single",
-                            "guards", "writes", "result", "after", "settings", "threads", "empty", "take", "give", "owner", NULL};
+                            "guards", "writes", "result", "after", "settings", "threads", "large", "empty", "take", "give", "owner", NULL};
     unsigned long long entry;
     Py_buffer slots, sizes;
     PyObject *arguments, *inputs, *outside, *outputs, *guards, *writes, *result, *after, *settings, *threads, *empty, *take, *give, *owner;
     int leaves, doubt, single;
-    Py_ssize_t arena;
+    Py_ssize_t arena, large;
     long long work;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Ky*y*O!iO!O!O!nLiiO!O!OOOOOOOO:Direct", names, &entry, &slots, &sizes, &PyTuple_Type, &arguments,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Ky*y*O!iO!O!O!nLiiO!O!OOOOnOOOO:Direct", names, &entry, &slots, &sizes, &PyTuple_Type, &arguments,
                                      &leaves, &PyTuple_Type, &inputs, &PyTuple_Type, &outside, &PyTuple_Type, &outputs, &arena, &work, &doubt, &single,
-                                     &PyTuple_Type, &guards, &PyTuple_Type, &writes, &result, &after, &settings, &threads, &empty, &take, &give,
-                                     &owner))
+                                     &PyTuple_Type, &guards, &PyTuple_Type, &writes, &result, &after, &settings, &threads, &large, &empty, &take,
+                                     &give, &owner))
         return NULL;
     Direct *self = NULL;
     Py_ssize_t n_slot = slots.len / (Py_ssize_t)sizeof(void *), n_size = sizes.len / (Py_ssize_t)sizeof(int64_t);
@@ -396,7 +395,7 @@ static PyObject *direct_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     }
     if (!(self = (Direct *)type->tp_alloc(type, 0))) goto done;
     self->entry = (Entry)(uintptr_t)entry;
-    self->arena = arena, self->work = work, self->doubt = doubt, self->single = single, self->leaves = leaves;
+    self->arena = arena, self->large = large, self->work = work, self->doubt = doubt, self->single = single, self->leaves = leaves;
     self->guards = guards, self->writes = writes, self->result = result, self->after = after, self->settings = settings;
     self->threads = threads, self->empty = empty, self->take = take, self->give = give;
     self->kept = Py_BuildValue("(OOOOOOOOOOOOOO)", arguments, inputs, outside, outputs, guards, writes, result, after, settings, threads, empty, take,

@@ -196,7 +196,11 @@ class _Draft:
     # -- the Python function
 
     def _python(self, arena: str, volumes: set[Poly]) -> str:
-        lines = ["def run(inputs, dims=(), outputs=None):", "try: s, d, e = pool.pop()", "except IndexError: s, d, e = fresh()"]
+        lines = [
+            "def run(inputs, dims=(), outputs=None, empty=empty, take_arena=take_arena, give_arena=give_arena):",
+            "try: s, d, e = pool.pop()",
+            "except IndexError: s, d, e = fresh()",
+        ]
         lines += self._sizes()
         lines += self._threads(volumes)
         if arena != "0":

@@ -1,5 +1,6 @@
 """Memory of large results, used again without page faults: a fresh block of 8 MB costs more in page faults than an addition over it."""
 
+import sys
 import threading
 from collections.abc import Sequence
 
@@ -28,7 +29,7 @@ class Block(np.ndarray):
     def __del__(self) -> None:
         global _held
         memory = self.base
-        if type(memory) is _Memory:
+        if type(memory) is _Memory and memory.nbytes >= POOLED:
             with _lock:
                 if _held + memory.nbytes <= LIMIT:
                     _held += memory.nbytes
@@ -43,15 +44,24 @@ def aligned(size: int) -> np.ndarray:
     return memory[first : first + size]
 
 
+def _bytes_of(shape: "int | Sequence[int]", dtype: np.dtype) -> int:
+    size = dtype.itemsize
+    for n in (shape,) if isinstance(shape, int) else shape:
+        size *= n
+    return size
+
+
 def empty(shape: "int | Sequence[int]", dtype: np.dtype) -> np.ndarray:
     """numpy.empty; large ones from the pool."""
-    global _held
-    sizes = (shape,) if isinstance(shape, int) else shape
-    size = dtype.itemsize
-    for n in sizes:
-        size *= n
+    size = _bytes_of(shape, dtype)
     if size < POOLED:
         return np.empty(shape, dtype)
+    return np.ndarray(shape, dtype, _block(size))
+
+
+def _block(size: int) -> Block:
+    """At least so many bytes, which belong to the pool when nobody needs them any more."""
+    global _held
     rounded = -(-size // 4096) * 4096
     with _lock:
         kept = _free.get(rounded)
@@ -60,5 +70,81 @@ def empty(shape: "int | Sequence[int]", dtype: np.dtype) -> np.ndarray:
             _held -= rounded
     if memory is None:
         memory = aligned(rounded).view(_Memory)
-    block = memory.view(Block)
-    return np.ndarray(shape, dtype, block)
+    return memory.view(Block)  # type: ignore[return-value]
+
+
+# --- arenas: the temporaries of a run -----------------------------------------------------------------------------------
+
+_arenas: list[np.ndarray] = []
+_MOST_ARENAS = 4
+
+
+def take_arena(size: int) -> np.ndarray:
+    """Memory for the temporaries of one run: what an earlier run gave back if that is large enough, so that its pages are already there."""
+    try:
+        arena = _arenas.pop()
+    except IndexError:
+        return aligned(size)
+    return arena if arena.size >= size else aligned(size)
+
+
+def give_arena(arena: np.ndarray) -> None:
+    """For the next run, of whatever program."""
+    if len(_arenas) < _MOST_ARENAS:
+        _arenas.append(arena)
+
+
+class Kept:
+    """Memory that belongs to one signature of a jitted function, and that its calls use again and again: the arena of its temporaries, and
+    the memory of results that nobody holds any more. Used by several threads, each takes what the others have left."""
+
+    def __init__(self) -> None:
+        self._results: dict[int, list[np.ndarray]] = {}
+        self._arenas: list[np.ndarray] = []
+
+    def empty(self, shape: "int | Sequence[int]", dtype: np.dtype) -> np.ndarray:
+        """numpy.empty, in the memory of a former result if one of this size is free."""
+        size = _bytes_of(shape, dtype)
+        if size < KEPT:
+            return np.empty(shape, dtype)
+        known = self._results.setdefault(size, [])
+        memory = None
+        for _ in range(len(known)):
+            candidate = known.pop(0)
+            if sys.getrefcount(candidate) == _UNUSED:
+                memory = candidate
+                break
+            known.append(candidate)
+        if memory is None:
+            memory = _block(size)
+        array = np.ndarray(shape, dtype, memory)
+        if len(known) < _MOST_KEPT:
+            known.append(memory)
+        return array
+
+    def take(self, size: int) -> np.ndarray:
+        """The arena of a run."""
+        return self._arenas.pop() if self._arenas else aligned(size)
+
+    def give(self, arena: np.ndarray) -> None:
+        self._arenas.append(arena)
+
+    @property
+    def bytes(self) -> int:
+        """What is held now."""
+        return sum(memory.nbytes for known in [*self._results.values(), self._arenas] for memory in known)
+
+
+KEPT = 4096
+"""Results below so many bytes are malloc's, which has their memory at hand anyway."""
+_MOST_KEPT = 4
+"""Results of one size that are kept: `x = f(x)` needs two."""
+
+
+def _references_of_unused() -> int:
+    known = [_block(1)]
+    candidate = known.pop(0)
+    return sys.getrefcount(candidate)
+
+
+_UNUSED = _references_of_unused()

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lazynp.backends import base, blas, diskcache, interrupts, threads, toolchain, workers
-from lazynp.backends.pool import aligned, empty
+from lazynp.backends.pool import empty, give_arena, take_arena
 from lazynp.config import settings
 from lazynp.ir.node import numbered_dim
 from lazynp.ops.structured import CONTROL, interpreter
@@ -99,13 +99,16 @@ class MemoryPlan(NamedTuple):
     """What a call of a compiled function holds at most, in bytes, known before it runs.
 
     arguments and constants exist before; results and temporaries are made by the call: `peak` is their sum. steps: how many routines (a
-    singular value decomposition, a sort) run in between; their own workspace is not counted, what they return is."""
+    singular value decomposition, a sort) run in between; their own workspace is not counted, what they return is. donated: results that
+    lie in the memory of donated arguments, not counted in `results`; kept: whether results and temporaries stay for the next call."""
 
     arguments: int
     constants: int
     results: int
     temporaries: int
     steps: int
+    donated: int = 0
+    kept: bool = False
 
     @property
     def peak(self) -> int:
@@ -122,25 +125,6 @@ class CallTables(NamedTuple):
     outputs: list[tuple[int, tuple[int, ...], np.dtype] | None]
     arena: int
     work: int
-
-
-_arenas: list[np.ndarray] = []
-_MOST_ARENAS = 4
-
-
-def take_arena(size: int) -> np.ndarray:
-    """Memory for the temporaries of one run: what an earlier run gave back if that is large enough, so that its pages are already there."""
-    try:
-        arena = _arenas.pop()
-    except IndexError:
-        return aligned(size)
-    return arena if arena.size >= size else aligned(size)
-
-
-def give_arena(arena: np.ndarray) -> None:
-    """For the next run, of whatever program."""
-    if len(_arenas) < _MOST_ARENAS:
-        _arenas.append(arena)
 
 
 class CProgram(base.Program):

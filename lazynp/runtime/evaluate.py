@@ -12,6 +12,7 @@ import numpy as np
 
 from lazynp import errors
 from lazynp.backends import base, diskcache, program, toolchain
+from lazynp.backends.pool import Kept
 from lazynp.config import settings
 from lazynp.ir import canonical
 from lazynp.ir.body import free_dims, rename
@@ -37,10 +38,13 @@ class Ready(NamedTuple):
     dims: tuple[int, ...]
     scalars: tuple[np.ndarray, ...]
 
-    def run(self, arrays: list[np.ndarray], outputs: list[np.ndarray | None] | None = None) -> list[np.ndarray]:
+    def run(self, arrays: list[np.ndarray], outputs: list[np.ndarray | None] | None = None, kept: Kept | None = None) -> list[np.ndarray]:
+        """The program's outputs. kept: where their memory and that of temporaries comes from, None: from the pool of all programs."""
         counters.program_runs += 1
         if base.raised:  # left behind by a run that ended in an error: nobody's
             flags.dropped()
+        if kept is not None and isinstance(self.program, program.CProgram):
+            return self.program.run([*arrays, *self.scalars], self.dims, outputs, kept.empty, kept.take, kept.give)  # type: ignore[call-arg]
         return self.program.run([*arrays, *self.scalars], self.dims, outputs)
 
 

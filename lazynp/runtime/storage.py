@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 
 from lazynp.backends.base import raised
-from lazynp.backends.pool import POOLED, Block, empty
+from lazynp.backends.pool import KEPT, POOLED, Block, Kept, empty
 from lazynp.config import settings
 from lazynp.errors import CaptureError
 from lazynp.ir import canonical
@@ -176,14 +176,26 @@ class _Sample:
         self.buffer = buffer
 
 
+_KEPT = Kept()
 _ALONE_OWNER = _references(_Sample(np.empty(2)))
 _ALONE_VIEW = _references(_Sample(np.empty(2).reshape(1, 2)))
 _ALONE_POOLED = _references(_Sample(empty((POOLED,), np.dtype(np.uint8))))
+_ALONE_KEPT = _references(_Sample(_KEPT.empty((KEPT,), np.dtype(np.uint8))))
 
 
 def _alone(storage: Storage) -> bool:
     """Whether nobody outside can reach the storage's memory any more."""
-    return _references(storage) in (_ALONE_OWNER, _ALONE_VIEW, _ALONE_POOLED)
+    return _references(storage) in (_ALONE_OWNER, _ALONE_VIEW, _ALONE_POOLED, _ALONE_KEPT)
+
+
+def owns_memory(array: np.ndarray) -> bool:
+    """Whether an array is all that there is of its memory: no view, or the only view of an array that nobody holds."""
+    return _references(_Sample(array))[1] <= _ALONE_VIEW[1]
+
+
+def shared_outside(storage: Storage) -> bool:
+    """Whether somebody may hold NumPy views of the storage's memory."""
+    return storage.exported and not _alone(storage)
 
 
 def captured(array: np.ndarray) -> Node:

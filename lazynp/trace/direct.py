@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from lazynp.array import ndarray
-from lazynp.backends import program, threads
-from lazynp.backends.pool import empty
+from lazynp.backends import pool, program, threads
 from lazynp.config import settings
 from lazynp.native import ARRAYS, Direct
 
@@ -55,6 +54,7 @@ def _built(entry: Any, tables: program.CallTables, args: tuple[Any, ...], kwargs
             outside.append((slot, source, source.nbytes))
         else:
             return None
+    kept = entry.kept
     values = len(entry.traced.values)
     if any(row is None for row in tables.outputs[:values]):
         return None
@@ -80,9 +80,10 @@ def _built(entry: Any, tables: program.CallTables, args: tuple[Any, ...], kwargs
         after=entry.reported,
         settings=settings,
         threads=threads.thread_count,
-        empty=empty,
-        take=program.take_arena,
-        give=program.give_arena,
+        large=pool.POOLED if kept is None else pool.KEPT,
+        empty=pool.empty if kept is None else kept.empty,
+        take=pool.take_arena if kept is None else kept.take,
+        give=pool.give_arena if kept is None else kept.give,
         owner=entry,
     )
 

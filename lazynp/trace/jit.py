@@ -13,10 +13,12 @@ import numpy as np
 from lazynp import array as arrays
 from lazynp.array import ndarray
 from lazynp.backends.base import raised
+from lazynp.backends.pool import Kept
 from lazynp.backends.program import CallTables, CProgram, MemoryPlan
 from lazynp.config import settings
 from lazynp.errors import CaptureError, PerformanceWarning, error_settings, line_of
 from lazynp.ir import canonical
+from lazynp.ir.types import itemcount
 from lazynp.native import ARRAYS, Dispatch, watched
 from lazynp.ops.movement import follow_numpy
 from lazynp.runtime.evaluate import Ready, located, lock, prepare
@@ -27,6 +29,7 @@ from lazynp.runtime.storage import Storage, bound, tracing
 from lazynp.trace import control, trees
 from lazynp.trace.capture import Traced, is_array, trace
 from lazynp.trace.direct import TRACED_SCALARS, direct_of
+from lazynp.trace.donation import Donated, Donation, delete, donated_leaves, donated_parameters, is_given
 
 _SCALARS = frozenset({int, float, bool, complex, str, bytes, type(None), np.int64, np.int32, np.bool_})
 Guard = tuple[Callable[[Any], Any], Any, Any]
@@ -37,12 +40,14 @@ _UNCOMPILED = object()
 """The entry of a signature that runs in lazy mode because it could not be captured."""
 
 
-def form_of(traced: Traced) -> canonical.Form:
-    """The graph of a trace: its values, then what it leaves in arguments, then in storages from outside."""
+def form_of(traced: Traced, reused: dict[int, int] | None = None) -> canonical.Form:
+    """The graph of a trace: its values, then what it leaves in arguments, then in storages from outside. reused: values that are written
+    into the memory of an argument."""
     outer = list(traced.written_outside.values())
     outputs = (*traced.values, *traced.written.values(), *[node for _, node in outer])
     first = len(traced.values)
-    aliases = {first + k: traced.inputs[argument] for k, argument in enumerate(traced.written)}
+    aliases = {k: traced.inputs[argument] for k, argument in (reused or {}).items()}
+    aliases |= {first + k: traced.inputs[argument] for k, argument in enumerate(traced.written)}
     aliases |= {first + len(traced.written) + k: leaf for k, (leaf, _) in enumerate(outer)}
     return canonical.take_apart(outputs, aliases)  # type: ignore[arg-type]
 
@@ -53,9 +58,12 @@ class Compiled:
     __slots__ = (
         "constants",
         "direct",
+        "donation",
         "errors",
         "form",
         "guards",
+        "kept",
+        "name",
         "outside",
         "places",
         "plain",
@@ -67,14 +75,20 @@ class Compiled:
         "writes",
     )
 
-    def __init__(self, traced: Traced, guards: list[Guard]) -> None:
+    def __init__(
+        self, traced: Traced, guards: list[Guard], name: str = "", donated: frozenset[int] = frozenset(), kept: Kept | None = None
+    ) -> None:
+        """name: of the function; donated: the numbers of donated leaves; kept: where its memory comes from, None: from all programs'."""
         self.traced = traced
+        self.name = name
+        self.donation = Donation(traced, donated)
+        self.kept = kept
         self.guards = guards
         self.direct: Any = _UNKNOWN
         self.errors = error_settings()
         writes = list(traced.written.items())
         outer = list(traced.written_outside.values())
-        self.form = form_of(traced)
+        self.form = form_of(traced, self.donation.reused)
         self.ready: Ready = prepare(self.form)
         argument_of = {leaf: i for i, leaf in enumerate(traced.inputs) if leaf is not None}
         self.places = [argument_of.get(leaf, -1) for leaf in self.form.leaves]
@@ -84,7 +98,12 @@ class Compiled:
         self.scalars = traced.scalars
         self.results = traced.results
         self.structure = traced.structure
-        self.plain = not writes and not outer and all(p >= 0 or o is None for p, o in zip(self.places, self.outside, strict=True))
+        self.plain = (
+            not writes
+            and not outer
+            and not self.donation.deleted
+            and all(p >= 0 or o is None for p, o in zip(self.places, self.outside, strict=True))
+        )
 
     def holds(self) -> bool:
         """Whether the variables that the trace read from outside are still the same objects."""
@@ -137,7 +156,7 @@ class Compiled:
         if settings.debug_nans:
             check_nans(self.form, [np.asarray(x) for x in inputs])
         try:
-            results = self.ready.run(inputs, outputs)
+            results = self.ready.run(inputs, outputs, self.kept)
         except Exception as error:
             raise located(error, self.form) from None
         if raised:
@@ -146,20 +165,26 @@ class Compiled:
 
     def _run_general(self, leaves: list[Any]) -> list[np.ndarray]:
         """Arguments that are written to or not contiguous, storages and arrays from outside of the function."""
+        free = {leaf for leaf in self.donation.reused.values() if is_given(leaves[leaf]) and not _overlaps(self, leaf, leaves)}
         memory = [arrays.to_numpy(leaf) if is_array(leaf) else leaf for leaf in leaves]
-        for argument in self.writes:
+        for argument in (*self.writes, *free):
             if type(leaves[argument]) is ndarray and leaves[argument]._storage is not None:
                 leaves[argument]._storage.settle_readers()
         blocks = [_block(m) if isinstance(m, np.ndarray) else m for m in memory]
+        for argument in self.donation.reused.values():
+            if argument not in free and blocks[argument] is memory[argument]:
+                blocks[argument] = np.array(memory[argument], order="C")
         inputs = []
         for place, source, constant in zip(self.places, self.outside, self.constants, strict=True):
             inputs.append(blocks[place] if place >= 0 else constant if source is None else _current(source))
         targets: list[Any] = [None] * len(self.traced.values)
+        for value, argument in self.donation.reused.items():
+            targets[value] = blocks[argument]
         targets += [blocks[argument] for argument in self.writes]
         for storage in self.traced.written_outside:
             storage.settle_readers()
             targets.append(storage.force())
-        written = [t for t in targets if t is not None] if self.traced.doubted else []
+        written = [t for t in targets if t is not None] if self.traced.doubted else []  # nothing is donated then
         before = [t.copy() for t in written]
         values = self._run(inputs, targets)
         if self.traced.doubted and values[len(self.traced.values) - 1]:
@@ -173,6 +198,8 @@ class Compiled:
                 leaves[argument]._storage._leaf = None
         for storage in self.traced.written_outside:
             storage.overwritten()
+        for argument in self.donation.deleted:
+            delete(leaves[argument], self.name)
         return values
 
     def result(self, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
@@ -191,6 +218,10 @@ class Compiled:
             else:
                 out.append(value.copy() if type(value) in ARRAYS else value)
         return out[0] if self.structure is _LEAF else trees.unflatten(self.structure, out)
+
+
+def _bytes(node: Any) -> int:
+    return itemcount(node.type.shape) * node.type.dtype.itemsize  # type: ignore[no-any-return]
 
 
 _LEAF = object()
@@ -225,7 +256,9 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
     f: a function of pytrees of arrays and other values. Arrays are traced; other leaves are static: part of the signature by value.
     static_argnums, static_argnames: arguments that are static whatever they are (hashable). strict:
     raise CaptureError where the function cannot be
-    captured, instead of running it in lazy mode with one PerformanceWarning.
+    captured, instead of running it in lazy mode with one PerformanceWarning. donate_argnums, donate_argnames, or donate for both: positions
+    and names of arguments that the caller needs no more: results are written into their memory. allow_gc: False keeps the memory of
+    temporaries, and of results that nobody holds any more, for the next call with the same signature.
 
     NumPy arrays in give NumPy arrays out, lazy arrays lazy ones. Arguments that the function writes to are written to for the caller.
     A new size traces again (Python sees real sizes) but compiles at most once more.
@@ -238,10 +271,17 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
         static_argnums: int | tuple[int, ...] = (),
         static_argnames: str | tuple[str, ...] = (),
         strict: bool = False,
+        donate: Donated = (),
+        donate_argnums: Donated = (),
+        donate_argnames: Donated = (),
+        allow_gc: bool = True,
     ) -> None:
         self._static_argnums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
         self._static_argnames = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
         self._strict = strict
+        self._donate: tuple[Donated, ...] = (donate, donate_argnums, donate_argnames)
+        self._donated: frozenset[int | str] = frozenset()
+        self._allow_gc = allow_gc
         self._entries: dict[Any, Any] = {}
         self._warned = False
         if f is not None:
@@ -255,11 +295,15 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
         if found is self:
             return self.__qualname__  # type: ignore[no-any-return]
         options = {"static_argnums": self._static_argnums, "static_argnames": self._static_argnames, "strict": self._strict}
+        options |= {"donate": tuple(self._donated), "allow_gc": self._allow_gc}
         return functools.partial(jit, **options), (self._function,)  # type: ignore[arg-type]
 
     def _wrap(self, f: Callable[..., Any]) -> None:
         if not callable(f):
             raise TypeError(f"lazynp.jit expects a function, got {f!r}")
+        self._donated = donated_parameters(f, *self._donate)
+        if both := self._donated & {*self._static_argnums, *self._static_argnames}:
+            raise ValueError(f"lazynp.jit: arguments {sorted(both, key=str)} cannot be both static and donated")
         self._function = f
         functools.update_wrapper(self, f)
 
@@ -374,7 +418,9 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
             traced = self._trace(leaves, known, called)
             if len(traced.results) == 1 and traced.structure == trees.flatten(0)[1]:
                 traced = traced._replace(structure=_LEAF)
-            return Compiled(traced, [*_variables_read(self._function), *_globals_read(called.values()), *_attributes_read(leaves)])
+            guards = [*_variables_read(self._function), *_globals_read(called.values()), *_attributes_read(leaves)]
+            donated = donated_leaves(self._donated, rebuild(list(range(len(leaves))))) if self._donated else frozenset()
+            return Compiled(traced, guards, self.__name__, donated, None if self._allow_gc else Kept())
 
     def _trace(self, leaves: list[Any], rebuild: Callable[..., Any], called: dict[CodeType, FunctionType]) -> Traced:
         """With loops and branches captured from the source; where there is none, with everything written out. called: filled with the
@@ -412,10 +458,12 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
         """The bytes that a call with these arguments holds, without running it: of its results, its temporaries, and at most.
 
         Raises CaptureError for a function that is not one program, RuntimeError without a compiler."""
-        program, dims, _ = self.lower(*args, **kwargs).ready
+        entry = self.lower(*args, **kwargs)
+        program, dims, _ = entry.ready
         if type(program) is not CProgram:
             raise RuntimeError("lazynp.jit.memory_plan: without a C compiler NumPy runs the function, operation by operation")
-        return program.memory_plan(dims)
+        donated = sum(_bytes(entry.traced.values[value]) for value in entry.donation.reused)
+        return program.memory_plan(dims)._replace(donated=donated, kept=entry.kept is not None)
 
     def lower(self, *args: Any, **kwargs: Any) -> Compiled:
         """The compiled entry for these arguments, without running it."""
@@ -462,13 +510,17 @@ def _leaf_key(leaf: Any) -> Any:
 def _overlap(entry: Compiled, leaves: Sequence[Any]) -> bool:
     """Whether an argument that is written to shares memory with another array that the function reads: then the trace's idea of them as
     separate is wrong."""
+    return any(_overlaps(entry, argument, leaves) for argument in entry.writes)
+
+
+def _overlaps(entry: Compiled, argument: int, leaves: Sequence[Any]) -> bool:
+    """Whether an argument shares memory with another array that the function reads."""
     memory = [arrays.geometry(leaf) if type(leaf) is ndarray else leaf for leaf in leaves]
     memory += [source.memory() if isinstance(source, Storage) else source for source in entry.traced.outside.values()]
-    for argument in entry.writes:
-        for other, block in enumerate(memory):
-            if other != argument and isinstance(block, np.ndarray) and np.may_share_memory(memory[argument], block):
-                return True
-    return False
+    return any(
+        other != argument and isinstance(block, np.ndarray) and np.may_share_memory(memory[argument], block)
+        for other, block in enumerate(memory)
+    )
 
 
 def _concerns_capture(error: BaseException | None) -> CaptureError | None:
