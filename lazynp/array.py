@@ -140,6 +140,8 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
     def flags(self) -> Any:
         if self._storage is None:
             return self._np.flags  # type: ignore[union-attr]
+        if self._scalar:
+            return self._type.dtype.type(0).flags
         owner = geometry(self)
         view = owner if self._writeable else owner.view()
         if view is not owner:
@@ -275,16 +277,25 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         return bool(to_numpy(self))
 
     def __float__(self) -> float:
-        return float(read_as_number(self))
+        values = read_as_number(self)
+        return float(values[()] if self._scalar else values)
 
     def __int__(self) -> int:
-        return as_int(to_numpy(self))
+        values = to_numpy(self)
+        return int(values[()]) if self._scalar else as_int(values)
 
     def __complex__(self) -> complex:
         return complex(read_as_number(self))
 
     def __index__(self) -> int:
-        return operator.index(to_numpy(self))
+        values = to_numpy(self)
+        if not self._scalar:
+            return operator.index(values)
+        try:
+            return operator.index(values[()])
+        except TypeError as error:  # time.sleep, timedelta and other C code come here with what is no float object
+            error.add_note("C code that takes nothing but Python's float takes float(x) of a lazy number.")
+            raise
 
     def __len__(self) -> int:
         if not self.shape:
@@ -357,10 +368,10 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         return _restore, (np.array(to_numpy(self)),)
 
     def __copy__(self) -> Any:
-        return copy_of(self)
+        return self if self._scalar else copy_of(self)
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return copy_of(self)
+        return self if self._scalar else copy_of(self)
 
     # --- protocols of NumPy: filled in by lazynp.api ---
 

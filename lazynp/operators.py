@@ -24,7 +24,13 @@ def elementwise(ufunc: np.ufunc, *operands: Any, through: Callable[..., Any] | N
         return recorded(_record_elementwise, ew.UFUNCS[ufunc][0], operands)
     except (NotLazy, OverflowError, KeyError):
         record_fallback(ufunc.__name__)
-        return from_numpy((through or ufunc)(*[exported(x) for x in operands]))
+        return from_numpy((through or ufunc)(*[_numpys(x) for x in operands]))
+
+
+def _numpys(x: Any) -> Any:
+    """What NumPy would have here: a number where it hands out numbers, whose operators answer differently (`x == None` is False)."""
+    values = exported(x)
+    return values[()] if type(x) is ndarray and x._scalar else values
 
 
 def check_operands(ufunc: np.ufunc, operands: tuple[Any, ...]) -> None:
@@ -63,8 +69,10 @@ def _of_power(x: Any, exponent: Any) -> np.ufunc | None:
     return np.reciprocal if kind is int and exponent == -1 else np.sqrt if kind is float and exponent == 0.5 else None
 
 
-def _power(self: Any, other: Any) -> Any:
+def _power(self: Any, other: Any, modulus: Any = None) -> Any:
     """x ** other."""
+    if modulus is not None:
+        return pow(exported(self)[()], other, modulus)  # NumPy's TypeError
     short = _of_power(self, other) if self._storage is not None else None
     return _general(np.power, operator.pow, self, other) if short is None else elementwise(short, self)
 
@@ -83,7 +91,7 @@ def _second_answer(first: Any, function: Callable[..., Any], other: Any, x: Any)
     return function(other, exported(x)) if first is NotImplemented else first
 
 
-_SEQUENCES = frozenset({list, tuple})
+_SEQUENCES = frozenset({list, tuple, str, bytes, bytearray})
 
 
 def _repeats(a: Any, b: Any) -> bool:

@@ -1,14 +1,9 @@
 """Smallest cases of what NumPy's own tests (tests/numpy_suite) found wrong."""
 
-import copy
 import ctypes
 import hashlib
 import json
-import math
 import numbers
-import pickle
-import sqlite3
-import statistics
 import sys
 
 import numpy
@@ -592,33 +587,6 @@ def test_what_numpys_docstrings_do(threshold, code):
 def test_the_operator_of_powers_warns_as_numpys(all_lazy, exponent, name):
     with pytest.warns(RuntimeWarning, match=f"encountered in {name}"):
         numpy.asarray(np.array([-1.0, 0.0]) ** exponent)
-
-
-# --- lazy numbers in Python's hands -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "statistics.mean([v, v])", "statistics.median([v, w, v])", "math.trunc(v)", "math.floor(w)", "math.ceil(w)", "math.trunc(x)",
-        "pickle.loads(pickle.dumps(v))", "pickle.loads(pickle.dumps(w, 5))", "v.view('i8')", "v.byteswap()", "v[0]", "n * [1, 2]",
-        "[1, 2] * n", "v * [1, 2]", "v * (1.0, 2.0)", "(1, 2) * n", "copy.deepcopy([v, n])",
-        "sqlite3.connect(':memory:').execute('select ?', (v,)).fetchone()",
-        "sqlite3.connect(':memory:').execute('select ?', (x,)).fetchone()",
-    ],
-)  # fmt: skip
-def test_lazy_numbers_are_numpys(all_lazy, code):
-    def outcome(namespace):
-        x = namespace.arange(4.0) + 0.25
-        names = {"x": x, "v": x.sum(), "w": -x.sum() / 3, "n": namespace.arange(3).sum()}
-        try:
-            return eval(code, {**names, **{m.__name__: m for m in (statistics, math, pickle, copy, sqlite3)}})
-        except Exception as error:
-            return type(error), str(error)
-
-    found, expected = outcome(np), outcome(numpy)
-    assert repr(found) == repr(expected)
-    assert getattr(found, "dtype", None) == getattr(expected, "dtype", None)
 
 
 @pytest.mark.parametrize("ends", [(0.1, 0.7, 11), (0, 1e-3, 1001), (1 / 3, 2 / 3, 50), (-5.5, 3.3, 33)], ids=str)

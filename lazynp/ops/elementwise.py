@@ -105,7 +105,7 @@ def _ufunc_door(op: Op, *operands: Any) -> Node:
 
 def _op_dtypes(op: Op, types: tuple[Any, ...]) -> tuple[np.dtype, ...]:
     assert op.ufunc is not None
-    if all(t in _WEAK for t in types):  # only Python scalars: they have their default dtypes
+    if not any(isinstance(t, np.dtype) for t in types):  # only Python scalars: they have their default dtypes
         types = tuple([np.dtype(t) for t in types])
     return loop_dtypes(op.ufunc, types)
 

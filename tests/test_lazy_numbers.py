@@ -1,0 +1,99 @@
+"""Lazy numbers in the hands of Python and its standard library: what NumPy's scalars do there, they do."""
+
+import copy
+import dataclasses
+import decimal
+import fractions
+import io
+import json
+import math
+import operator
+import pickle
+import sqlite3
+import statistics
+import time
+import warnings
+
+import numpy
+import pytest
+
+import lazynp as np
+
+
+def same(actual, expected):
+    actual = numpy.asarray(actual)
+    assert actual.dtype == expected.dtype
+    numpy.testing.assert_array_equal(actual, expected)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "statistics.mean([v, v])", "statistics.median([v, w, v])", "math.trunc(v)", "math.floor(w)", "math.ceil(w)", "math.trunc(x)",
+        "pickle.loads(pickle.dumps(v))", "pickle.loads(pickle.dumps(w, 5))", "v.view('i8')", "v.byteswap()", "v[0]", "n * [1, 2]",
+        "[1, 2] * n", "v * [1, 2]", "v * (1.0, 2.0)", "(1, 2) * n", "copy.deepcopy([v, n])",
+        "sqlite3.connect(':memory:').execute('select ?', (v,)).fetchone()",
+        "sqlite3.connect(':memory:').execute('select ?', (x,)).fetchone()",
+    ],
+)  # fmt: skip
+def test_lazy_numbers_are_numpys(all_lazy, code):
+    def outcome(namespace):
+        x = namespace.arange(4.0) + 0.25
+        names = {"x": x, "v": x.sum(), "w": -x.sum() / 3, "n": namespace.arange(3).sum()}
+        try:
+            return eval(code, {**names, **{m.__name__: m for m in (statistics, math, pickle, copy, sqlite3)}})
+        except Exception as error:
+            return type(error), str(error)
+
+    found, expected = outcome(np), outcome(numpy)
+    assert repr(found) == repr(expected)
+    assert getattr(found, "dtype", None) == getattr(expected, "dtype", None)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "'ab' * n", "n * 'ab'", "b'ab' * n", "'ab' * v", "float(z)", "int(z)", "math.sqrt(z)", "pow(n, 2, 5)", "operator.index(v)",
+        "range(v)", "bin(v > 0)", "v == None", "None == v", "v == 'a'", "Fraction(1, 2) + v", "v == Fraction(25, 4)", "Decimal(1) < v",
+        "v.flags.writeable", "json.dumps({'a': [v]}, indent=2)", "json.dumps({v: 1}, indent=n)", "json.dumps({'b': v / 0}, indent=2)",
+        "written(json, {'a': v})", "copy.copy(v)", "asdict(Point(v))",
+    ],
+)  # fmt: skip
+def test_lazy_numbers_in_the_standard_library(all_lazy, code):
+    Point = dataclasses.make_dataclass("Point", ["a"])
+
+    def written(json, value):
+        json.dump(value, file := io.StringIO())
+        return file.getvalue()
+
+    def outcome(namespace):
+        x = namespace.arange(4.0) + 0.0625
+        names = {"v": x.sum(), "n": namespace.arange(3).sum(), "z": (x + 1j).sum(), "written": written, "Point": Point}
+        modules = {"json": json, "math": math, "copy": copy, "operator": operator, "asdict": dataclasses.asdict}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                result = eval(code, {**names, **modules, "Fraction": fractions.Fraction, "Decimal": decimal.Decimal})
+            except Exception as error:
+                result = type(error), str(error)
+            return repr(result), sorted({w.category.__name__ for w in caught})
+
+    assert outcome(np) == outcome(numpy)
+
+
+def test_c_code_that_wants_a_python_float_says_what_it_takes(all_lazy):
+    with pytest.raises(TypeError) as caught:
+        time.sleep(np.arange(4.0).sum())
+    assert "float(x)" in caught.value.__notes__[0]
+
+
+def test_the_dtype_of_a_python_number_beside_integers(all_lazy):
+    """A dtype equals Python's int: the pair was taken for two Python numbers."""
+    for left, right in (
+        (5, numpy.arange(3)),
+        (300, numpy.arange(3)),
+        (numpy.arange(3), 5),
+        (5.0, numpy.arange(3)),
+        (True, numpy.arange(3)),
+    ):
+        same(np.ldexp(left, np.lazy(right) if isinstance(right, numpy.ndarray) else right), numpy.ldexp(left, right))
