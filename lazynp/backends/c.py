@@ -22,9 +22,9 @@ from lazynp.backends.memory import plan_arena
 from lazynp.backends.partition import Plan, Step, Unbounded, partition, strip
 from lazynp.backends.polynomial import Poly, Sizes
 from lazynp.backends.program import ARENA, FEW, FIRST_DIM, FIRST_SLOT, PLAN, Blueprint, CProgram, Outline, SizeText
-from lazynp.backends.render import Program as Text
 from lazynp.backends.render import source
 from lazynp.backends.spread import SpreadPrinter, shared_text
+from lazynp.backends.writer import Program as Text
 from lazynp.errors import CompileError
 from lazynp.ir.node import Graph, Node, dim, toposort
 from lazynp.ir.types import Dim

@@ -18,10 +18,12 @@ from lazynp.backends.nests import Nest, nests_of, scalars
 from lazynp.backends.partition import Given, Plan, Step, partition, strip
 from lazynp.backends.polynomial import Poly, Sizes, product
 from lazynp.backends.program import CALLS, ERRORS, FIRST_DIM
-from lazynp.backends.render import LEAVE, Kernel, Writer, expression, indented, literal, print_band
-from lazynp.backends.render import Program as Text
+from lazynp.backends.render import kernel_of, print_band
 from lazynp.backends.schedule import Scheduled, collapsed, ordered
 from lazynp.backends.slide import slide
+from lazynp.backends.texts import expression, literal
+from lazynp.backends.writer import LEAVE, Writer, indented
+from lazynp.backends.writer import Program as Text
 from lazynp.ir.body import bodies_of, rename
 from lazynp.ir.node import Graph, Node, const, dim, toposort
 from lazynp.ops.printing import printed
@@ -422,7 +424,7 @@ class Turns:
             for group in part:
                 if all(map(self.printer.is_inline, group)):
                     for item in group:
-                        lines += Kernel(self.text, 0, item, self.writer, inline=True).block()
+                        lines += kernel_of(self.text, 0, item, self.writer, inline=True).block()
                 else:
                     definition, call = self.printer.kernel(group)
                     self.definitions += [definition] if definition else []

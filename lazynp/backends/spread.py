@@ -12,8 +12,9 @@ from lazynp.backends.independent import Independence, Reduction, independence
 from lazynp.backends.lower import Memory
 from lazynp.backends.polynomial import ONE, Poly, poly
 from lazynp.backends.program import ARENA, ERRORS, FIRST_DIM, NO_MEMORY, OWN, POOL, SIGNALS
-from lazynp.backends.render import Program as Text
-from lazynp.backends.render import Writer, fold_text, identity, in_dims, indented
+from lazynp.backends.texts import fold_text, identity
+from lazynp.backends.writer import Program as Text
+from lazynp.backends.writer import Writer, in_dims, indented
 from lazynp.ops.structured import loop, while_
 
 _LEAST = 8192

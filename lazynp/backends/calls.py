@@ -1,0 +1,52 @@
+"""Calls of BLAS and LAPACK as C."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lazynp.backends import blas, lapack, prelude
+from lazynp.backends.nests import Gemm, Lapack
+from lazynp.backends.program import FIRST_DIM
+from lazynp.backends.texts import literal
+from lazynp.backends.writer import LEAVE, Program, Writer
+
+
+def gemm_call(gemm: Gemm, program: Program) -> str:
+    writer = Writer(program)
+    suffix = prelude.suffix(gemm.dtype)
+    letter = blas.LETTERS[suffix]
+    m, n, k = [writer.poly(p) for p in gemm.sizes]
+    ctype = prelude.ctype(gemm.dtype)
+    places = []
+    for buffer, size in ((gemm.x, f"{m} * {k}"), (gemm.y, f"{k} * {n}"), (gemm.out, f"{m} * {n}")):
+        program.name(buffer.memory)
+        places.append(f"({ctype} *){program.address(buffer.memory)} + b * {size}")
+    one, zero = [literal(np.array(x, gemm.dtype)[()], gemm.dtype) for x in (1, 0)]
+    turned = ["'T'" if t else "'N'" for t in gemm.turned]
+    ld = [m if gemm.turned[0] else k, k if gemm.turned[1] else n]
+    batch = writer.poly(gemm.batch)
+    sizes = " ".join([f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in sorted(writer.sizes)])
+    if gemm.x.memory is gemm.y.memory and gemm.turned[0] != gemm.turned[1]:  # a matrix by its own transpose
+        routine = program.routine(letter + "syrk")
+        call = f"lz_syrk_{suffix}({routine}, {turned[0]}, {m}, {k}, {one}, {places[0]}, {ld[0]}, {zero}, {places[2]});"
+    else:
+        operands = f"{one}, {places[0]}, {ld[0]}, {places[1]}, {ld[1]}, {zero}, {places[2]}, {n}"
+        call = f"lz_gemm_{suffix}({program.routine(letter + 'gemm')}, {turned[0]}, {turned[1]}, {m}, {n}, {k}, {operands});"
+    return f"{{ {sizes} for (int64_t b = 0; b < {batch}; b++) {call} }}"
+
+
+def lapack_call(call: Lapack, program: Program) -> str:
+    """The function runs; where it fails, the program ends before anything reads its results."""
+    writer = Writer(program)
+    name, dtype = call.node.op.name, call.node.args[0].dtype
+    program.helpers.add((name, dtype))
+    arguments = [program.routine(routine) for routine in lapack.calls(name, dtype)]
+    for buffer in call.reads + call.results:
+        if buffer is not None:
+            program.name(buffer.memory)
+        arguments.append("0" if buffer is None else program.address(buffer.memory))
+    arguments += [writer.poly(p) for p in (call.count, *call.sizes)] + [str(int(value)) for value in call.node.attrs]
+    sizes = " ".join([f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in sorted(writer.sizes)])
+    code = program.failure(call.where, "LinAlgError", lapack.ROUTINES[name].failure)
+    failed = f"if (info) {{ lz_fail(slots, {code}, info - 1, info); {LEAVE} }}"
+    return f"{{ {sizes} const int64_t info = lz_{name}_{prelude.suffix(dtype)}({', '.join(arguments)}); {failed} }}"

@@ -1,0 +1,145 @@
+"""Nests that store at every point: maps, scatters, and stencils in place whose results wait in a few rows."""
+
+from __future__ import annotations
+
+from lazynp.backends.kernel import Kernel
+from lazynp.backends.lower import Axis
+from lazynp.backends.nests import Store, scalars
+from lazynp.backends.polynomial import Poly, variable
+from lazynp.backends.texts import combined, unwrapped
+from lazynp.backends.values import Values, is_own
+from lazynp.backends.writer import opened
+from lazynp.ir.node import Node
+from lazynp.ops import elementwise as ew
+
+_SKIPPED = 64
+"""Elements of a block of a masked update that is left alone where the mask is false everywhere."""
+_DEAR, _MUCH_DEARER = 8, 3
+"""Masked updates of this cost at least, and of so many times the mask's, look at the mask of a block first."""
+
+
+class Map(Kernel):
+    """Every point stores its values."""
+
+    def loops(self) -> list[str]:
+        axes = self.nest.axes
+        lines = list(self.values.statements[0])
+        if axes:
+            self.chunked = axes[0]
+            lines += (
+                self._row_loops(0) if len(axes) == 1 else [self.outermost(axes[0]), *self.values.statements[1], *self._row_loops(1), "}"]
+            )
+        else:
+            lines += self.stores()
+        return lines
+
+    def _row_loops(self, outer: int) -> list[str]:
+        """The loops inside of the `outer` outermost ones."""
+        axes = self.nest.axes
+        lines: list[str] = []
+        mask = self._mask()
+        for depth, axis in enumerate(axes[outer:], outer + 1):
+            if depth == len(axes) and mask is not None:
+                lines += self._where_any(mask, axis, depth)
+                continue
+            if depth == len(axes) and not self.values.impure:
+                lines.append("#pragma omp simd")
+            lines.append(self.outermost(axis) if depth == 1 else opened(axis, self.writer))
+            lines += self.values.statements[depth]
+        return [*lines, *([] if mask is not None else self.stores()), *["}"] * (len(axes) - outer)]
+
+    def _mask(self) -> Node | None:
+        """The truth value without which an element keeps what it is, if that is known for much less than what it becomes."""
+        values = [s.value for s in self.nest.stores]
+        masks = {v.args[0] if v.op is ew.where and is_own(v.args[2], s) else None for v, s in zip(values, self.nest.stores, strict=True)}
+        mask = masks.pop()
+        if masks or mask is None or self.values.impure or self.inline or self.values.depth[mask] < len(self.nest.axes):
+            return None
+        first = 1 + sum([n.op.cost for n in scalars([mask])])
+        return mask if self.values.cost - first > max(_DEAR, _MUCH_DEARER * first) else None
+
+    def _where_any(self, mask: Node, axis: Axis, depth: int) -> list[str]:
+        """The innermost loop in blocks, of which those without a true element are left alone: `z[m] = f(z[m])`."""
+        levels = {a.variable: d for d, a in enumerate(self.nest.axes, 1)}
+        test = Values([mask], levels, self.writer, {s.buffer.memory for s in self.nest.stores})
+        v, whole = axis.variable.name, self.outermost(axis) if depth == 1 else opened(axis, self.writer)
+        begin, end = whole.split(f"{v} = ")[1].split(";")[0], whole.split(f"{v} < ")[1].split(";")[0]
+        inner = f"for (int64_t {v} = block; {v} < stop; {v}++) {{"
+        return [
+            *[line for statements in test.statements[:depth] for line in statements],
+            f"for (int64_t block = {begin}; block < {end}; block += {_SKIPPED}) {{",
+            f"const int64_t stop = {end} - block < {_SKIPPED} ? {end} : block + {_SKIPPED};",
+            "uint8_t any = 0;",
+            "#pragma omp simd reduction(|:any)",
+            inner,
+            *test.statements[depth],
+            f"any |= {test.text[mask]};",
+            "}",
+            "if (!any) continue;",
+            "#pragma omp simd",
+            inner,
+            *self.values.statements[depth],
+            *self.stores(),
+            "}",
+        ]
+
+
+class Slide(Map):
+    """A map whose results wait in rows of the temporaries until nobody reads what they replace."""
+
+    def loops(self) -> list[str]:
+        """Results wait in rows of the temporaries: one of `behind` + 1 rows used in turn, or, at the ends of the chunk, their own."""
+        row = self.chunked = self.nest.axes[0]
+        assert self.nest.moves is not None
+        _, behind, ahead = self.nest.moves
+        v, waiting = row.variable.name, f"low + (%s - low) % {behind + 1}"
+        bounds = [f"int64_t low = begin + {ahead}, high = end - {behind};", f"if (high - low < {behind + 1}) low = high = begin;"]
+        self.edges = [
+            "{", *bounds, f"for (int64_t {v} = begin; {v} < end; {v}++) {{",
+            f"if ({v} == low) {v} = high;", f"if ({v} >= end) break;", *self._moved(v, v), "}", "}",
+        ]  # fmt: skip
+        return [
+            *self.values.statements[0], *bounds, self.outermost(row), *self.values.statements[1],
+            f"const int64_t slot = {v} < low || {v} >= high ? {v} : {waiting.replace('%s', v)};",
+            *self._row_loops(1),
+            f"const int64_t done = {v} - {behind};",
+            "if (done >= low && done < high) {", f"const int64_t from = {waiting.replace('%s', 'done')};",
+            *self._moved("done", "from"), "}", "}",
+        ]  # fmt: skip
+
+    def _moved(self, to: str, source: str) -> list[str]:
+        """The copies of one row."""
+        row = self.nest.axes[0].variable
+        assert self.nest.moves is not None
+        lines: list[str] = []
+        for depth, axis in enumerate(self.nest.axes[1:], 2):
+            lines += ["#pragma omp simd"] * (depth == len(self.nest.axes)) + [opened(axis, self.writer)]
+        for store in self.nest.moves.stores:
+            value = store.value
+            target = self.at(store.buffer.memory, store.address.replaced({row: variable(to)}))
+            lines.append(f"{target} = {self.at(value.buffer.memory, value.address.replaced({row: variable(source)}))};")
+        return [*lines, *["}"] * (len(self.nest.axes) - 1)]
+
+    def address(self, store: Store) -> Poly:
+        """In a row of the temporary, where the results of a row wait."""
+        assert self.nest.moves is not None
+        if store.buffer.memory not in {s.value.buffer.memory for s in self.nest.moves.stores}:
+            return store.address
+        return store.address.replaced({self.nest.axes[0].variable: variable("slot")})
+
+
+class Scatter(Kernel):
+    """Points that may store to the same place, one after the other."""
+
+    def loops(self) -> list[str]:
+        axes = self.nest.axes
+        lines = list(self.values.statements[0])
+        for depth, axis in enumerate(axes, 1):
+            lines.append(opened(axis, self.writer))
+            lines += self.values.statements[depth]
+        (store,) = self.nest.stores
+        place = f"{self.writer.pointer(store.buffer.memory)}[{unwrapped(self.writer.poly(store.address))}]"
+        value = self.values.text[store.value]
+        if self.nest.op is not None:
+            value = combined(self.nest.op, store.buffer.memory.dtype, store.value.dtype, place, value)
+        return [*lines, f"{place} = {unwrapped(value)};", *["}"] * len(axes)]

@@ -1,0 +1,159 @@
+"""The scalars of a nest as C statements. Each is placed in the innermost loop that it depends on, and no deeper."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lazynp.backends import prelude
+from lazynp.backends.lower import Condition, Memory, checked, load, position, select
+from lazynp.backends.nests import Store, polynomials, scalars, values_in
+from lazynp.backends.polynomial import Atom, Poly
+from lazynp.backends.texts import PLAIN, expression, literal, unwrapped
+from lazynp.backends.writer import Writer
+from lazynp.ir.node import Node, const
+from lazynp.ops import elementwise as ew
+
+_INLINE = 120
+"""A value that is used once is written into its user's expression up to this length."""
+
+
+class Values:
+    """The scalars of a nest as C statements. levels: loop variable -> depth (1: the outermost); statements[d]: what depth d computes."""
+
+    def __init__(self, roots: list[Node], levels: dict[Atom, int], writer: Writer, overwritten: set[Memory], alone: bool = False) -> None:
+        self.writer = writer
+        self.alone = alone
+        """Whether the nest is a single point in a loop of the program."""
+        self.overwritten = overwritten
+        """What the nest stores to: it is loaded before the first store."""
+        self.levels = levels
+        self.statements: list[list[str]] = [[] for _ in range(max(levels.values(), default=0) + 1)]
+        self.depth: dict[Node, int] = {}
+        self.text: dict[Node, str] = {}
+        order = scalars(roots)
+        uses = _uses(order, roots)
+        self.impure = any(node.op is checked for node in order)
+        self.cost = 1.0
+        for node in order:
+            self._add(node, uses[node])
+
+    def _add(self, node: Node, uses: int) -> None:
+        self.cost += node.op.cost
+        depth = max(
+            [self._own_depth(node), *[self.depth[a] for a in node.args], *[self.depth[n] for p in polynomials(node) for n in values_in(p)]]
+        )
+        self.depth[node] = depth
+        if node.op is const:
+            self.text[node] = literal(node.value.array[()], node.dtype)
+            return
+        text = self._expression(node)
+        names = self.writer.names.get(node, ())
+        if node.op is checked and self.writer.leave:
+            self.statements[depth] += self._check(node, text := self.writer.fresh("ix"))
+        if names or uses > 1 or len(text) > _INLINE or depth < len(self.statements) - 1 or self._must_come_first(node):
+            for name in names or (self.writer.fresh("v"),):
+                self.statements[depth].append(f"const {prelude.ctype(node.dtype)} {name} = {unwrapped(text)};")
+                text = name
+        self.text[node] = text
+
+    def _check(self, node: Node, name: str) -> list[str]:
+        """An index and the test of it: out of range, the function is left."""
+        raw, size = self.text[node.args[0]], self.poly(node.size)
+        failed = f"{{ lz_fail(slots, {self.writer.failure(node)}, {raw}, {size}); goto {self.writer.leave}; }}"
+        outside = f"(uint64_t){name} >= (uint64_t){size}"  # of negative ones too
+        test = [
+            f"{name} = (int64_t){raw};",
+            f"if (__builtin_expect({outside}, 0)) {{ {name} += {size}; if ({outside}) {failed} }}",
+        ]
+        return [f"int64_t {name} = 0;", *([f"if ({self._test(node.guards)}) {{", *test, "}"] if node.guards else test)]
+
+    def _must_come_first(self, node: Node) -> bool:
+        return node.op is checked or (node.op is load and node.buffer.memory in self.overwritten)
+
+    def _own_depth(self, node: Node) -> int:
+        found = [self.levels[v] for p in polynomials(node) for v in p.variables]
+        return max(found, default=0)
+
+    def _expression(self, node: Node) -> str:
+        shifted = _shifted(node)
+        if shifted is not None:
+            return shifted.format(self.text[node.args[0]])
+        if node.op is load:
+            return self._load(node)
+        if node.op is position:
+            return f"((int64_t){self.poly(node.expression)})"
+        if node.op is select:
+            return f"({self._test(node.conditions)} ? {self.text[node.args[0]]} : {self.text[node.args[1]]})"
+        if node.op is checked:
+            return self._checked(node)
+        if (modulus := _modulus(node)) is not None:
+            return f"{prelude.helper(f'absolute_{node.op.name}', modulus.dtype)}({self.text[modulus]}, {self.text[node.args[1]]})"
+        if self.alone and node.op is ew.exp and node.dtype in PLAIN:
+            return f"{prelude.helper('exp_alone', node.dtype)}({unwrapped(self.text[node.args[0]])})"
+        return expression(node.op, node, [a.dtype for a in node.args], [self.text[a] for a in node.args])
+
+    def _load(self, node: Node) -> str:
+        text = f"{self.writer.pointer(node.buffer.memory)}[{unwrapped(self.poly(node.address))}]"
+        if not node.guards:
+            return text
+        return f"({self._test(node.guards)} ? {text} : {literal(np.zeros((), node.dtype)[()], node.dtype)})"
+
+    def _test(self, conditions: tuple[Condition, ...]) -> str:
+        return " && ".join([f"{self.poly(c.expression)} {'==' if c.zero else '>='} 0" for c in conditions])
+
+    def _checked(self, node: Node) -> str:
+        raw, size = self.text[node.args[0]], self.poly(node.size)
+        code = self.writer.failure(node)
+        call = f"lz_index((int64_t){raw}, {size}, slots, {code})"
+        return f"({self._test(node.guards)} ? {call} : 0)" if node.guards else call
+
+    def poly(self, p: Poly) -> str:
+        """Text of a polynomial; the values in it are statements by now."""
+        return self.writer.poly(p)
+
+
+def _uses(order: list[Node], roots: list[Node]) -> dict[Node, int]:
+    uses = dict.fromkeys(order, 0)
+    for node in order:
+        for a in node.args:
+            uses[a] += 1
+        for p in polynomials(node):
+            for n in values_in(p):
+                uses[n] += 2  # it needs a name
+    for root in roots:
+        uses[root] += 1
+    return uses
+
+
+def _shifted(node: Node) -> str | None:
+    """Division of integers by a power of two: NumPy's rounds down, as a shift does."""
+    if node.op not in (ew.floor_divide, ew.remainder) or node.dtype.kind not in "iu" or node.args[1].op is not const:
+        return None
+    by = int(node.args[1].value.array)
+    if node.dtype not in PLAIN or by <= 0 or by & (by - 1):
+        return None
+    text = f"({{}} >> {by.bit_length() - 1})" if node.op is ew.floor_divide else f"({{}} & {literal(by - 1, node.dtype)})"
+    return text
+
+
+def _modulus(node: Node) -> Node | None:
+    """z of a comparison of abs(z), z complex, with a number of the same precision: it needs no root but for nearly equal ones."""
+    if node.op not in (ew.less, ew.less_equal, ew.greater, ew.greater_equal) or node.args[0].op is not ew.absolute:
+        return None
+    z = node.args[0].args[0]
+    return z if z.dtype.kind == "c" and node.args[1].dtype == node.args[0].dtype else None
+
+
+def is_own(value: Node, store: Store) -> bool:
+    """Whether a value is the one that a store would replace."""
+    return value.op is load and value.buffer.memory is store.buffer.memory and value.address == store.address and not value.guards
+
+
+def joined_truth(store: Store) -> Node | None:
+    """x where a single boolean becomes `itself or x`. As a branch that is hardly ever taken it costs a loop less than a carried value."""
+    if store.value.op is not ew.logical_or or store.buffer.memory.size.constant != 1:
+        return None
+    for own, other in (store.value.args, store.value.args[::-1]):
+        if own.op is load and own.buffer.memory is store.buffer.memory and own.address == store.address and not own.guards:
+            return other
+    return None
