@@ -4,7 +4,8 @@
    - `ndarray`: a NumPy array whose operators notice when their result would be large.
    - `Caller`: a callable that hands small arguments straight to NumPy's function and everything else to a Python one.
    - `Drawer`: the same for draws of random numbers; as an attribute of a class it is a method.
-   - `Buffer`: base of the lazy array, for the buffer protocol, which classes in Python have only since Python 3.12.
+   - `Buffer`: base of the lazy array, for the buffer protocol, which classes in Python have only since Python 3.12, and for
+     items of arrays that are there, which programs read and write one by one.
 
    Nothing here computes: values are always NumPy's or the compiler's. */
 
@@ -22,12 +23,13 @@
 typedef struct {
     PyObject_HEAD
     int depth;
-    char draws;
+    char draws, recording;
 } Tracing;
 
 static PyMemberDef tracing_members[] = {
     {"depth", T_INT, offsetof(Tracing, depth), 0, "how many traces are under way, in all threads"},
     {"draws", T_BOOL, offsetof(Tracing, draws), 0, "whether the state of a random generator may be pending"},
+    {"recording", T_BOOL, offsetof(Tracing, recording), 0, "whether an operation is being recorded"},
     {NULL},
 };
 static PyTypeObject TracingType = {
@@ -548,12 +550,123 @@ static int lend(PyObject *self, Py_buffer *view, int flags) {
 }
 
 static PyBufferProcs lending = {.bf_getbuffer = lend};
+
+/* --- items of lazy arrays ------------------------------------------------------------------------------------------------------ */
+
+static PyTypeObject *plain_storage;         /* the type of storages that are a block of memory */
+static PyObject *read_item, *write_item;    /* (array, index), (array, index, value): what is not done here */
+static struct {
+    Py_ssize_t storage, np, path, readonly, scalar;
+} array_at;  /* where an array has its slots */
+static struct {
+    Py_ssize_t node, buffer, leaf, exported;
+} storage_at;
+
+static PyObject **slot(PyObject *object, Py_ssize_t offset) {
+    return (PyObject **)((char *)object + offset);
+}
+
+static int is_basic_item(PyObject *item) {
+    return PyLong_CheckExact(item) || PySlice_Check(item) || item == Py_None || item == Py_Ellipsis || Py_TYPE(item) == &PyLongArrType_Type;
+}
+
+static int is_basic(PyObject *index) {
+    if (!PyTuple_CheckExact(index)) return is_basic_item(index);
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(index); i++)
+        if (!is_basic_item(PyTuple_GET_ITEM(index, i))) return 0;
+    return 1;
+}
+
+/* The memory (borrowed) of an array that anybody may write to, that is not pending and that no pending work has to read; else NULL. */
+static PyArrayObject *present(PyObject *self) {
+    if (tracing->depth || tracing->recording || Py_TYPE(self) != lazy || *slot(self, array_at.readonly) != Py_False
+        || *slot(self, array_at.scalar) != Py_False)
+        return NULL;
+    PyObject *storage = *slot(self, array_at.storage), *memory = *slot(self, array_at.np);
+    if (storage != Py_None) {
+        if (Py_TYPE(storage) != plain_storage || *slot(storage, storage_at.node) != Py_None) return NULL;
+        PyObject *leaf = *slot(storage, storage_at.leaf), *path = *slot(self, array_at.path);
+        if (leaf != Py_None && PyWeakref_GetObject(leaf) != Py_None) return NULL;
+        if (PyTuple_GET_SIZE(path) == 0) memory = *slot(storage, storage_at.buffer);
+    }
+    return memory && PyArray_CheckExact(memory) && PyArray_ISWRITEABLE((PyArrayObject *)memory) ? (PyArrayObject *)memory : NULL;
+}
+
+/* What is small is NumPy's own view or scalar, whatever it costs the array later: its memory is known outside from now on. */
+static PyObject *array_item(PyObject *self, PyObject *index) {
+    PyArrayObject *memory = is_basic(index) ? present(self) : NULL;
+    if (memory) {
+        PyObject *found = PyObject_GetItem((PyObject *)memory, index);
+        if (!found || !PyArray_Check(found)) return found;
+        if (is_small(found)) {
+            PyObject *storage = *slot(self, array_at.storage);
+            if (storage != Py_None) Py_SETREF(*slot(storage, storage_at.exported), Py_NewRef(Py_True));
+            return found;
+        }
+        Py_DECREF(found);
+    }
+    return PyObject_CallFunctionObjArgs(read_item, self, index, NULL);
+}
+
+static int array_set_item(PyObject *self, PyObject *index, PyObject *value) {
+    if (!value) {
+        PyErr_SetString(PyExc_ValueError, "cannot delete array elements");
+        return -1;
+    }
+    enum Kind kind = kind_of(value);
+    PyArrayObject *memory = kind != OTHER && is_basic(index) ? present(self) : NULL;
+    if (memory && kind == SCALAR) return PyObject_SetItem((PyObject *)memory, index, value);
+    if (memory) {
+        PyObject *region = PyObject_GetItem((PyObject *)memory, index);
+        if (!region) return -1;
+        int is_view = PyArray_Check(region), fits = !is_view || is_small(region), failed = 0;
+        if (fits && is_view) failed = PyArray_CopyObject((PyArrayObject *)region, value);
+        if (fits && !is_view) failed = PyObject_SetItem((PyObject *)memory, index, value);
+        Py_DECREF(region);
+        if (fits) return failed;
+    }
+    PyObject *done = PyObject_CallFunctionObjArgs(write_item, self, index, value, NULL);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+/* For the sequence protocol, whose positions have been counted from the beginning already. */
+static PyObject *array_position(PyObject *self, Py_ssize_t position) {
+    PyObject *index = PyLong_FromSsize_t(position), *found = index ? array_item(self, index) : NULL;
+    Py_XDECREF(index);
+    return found;
+}
+
+/* Where instances of a class have a member of its __slots__; -1 and an AttributeError if it has none of this name. */
+static Py_ssize_t offset_of(PyTypeObject *type, const char *name) {
+    PyObject *member = PyDict_GetItemString(type->tp_dict, name);
+    if (member && Py_TYPE(member) == &PyMemberDescr_Type) return ((PyMemberDescrObject *)member)->d_member->offset;
+    PyErr_Format(PyExc_AttributeError, "%s has no slot %s", type->tp_name, name);
+    return -1;
+}
+
+static PyObject *connect_items(PyObject *module, PyObject *args) {
+    PyTypeObject *array;
+    if (!PyArg_ParseTuple(args, "O!O!OO:connect_items", &PyType_Type, &array, &PyType_Type, &plain_storage, &read_item, &write_item)) return NULL;
+    array_at.storage = offset_of(array, "_storage"), array_at.np = offset_of(array, "_np"), array_at.path = offset_of(array, "_path");
+    array_at.readonly = offset_of(array, "_readonly"), array_at.scalar = offset_of(array, "_scalar");
+    storage_at.node = offset_of(plain_storage, "node"), storage_at.buffer = offset_of(plain_storage, "buffer");
+    storage_at.leaf = offset_of(plain_storage, "_leaf"), storage_at.exported = offset_of(plain_storage, "exported");
+    if (PyErr_Occurred()) return NULL;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); i++) Py_INCREF(PyTuple_GET_ITEM(args, i));
+    Py_RETURN_NONE;
+}
+
+static PyMappingMethods items = {.mp_subscript = array_item, .mp_ass_subscript = array_set_item};
+static PySequenceMethods positions = {.sq_item = array_position};
 static PyTypeObject BufferType = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lazynp._hotpaths.Buffer",
     .tp_doc = "An object whose memory is that of its __array__()",
     .tp_basicsize = sizeof(PyObject),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .tp_as_buffer = &lending,
+    .tp_as_mapping = &items,
+    .tp_as_sequence = &positions,
     .tp_new = PyType_GenericNew,
 };
 
@@ -591,6 +704,7 @@ static PyObject *fresh(PyObject *module, PyObject *const *args, Py_ssize_t n, Py
 static PyMethodDef functions[] = {
     {"set_threshold", set_threshold, METH_O, "set_threshold(elements): from how many elements an array is large"},
     {"connect", connect, METH_VARARGS, "connect(type of lazy arrays, adopt, handed_out, operate, item): what this module calls"},
+    {"connect_items", connect_items, METH_VARARGS, "connect_items(type of lazy arrays, type of storages, read, write): items of lazy arrays"},
     {"called_directly", called_directly, METH_O, "called_directly(cls): a class decorator that makes the calls of a subclass of Caller fast"},
     {"fresh", (PyCFunction)(void (*)(void))fresh, METH_FASTCALL | METH_KEYWORDS, "fresh(function, *args, **kwargs): its new arrays as lazynp hands them out"},
     {NULL},
@@ -606,7 +720,7 @@ PyMODINIT_FUNC PyInit__hotpaths(void) {
         || ready_watched() < 0)
         return NULL;
     if (!(tracing = PyObject_New(Tracing, &TracingType))) return NULL;
-    tracing->depth = tracing->draws = 0;
+    tracing->depth = tracing->draws = tracing->recording = 0;
     if (PyModule_AddObjectRef(module, "tracing", (PyObject *)tracing) < 0 || PyModule_AddObjectRef(module, "Caller", (PyObject *)&CallerType) < 0
         || PyModule_AddObjectRef(module, "Drawer", (PyObject *)&DrawerType) < 0
         || PyModule_AddObjectRef(module, "Buffer", (PyObject *)&BufferType) < 0

@@ -805,7 +805,7 @@ def _converted(x: Any) -> np.ndarray:
         if NO_ARRAY not in str(error):
             raise
         array = np.asarray(from_array_method(x))
-    if queue().runs != runs and Recording.depth:
+    if queue().runs != runs and tracing_count.recording:
         raise _Overtaken
     return array
 
@@ -817,29 +817,23 @@ def capture(array: np.ndarray) -> Node:
     return captured(array)
 
 
-class Recording:
-    """How deep we are inside a recorded operation: only the outermost one marks the user's position."""
-
-    depth = 0
-
-
 def recorded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Run an operation that records nodes: marks the user's line on what it makes, and lets the queue see loop boundaries.
 
     Every function that goes lazy runs its lazy implementation through this; nested calls are part of the outer one."""
     where, key = recording_position(2)
     with lock:  # between reading an operand and keeping the result no other thread may run the queue and overwrite what was read
-        if Recording.depth:
+        if tracing_count.recording:  # only the outermost operation marks the user's position
             return function(*args, **kwargs)
         queue().note(key)
-        Recording.depth = 1
+        tracing_count.recording = True
         try:
             try:
                 result = function(*args, **kwargs)
             except _Overtaken:  # nothing has been written yet, and nothing in the operands is pending any more
                 result = function(*map(from_array_method, args), **kwargs)
         finally:
-            Recording.depth = 0
+            tracing_count.recording = False
     made = [part for part in (result if type(result) is tuple else (result,)) if is_pending(part)]
     for part in made:
         mark(part._storage.node, where)

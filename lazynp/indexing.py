@@ -8,7 +8,6 @@ import numpy as np
 
 from lazynp.array import (
     NotLazy,
-    Recording,
     as_array,
     assign,
     capture,
@@ -33,13 +32,13 @@ from lazynp.config import settings
 from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
 from lazynp.ir.types import ArrayType, Symbolic
-from lazynp.native import ARRAYS, tracing_count
+from lazynp.native import ARRAYS, connect_items, tracing_count
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather, scatter
 from lazynp.ops.movement import Step, broadcast, broadcast_shape, join, reshape, slice_
 from lazynp.ops.sizes import SymInt, number
 from lazynp.ops.symbolic import mentions_sizes, symbolic_steps
-from lazynp.runtime.storage import Snapshot, has_value, queue, tracing
+from lazynp.runtime.storage import Snapshot, Storage, has_value, queue, tracing
 from lazynp.selection import Selection, computed, select, selected_by, whole
 
 # --- reading by index ---------------------------------------------------------------------------------------------------
@@ -561,7 +560,7 @@ def _getitem(self: Any, index: Any) -> Any:
         return _eager_item(self, index)
     if self._scalar and type(index) is int:
         raise IndexError("invalid index to scalar variable.")
-    if storage.node is None and not tracing_count.depth and not Recording.depth and _is_basic(index):
+    if storage.node is None and not tracing_count.depth and not tracing_count.recording and _is_basic(index):
         item = _present_item(self, index)
         if item is not None:
             return item
@@ -577,10 +576,4 @@ def _setitem(self: Any, index: Any, value: Any) -> None:
         _write(self, index, value)
 
 
-def _delitem(self: Any, index: Any) -> None:
-    raise ValueError("cannot delete array elements")
-
-
-ndarray.__getitem__ = _getitem  # type: ignore[attr-defined]
-ndarray.__setitem__ = _setitem  # type: ignore[attr-defined]
-ndarray.__delitem__ = _delitem  # type: ignore[attr-defined]
+connect_items(ndarray, Storage, _getitem, _setitem)

@@ -487,6 +487,29 @@ def test_small_parts_of_a_large_array_are_numpys_views():
         x[300]
 
 
+def test_items_of_a_present_array_while_pending_work_reads_it():
+    """Elements are read and written in memory without being recorded; what was recorded before a write has read the old ones."""
+    x = np.array(numpy.arange(90_000.0).reshape(300, 300))
+    rows = x[1:, ::2]
+    double = x * 2
+    x[0, 0] = 7.0
+    rows[0] = x[5, ::2]
+    rows[1, :3] = [1, 2, 3]
+    x[-1] = numpy.arange(300)
+    assert x[0, 0] == 7.0 and type(x[0, 0]) is numpy.float64 and double[0, 0] == 0.0
+    numpy.testing.assert_array_equal(x[1], [v if k % 2 else 1500 + k for k, v in enumerate(range(300, 600))])
+    numpy.testing.assert_array_equal(x[2, :6], [1, 601, 2, 603, 3, 605])
+    numpy.testing.assert_array_equal(double[[1, 2, 299]], 2 * numpy.arange(90_000.0).reshape(300, 300)[[1, 2, 299]])
+    frozen = np.broadcast_to(np.lazy(x[0]), (300, 300))
+    frozen.sum()
+    with pytest.raises(ValueError, match="read-only"):
+        frozen[0, 0] = 1.0
+    with pytest.raises(IndexError):
+        x[300]
+    with pytest.raises(ValueError, match="cannot delete"):
+        del x[0]
+
+
 def test_a_product_with_a_small_result_is_computed_at_once():
     a = np.ones((300, 300))
     assert type(a @ np.ones(300)) in ARRAYS and type(np.dot(a, a[0])) in ARRAYS

@@ -93,3 +93,13 @@ def test_show_prints_each_stage() -> None:
 def test_show_refuses_an_unknown_stage() -> None:
     with pytest.raises(ValueError, match="graph.*optimized.*loops.*c"):
         show(shifted, X, X, stage="ptx")
+
+
+def test_products_with_a_matrix_and_its_transpose_each_walk_along_its_rows() -> None:
+    def both(a, x, y):
+        x += a @ x
+        y += y @ a
+
+    a = np.ones((400, 400))
+    folding = [k for k in explain(both)(a, a[0].copy(), a[0].copy()).traffic.kernels if k.loops == "400 x 400"]
+    assert [k.read // a.nbytes for k in folding] == [1, 1]

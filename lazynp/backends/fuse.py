@@ -10,7 +10,7 @@ from dataclasses import replace
 from lazynp.backends.lower import Memory, load
 from lazynp.backends.nests import Nest, Store, index_values, loads, scalars
 from lazynp.backends.polynomial import Atom, Poly, lower_bound, never_negative, upper_bound
-from lazynp.backends.schedule import Scheduled
+from lazynp.backends.schedule import Scheduled, ordered
 from lazynp.ir.node import Node, transform
 
 _LOOK_BACK = 12
@@ -108,6 +108,8 @@ def _obstacle(first: Nest, one: Touched, second: Nest, two: Touched) -> str:
         return f"together they have more than {_MOST_SCALARS} operations"
     if first.folds and second.folds and first.reduced != second.reduced:
         return "they reduce different axes"
+    if first.folds and second.folds and ordered(first).rows != ordered(second).rows:
+        return "one would jump through memory where the other one walks along it"
     memories = one.memories(), two.memories()
     if memories[0].isdisjoint(memories[1]) and len(memories[0]) + len(memories[1]) > _MOST_STRANGERS:
         return "they share no array, and together have too many"
