@@ -17,12 +17,12 @@ from lazynp.api import table as _table
 from lazynp.api.arraytype import ndarray
 from lazynp.api.standard import VERSION as __array_api_version__  # noqa: N811
 from lazynp.array import hooks as _hooks
-from lazynp.array import lazy
 from lazynp.config import config
 from lazynp.encoding import install as _encode_lazy_numbers
 from lazynp.errors import CaptureError, DerivativeWarning, FallbackWarning, LazynpError, PerformanceWarning
 from lazynp.errors import show_users_lines as _show_users_lines
 from lazynp.modules import install as _find_shared_modules
+from lazynp.operands import lazy
 from lazynp.runtime.evaluate import VERSION
 from lazynp.runtime.stats import fallbacks, stats
 from lazynp.trace.jit import jit

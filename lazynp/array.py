@@ -2,14 +2,15 @@
 
 A handle is *eager* (`_np` is a NumPy array, `_storage` is None: every operation is NumPy's own) or a *view of a storage*: the
 movement steps in `_path` lead from the storage's block to what the handle shows. Indexing and
-the operators are attached in `lazynp.indexing` and `lazynp.operators`, functions and methods from the table in `lazynp.api`.
+the operators are attached in `lazynp.indexing` and `lazynp.operators`, attributes that are views in `lazynp.views`, functions and
+methods from the table in `lazynp.api`. What an operation takes is in `lazynp.operands`.
 """
 
 import html
 import math
 import operator
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from numbers import Integral, Rational
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -18,20 +19,15 @@ import numpy as np
 
 from lazynp.backends import pool
 from lazynp.config import settings
-from lazynp.errors import DEFAULT_ERRORS, SILENT, DerivativeWarning, ErrorSettings, Where, recording_position, user_position
-from lazynp.ir.node import Node, constant
-from lazynp.ir.op import Op
-from lazynp.ir.types import LAZY_DTYPES, ArrayType, NotLazy, Symbolic, itemcount
-from lazynp.layout import Axes, Flags, order_of_copy, order_of_einsum, order_of_join, order_of_reduction, order_of_result
+from lazynp.errors import DerivativeWarning
+from lazynp.ir.node import Node
+from lazynp.ir.types import LAZY_DTYPES, ArrayType, itemcount
+from lazynp.layout import Flags
 from lazynp.native import ARRAYS, Buffer, tracing_count, watched
-from lazynp.ops import elementwise as ew
 from lazynp.ops import sizes
-from lazynp.ops.indexing import update
-from lazynp.ops.movement import Path, Step, broadcast, follow, follow_numpy, inverse_axes, permute, reshape, slice_
-from lazynp.ops.sizes import hinted, simplify_size, surface
-from lazynp.runtime import storage as storage_module
-from lazynp.runtime.evaluate import lock
-from lazynp.runtime.storage import Storage, TraceQueue, captured, queue, tracing
+from lazynp.ops.movement import Path, broadcast, follow_numpy
+from lazynp.ops.sizes import hinted, surface
+from lazynp.runtime.storage import Storage, queue, tracing
 
 _PYTHON_SCALARS = frozenset({int, float, complex, bool})
 EAGER_SCALARS = frozenset({int, float, complex, bool, np.float64, np.int64, np.float32, np.bool_, np.complex128, np.int32})
@@ -93,16 +89,6 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         if self._storage is None:
             return self._np.shape  # type: ignore[union-attr]
         return surface(self._type.shape) if tracing_count.depth else self._type.shape  # type: ignore[return-value]
-
-    @shape.setter
-    def shape(self, shape: Any) -> None:
-        if self._storage is None:
-            self._np.shape = shape  # type: ignore[union-attr]
-            return
-        probe = geometry(self).view()
-        probe.shape = shape
-        view = view_of(self, reshape, out_shape=probe.shape)
-        self._path, self._type, self._np = view._path, view._type, None
 
     @property
     def dtype(self) -> np.dtype:
@@ -188,51 +174,10 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
     def __sizeof__(self) -> int:
         return object.__sizeof__(self) + (self.nbytes if self.base is None else 0)
 
-    # --- views that are attributes ---
-
-    @property
-    def T(self) -> Any:  # noqa: N802
-        if self._scalar:
-            return self
-        return view_of(self, permute, axes=tuple(reversed(range(self.ndim))))
-
-    @property
-    def mT(self) -> Any:  # noqa: N802
-        if self.ndim < 2:
-            raise ValueError("matrix transpose with ndim < 2 is undefined")
-        return view_of(self, permute, axes=(*range(self.ndim - 2), self.ndim - 1, self.ndim - 2))
-
-    @property
-    def real(self) -> Any:
-        return self if self.dtype.kind != "c" else _part(self, "real")
-
-    @real.setter
-    def real(self, value: Any) -> None:
-        _set_part(self, "real", value)
-
-    @property
-    def imag(self) -> Any:
-        if self.dtype.kind != "c" and is_lazy(self):
-            return wrap(ew.filled(self.shape, 0, self.dtype))
-        return _part(self, "imag")
-
-    @imag.setter
-    def imag(self, value: Any) -> None:
-        _set_part(self, "imag", value)
-
-    @property
-    def flat(self) -> Any:
-        return Flat(self) if _is_differentiated(self) else NumpysFlat(self)
-
-    @flat.setter
-    def flat(self, value: Any) -> None:
-        traced = tracing() and type(value) is ndarray
-        self[...] = hooks.function(np.resize, (value, self.shape), {}) if traced else np.resize(to_numpy(value), self.shape)
-
     # --- values for Python ---
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if _is_differentiated(self):
+        if is_differentiated(self):
             raise TypeError(
                 "lazynp.grad: a NumPy array made of a value that the derivative is taken by has no derivative; use functions of lazynp, or "
                 "leave it out of the derivative: lazynp.stop_gradient(x)"
@@ -367,12 +312,6 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
             return to_numpy(self)[()].__reduce__()
         return _restore, (np.array(to_numpy(self)),)
 
-    def __copy__(self) -> Any:
-        return self if self._scalar else copy_of(self)
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        return self if self._scalar else copy_of(self)
-
     # --- protocols of NumPy: filled in by lazynp.api ---
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
@@ -429,61 +368,6 @@ def wrap(node: Node) -> Any:
     return new
 
 
-def wrap_ordered(node: Node, axes: Axes | None) -> Any:
-    """A new array whose axes lie in memory in this order, the outermost first; None: C order."""
-    if axes is None:
-        return wrap(node)
-    laid = permute(node, axes)
-    back = Step(permute, (inverse_axes(axes),))
-    return handle(Storage(laid.type.shape, laid.type.dtype, laid, None), (back,), node.type, None)
-
-
-def order_of(x: Any, order: str | None = "K", shape: Any = None) -> Axes | None:
-    """The order of the axes in memory, outermost first, of a copy of x, or of an array like it of another shape; None: C order. In a
-    trace: C order."""
-    return None if tracing_count.depth else order_of_copy(geometry(x) if type(x) is ndarray else x, order, shape)
-
-
-def wrap_like(node: Node, *operands: Any) -> Any:
-    """A new array that lies in memory as NumPy's result of a ufunc of these operands would. In a trace: C order."""
-    if tracing_count.depth or len(node.type.shape) < 2 or all(map(_in_c_order, operands)):
-        return wrap(node)
-    return wrap_ordered(node, order_of_result([view for view in map(_view_of_operand, operands) if view is not None]))
-
-
-def wrap_reduced(node: Node, source: Any, axes: Axes, keepdims: bool) -> Any:
-    """The same for a reduction of the source over these axes."""
-    if tracing_count.depth or len(node.type.shape) < 2 or _in_c_order(source):
-        return wrap(node)
-    return wrap_ordered(node, order_of_reduction(_view_of_operand(source), axes, keepdims))
-
-
-def wrap_joined(node: Node, axis: int, parts: list[Any]) -> Any:
-    """The same for parts joined along an axis."""
-    if tracing_count.depth or len(node.type.shape) < 2 or all(map(_in_c_order, parts)):
-        return wrap(node)
-    return wrap_ordered(node, order_of_join([_view_of_operand(part) for part in parts], axis))
-
-
-def wrap_einsum(node: Node, labels: str, operands: Iterable[Any], optimize: Any) -> Any:
-    """The same for numpy.einsum(labels, *operands)."""
-    if tracing_count.depth or len(node.type.shape) < 2:
-        return wrap(node)
-    return wrap_ordered(node, order_of_einsum(labels, [geometry(x) if type(x) is ndarray else np.asarray(x) for x in operands], optimize))
-
-
-def _in_c_order(x: Any) -> bool:
-    if type(x) is ndarray and not x._path and type(x._storage) is Storage:
-        return True
-    view = _view_of_operand(x)
-    return view is None or view.flags.c_contiguous
-
-
-def _view_of_operand(x: Any) -> Any:
-    """Shape and strides of an operand; None for what has none."""
-    return geometry(x) if type(x) is ndarray else x if isinstance(x, np.ndarray) else None
-
-
 def as_array(x: Any) -> Any:
     """The result of a function that returns arrays also where they have no axes."""
     if type(x) is ndarray:
@@ -511,31 +395,6 @@ def adopt(array: np.ndarray) -> Any:
         ours._parent = None
         return ours
     return adopt(np.array(array, order="C")) if tracing() else eager(array)
-
-
-def lazy(x: Any) -> Any:
-    """A lazy copy of anything array-like with a numeric dtype: operations on it are recorded, whatever its size.
-
-    Raises TypeError for other dtypes."""
-    if isinstance(x, ndarray) and type(x) is ndarray and x._storage is not None:
-        return wrap(node_of(x))
-    values = to_numpy(x)
-    array = np.asarray(values)
-    if array.dtype not in LAZY_DTYPES:
-        raise TypeError(f"lazynp.lazy: dtype {array.dtype} has no lazy form; numeric dtypes up to float64 and complex128 have")
-    copy = wrap(captured(array))
-    return as_array(copy) if isinstance(values, np.ndarray) else copy
-
-
-def copy_of(x: Any, order: str | None = "K") -> Any:
-    """An independent array of the same values, in memory in NumPy's order of this name."""
-    if x._storage is None:
-        return eager(x._np.copy(order=order))
-    if is_lazy(x):
-        copy = wrap_ordered(node_of(x), order_of(x, order))
-        copy._scalar = x._scalar
-        return copy
-    return from_numpy(np.array(to_numpy(x), order=order))
 
 
 def _restore(array: np.ndarray) -> Any:
@@ -580,7 +439,7 @@ def _is_constant(x: Any) -> bool:
     where others may write."""
     here = queue()
     floating = tracing_count.depth > 0 and here.derives and x.dtype.kind in "fc"
-    return floating and x._storage.home is here and is_pending(x) and not _is_differentiated(x)
+    return floating and x._storage.home is here and is_pending(x) and not is_differentiated(x)
 
 
 def addressed(x: Any) -> np.ndarray:
@@ -595,97 +454,15 @@ _ADDRESSED: "WeakKeyDictionary[Storage, list[np.ndarray]]" = WeakKeyDictionary()
 """The arrays whose addresses were given away."""
 
 
-def _is_differentiated(x: Any) -> bool:
+def is_differentiated(x: Any) -> bool:
     """Whether a derivative by something that x depends on is being taken."""
     traced = tracing_count.depth > 0 and tracing() and is_pending(x) and x.dtype.kind in "fc"
     return traced and queue().differentiates(x._storage.node)
 
 
-class Flat:
-    """`x.flat` of an array that a derivative is taken by: its elements in C order, read and written where they stand."""
-
-    def __init__(self, base: ndarray) -> None:
-        self.base = base
-
-    def __len__(self) -> int:
-        return int(self.base.size)
-
-    def __iter__(self) -> Any:
-        return iter(self.base.reshape(-1))  # type: ignore[attr-defined]
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.base.reshape(-1)[index]  # type: ignore[attr-defined]
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        """Values that are too few begin again, as NumPy's do."""
-        places = np.arange(self.base.size)[index]
-        if np.shape(value) not in ((), places.shape):
-            value = hooks.function(np.resize, (value, places.shape), {})
-        self.base[np.unravel_index(places, self.base.shape)] = value
-
-    def copy(self) -> Any:
-        return self.base.flatten()  # type: ignore[attr-defined]
-
-
-class NumpysFlat:
-    """`x.flat` elsewhere: NumPy's iterator over the memory, which takes lazy arrays as indices and values. In a derivative what is written
-    may depend on the variables; then so does the array."""
-
-    __slots__ = ("_numpys", "base")
-
-    def __init__(self, base: Any) -> None:
-        self._numpys = exported(base).flat
-        self.base = base
-
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
-        return np.flatiter
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._numpys, name)
-
-    def __len__(self) -> int:
-        return len(self._numpys)
-
-    def __iter__(self) -> Any:
-        return iter(Flat(self.base) if _is_differentiated(self.base) else self._numpys)
-
-    def __next__(self) -> Any:
-        return next(self._numpys)
-
-    def __getitem__(self, index: Any) -> Any:
-        if _is_differentiated(self.base):
-            return Flat(self.base)[index]
-        return from_numpy(self._numpys[exported(index)])
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        if (
-            _is_differentiated(self.base)
-            or _is_differentiated(value)
-            or (type(value) in (list, tuple) and any(map(_is_differentiated, value)))
-        ):
-            Flat(self.base)[index] = value
-        else:
-            self._numpys[exported(index)] = exported(value)
-
-    def __delitem__(self, index: Any) -> None:
-        raise TypeError("Cannot delete iterator elements")
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self._numpys, dtype, copy=copy)
-
-
-def _compared(compare: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self, other: from_numpy(compare(self._numpys, exported(other)))
-
-
-for _compare in (operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge):
-    setattr(NumpysFlat, f"__{_compare.__name__}__", _compared(_compare))
-
-
 def read_as_number(x: Any) -> Any:
     """The value for float(x) and its like, which tests of convergence and reports need: with a warning where a derivative may get lost."""
-    if _is_differentiated(x):
+    if is_differentiated(x):
         warnings.warn(
             "lazynp.grad: a number read from a value that the derivative is taken by counts as constant; compute with functions of "
             "lazynp, or say that it is meant: float(lazynp.stop_gradient(x))",
@@ -718,319 +495,6 @@ def geometry(x: Any) -> np.ndarray:
 def is_pending(x: Any) -> bool:
     """Whether the array's value has not been computed yet."""
     return type(x) is ndarray and x._storage is not None and x._storage.node is not None
-
-
-def is_lazy(x: Any) -> bool:
-    """Whether an operation on this operand alone is recorded rather than run."""
-    kind = type(x)
-    if kind is ndarray:
-        storage = x._storage
-        if storage is None:
-            return x._np.size >= settings.lazy_threshold
-        return storage.node is not None or itemcount(x._type.shape) >= settings.lazy_threshold
-    return kind in ARRAYS and x.size >= settings.lazy_threshold > 0 and x.dtype in LAZY_DTYPES
-
-
-def goes_lazy(*operands: Any) -> bool:
-    """Whether an operation on these operands is recorded: in a trace, on something pending, or on something large."""
-    return (tracing_count.depth > 0 and tracing()) or any(map(is_lazy, operands))
-
-
-def node_of(x: Any) -> Node:
-    """The operand as a node. Arrays that others may write to are copied first. Raises NotLazy for dtypes without a lazy form."""
-    node = operand(x)
-    return node if isinstance(node, Node) else node.node if isinstance(node, Symbolic) else constant(node)
-
-
-def operand(x: Any) -> Any:
-    """The operand as a node, or a Python scalar as it is (its dtype is weak). Raises NotLazy."""
-    kind = type(x)
-    if kind is ndarray:
-        if x._storage is not None:
-            return follow(x._storage.value(), x._path)
-        return capture(x._np)
-    if kind in _PYTHON_SCALARS:
-        return x
-    if isinstance(x, (Node, Symbolic)):
-        return x
-    if kind is not np.ndarray and isinstance(x, np.ndarray) and not issubclass(kind, _PLAIN_SUBCLASSES):
-        raise NotLazy(f"{kind.__name__} is a subclass of NumPy's array: its own methods decide")
-    if kind not in ARRAYS and getattr(kind, "__array_ufunc__", None) is not None and not isinstance(x, (np.ndarray, np.generic)):
-        raise NotLazy(f"{kind.__name__} has an __array_ufunc__ of its own")
-    if (kind is list or kind is tuple) and tracing_count.depth and tracing() and _holds_ours(x):
-        return operand(hooks.function(np.array, (x,), {}))
-    array = x if kind in ARRAYS else _converted(x)
-    if array.dtype not in LAZY_DTYPES:
-        raise NotLazy(f"dtype {array.dtype} has no lazy form")
-    return constant(array) if array.ndim == 0 else capture(array)
-
-
-def _holds_ours(values: Any) -> bool:
-    """Whether nested lists have an array of ours in them, which in a trace NumPy could not read."""
-    waiting = [values]
-    while waiting:
-        for value in waiting.pop():
-            kind = type(value)
-            if kind is ndarray or getattr(kind, "is_lazynp_array", False):
-                return True
-            if kind is list or kind is tuple:
-                waiting.append(value)
-    return False
-
-
-class _Overtaken(Exception):
-    """Pending work ran while an operation was being recorded: nodes that it has read already may mean memory that was overwritten."""
-
-
-NO_ARRAY = "object __array__ method not producing an array"
-"""What NumPy says where a user's class has an __array__ that makes an array of ours."""
-
-
-def from_array_method(x: Any) -> Any:
-    """An object, or a list of such, whose __array__ makes an array of ours: NumPy's array. Others as they are."""
-    if type(x) in (list, tuple):
-        return type(x)([from_array_method(v) for v in x])
-    if type(x) is ndarray or isinstance(x, (type, np.ndarray, np.generic)) or not hasattr(type(x), "__array__"):
-        return x
-    made = x.__array__()
-    return exported(made) if type(made) is ndarray else x
-
-
-def _converted(x: Any) -> np.ndarray:
-    """A list, or another package's array, as NumPy's. There may be pending arrays in it, which are computed."""
-    runs = queue().runs
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        if NO_ARRAY not in str(error):
-            raise
-        array = np.asarray(from_array_method(x))
-    if queue().runs != runs and tracing_count.recording:
-        raise _Overtaken
-    return array
-
-
-def capture(array: np.ndarray) -> Node:
-    here = queue()
-    if isinstance(here, TraceQueue):
-        return here.outside_array(array)
-    return captured(array)
-
-
-def recorded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Run an operation that records nodes: marks the user's line on what it makes, and lets the queue see loop boundaries.
-
-    Every function that goes lazy runs its lazy implementation through this; nested calls are part of the outer one."""
-    where, key = recording_position(2)
-    with lock:  # between reading an operand and keeping the result no other thread may run the queue and overwrite what was read
-        if tracing_count.recording:  # only the outermost operation marks the user's position
-            return function(*args, **kwargs)
-        queue().note(key)
-        tracing_count.recording = True
-        try:
-            try:
-                result = function(*args, **kwargs)
-            except _Overtaken:  # nothing has been written yet, and nothing in the operands is pending any more
-                result = function(*map(from_array_method, args), **kwargs)
-        finally:
-            tracing_count.recording = False
-    made = [part for part in (result if type(result) is tuple else (result,)) if is_pending(part)]
-    for part in made:
-        mark(part._storage.node, where)
-    if where is not None and where.errors is not None and where.errors.at_once and not tracing():
-        for part in made:
-            to_numpy(part)
-    return result
-
-
-def speaks(x: Any, message: str) -> Any:
-    """x, whose last operation warns in words of its own (RuntimeWarning, whatever numpy.errstate says) where it is invalid."""
-    where, node = user_position(2), node_of(x)
-    if where is not None and node.where is None:
-        node.where = where._replace(
-            errors=ErrorSettings(tuple([(kind, "warn") for kind, _ in SILENT.modes if kind != "under"]), None, message)
-        )
-    return x
-
-
-def silent(x: Any) -> Any:
-    """x, whose new operations do not warn, as in NumPy's implementation."""
-    where = user_position(2)
-    if where is not None:
-        mark(node_of(x), where._replace(errors=SILENT))
-    return x
-
-
-def mark(node: Node, where: Any) -> None:
-    """Note the user's line on a node and on what was made for it."""
-    stack = [node]
-    while stack:
-        node = stack.pop()
-        if node.where is None:
-            node.where = where
-            stack.extend([a for a in node.args if a.where is None])
-        elif isinstance(node.where, Where) and isinstance(where, Where) and _ignores_more(node.where.errors, where.errors):
-            node.where = where
-
-
-def _ignores_more(known: ErrorSettings | None, new: ErrorSettings | None) -> bool:
-    """Whether the user had errors ignored where a node was first recorded that are to be told where it is recorded again."""
-    if known is None or known is SILENT or known.message or new is SILENT:
-        return False
-    modes = dict(DEFAULT_ERRORS.modes if new is None else new.modes)
-    return any(mode == "ignore" != modes[kind] for kind, mode in known.modes)
-
-
-# --- views -------------------------------------------------------------------------------------------------------------
-
-
-def view_of(x: Any, op: Op, **attrs: Any) -> Any:
-    """A view of an array through one more movement step: shares its memory."""
-    if type(x) is not ndarray:
-        x = eager(x)
-    if x._storage is None:
-        if not tracing():
-            return from_view(follow_numpy(x._np, (Step(op, tuple([attrs[n] for n in op.attrs])),)), x)
-        return view_of(wrap(node_of(x)), op, **attrs)
-    x = _unshared(x)
-    type_ = op.infer(x._type, **attrs)
-    path = _extended(x._path, Step(op, tuple([attrs[name] for name in op.attrs])))
-    view = handle(x._storage, path, type_, x._parent if x._parent is not None else x)
-    view._readonly = x._readonly
-    return view
-
-
-def _unshared(x: Any) -> Any:
-    """A scalar as an array of its own: nobody can write to a scalar through a view."""
-    return as_array(wrap(node_of(x))) if x._scalar else x
-
-
-def from_view(view: np.ndarray, parent: Any) -> Any:
-    """A NumPy view of an eager array's memory as lazynp hands it out."""
-    if view.size < settings.lazy_threshold:
-        return view
-    return eager(view, parent._parent if parent._parent is not None else parent)
-
-
-def _extended(path: Path, step: Step) -> Path:
-    """The path with one more step; slices of slices and reshapes of reshapes become one step."""
-    if path and path[-1].op is step.op:
-        if step.op is reshape:
-            return (*path[:-1], step)
-        if step.op is slice_:
-            starts, steps, _ = path[-1].attrs
-            more_starts, more_steps, sizes = step.attrs
-            merged = tuple([simplify_size(a + s * b) for a, s, b in zip(starts, steps, more_starts, strict=True)])
-            return (*path[:-1], Step(slice_, (merged, tuple([s * t for s, t in zip(steps, more_steps, strict=True)]), sizes)))
-    return (*path, step)
-
-
-def reshaped(x: Any, shape: tuple[int, ...]) -> Any:
-    """x.reshape(shape) in C order, -1 resolved: a view where NumPy gives one, else a copy."""
-    if type(x) is not ndarray:
-        x = eager(x)
-    if x._storage is None and not tracing():
-        return from_view(x._np.reshape(shape), x)
-    x = wrap(node_of(x)) if x._storage is None else _unshared(x)
-    probe = geometry(x).view()
-    try:
-        probe.shape = shape
-    except AttributeError:
-        return as_array(wrap(reshape(node_of(x), shape)))
-    return view_of(x, reshape, out_shape=shape)
-
-
-# --- the one write -----------------------------------------------------------------------------------------------------
-
-
-def assign(x: Any, node: Node) -> None:
-    """Write a node of x's own type into x's memory: everyone who shares it sees the new values."""
-    storage = x._storage
-    if storage is None:
-        if tracing():
-            upgrade(x)
-            storage = x._storage
-        else:
-            x._np[...] = to_numpy(wrap(node))
-            return
-    if not x._writeable:
-        raise ValueError("output array is read-only")
-    storage.write(update(storage.value(), node, x._path))
-
-
-def upgrade(x: Any) -> None:
-    """An eager array that a trace writes to becomes a view of a storage; only if nobody else can see its memory."""
-    array = x._np
-    if array.base is not None or not array.flags.carray:
-        raise storage_module.CaptureError("a traced function writes to a view of an array that was made outside of the trace")
-    x._storage = Storage(array.shape, array.dtype, None, array)
-    x._storage.home = storage_module._main_queue
-    x._type = ArrayType(array.shape, array.dtype)
-    x._np = None
-
-
-# --- parts of complex arrays --------------------------------------------------------------------------------------------
-
-
-class Part(Storage):
-    """The real or imaginary part of an array that is pending or traced: always its present part; writes go to the array."""
-
-    __slots__ = ("name", "whole")
-
-    def __init__(self, whole: Any, name: str) -> None:
-        self.whole = whole
-        self.name = name
-        self.shape = whole._type.shape
-        self.dtype = getattr(np.empty(0, whole.dtype), name).dtype
-        self.buffer = self._leaf = self.failure = None
-        self.exported = True
-
-    @property
-    def node(self) -> Node | None:  # type: ignore[override]
-        return None if self.whole._storage.node is None else self.value()
-
-    @property
-    def home(self) -> Any:  # type: ignore[override]
-        return queue()
-
-    def value(self) -> Node:
-        return getattr(ew, self.name)(node_of(self.whole))  # type: ignore[no-any-return]
-
-    def memory(self) -> np.ndarray:
-        return getattr(geometry(self.whole), self.name)  # type: ignore[no-any-return]
-
-    def force(self) -> np.ndarray:
-        return getattr(exported(self.whole), self.name)  # type: ignore[no-any-return]
-
-    def write(self, node: Node) -> None:
-        _set_part(self.whole, self.name, wrap(node))
-
-    def settle_readers(self) -> None:
-        self.whole._storage.settle_readers()
-
-
-def _part(x: Any, name: str) -> Any:
-    if x._scalar:
-        return recorded(lambda: wrap(getattr(ew, name)(node_of(x))))
-    if is_pending(x) or (x._storage is not None and tracing()):
-        storage = Part(x, name)
-        view = handle(storage, (), ArrayType(storage.shape, storage.dtype), x._parent if x._parent is not None else x)
-        view._readonly = not x._writeable
-        return view
-    return eager(getattr(exported(x), name))
-
-
-def _set_part(x: Any, name: str, value: Any) -> None:
-    if x.dtype.kind != "c" and name == "imag":
-        raise TypeError("array does not have imaginary part to set")
-    if x.dtype.kind != "c":
-        x[...] = value
-    elif is_pending(x) or tracing():
-        new = broadcast(ew.as_node(operand(value), ew.real(node_of(x)).dtype), x.shape)
-        parts = (new, ew.imag(node_of(x))) if name == "real" else (ew.real(node_of(x)), new)
-        assign(x, ew.cast(ew.make_complex(*parts), to=x.dtype))
-    else:
-        setattr(exported(x), name, to_numpy(value))
 
 
 # --- numbers of a trace ------------------------------------------------------------------------------------------------

@@ -6,40 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.array import (
-    NotLazy,
-    as_array,
-    assign,
-    capture,
-    eager,
-    exported,
-    from_numpy,
-    geometry,
-    handle,
-    is_lazy,
-    is_pending,
-    ndarray,
-    node_of,
-    operand,
-    recorded,
-    to_numpy,
-    upgrade,
-    view_of,
-    wrap,
-    wrap_like,
-)  # fmt: skip
+from lazynp.array import as_array, eager, exported, from_numpy, geometry, handle, is_pending, ndarray, to_numpy, wrap
 from lazynp.config import settings
 from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
-from lazynp.ir.types import ArrayType, Symbolic
+from lazynp.ir.types import ArrayType, NotLazy, Symbolic
 from lazynp.native import ARRAYS, connect_items, tracing_count
+from lazynp.operands import capture, is_lazy, node_of, operand, recorded
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather, scatter
 from lazynp.ops.movement import Step, broadcast, broadcast_shape, join, reshape, slice_
 from lazynp.ops.sizes import SymInt, number
 from lazynp.ops.symbolic import mentions_sizes, symbolic_steps
+from lazynp.ordering import wrap_like
 from lazynp.runtime.storage import Snapshot, Storage, has_value, queue, tracing
 from lazynp.selection import Selection, computed, select, selected_by, whole
+from lazynp.views import assign, upgrade, view_of
 
 # --- reading by index ---------------------------------------------------------------------------------------------------
 

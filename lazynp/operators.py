@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.array import EAGER_SCALARS, NotLazy, exported, from_numpy, goes_lazy, hooks, ndarray, operand, recorded, to_numpy, wrap_like
+from lazynp.array import EAGER_SCALARS, exported, from_numpy, hooks, ndarray, to_numpy
 from lazynp.config import settings
 from lazynp.ir.op import Op
-from lazynp.ir.types import Symbolic, itemcount
+from lazynp.ir.types import NotLazy, Symbolic, itemcount
 from lazynp.native import ARRAYS
+from lazynp.operands import goes_lazy, operand, recorded
 from lazynp.ops import elementwise as ew
+from lazynp.ordering import wrap_like
 from lazynp.runtime.stats import record_fallback
 from lazynp.runtime.storage import tracing
 

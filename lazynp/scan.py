@@ -11,6 +11,7 @@ from math import isqrt
 from typing import Any
 
 from lazynp import array as arrays
+from lazynp import operands
 from lazynp.api import creation, shaping
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
@@ -157,7 +158,7 @@ def _empty(f: Function, init: Any, xs: Any) -> Any:
         try:
             elements = trees.map_leaves(lambda x: arrays.wrap(filled(x.shape[1:], 0, x.dtype)), xs)
             leaves, structure = trees.flatten(f(init, elements)[1])
-            types = [arrays.node_of(leaf).type for leaf in leaves]
+            types = [operands.node_of(leaf).type for leaf in leaves]
         finally:
             scope.restore()
     return trees.unflatten(structure, [creation.zeros((0, *t.shape), t.dtype) for t in types])
@@ -213,7 +214,7 @@ def _at(xs: Any, i: Any) -> Any:
 
 
 def _array(leaf: Any) -> Any:
-    return arrays.wrap(arrays.node_of(leaf))
+    return arrays.wrap(operands.node_of(leaf))
 
 
 def _stacked(ys: list[Any]) -> Any:

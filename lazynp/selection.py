@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from lazynp import operators
-from lazynp.array import as_array, as_int, exported, from_numpy, hooks, ndarray, node_of, recorded, to_numpy, wrap
+from lazynp.array import as_array, as_int, exported, from_numpy, hooks, ndarray, to_numpy, wrap
 from lazynp.ir.node import constant
+from lazynp.operands import node_of, recorded
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather
 from lazynp.ops.movement import broadcast, reshape

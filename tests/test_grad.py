@@ -11,6 +11,7 @@ import pytest
 from scipy.optimize import minimize
 
 arrays = import_module("lazynp.array")  # `lazynp.array` itself is the function
+from lazynp import operands
 from lazynp.config import config
 from lazynp.errors import DerivativeWarning
 from lazynp.functional.gradients import elementwise_grad, grad, hvp, jvp, linearize, value_and_grad, vjp
@@ -26,7 +27,7 @@ from lazynp.trace.jit import jit
 
 
 def _function(op: Any) -> Callable[[Any], Any]:
-    return lambda x: arrays.wrap(op(arrays.node_of(x)))
+    return lambda x: arrays.wrap(op(operands.node_of(x)))
 
 
 sin, cos, exp, log, total, inverse = map(_function, (ew.sin, ew.cos, ew.exp, ew.log, reduce_add, inv))
@@ -126,7 +127,7 @@ def test_equal_expressions_are_not_the_variable() -> None:
 
 
 def test_closure_over_arrays() -> None:
-    data, lazy = np.arange(3.0), arrays.lazy(np.arange(3.0))
+    data, lazy = np.arange(3.0), operands.lazy(np.arange(3.0))
     np.testing.assert_allclose(grad(lambda x: total(x * data * lazy))(X), data * data)
 
 
@@ -206,7 +207,7 @@ def test_views_and_writes() -> None:
 
 def test_writes_to_other_arrays_reach_them() -> None:
     """What the function leaves in an array of the surrounding program is its value, not its graph."""
-    log_of_values = arrays.lazy(np.zeros(3))
+    log_of_values = operands.lazy(np.zeros(3))
 
     def f(x: Any) -> Any:
         log_of_values[:] = x * 3
@@ -229,13 +230,13 @@ def test_arrays_that_outlive_the_function_have_values() -> None:
     grad(f)(x)
     x[:] = 100
     np.testing.assert_allclose(arrays.to_numpy(kept[0] + 1.0), 2 * X + 1)
-    grad(f)(arrays.lazy(X))
+    grad(f)(operands.lazy(X))
     np.testing.assert_allclose(arrays.to_numpy(kept[1] + 1.0), 2 * X + 1)
 
 
 def test_pending_arguments() -> None:
     """A lazy argument gives a lazy gradient, also when its own value is still to be computed."""
-    x = arrays.lazy(X) * 2
+    x = operands.lazy(X) * 2
     assert arrays.is_pending(x)
     found = grad(lambda x: total(x * x))(x)
     assert type(found) is arrays.ndarray
@@ -344,7 +345,7 @@ def test_errors_name_the_argument(attempt: Any, message: str) -> None:
 
 
 def test_an_exception_of_the_function_leaves_no_trace() -> None:
-    outside = arrays.lazy(np.zeros(3))
+    outside = operands.lazy(np.zeros(3))
 
     def f(x: Any) -> Any:
         outside[:] = x
@@ -390,7 +391,7 @@ def test_random_parameters() -> None:
     state = pack_state(np.random.PCG64(1))
 
     def drawn(mean: Any, scale: Any) -> Any:
-        nodes = [arrays.node_of(x) for x in (state, mean, scale)]
+        nodes = [operands.node_of(x) for x in (state, mean, scale)]
         return arrays.wrap(draw(*nodes, method="normal", generator="PCG64", size=(5,), out_dtype=np.dtype(float))[1])
 
     by_mean, by_scale = grad(lambda m, s: total(drawn(m, s)), (0, 1))(1.0, 2.0)

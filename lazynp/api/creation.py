@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 
 from lazynp import array as arrays
+from lazynp import ordering, views
 from lazynp.api.dispatch import HANDLERS, Unsupported, implements, through_numpy, unwrapped
 from lazynp.api.shaping import ghost, moveaxis, stack
 from lazynp.api.ufuncs import OBJECTS
-from lazynp.array import as_array, from_numpy, ndarray, node_of, wrap
+from lazynp.array import as_array, from_numpy, ndarray, wrap
 from lazynp.ir.node import Node
 from lazynp.ir.types import LAZY_DTYPES
 from lazynp.native import ARRAYS
+from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import iota, unset
 from lazynp.ops.movement import broadcast
@@ -82,7 +84,7 @@ def _like(a: Any, value: Any, dtype: Any, order: str, shape: Any) -> Any:
     shape = None if shape is None else _shape(shape)
     wanted = a.shape if shape is None else shape
     node = unset(wanted, dtype) if value is None and tracing() else ew.filled(wanted, value or 0, dtype)
-    return as_array(arrays.wrap_ordered(node, arrays.order_of(a, order, shape)))
+    return as_array(ordering.wrap_ordered(node, ordering.order_of(a, order, shape)))
 
 
 @implements(np.zeros_like)
@@ -106,7 +108,7 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subo
     dtype = a.dtype if dtype is None else np.dtype(dtype)
     shape = None if shape is None else _shape(shape)
     filled = broadcast(_fill(fill_value, dtype), a.shape if shape is None else shape)
-    return as_array(arrays.wrap_ordered(filled, arrays.order_of(a, order, shape)))
+    return as_array(ordering.wrap_ordered(filled, ordering.order_of(a, order, shape)))
 
 
 @implements(np.arange)
@@ -142,15 +144,15 @@ def array(
     if type(object) is not ndarray:
         return from_numpy(np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin))
     if ndmin > object.ndim:
-        object = arrays.reshaped(object, (1,) * (ndmin - object.ndim) + object.shape)
+        object = views.reshaped(object, (1,) * (ndmin - object.ndim) + object.shape)
     if dtype is not None and np.dtype(dtype) != object.dtype:
         if np.dtype(dtype) not in LAZY_DTYPES or copy is False:
             raise Unsupported
-        return as_array(arrays.wrap_ordered(ew.cast(node_of(object), to=np.dtype(dtype)), arrays.order_of(object, order)))
+        return as_array(ordering.wrap_ordered(ew.cast(node_of(object), to=np.dtype(dtype)), ordering.order_of(object, order)))
     if copy or object._scalar or not _has_order(object, order):
         if copy is False:
             raise Unsupported  # NumPy's error
-        return as_array(arrays.copy_of(object, order))
+        return as_array(ordering.copy_of(object, order))
     return object
 
 
@@ -178,7 +180,7 @@ def astype(x: Any, dtype: Any) -> Any:
 @implements(np.asarray)
 def asarray(a: Any, dtype: Any = None, order: Any = None, *, copy: bool | None = None, **options: Any) -> Any:
     if type(a) is ndarray and not copy and (dtype is None or np.dtype(dtype) == a.dtype) and _has_order(a, order):
-        return as_array(arrays.copy_of(a)) if a._scalar else a
+        return as_array(ordering.copy_of(a)) if a._scalar else a
     if type(a) in ARRAYS and not tracing():
         return np.asanyarray(a, dtype, order, copy=copy, **options)
     if copy is False:
@@ -196,8 +198,8 @@ def ascontiguousarray(a: Any, dtype: Any = None, **options: Any) -> Any:
     x = asarray(a, dtype)
     if type(x) is not ndarray:
         return x
-    x = x if x.ndim else arrays.reshaped(x, (1,))
-    return x if arrays.geometry(x).flags.c_contiguous else arrays.copy_of(x, "C")
+    x = x if x.ndim else views.reshaped(x, (1,))
+    return x if arrays.geometry(x).flags.c_contiguous else ordering.copy_of(x, "C")
 
 
 @implements(np.asfortranarray)
@@ -205,7 +207,7 @@ def asfortranarray(a: Any, dtype: Any = None, **options: Any) -> Any:
     x = asarray(a, dtype)
     if type(x) is not ndarray:
         return np.asfortranarray(x)
-    x = x if x.ndim else arrays.reshaped(x, (1,))
+    x = x if x.ndim else views.reshaped(x, (1,))
     return x if arrays.geometry(x).flags.f_contiguous else as_array(wrap(node_of(x.T))).T
 
 
@@ -222,7 +224,7 @@ if hasattr(np, "astype"):
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     if type(a) is not ndarray:
         return as_array(wrap(node_of(a)))
-    return as_array(arrays.wrap_ordered(node_of(a), arrays.order_of(a, order)))
+    return as_array(ordering.wrap_ordered(node_of(a), ordering.order_of(a, order)))
 
 
 @implements(np.eye)
@@ -305,4 +307,4 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 def _axis(x: Any, position: int, n: int) -> Any:
     node = node_of(x)
     count = int(np.prod(node.shape))
-    return arrays.reshaped(wrap(node), (1,) * position + (count,) + (1,) * (n - 1 - position))
+    return views.reshaped(wrap(node), (1,) * position + (count,) + (1,) * (n - 1 - position))

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from lazynp import array as arrays
-from lazynp import operators, selection
-from lazynp.array import NotLazy, is_pending, ndarray
+from lazynp import operands, operators, selection
+from lazynp.array import is_pending, ndarray
 from lazynp.config import settings
 from lazynp.errors import CaptureError, LazynpError, user_position, with_origin
+from lazynp.ir.types import NotLazy
 from lazynp.native import ARRAYS, Caller, called_directly, connect, tracing_count, watched
 from lazynp.runtime.stats import record_fallback
 from lazynp.runtime.storage import queue, tracing
@@ -49,7 +50,7 @@ def _mentions(value: Any, test: Callable[[Any], bool]) -> bool:
 
 def any_lazy(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether some argument is pending or large."""
-    return any(_mentions(a, arrays.is_lazy) for a in args) or any(_mentions(a, arrays.is_lazy) for a in kwargs.values())
+    return any(_mentions(a, operands.is_lazy) for a in args) or any(_mentions(a, operands.is_lazy) for a in kwargs.values())
 
 
 def _any_selection(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -152,9 +153,9 @@ def through_numpy(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
     try:
         result = function(*plain, **named)
     except ValueError as error:
-        if arrays.NO_ARRAY not in str(error):
+        if operands.NO_ARRAY not in str(error):
             raise
-        result = function(*[arrays.from_array_method(a) for a in plain], **{k: arrays.from_array_method(v) for k, v in named.items()})
+        result = function(*[operands.from_array_method(a) for a in plain], **{k: operands.from_array_method(v) for k, v in named.items()})
     if kwargs and "out" in named and result is named["out"]:
         return kwargs["out"]
     if type(result) in ARRAYS:
@@ -286,12 +287,12 @@ def _public(original: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
             return sync(original, *args, **kwargs)
         if (tracing_count.depth and tracing()) or (any_lazy(args, kwargs) and not (is_small_product(original, args) and not kwargs)):
             try:
-                return arrays.recorded(lazy, *args, **kwargs)
+                return operands.recorded(lazy, *args, **kwargs)
             except (NotLazy, Unsupported, OverflowError):  # a Python integer that the dtype does not hold: NumPy decides
                 return _as_defined(original, args, kwargs)
             except (ValueError, TypeError, IndexError) as error:
-                if arrays.NO_ARRAY in str(error):
-                    return general(*map(arrays.from_array_method, args), **kwargs)
+                if operands.NO_ARRAY in str(error):
+                    return general(*map(operands.from_array_method, args), **kwargs)
                 raise numpys_error(original, args, kwargs, error) from None
         return through_numpy(original, args, kwargs)
 
@@ -340,7 +341,7 @@ def _as_defined(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     """In a trace NumPy's own formula, if it is one, so that it has a derivative; else NumPy's answer."""
     if tracing_count.depth and tracing() and function in FORMULAS:
         try:
-            return arrays.recorded(FORMULAS[function], *args, **kwargs)
+            return operands.recorded(FORMULAS[function], *args, **kwargs)
         except (NotLazy, Unsupported, CaptureError):
             return sync(function, *args, **kwargs)
     return sync(function, *args, **kwargs)
@@ -389,7 +390,7 @@ def array_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
 
 
 def _item(array: np.ndarray, index: Any) -> Any:
-    return arrays.lazy(array)[index]
+    return operands.lazy(array)[index]
 
 
 arrays.hooks.function = array_function

@@ -13,8 +13,9 @@ import numpy as np
 
 from lazynp.api.dispatch import implements, offered, synced, wrapped
 from lazynp.api.multivariate import MULTIVARIATE
-from lazynp.array import node_of, wrap
+from lazynp.array import wrap
 from lazynp.ir.node import Node
+from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops.densities import FAMILIES, Family, both
 

@@ -7,7 +7,8 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from lazynp.api.dispatch import Unsupported, implements
 from lazynp.api.shaping import lifted, roll
-from lazynp.array import node_of, wrap
+from lazynp.array import wrap
+from lazynp.operands import node_of
 from lazynp.ops import library
 
 

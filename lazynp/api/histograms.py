@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from lazynp import array as arrays
+from lazynp import views
 from lazynp.api.dispatch import Unsupported, implements, unwrapped
 from lazynp.api.routines import _one, _static
 from lazynp.api.selecting import take, where
 from lazynp.api.shaping import lifted, ravel
 from lazynp.api.ufuncs import OBJECTS
-from lazynp.array import ndarray, node_of, wrap
+from lazynp.array import ndarray, wrap
 from lazynp.ir.node import Node
+from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import scatter
 from lazynp.ops.opaque import call
@@ -57,12 +59,12 @@ def _by_weight(samples: list[Node], weights: Any, edges: list[Any], options: dic
     w = node_of(ravel(wrap(w)))
     numbers = call(_bins_of, samples, [(w.shape, _INDEX)], {k: v for k, v in options.items() if k in ("bins", "range")})[0]
     counts = scatter(ew.filled((total + 1,), 0, w.dtype), w, numbers, axes=(0,), position=0, combine=ew.add)
-    counts_ = arrays.reshaped(wrap(counts)[:total], sizes)
+    counts_ = views.reshaped(wrap(counts)[:total], sizes)
     if not options.get("density"):
         return counts_
     for axis, e in enumerate(edges):
         width = e[1:] - e[:-1]
-        counts_ = counts_ / arrays.reshaped(width, tuple([width.shape[0] if k == axis else 1 for k in builtins.range(len(sizes))]))
+        counts_ = counts_ / views.reshaped(width, tuple([width.shape[0] if k == axis else 1 for k in builtins.range(len(sizes))]))
     return counts_ / (OBJECTS[np.add].reduce(ravel(wrap(counts)[:total])))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from lazynp import array as arrays
+from lazynp import ordering, views
 from lazynp.api.dispatch import HANDLERS, Unsupported, implements, into
 from lazynp.api.reductions import max as max_
 from lazynp.api.reductions import root_of_squares
@@ -17,8 +18,9 @@ from lazynp.api.reductions import sum as sum_
 from lazynp.api.shaping import concatenate, lifted, moveaxis, ravel, trace
 from lazynp.api.shaping import diagonal as diagonal_view
 from lazynp.api.ufuncs import OBJECTS, _promoted
-from lazynp.array import ndarray, node_of, operand, view_of, wrap
+from lazynp.array import ndarray, wrap
 from lazynp.ir.node import Node, constant
+from lazynp.operands import node_of, operand
 from lazynp.ops import contraction, library
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
@@ -26,6 +28,7 @@ from lazynp.ops.factors import adjoint
 from lazynp.ops.movement import broadcast, diagonal, join, permute, reshape
 from lazynp.ops.structured import item
 from lazynp.runtime.storage import tracing
+from lazynp.views import view_of
 
 
 def _pair(a: Any, b: Any) -> tuple[Node, Node]:
@@ -98,7 +101,7 @@ def vdot(a: Any, b: Any, /) -> Any:
 @implements(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     x, y = lifted(ravel(a)), lifted(ravel(b))
-    return into(arrays.reshaped(x, (x.size, 1)) * arrays.reshaped(y, (1, y.size)), out)
+    return into(views.reshaped(x, (x.size, 1)) * views.reshaped(y, (1, y.size)), out)
 
 
 @implements(np.kron)
@@ -165,7 +168,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     node = red.reduce_add(node, gone) if gone else node
     term = "".join([c for c in term if c in output])
     result = permute(node, tuple([term.index(c) for c in output]))
-    return into(arrays.wrap_einsum(result, f"{inputs}->{output}", operands[1:], optimize), out)
+    return into(ordering.wrap_einsum(result, f"{inputs}->{output}", operands[1:], optimize), out)
 
 
 def _without_ones(terms: list[str], nodes: list[Node]) -> tuple[list[str], list[Node]]:

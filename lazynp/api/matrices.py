@@ -13,8 +13,9 @@ from lazynp.api import linear
 from lazynp.api.dispatch import Unsupported, offered
 from lazynp.api.shaping import lifted
 from lazynp.api.ufuncs import OBJECTS
-from lazynp.array import node_of, wrap
+from lazynp.array import wrap
 from lazynp.ir.node import Node, constant
+from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops import library, matrices
 from lazynp.ops.contraction import matmul

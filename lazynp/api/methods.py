@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from lazynp import array as arrays
-from lazynp import indexing
+from lazynp import indexing, operands, ordering
 from lazynp.api import linear, routines, selecting
 from lazynp.api.dispatch import HANDLERS, refuse_lost_derivative, sync, unwrapped, wrapped
-from lazynp.array import ndarray, node_of
+from lazynp.array import ndarray
 from lazynp.ir.types import LAZY_DTYPES
 from lazynp.native import tracing_count
+from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.runtime.stats import record_fallback
 from lazynp.runtime.storage import tracing
@@ -52,7 +53,7 @@ for _function in (
 
 
 def eager(self: Any) -> bool:
-    return not arrays.goes_lazy(self)
+    return not operands.goes_lazy(self)
 
 
 def _reshape(self: Any, *shape: Any, order: str = "C", copy: Any = None) -> Any:
@@ -76,7 +77,7 @@ def _astype(self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", su
     if eager(self) or target not in LAZY_DTYPES:
         return wrapped(arrays.to_numpy(self).astype(target, order, casting))
     indexing.warn_of_lost_imaginary(self.dtype, target)
-    return _scalar_like(self, arrays.recorded(_cast, self, target, order))
+    return _scalar_like(self, operands.recorded(_cast, self, target, order))
 
 
 def _lies_in(x: Any, order: str) -> bool:
@@ -88,7 +89,7 @@ def _lies_in(x: Any, order: str) -> bool:
 
 
 def _cast(x: Any, to: np.dtype, order: str) -> Any:
-    return arrays.wrap_ordered(ew.cast(node_of(x), to=to), arrays.order_of(x, order))
+    return ordering.wrap_ordered(ew.cast(node_of(x), to=to), ordering.order_of(x, order))
 
 
 def _scalar_like(source: Any, result: Any) -> Any:
@@ -97,7 +98,7 @@ def _scalar_like(source: Any, result: Any) -> Any:
 
 
 def _copy(self: Any, order: str = "C") -> Any:
-    return arrays.recorded(arrays.copy_of, self, order)
+    return operands.recorded(ordering.copy_of, self, order)
 
 
 def _choose(self: Any, *choices: Any, out: Any = None, mode: str = "raise") -> Any:
@@ -113,7 +114,7 @@ def _flatten(self: Any, order: str = "C") -> Any:
 
 
 def _copied(x: Any) -> Any:
-    return arrays.copy_of(x, "C") if type(x) is ndarray else x.copy()
+    return ordering.copy_of(x, "C") if type(x) is ndarray else x.copy()
 
 
 def _conjugate(self: Any, out: Any = None) -> Any:
@@ -218,7 +219,7 @@ def _through_numpy(name: str) -> Callable[..., Any]:
     """A method that is Python's business: forces, calls NumPy's, wraps."""
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if arrays.is_lazy(self):
+        if operands.is_lazy(self):
             record_fallback(f"ndarray.{name}")
         values = arrays.read_as_number(self) if name == "tolist" else arrays.exported(self)
         values = values[()] if self._scalar else values

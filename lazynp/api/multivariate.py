@@ -8,8 +8,9 @@ import numpy as np
 
 from lazynp.api.dispatch import Unsupported
 from lazynp.api.shaping import squeeze
-from lazynp.array import node_of, wrap
+from lazynp.array import wrap
 from lazynp.ir.node import Node, constant
+from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops import library, matrices
 from lazynp.ops import special as sp

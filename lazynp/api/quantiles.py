@@ -8,11 +8,13 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from lazynp import array as arrays
+from lazynp import views
 from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
 from lazynp.api.reductions import invalid_where_nan
 from lazynp.api.shaping import lifted
-from lazynp.array import node_of, wrap
+from lazynp.array import wrap
 from lazynp.ir.node import Node, constant
+from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
 from lazynp.ops.indexing import gather, take_along
@@ -31,7 +33,7 @@ def _in_one_line(x: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
     axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
     kept = [k for k in range(x.ndim) if k not in axes]
     turned = x.transpose((*axes, *kept))
-    return arrays.reshaped(turned, (int(np.prod([x.shape[k] for k in axes])), *[x.shape[k] for k in kept])), axes
+    return views.reshaped(turned, (int(np.prod([x.shape[k] for k in axes])), *[x.shape[k] for k in kept])), axes
 
 
 def _present(ordered: Node) -> Node:
@@ -186,7 +188,7 @@ def _broad_weights(weights: Any, x: Any, axis: Any) -> Any:
             raise Unsupported
         shape = [1] * x.ndim
         shape[axis] = w.shape[0]
-        w = wrap(broadcast(node_of(arrays.reshaped(w, tuple(shape))), x.shape))
+        w = wrap(broadcast(node_of(views.reshaped(w, tuple(shape))), x.shape))
     if w.dtype.kind not in "fiub" or (not arrays.is_pending(weights) and not _sums_to_something(np.asarray(unwrapped(weights)), axis)):
         raise Unsupported
     return w

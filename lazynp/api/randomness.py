@@ -12,9 +12,10 @@ import numpy as np
 
 from lazynp.api import streams
 from lazynp.api.dispatch import unwrapped
-from lazynp.array import ndarray, recorded
+from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.native import Drawer, called_directly, fresh, tracing_count
+from lazynp.operands import recorded
 from lazynp.runtime.storage import queue, tracing
 
 

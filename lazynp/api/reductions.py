@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from lazynp import array as arrays
+from lazynp import operands, views
 from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
 from lazynp.api.shaping import concatenate, diagonal, lifted, moveaxis, ravel
 from lazynp.api.ufuncs import OBJECTS, axes_of
-from lazynp.array import node_of, operand, wrap, wrap_like, wrap_reduced
+from lazynp.array import wrap
 from lazynp.errors import user_position
 from lazynp.ir.node import Node, constant
+from lazynp.operands import node_of, operand
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
 from lazynp.ops.movement import broadcast
 from lazynp.ops.movement import reshape as reshape_node
+from lazynp.ordering import wrap_like, wrap_reduced
 from lazynp.runtime.flags import tell
 from lazynp.runtime.storage import tracing
 
@@ -184,7 +186,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
     if returned or (w.shape != x.shape and not (w.ndim == 1 and isinstance(axis, (int, np.integer)) and w.size == x.shape[axis])):
         raise Unsupported
     if w.shape != x.shape:
-        w = arrays.reshaped(w, tuple([n if k == axis % x.ndim else 1 for k, n in enumerate(x.shape)]))
+        w = views.reshaped(w, tuple([n if k == axis % x.ndim else 1 for k, n in enumerate(x.shape)]))
         scale = sum(w)
     else:
         scale = sum(w, axis=axis, keepdims=keepdims)
@@ -238,7 +240,7 @@ def _array_api_running(name: str, running: Any) -> Any:
 
     def lazy(x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False) -> Any:
         x = lifted(x)
-        x = arrays.reshaped(x, (1,)) if x.ndim == 0 else x
+        x = views.reshaped(x, (1,)) if x.ndim == 0 else x
         if (axis is None and x.ndim > 1) or (include_initial and out is not None):
             raise Unsupported
         axis = normalize_axis_tuple(0 if axis is None else axis, x.ndim)[0]
@@ -302,7 +304,7 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdi
     if dtype is not None or lifted(a).dtype == np.float16 or not _is_inexact(out):
         raise Unsupported
     values, present = _without_nan(a, 0.0, where)
-    result = arrays.speaks(sum(values, axis, keepdims=keepdims) / sum(present, axis, keepdims=keepdims), "Mean of empty slice")
+    result = operands.speaks(sum(values, axis, keepdims=keepdims) / sum(present, axis, keepdims=keepdims), "Mean of empty slice")
     return into(wrap(ew.cast(node_of(result), to=values.dtype)), out)
 
 
@@ -323,7 +325,9 @@ def invalid_where_nan(x: Any) -> Any:
     if x.dtype.kind == "c":
         return x
     missing = ew.isnan(node_of(x))
-    root = arrays.speaks(wrap(ew.sqrt(ew.where(missing, ew.as_node(-1.0, x.dtype), ew.as_node(0.0, x.dtype)))), "All-NaN slice encountered")
+    root = operands.speaks(
+        wrap(ew.sqrt(ew.where(missing, ew.as_node(-1.0, x.dtype), ew.as_node(0.0, x.dtype)))), "All-NaN slice encountered"
+    )
     return wrap(ew.where(missing, node_of(abs(root)), node_of(x)))
 
 
@@ -351,13 +355,13 @@ def nanvar(
     real = np.dtype(x.dtype.char.lower())
     values, present = _without_nan(x, 0.0, where)
     count = wrap(ew.as_node(node_of(sum(present, axis, keepdims=True)), real))
-    center = lifted(mean) if mean is not _NONE else arrays.silent(sum(values, axis, keepdims=True) / count)
+    center = lifted(mean) if mean is not _NONE else operands.silent(sum(values, axis, keepdims=True) / count)
     off = wrap(ew.where(node_of(present), ew.as_node(node_of(values - center), x.dtype), ew.as_node(0.0, x.dtype)))
     squares = (off * OBJECTS[np.conjugate](off)).real if x.dtype.kind == "c" else off * off
     free = sum(wrap(ew.as_node(node_of(present), real)), axis, keepdims=keepdims) - (ddof if correction is _NONE else correction)
     enough = wrap(ew.as_node(ew.greater(node_of(free), 0), real))
     total = enough * sum(squares, axis, keepdims=keepdims)
-    return into(arrays.speaks(total / (enough * free), "Degrees of freedom <= 0 for slice."), out)  # 0 / 0 is NaN, and tells
+    return into(operands.speaks(total / (enough * free), "Degrees of freedom <= 0 for slice."), out)  # 0 / 0 is NaN, and tells
 
 
 @implements(np.nanstd)
@@ -428,7 +432,7 @@ def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
 
 
 def _along(v: Any, axis: int, rank: int) -> Any:
-    return arrays.reshaped(lifted(v), tuple([v.shape[0] if k == axis else 1 for k in range(rank)]))
+    return views.reshaped(lifted(v), tuple([v.shape[0] if k == axis else 1 for k in range(rank)]))
 
 
 @implements(np.gradient)
@@ -481,14 +485,14 @@ def cov(
 
 
 def squeezed(x: Any) -> Any:
-    return arrays.reshaped(x, tuple([n for n in x.shape if n != 1]))
+    return views.reshaped(x, tuple([n for n in x.shape if n != 1]))
 
 
 def _rows(x: Any) -> Any:
     """With one variable, one row. Raises Unsupported for more than two axes, and for none of what they count."""
     if x.ndim > 2 or 0 in x.shape[:-1]:
         raise Unsupported
-    return arrays.reshaped(x, (1, x.size)) if x.ndim < 2 else x
+    return views.reshaped(x, (1, x.size)) if x.ndim < 2 else x
 
 
 @implements(np.corrcoef)

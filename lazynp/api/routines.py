@@ -14,9 +14,10 @@ from lazynp.api.dispatch import HANDLERS, Unsupported, implements, into, sync, u
 from lazynp.api.selecting import convolve
 from lazynp.api.shaping import lifted, ravel
 from lazynp.api.ufuncs import OBJECTS
-from lazynp.array import ndarray, node_of, operand, wrap
+from lazynp.array import ndarray, wrap
 from lazynp.ir.node import Node
 from lazynp.ir.types import LAZY_DTYPES
+from lazynp.operands import node_of, operand
 from lazynp.ops import elementwise as ew
 from lazynp.ops.movement import broadcast, broadcast_shape
 from lazynp.ops.opaque import call

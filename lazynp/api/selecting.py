@@ -7,17 +7,19 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from lazynp import array as arrays
-from lazynp import indexing
+from lazynp import indexing, operands, ordering, views
 from lazynp.api.dispatch import HANDLERS, Unsupported, any_given, implements, into, unwrapped
 from lazynp.api.shaping import concatenate, lifted, ravel
 from lazynp.api.ufuncs import OBJECTS, axes_of
-from lazynp.array import as_array, ndarray, node_of, operand, wrap, wrap_like
+from lazynp.array import as_array, ndarray, wrap
 from lazynp.ir.node import Node
+from lazynp.operands import node_of, operand
 from lazynp.ops import elementwise as ew
 from lazynp.ops import library
 from lazynp.ops.contraction import matmul
 from lazynp.ops.indexing import gather, iota
 from lazynp.ops.movement import broadcast, reshape, window
+from lazynp.ordering import wrap_like
 from lazynp.runtime.storage import tracing
 
 
@@ -49,7 +51,7 @@ def clip(
         result = OBJECTS[np.maximum](result, low)
     if high is not None and high is not np._NoValue:
         result = OBJECTS[np.minimum](result, high)
-    return into(result if result is not a else arrays.copy_of(result), out)
+    return into(result if result is not a else ordering.copy_of(result), out)
 
 
 @implements(np.round, np.around)
@@ -58,13 +60,13 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     if x.dtype.kind == "c" or (decimals != 0 and x.dtype.kind != "f"):
         raise Unsupported
     if x.dtype.kind in "bui":
-        return into(arrays.copy_of(x) if x.dtype.kind != "b" else wrap(ew.cast(node_of(x), to=np.dtype(np.float16))), out)
+        return into(ordering.copy_of(x) if x.dtype.kind != "b" else wrap(ew.cast(node_of(x), to=np.dtype(np.float16))), out)
     rint = OBJECTS[np.rint]
     scale = float(10 ** abs(decimals))
     if decimals == 0:
         return into(rint(x), out)
     result = rint(x * scale) / scale if decimals > 0 else rint(x / scale) * scale
-    return into(arrays.wrap_ordered(node_of(result), arrays.order_of(x, "A")) if x.ndim else result, out)
+    return into(ordering.wrap_ordered(node_of(result), ordering.order_of(x, "A")) if x.ndim else result, out)
 
 
 @implements(np.select)
@@ -93,7 +95,7 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
     if mode not in ("raise", "wrap", "clip"):
         raise Unsupported
     x = lifted(a)
-    x = arrays.reshaped(x, (1,)) if x.ndim == 0 else x
+    x = views.reshaped(x, (1,)) if x.ndim == 0 else x
     if axis is None:
         x, axis = ravel(x), 0
     axis = normalize_axis_index(axis, x.ndim)
@@ -146,7 +148,7 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
         x, axis = ravel(x), 0
     axis = normalize_axis_index(axis, x.ndim)
     _check_kind(kind)
-    return arrays.wrap_ordered(library.sort(node_of(x), axis, "stable" if stable else kind), arrays.order_of(x))
+    return ordering.wrap_ordered(library.sort(node_of(x), axis, "stable" if stable else kind), ordering.order_of(x))
 
 
 def _check_kind(kind: Any) -> None:
@@ -183,7 +185,7 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
 def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
     if type(dst) is not ndarray:
         raise Unsupported
-    source = arrays.operand(src)
+    source = operands.operand(src)
     np.copyto(np.empty(0, dst.dtype), np.empty(0, source.dtype) if isinstance(source, Node) else source, casting)  # NumPy's TypeError
     if where is True:
         dst[...] = src
@@ -288,7 +290,7 @@ def isclose(a: Any, b: Any, rtol: Any = 1.0e-5, atol: Any = 1.0e-8, equal_nan: b
         node = node_of(b)
         y = float(b) if isinstance(b, int) else wrap(ew.as_node(node, np.result_type(node.dtype, 1.0)))
     finite = OBJECTS[np.isfinite](y)
-    close = arrays.silent((abs(x - y) <= atol + rtol * abs(y)) & finite | (x == y))
+    close = operands.silent((abs(x - y) <= atol + rtol * abs(y)) & finite | (x == y))
     return close | (OBJECTS[np.isnan](x) & OBJECTS[np.isnan](y)) if equal_nan else close
 
 
@@ -308,7 +310,7 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> bool:
 @implements(np.convolve)
 def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     """Full, same or valid, as a sum of shifted copies; long kernels as a product of windows, outside of a trace through NumPy."""
-    x, y = [arrays.reshaped(x, (1,)) if x.ndim == 0 else x for x in (lifted(a), lifted(v))]
+    x, y = [views.reshaped(x, (1,)) if x.ndim == 0 else x for x in (lifted(a), lifted(v))]
     x, y = (y, x) if y.size > x.size else (x, y)
     if x.ndim != 1 or y.ndim != 1 or (y.size > 64 and not tracing()) or y.size == 0 or mode not in ("full", "same", "valid"):
         raise Unsupported

@@ -7,10 +7,12 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from lazynp import array as arrays
+from lazynp import operands, ordering
 from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
-from lazynp.array import copy_of, eager, ndarray, node_of, reshaped, view_of, wrap
+from lazynp.array import eager, ndarray, wrap
 from lazynp.ir.types import itemcount
 from lazynp.native import ARRAYS
+from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather
 from lazynp.ops.movement import broadcast as broadcast_node
@@ -18,7 +20,9 @@ from lazynp.ops.movement import diagonal as diagonal_step
 from lazynp.ops.movement import join, permute, slice_, window
 from lazynp.ops.movement import pad as pad_node
 from lazynp.ops.movement import reshape as reshape_node
+from lazynp.ordering import copy_of
 from lazynp.runtime.storage import tracing
+from lazynp.views import reshaped, view_of
 
 
 def lifted(a: Any) -> Any:
@@ -79,7 +83,7 @@ def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: Any = None) -> Any
     if _named_order(a, order) == "F":
         out = reshaped(view_of(a, permute, axes=tuple(reversed(range(a.ndim)))), tuple(reversed(target)))
         return view_of(out, permute, axes=tuple(reversed(range(len(target)))))
-    return arrays.copy_of(reshaped(a, target)) if copy else reshaped(a, target)
+    return ordering.copy_of(reshaped(a, target)) if copy else reshaped(a, target)
 
 
 @implements(np.ravel)
@@ -89,7 +93,7 @@ def ravel(a: Any, order: str = "C") -> Any:
     flags = arrays.geometry(a).flags
     line = reshape(a, (-1,), order=named)
     if not (flags.c_contiguous if named == "C" else flags.f_contiguous) and np.shares_memory(arrays.geometry(line), arrays.geometry(a)):
-        return arrays.copy_of(line, "C")  # unlike reshape, ravel gives no view of a stepped array
+        return ordering.copy_of(line, "C")  # unlike reshape, ravel gives no view of a stepped array
     return line
 
 
@@ -268,7 +272,7 @@ def _joined(parts: list[Any], axis: int, dtype: Any, casting: Any) -> Any:
     target = np.result_type(*[n.dtype for n in nodes]) if dtype is None else np.dtype(dtype)
     if not all(np.can_cast(n.dtype, target, casting) for n in nodes):
         raise Unsupported
-    return arrays.wrap_joined(join(*[ew.as_node(n, target) for n in nodes], axis=axis), axis, parts)
+    return ordering.wrap_joined(join(*[ew.as_node(n, target) for n in nodes], axis=axis), axis, parts)
 
 
 def _refuse_out_and_dtype(name: str, out: Any, dtype: Any) -> None:
@@ -440,7 +444,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
             head, tail = list(index), list(index)
             head[k], tail[k] = slice(cut, None), slice(None, cut)
             a = concatenate([a[tuple(head)], a[tuple(tail)]], k)
-    return arrays.copy_of(a)
+    return ordering.copy_of(a)
 
 
 @implements(np.pad)
@@ -472,7 +476,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
 
 
 def full_of(shape: tuple[int, ...], value: Any, dtype: np.dtype) -> Any:
-    return wrap(broadcast_node(ew.as_node(arrays.operand(value), dtype), shape))
+    return wrap(broadcast_node(ew.as_node(operands.operand(value), dtype), shape))
 
 
 @implements(np.delete)
@@ -487,8 +491,8 @@ def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
 
 def _as_filled(node: Any, source: Any) -> Any:
     """A new array in Fortran order if the source is: what NumPy's Python functions fill."""
-    fortran = not arrays.tracing() and node.ndim > 1 and type(source) is ndarray and arrays.geometry(source).flags.fnc
-    return arrays.wrap_ordered(node, tuple(reversed(range(node.ndim)))) if fortran else wrap(node)
+    fortran = not tracing() and node.ndim > 1 and type(source) is ndarray and arrays.geometry(source).flags.fnc
+    return ordering.wrap_ordered(node, tuple(reversed(range(node.ndim)))) if fortran else wrap(node)
 
 
 @implements(np.resize)

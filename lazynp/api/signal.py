@@ -10,8 +10,9 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from lazynp.api.dispatch import Unsupported, any_lazy, implements, offered
 from lazynp.api.shaping import flip, lifted
-from lazynp.array import node_of, to_numpy, wrap
+from lazynp.array import to_numpy, wrap
 from lazynp.ir.node import Node
+from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops.contraction import contract
 from lazynp.ops.movement import pad, slice_, window

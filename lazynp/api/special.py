@@ -12,7 +12,8 @@ from lazynp.api.reductions import max as max_
 from lazynp.api.reductions import sum as sum_
 from lazynp.api.shaping import lifted, squeeze
 from lazynp.api.ufuncs import OBJECTS
-from lazynp.array import operand, wrap
+from lazynp.array import wrap
+from lazynp.operands import operand
 from lazynp.ops import elementwise as ew
 from lazynp.ops.special import SPECIAL
 

@@ -13,11 +13,12 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from lazynp.api.dispatch import unwrapped
-from lazynp.array import NotLazy, ndarray, node_of, wrap
+from lazynp.array import ndarray, wrap
 from lazynp.errors import CaptureError
 from lazynp.ir.node import Node, constant, new_input
-from lazynp.ir.types import ArrayType
+from lazynp.ir.types import ArrayType, NotLazy
 from lazynp.native import tracing_count
+from lazynp.operands import node_of
 from lazynp.ops import library
 from lazynp.ops.structured import item
 from lazynp.runtime import storage as storage_module

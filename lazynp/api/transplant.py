@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from lazynp import array as arrays
 from lazynp.api.dispatch import FORMULAS, HANDLERS, Unsupported, implements, synced
 from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import ndarray
+from lazynp.ir.types import NotLazy
+from lazynp.runtime.storage import tracing
 
 
 class _Names:
@@ -137,8 +138,8 @@ def traced_only(function: Any) -> None:
     """The same for functions that call a Python function per piece: where nothing is traced, NumPy does that better."""
 
     def lazy(*args: Any, **kwargs: Any) -> Any:
-        if not arrays.tracing():
-            raise arrays.NotLazy
+        if not tracing():
+            raise NotLazy
         return transplanted(function)(*args, **kwargs)
 
     implements(function)(lazy)
@@ -164,7 +165,7 @@ def i0(x: Any) -> Any:
     """NumPy's two Chebyshev series, both evaluated everywhere at arguments that suit them, in place of its masked writes."""
     x = HANDLERS[np.asarray](x)
     if x.dtype.kind == "c":
-        raise arrays.NotLazy
+        raise NotLazy
     helpers = transplanted(np.i0).__globals__
     size = OBJECTS[np.absolute](x if x.dtype.kind == "f" else x.astype(float))
     near = size <= 8.0

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from lazynp import array as arrays
-from lazynp import indexing, operators
+from lazynp import indexing, operands, operators, views
 from lazynp.api.dispatch import (
     UfuncBase,
     Unsupported,
@@ -19,18 +19,21 @@ from lazynp.api.dispatch import (
     through_numpy,
     unwrapped,
 )
-from lazynp.array import NotLazy, assign, ndarray, node_of, operand, wrap, wrap_like, wrap_reduced
+from lazynp.array import ndarray, wrap
 from lazynp.config import settings
 from lazynp.errors import CaptureError
 from lazynp.ir.node import Node
-from lazynp.ir.types import Symbolic
+from lazynp.ir.types import NotLazy, Symbolic
 from lazynp.native import ARRAYS, Caller, called_directly, tracing_count
+from lazynp.operands import node_of, operand
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
 from lazynp.ops.contraction import matmul
 from lazynp.ops.movement import broadcast, broadcast_shape, join, permute, reshape
+from lazynp.ordering import wrap_like, wrap_reduced
 from lazynp.runtime.storage import tracing
 from lazynp.selection import Selection, apply, computed
+from lazynp.views import assign
 
 
 class _UfuncType(type):
@@ -97,10 +100,10 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
         """numpy.ufunc.outer."""
         a, b = computed((a, b))
         subclass = any(isinstance(x, np.ndarray) and type(x) not in ARRAYS for x in (a, b))
-        if options or subclass or (not arrays.goes_lazy(a, b) and not _grows_outer(a, b)):
+        if options or subclass or (not operands.goes_lazy(a, b) and not _grows_outer(a, b)):
             return through_numpy(self.numpy.outer, (a, b), options)
         left, right = _as_array(a), _as_array(b)
-        return self(arrays.reshaped(left, left.shape + (1,) * right.ndim), right)
+        return self(views.reshaped(left, left.shape + (1,) * right.ndim), right)
 
     def at(self, a: Any, indices: Any, b: Any = None, /) -> None:
         """numpy.ufunc.at: repeated indices accumulate."""
@@ -113,8 +116,8 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
             for places, chosen in turns:
                 shape = (*chosen.shape, *a.shape[len(places) :])
                 a[places] = self(a[places], *[wrap(broadcast(node_of(x), shape))[chosen.nonzero()] for x in rest])
-        elif known and b is not None and arrays.goes_lazy(a, b) and _keeps_dtype(self.numpy, a.dtype, b):
-            arrays.recorded(indexing.write_scattered, a, indices, b, ew.UFUNCS[self.numpy][0])
+        elif known and b is not None and operands.goes_lazy(a, b) and _keeps_dtype(self.numpy, a.dtype, b):
+            operands.recorded(indexing.write_scattered, a, indices, b, ew.UFUNCS[self.numpy][0])
         else:
             through_numpy(self.numpy.at, (a, indices, *rest), {})
 
@@ -123,13 +126,13 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
         line = array.swapaxes(0, axis)
         ends = [*starts[1:].tolist(), line.shape[0]]
         parts = [self.reduce(line[a : max(b, a + 1)], axis=0) for a, b in zip(starts.tolist(), ends, strict=True)]
-        nodes = [reshape(arrays.node_of(part), (1, *part.shape)) for part in parts]
+        nodes = [reshape(operands.node_of(part), (1, *part.shape)) for part in parts]
         return arrays.wrap(join(*nodes, axis=0) if len(nodes) > 1 else nodes[0]).swapaxes(0, axis)
 
     def reduceat(self, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
         """numpy.ufunc.reduceat: in a trace the reductions of slices, else through NumPy."""
-        if tracing() and type(array) is ndarray and out is None and dtype is None and not arrays.is_lazy(indices):
-            return arrays.recorded(self._reduced_slices, array, np.asarray(indices), axis)
+        if tracing() and type(array) is ndarray and out is None and dtype is None and not operands.is_lazy(indices):
+            return operands.recorded(self._reduced_slices, array, np.asarray(indices), axis)
         return sync(self.numpy.reduceat, array, indices, axis, dtype, *([] if out is None else [out]))
 
 
@@ -165,7 +168,7 @@ def _written_out(function: np.ufunc, array: Any, axis: Any, running: bool) -> An
         results.append(OBJECTS[function](results[-1], line[k]))
     if not running:
         return results[-1]
-    nodes = [reshape(arrays.node_of(part), (1, *part.shape)) for part in results]
+    nodes = [reshape(operands.node_of(part), (1, *part.shape)) for part in results]
     return arrays.wrap(join(*nodes, axis=0) if len(nodes) > 1 else nodes[0]).swapaxes(0, axis)
 
 
@@ -237,7 +240,7 @@ def call_ufunc(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any
         and (any_lazy((*args, *targets), {"where": options.get("where", True)}) or _broadcasts_large(args))
     ):
         try:
-            return arrays.recorded(_record, function, args, options)
+            return operands.recorded(_record, function, args, options)
         except (NotLazy, Unsupported, KeyError, OverflowError):
             return _with_outputs(sync, function, args, options)
         except (ValueError, TypeError, IndexError) as error:
@@ -385,15 +388,15 @@ def _method(function: np.ufunc, name: str, args: tuple[Any, ...], options: dict[
     args = computed(args)
     if (tracing_count.depth and tracing()) or any_lazy(args, options):
         try:
-            result = arrays.recorded(lazy, function, *args, **{k: v for k, v in options.items() if k != "out"})
+            result = operands.recorded(lazy, function, *args, **{k: v for k, v in options.items() if k != "out"})
             out = options.get("out")
             if out is None or out is Ellipsis:
                 return result if out is None else _as_arrays(result)
             out = out[0] if type(out) is tuple else out
-            return arrays.recorded(into, result, out)
+            return operands.recorded(into, result, out)
         except (NotLazy, Unsupported):
             if _can_be_written_out(function, args, options):
-                return arrays.recorded(_written_out, function, args[0], options["axis"], name == "accumulate")
+                return operands.recorded(_written_out, function, args[0], options["axis"], name == "accumulate")
             return _with_outputs(sync, numpy, args, options)
     return _with_outputs(lambda f, *a, **k: through_numpy(f, a, k), numpy, args, options)
 

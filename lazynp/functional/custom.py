@@ -10,9 +10,10 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lazynp.array import node_of, wrap
+from lazynp.array import wrap
 from lazynp.functional.run import Scope, zeros
 from lazynp.ir.node import Graph, Node, input_, new_input, substitute, toposort
+from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops.custom import custom
 from lazynp.ops.structured import item

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.array import node_of, wrap
+from lazynp.array import wrap
 from lazynp.functional.regions import Nodes, Region
 from lazynp.functional.run import zeros
 from lazynp.ir.node import Graph, Node, new_input, substitute
+from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops.custom import custom
 from lazynp.ops.structured import item

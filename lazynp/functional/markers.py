@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from lazynp.array import ndarray, node_of, recorded, wrap
+from lazynp.array import ndarray, wrap
+from lazynp.operands import node_of, recorded
 from lazynp.ops import elementwise as ew
 from lazynp.runtime.storage import tracing
 from lazynp.trace import trees

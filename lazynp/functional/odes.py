@@ -10,11 +10,12 @@ import numpy as np
 
 from lazynp.api.creation import asarray
 from lazynp.api.dispatch import offered, sync
-from lazynp.array import is_pending, ndarray, node_of, wrap
+from lazynp.array import is_pending, ndarray, wrap
 from lazynp.functional.regions import Region
 from lazynp.ir.body import canonical_bodies
 from lazynp.ir.node import Graph, new_input, substitute
 from lazynp.ir.types import ArrayType, itemcount
+from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops.movement import reshape
 from lazynp.ops.odes import odeint

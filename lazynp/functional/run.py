@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.array import ndarray, node_of, to_numpy, wrap
+from lazynp.array import ndarray, to_numpy, wrap
 from lazynp.errors import CaptureError
 from lazynp.functional.arguments import Selection, Slot, check_differentiable
 from lazynp.ir.node import Node, new_input, substitute, toposort
 from lazynp.ir.types import LAZY_DTYPES, Symbolic
+from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops.custom import without_rules
 from lazynp.runtime.evaluate import execute, stabilized

@@ -17,6 +17,7 @@ from lazynp.config import settings
 from lazynp.errors import CaptureError
 from lazynp.ir.node import Node, constant, substitute
 from lazynp.ir.types import Dim, Symbolic
+from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops import structured
 from lazynp.ops.movement import broadcast
@@ -206,7 +207,7 @@ def _unrolled(turns: Any, body: Callable[..., Any], value: Any) -> Any:
 
 
 def _limit(n: Any) -> Node:
-    return size_(n) if type(n) is int else ew.as_node(arrays.node_of(n), kinds.INT64)
+    return size_(n) if type(n) is int else ew.as_node(node_of(n), kinds.INT64)
 
 
 def _bound(n: Any) -> Dim | None:
@@ -324,11 +325,11 @@ def _without_doubt(predicate: Node, scope: queues.BodyQueue) -> Node:
 
 def truth(value: Any) -> Node:
     """A 0-d value as a boolean node."""
-    node = arrays.node_of(value)
+    node = node_of(value)
     if any(type(n) is not int or n != 1 for n in node.shape):
         raise CaptureError("the truth value of an array with more than one element is ambiguous: use a.any() or a.all()")
     if node.shape:
-        node = arrays.node_of(arrays.wrap(node).reshape(()))
+        node = node_of(arrays.wrap(node).reshape(()))
     return node if node.dtype == bool else ew.not_equal(node, constant(0, node.dtype))
 
 
@@ -412,7 +413,7 @@ class _Branch:
                 self.result = result
                 self.leaves, self.structure = trees.flatten(result)
                 self.values = {storage: storage.node for storage in self.scope.written}
-                self.known = {id(leaf): arrays.node_of(leaf) for leaf in self.leaves if kinds.described(leaf) is not None}
+                self.known = {id(leaf): node_of(leaf) for leaf in self.leaves if kinds.described(leaf) is not None}
         finally:
             self.scope.restore()
 
@@ -425,7 +426,7 @@ class _Branch:
         for k, carried in enumerate(plan):
             if carried is not None:
                 leaf = self.leaves[k]
-                node = ew.as_node(self.known[id(leaf)] if id(leaf) in self.known else arrays.node_of(leaf), carried.type.dtype)
+                node = ew.as_node(self.known[id(leaf)] if id(leaf) in self.known else node_of(leaf), carried.type.dtype)
                 nodes.append(node if node.shape == carried.type.shape else broadcast(node, carried.type.shape))
         nodes += [self.values[s] if s in self.values else self.scope.outside(s) for s in written]  # type: ignore[misc]
         with trace_scope(self.scope):

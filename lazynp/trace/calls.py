@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from lazynp import array as arrays
+from lazynp import operands
 from lazynp.api.dispatch import HANDLERS, UfuncBase
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
@@ -146,7 +147,7 @@ def _int(*args: Any, **options: Any) -> Any:
     if len(args) != 1 or options or not _is_traced(args[0]):
         return int(*args, **options)
     _converted()
-    node = arrays.node_of(_scalar(args[0]))
+    node = operands.node_of(_scalar(args[0]))
     if node.dtype.kind == "f":
         queues.doubt(ew.logical_not(ew.less(ew.UFUNCS[np.absolute][0](node), constant(2.0**62, node.dtype))))
     return number(ew.cast(node if node.dtype.kind in "biu" else ew.trunc(node), to=np.dtype(np.int64)))
@@ -156,7 +157,7 @@ def _float(*args: Any) -> Any:
     if len(args) != 1 or not _is_traced(args[0]):
         return float(*args)
     _converted()
-    return SymFloat(ew.as_node(arrays.node_of(_scalar(args[0])), np.dtype(float)))
+    return SymFloat(ew.as_node(operands.node_of(_scalar(args[0])), np.dtype(float)))
 
 
 def _scalar(x: Any) -> Any:
@@ -221,7 +222,7 @@ def _mathematical(function: Any, ufunc: np.ufunc) -> Any:
         if not any(map(_is_traced, args)):
             return function(*args)
         _converted()
-        nodes = [ew.as_node(arrays.node_of(_scalar(a)), np.dtype(float)) for a in args]
+        nodes = [ew.as_node(operands.node_of(_scalar(a)), np.dtype(float)) for a in args]
         result = ew.UFUNCS[ufunc][0](*nodes)
         queues.doubt(ew.logical_not(ew.isfinite(result)))
         return SymFloat(result)
@@ -231,7 +232,7 @@ def _mathematical(function: Any, ufunc: np.ufunc) -> Any:
 
 def _rounded(function: Any, ufunc: np.ufunc) -> Any:
     """math.floor or math.ceil: an integer."""
-    return lambda x: _int(arrays.wrap(ew.UFUNCS[ufunc][0](arrays.node_of(_float(x))))) if _is_traced(x) else function(x)
+    return lambda x: _int(arrays.wrap(ew.UFUNCS[ufunc][0](operands.node_of(_float(x))))) if _is_traced(x) else function(x)
 
 
 _SAME_NAMES = "sqrt exp expm1 log1p log2 log10 sin cos tan sinh cosh tanh hypot fabs copysign".split()
@@ -271,7 +272,7 @@ class _Table:
         items = index if type(index) is tuple else (index,)
         if not any(_is_traced(i) or (type(i) is slice and any(map(_is_traced, (i.start, i.stop, i.step)))) for i in items):
             return self.array[index]
-        return arrays.wrap(arrays.node_of(self.array))[index]
+        return arrays.wrap(operands.node_of(self.array))[index]
 
 
 def indexed(x: Any) -> Any:

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lazynp import array as arrays
+from lazynp import operands
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.ir.node import Node, new_input
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic
 from lazynp.native import ARRAYS
 from lazynp.ops.movement import Path
-from lazynp.runtime.storage import Storage, bound, trace_scope
+from lazynp.runtime.storage import Storage, TraceQueue, bound, trace_scope
 from lazynp.trace import trees
 from lazynp.trace.closing import with_data_sizes
 
@@ -131,7 +132,7 @@ def _alone(leaves: list[Any], owners: dict[Storage, int]) -> list[Any]:
     for leaf in leaves:
         if type(leaf) is ndarray and leaf._storage is not None:
             seen[leaf._storage] = seen.get(leaf._storage, 0) + 1
-    return [arrays.wrap(arrays.node_of(leaf)) if _is_part(leaf, seen, owners) else leaf for leaf in leaves]
+    return [arrays.wrap(operands.node_of(leaf)) if _is_part(leaf, seen, owners) else leaf for leaf in leaves]
 
 
 def _is_part(leaf: Any, seen: dict[Storage, int], owners: dict[Storage, int]) -> bool:
@@ -159,4 +160,4 @@ def _output(leaf: Any, owners: dict[Storage, int], values: dict[Storage, int], o
 
 def _fresh(storage: Storage) -> bool:
     """Whether the storage was made inside the trace: every call has to return a new one."""
-    return isinstance(storage.home, arrays.TraceQueue)
+    return isinstance(storage.home, TraceQueue)

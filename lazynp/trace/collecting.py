@@ -6,6 +6,7 @@ from types import CellType, FunctionType
 from typing import Any
 
 from lazynp import array as arrays
+from lazynp import operands
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.ir.types import ArrayType
@@ -28,7 +29,7 @@ class Stacks:
 
     def put(self, i: Any, y: Any) -> None:
         leaves, self.structure = trees.flatten(y)
-        nodes = [arrays.node_of(leaf) for leaf in leaves]
+        nodes = [operands.node_of(leaf) for leaf in leaves]
         wanted = [((self.n, *node.shape), node.dtype) for node in nodes]
         if wanted != [(a._type.shape, a._type.dtype) for a in self.arrays]:
             with trace_scope(self.home):  # type: ignore[arg-type]
@@ -78,7 +79,7 @@ class Collection:
     def finish(self, count: int | None) -> None:
         """Extend the lists by the rows."""
         for known, stacks, scalars in zip(self.lists, self.stacks, self.scalars, strict=True):
-            bases = [Snapshot(arrays.node_of(array), self.sources, _WHAT) for array in (stacks.tree() if stacks is not None else ())]
+            bases = [Snapshot(operands.node_of(array), self.sources, _WHAT) for array in (stacks.tree() if stacks is not None else ())]
             rows = [_rows(base, scalar) for base, scalar in zip(bases, scalars, strict=True)]
             known.extend([column[k] for k in range(count or 0) for column in rows])
 

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from lazynp import array as arrays
+from lazynp import operands
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.ir.node import Node, constant
 from lazynp.ir.types import LAZY_DTYPES, Symbolic
 from lazynp.native import ARRAYS
 from lazynp.ops import elementwise as ew
-from lazynp.ops.sizes import hooks, least, number
+from lazynp.ops.sizes import hooks, least, number, surface
 
 
 class Elements:
@@ -81,7 +82,7 @@ def elements_of(iterable: Any) -> Elements | None:
     if type(iterable) is range:
         return Elements(iterable.start, iterable.stop, iterable.step, _itself)
     if type(iterable) in ARRAYS and iterable.ndim and iterable.dtype in LAZY_DTYPES:
-        return _rows(arrays.wrap(arrays.node_of(iterable)))
+        return _rows(arrays.wrap(operands.node_of(iterable)))
     if type(iterable) is ndarray and iterable.shape:
         return _rows(iterable)
     return None
@@ -100,7 +101,7 @@ def range_(*limits: Any) -> Any:
         if isinstance(n, ndarray) and (n.shape or n.dtype.kind not in "iu"):
             raise TypeError("range() takes integers")
     if _unknown(step):
-        return _with_unknown_step(*[ew.as_node(arrays.node_of(n), np.dtype(np.int64)) for n in (lower, upper, step)])
+        return _with_unknown_step(*[ew.as_node(operands.node_of(n), np.dtype(np.int64)) for n in (lower, upper, step)])
     step = operator.index(step)
     if step == 0:
         raise ValueError("range() arg 3 must not be zero")
@@ -118,7 +119,7 @@ def _with_unknown_step(lower: Node, upper: Node, step: Node) -> Elements:
     count = ew.floor_divide(ew.subtract(ew.add(room, stride), one), ew.maximum(stride, one))
 
     def at(turn: Any) -> Any:
-        return number(ew.add(lower, ew.multiply(ew.as_node(arrays.node_of(turn), np.dtype(np.int64)), step)))
+        return number(ew.add(lower, ew.multiply(ew.as_node(operands.node_of(turn), np.dtype(np.int64)), step)))
 
     return Elements(0, number(ew.maximum(count, zero)), 1, at)
 
@@ -151,7 +152,7 @@ def zip_(*iterables: Any, strict: bool = False) -> Any:
 def _lower_one(a: Any, b: Any) -> Any:
     if type(a) is int and type(b) is int:
         return min(a, b)
-    return arrays.surface((least(_dim(a), _dim(b)),))[0]
+    return surface((least(_dim(a), _dim(b)),))[0]
 
 
 def _dim(n: Any) -> Any:

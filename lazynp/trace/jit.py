@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lazynp import array as arrays
+from lazynp import views
 from lazynp.array import ndarray
 from lazynp.backends.base import raised
 from lazynp.backends.pool import Kept
@@ -18,7 +19,7 @@ from lazynp.backends.program import CallTables, CProgram, MemoryPlan
 from lazynp.config import settings
 from lazynp.errors import CaptureError, PerformanceWarning, error_settings, line_of
 from lazynp.ir import canonical
-from lazynp.ir.types import itemcount
+from lazynp.ir.types import LAZY_DTYPES, itemcount
 from lazynp.native import ARRAYS, Dispatch, watched
 from lazynp.ops.movement import follow_numpy
 from lazynp.runtime.evaluate import Ready, located, lock, prepare
@@ -245,7 +246,7 @@ def _argument_view(leaf: Any, path: Any) -> Any:
         return leaf
     if type(leaf) is ndarray:
         for step in path:
-            leaf = arrays.view_of(leaf, step.op, **dict(zip(step.op.attrs, step.attrs, strict=True)))
+            leaf = views.view_of(leaf, step.op, **dict(zip(step.op.attrs, step.attrs, strict=True)))
         return leaf
     return follow_numpy(leaf, path)
 
@@ -497,7 +498,7 @@ def _plain(leaf: Any) -> Any:
 def _leaf_key(leaf: Any) -> Any:
     kind = type(leaf)
     if kind in ARRAYS or kind is ndarray:
-        if leaf.dtype not in arrays.LAZY_DTYPES:
+        if leaf.dtype not in LAZY_DTYPES:
             raise TypeError("an array whose dtype is not numeric")
         return leaf.shape, leaf.dtype, leaf.flags.writeable, np.ndarray if kind is watched else kind
     if type(leaf) in TRACED_SCALARS:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lazynp import array as arrays
+from lazynp import operands
 from lazynp.array import ndarray
 from lazynp.ir.node import Node, new_input
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic
@@ -96,7 +97,7 @@ def stand_in(carried: Carried, initial: Any) -> tuple[Any, Node]:
 
 def value_of(leaf: Any, carried: Carried) -> Node:
     """A leaf as a node of the carried type."""
-    node = ew.as_node(arrays.node_of(leaf), carried.type.dtype)
+    node = ew.as_node(operands.node_of(leaf), carried.type.dtype)
     return node if node.shape == carried.type.shape else broadcast(node, carried.type.shape)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lazynp import array as arrays
+from lazynp import operands
 from lazynp.config import settings
 from lazynp.errors import CaptureError, line_of
 from lazynp.ir.node import constant
@@ -107,7 +108,7 @@ def _worth_it(body: Block, trace: Callable[[], list[Any]]) -> list[Any]:
 
 def _involves_arrays(change: tuple[Any, Any]) -> bool:
     old, new = change
-    return type(old) not in _PYTHON_NUMBERS or depends_on_arguments(arrays.node_of(new))
+    return type(old) not in _PYTHON_NUMBERS or depends_on_arguments(operands.node_of(new))
 
 
 _PYTHON_NUMBERS = frozenset({int, float, bool, complex})
@@ -143,7 +144,7 @@ def _consumed(signal: Signal | None) -> Signal | None:
         return None
     if BROKEN not in signal.possible:
         return signal
-    returned = ew.where(ew.equal(arrays.node_of(signal.code), constant(RETURNED)), constant(RETURNED), constant(GO_ON))
+    returned = ew.where(ew.equal(operands.node_of(signal.code), constant(RETURNED)), constant(RETURNED), constant(GO_ON))
     return Signal(number(returned), signal.value, signal.possible - {BROKEN} | {GO_ON})
 
 
@@ -266,4 +267,4 @@ class _Ends:
 def _before(count: Any, elements: Elements) -> Any:
     """Whether there is a turn with this index. Never decided by what is known about the index: that is true inside a turn only."""
     ordered = ew.less if elements.step > 0 else ew.greater
-    return arrays.wrap(ordered(*[ew.as_node(arrays.node_of(n), np.dtype(np.int64)) for n in (count, elements.upper)]))
+    return arrays.wrap(ordered(*[ew.as_node(operands.node_of(n), np.dtype(np.int64)) for n in (count, elements.upper)]))

@@ -4,7 +4,7 @@ import builtins
 import sys
 from typing import Any
 
-from lazynp import array as arrays
+from lazynp import operands
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.ir.node import Node
@@ -62,7 +62,7 @@ def _piece(part: Any, nodes: list[Node]) -> Piece:
     value, conversion, spec = part
     if not _is_unknown(value):
         return (_formatted(value, conversion, spec),)
-    node = arrays.node_of(value)
+    node = operands.node_of(value)
     nodes.append(broadcast(node, (1,)) if not node.shape else node)
     kind = _NUMBERS.get(type(value)) or ("scalar" if value._scalar or not node.shape else "array")
     return kind, conversion, spec

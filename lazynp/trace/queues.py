@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lazynp import array as arrays
+from lazynp import operands
 from lazynp.errors import CaptureError, user_position
 from lazynp.ir.node import Node, constant, input_, new_input, toposort
 from lazynp.ops import elementwise as ew
@@ -54,7 +54,7 @@ class BodyQueue(TraceQueue):
         leaf = self.leaves.get(id(array))
         if leaf is None:
             with trace_scope(self.parent):
-                node = arrays.capture(array)
+                node = operands.capture(array)
             leaf = self._leaf(id(array), array, node)
         return leaf
 

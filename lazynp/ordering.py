@@ -1,0 +1,89 @@
+"""New arrays whose axes lie in memory in the order in which NumPy's would."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from lazynp.array import eager, from_numpy, geometry, handle, ndarray, to_numpy, wrap
+from lazynp.ir.node import Node
+from lazynp.layout import Axes, order_of_copy, order_of_einsum, order_of_join, order_of_reduction, order_of_result
+from lazynp.native import tracing_count
+from lazynp.operands import is_lazy, node_of
+from lazynp.ops.movement import Step, inverse_axes, permute
+from lazynp.runtime.storage import Storage
+
+
+def wrap_ordered(node: Node, axes: Axes | None) -> Any:
+    """A new array whose axes lie in memory in this order, the outermost first; None: C order."""
+    if axes is None:
+        return wrap(node)
+    laid = permute(node, axes)
+    back = Step(permute, (inverse_axes(axes),))
+    return handle(Storage(laid.type.shape, laid.type.dtype, laid, None), (back,), node.type, None)
+
+
+def order_of(x: Any, order: str | None = "K", shape: Any = None) -> Axes | None:
+    """The order of the axes in memory, outermost first, of a copy of x, or of an array like it of another shape; None: C order. In a
+    trace: C order."""
+    return None if tracing_count.depth else order_of_copy(geometry(x) if type(x) is ndarray else x, order, shape)
+
+
+def wrap_like(node: Node, *operands: Any) -> Any:
+    """A new array that lies in memory as NumPy's result of a ufunc of these operands would. In a trace: C order."""
+    if tracing_count.depth or len(node.type.shape) < 2 or all(map(_in_c_order, operands)):
+        return wrap(node)
+    return wrap_ordered(node, order_of_result([view for view in map(_view_of_operand, operands) if view is not None]))
+
+
+def wrap_reduced(node: Node, source: Any, axes: Axes, keepdims: bool) -> Any:
+    """The same for a reduction of the source over these axes."""
+    if tracing_count.depth or len(node.type.shape) < 2 or _in_c_order(source):
+        return wrap(node)
+    return wrap_ordered(node, order_of_reduction(_view_of_operand(source), axes, keepdims))
+
+
+def wrap_joined(node: Node, axis: int, parts: list[Any]) -> Any:
+    """The same for parts joined along an axis."""
+    if tracing_count.depth or len(node.type.shape) < 2 or all(map(_in_c_order, parts)):
+        return wrap(node)
+    return wrap_ordered(node, order_of_join([_view_of_operand(part) for part in parts], axis))
+
+
+def wrap_einsum(node: Node, labels: str, operands: Iterable[Any], optimize: Any) -> Any:
+    """The same for numpy.einsum(labels, *operands)."""
+    if tracing_count.depth or len(node.type.shape) < 2:
+        return wrap(node)
+    return wrap_ordered(node, order_of_einsum(labels, [geometry(x) if type(x) is ndarray else np.asarray(x) for x in operands], optimize))
+
+
+def _in_c_order(x: Any) -> bool:
+    if type(x) is ndarray and not x._path and type(x._storage) is Storage:
+        return True
+    view = _view_of_operand(x)
+    return view is None or view.flags.c_contiguous
+
+
+def _view_of_operand(x: Any) -> Any:
+    """Shape and strides of an operand; None for what has none."""
+    return geometry(x) if type(x) is ndarray else x if isinstance(x, np.ndarray) else None
+
+
+def copy_of(x: Any, order: str | None = "K") -> Any:
+    """An independent array of the same values, in memory in NumPy's order of this name."""
+    if x._storage is None:
+        return eager(x._np.copy(order=order))
+    if is_lazy(x):
+        copy = wrap_ordered(node_of(x), order_of(x, order))
+        copy._scalar = x._scalar
+        return copy
+    return from_numpy(np.array(to_numpy(x), order=order))
+
+
+def _copy(x: Any, memo: Any = None) -> Any:
+    """For copy.copy and copy.deepcopy: NumPy's scalars are themselves."""
+    return x if x._scalar else copy_of(x)
+
+
+ndarray.__copy__ = _copy  # type: ignore[attr-defined]
+ndarray.__deepcopy__ = _copy  # type: ignore[attr-defined]
