@@ -152,9 +152,9 @@ class _Spread(Turns):
         opening, closing = self._variables()
         ends = any("goto done;" in line for line in body)
         sync = ["int64_t *dim = (int64_t *)dims;"] if self.calls else []
-        parts = "".join([f", {prelude.ctype(r.memory.dtype)} *part{k}" for k, r in enumerate(self.found.reductions)])
-        head = f"static void {self.name}_chunk(void **slots, const int64_t *dims, int64_t first, int64_t last{parts}) {{"
-        text = [head, *self._sizes(), *opening, *sync, *body, "done:;", *closing, "}"]
+        parts = [f"{prelude.ctype(r.memory.dtype)} *part{k}" for k, r in enumerate(self.found.reductions)]
+        lines = [*self._sizes(), *opening, *sync, *body, "done:;", *closing]
+        text = self.with_pointers(f"{self.name}_chunk", ["int64_t first", "int64_t last", *parts], lines)
         self.printer.volumes.add(self.printer.turns(self.control) * self.printer.work(self.control))
         texts = [indented(lines) for lines in (text, self._task(), self._driver())]
         return "\n".join([f"/* {self.name} */", *self.definitions, *texts]), f"{self.name}(slots, dims);", ends

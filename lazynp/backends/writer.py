@@ -61,6 +61,11 @@ class Program:
             return f"(void *)((char *)slots[{OWN if memory in self.own else ARENA}] + ({in_dims(self.offsets[memory])}))"
         return f"slots[{FIRST_SLOT + self.slot(memory)}]"
 
+    def extent(self, memory: Memory) -> tuple[int, int] | None:
+        """The bytes of the arena where a temporary is; None where that depends on sizes."""
+        begin, size = self.offsets[memory], memory.size.constant
+        return (int(begin), int(begin) + size * memory.dtype.itemsize) if begin.isdigit() and size is not None else None
+
     def routine(self, name: str) -> str:
         """The slot of a BLAS routine: after all memories, so it is printed as a macro."""
         if name not in self.routines:
