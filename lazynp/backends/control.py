@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lazynp.backends import interrupts, prelude
+from lazynp.backends.choices import BRANCH
 from lazynp.backends.fuse import bands, drop_dead_stores, fuse, touched_memories
 from lazynp.backends.lower import Memory, checked
 from lazynp.backends.nests import Nest, nests_of, scalars
@@ -398,9 +399,9 @@ class Turns:
         alone = self._alone(memories)
         pointers = [self._pointer(m, m in alone) for m in memories]
         given = [re.split(r"\W", p)[-1] for p in more] + [self.text.address(m) for m in memories]
+        parameters = ", ".join(["void **slots", "const int64_t *dims", *more, *pointers])
         return [
-            f"static __attribute__((noinline)) void {name}_turns({', '.join(['void **slots', 'const int64_t *dims', *more, *pointers])}) {{",
-            *lines, "}",
+            f"static __attribute__((noinline)) void {name}_turns({parameters}) {{", *lines, "}",
             head, f"{name}_turns({', '.join(['slots', 'dims', *given])});", "}",
         ]  # fmt: skip
 
@@ -481,6 +482,7 @@ class Turns:
         left, often = self.writer.fresh("left"), self.often(control)
         counted = [f"if (--{left} < 0) {{", f"{left} = {often};", *look, "}"] if look else []
         opening += [f"int {left} = {often};"] if look else []
+        opening += ["#pragma GCC unroll 4"] if BRANCH in turn else []
         return [*opening, f"for (int64_t {name} = {start}; {test}; {name} += {step}) {{", *counted, *turn, "}", "}"]
 
     def strips(self, name: str, start: str, end: str, step: int, turn: list[str]) -> list[str]:

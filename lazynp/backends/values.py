@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lazynp.backends import prelude
+from lazynp.backends.choices import NO_CHOICES, branch, choices
 from lazynp.backends.lower import Condition, Memory, checked, load, position, select
 from lazynp.backends.nests import Store, polynomials, scalars, values_in
 from lazynp.backends.polynomial import Atom, Poly
@@ -33,6 +34,7 @@ class Values:
         order = scalars(roots)
         uses = _uses(order, roots)
         self.impure = any(node.op is checked for node in order)
+        self.choices = choices(order, uses, overwritten) if alone else NO_CHOICES
         self.cost = 1.0
         for node in order:
             self._add(node, uses[node])
@@ -46,7 +48,9 @@ class Values:
         if node.op is const:
             self.text[node] = literal(node.value.array[()], node.dtype)
             return
-        text = self._expression(node)
+        if node in self.choices.nested:
+            return
+        text = self._branch(node, depth) if node in self.choices.branches else self._expression(node)
         names = self.writer.names.get(node, ())
         if node.op is checked and self.writer.leave:
             self.statements[depth] += self._check(node, text := self.writer.fresh("ix"))
@@ -55,6 +59,11 @@ class Values:
                 self.statements[depth].append(f"const {prelude.ctype(node.dtype)} {name} = {unwrapped(text)};")
                 text = name
         self.text[node] = text
+
+    def _branch(self, node: Node, depth: int) -> str:
+        name = self.writer.fresh("v")
+        self.statements[depth] += [f"{prelude.ctype(node.dtype)} {name};", *branch(name, node, self.text.__getitem__, self.choices.nested)]
+        return name
 
     def _check(self, node: Node, name: str) -> list[str]:
         """An index and the test of it: out of range, the function is left."""

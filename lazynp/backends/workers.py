@@ -4,7 +4,8 @@
 
 The caller works on its chunks at once and waits only for chunks that somebody has begun, so a helper that wakes up late (50-100 us on
 a virtual machine) or that a busy neighbour holds up costs nothing; OpenMP's barrier waits for every thread. Chunks are taken one by
-one from a counter. Which thread takes a chunk does not change what it computes, so results do not depend on the number of threads. A
+one, by the caller from the front and by helpers from the back. Which thread takes a chunk does not change what it computes, so results do
+not depend on the number of threads. A
 second Python thread that calls while the pool is busy computes alone. A forked child begins with an empty pool.
 """
 
@@ -72,7 +73,8 @@ int sched_yield(void);
 #define LINE __attribute__((aligned(128)))
 
 /* The job: open is its serial number while helpers may join, else 0. inside: helpers that look at it. */
-static LINE int64_t next;
+static LINE int64_t taken;
+static LINE int64_t behind;
 static LINE int64_t inside;
 static LINE int64_t open;
 static LINE lz_body body;
@@ -80,8 +82,15 @@ static const void *task;
 static int64_t chunks, most, serial, busy, helpers, sleeping, ready, flags;
 static LINE int64_t mutex[32], condition[32]; /* larger than any system's pthread_mutex_t and pthread_cond_t */
 
+/* The caller takes chunks from the front, helpers from the back: kernels over the same memory find their part in their own cache. */
 static void take(void) {
-    for (int64_t c; (c = __atomic_fetch_add(&next, 1, __ATOMIC_ACQ_REL)) < chunks;) body(task, c);
+    for (int64_t c = 0; __atomic_fetch_add(&taken, 1, __ATOMIC_ACQ_REL) < chunks; c++) body(task, c);
+}
+
+static void take_behind(void) {
+    while (__atomic_fetch_add(&taken, 1, __ATOMIC_ACQ_REL) < chunks) {
+        body(task, chunks - 1 - __atomic_fetch_add(&behind, 1, __ATOMIC_RELAXED));
+    }
 }
 
 static int64_t wait_for_job(int64_t last) {
@@ -107,7 +116,7 @@ static void *help(void *unused) {
         const int64_t already = __atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST);
         if (__atomic_load_n(&open, __ATOMIC_SEQ_CST) && already < most) {
             lz_clear_flags();
-            take();
+            take_behind();
             __atomic_fetch_or(&flags, lz_flags(), __ATOMIC_RELAXED);
         }
         __atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
@@ -128,7 +137,8 @@ static void parallel(lz_body run, const void *with, int64_t count, int64_t threa
     }
     __atomic_store_n(&flags, 0, __ATOMIC_RELAXED);
     body = run, task = with, chunks = count, most = threads - 1;
-    __atomic_store_n(&next, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&behind, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&taken, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&open, ++serial, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&sleeping, __ATOMIC_SEQ_CST)) {
         pthread_mutex_lock(mutex);
