@@ -1,6 +1,8 @@
 """Signals reach Python while a compiled loop runs: what a handler raises ends it, and the arguments hold what whole turns have written."""
 
+import inspect
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ import pytest
 
 import lazynp
 from lazynp.backends import interrupts
+from lazynp.config import settings
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers that send signals"),
@@ -148,3 +151,81 @@ def test_a_lazy_loop_of_python_ends_between_its_turns(all_lazy):
     later = np.sin(expected) + 1.0
     found = np.asarray(x)
     assert np.allclose(found, expected, rtol=1e-9) or np.allclose(found, later, rtol=1e-9)
+
+
+def _in_place(x):
+    """Updates of x that give another result if any of them is done twice."""
+    x += 1.0
+    x *= 3.0
+    x[1:] = x[:-1] + x[1:]
+    return x
+
+
+class _Signals:
+    """Sends one signal at the `at`-th step of Python's that runs lazynp's modules of run-time and backends."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.count = 0
+
+    def step(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if not any(part in frame.f_code.co_filename for part in ("lazynp/runtime/storage", "lazynp/backends/", "lazynp program")):
+            return None
+        if frame.f_code.co_flags & inspect.CO_GENERATOR:
+            return None  # Python drops what is raised while a generator ends
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            self.count += 1
+            if self.count == self.at:
+                signal.raise_signal(signal.SIGUSR1)
+        return self.step
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "interpreted"])
+def test_a_signal_at_any_point_of_work_in_place(all_lazy, monkeypatch, compiled):
+    """Updates in place are done once, whenever the signal comes."""
+    monkeypatch.setattr(settings, "compile_after", 1 if compiled else 1000)
+    start = np.arange(100.0)
+    expected = _in_place(start.copy())
+
+    def interrupted(at):
+        """(whether the signal's exception came, the steps, what a later read finds)."""
+        x = lazynp.lazy(start) * 1.0
+        x.sum().item()  # it has memory of its own, in which the updates are done
+        _in_place(x)
+        signals, tracer, came = _Signals(at), sys.gettrace(), False
+        sys.settrace(signals.step)
+        try:
+            x.sum().item()
+        except Late:
+            came = True
+        finally:
+            sys.settrace(tracer)
+        return came, signals.count, np.asarray(x)
+
+    before = signal.signal(signal.SIGUSR1, raising)
+    try:
+        for _ in range(3):
+            _, steps, _ = interrupted(-1)
+        for at in range(1, steps):
+            came, count, found = interrupted(at)
+            assert came == (count >= at), f"the signal at step {at} of {steps} was lost"
+            np.testing.assert_array_equal(found, expected, err_msg=f"after a signal at step {at} of {steps}")
+            assert signal.getsignal(signal.SIGUSR1) is raising
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert steps > 200
+
+
+def test_a_failure_elsewhere_does_not_repeat_work_in_place(all_lazy, monkeypatch):
+    monkeypatch.setattr(settings, "compile_after", 1)
+    for n in (10, 1000, 100_000):
+        x = lazynp.array(np.zeros(n))
+        np.asarray(x + 0.0)
+        x += 1
+        inverse = lazynp.linalg.inv(lazynp.eye(30) * 0.0)
+        x *= 3
+        x[1:] = x[:-1] + 1
+        with pytest.raises(np.linalg.LinAlgError):
+            np.asarray(inverse)
+        assert np.asarray(x)[:3].tolist() == [3.0, 4.0, 4.0]

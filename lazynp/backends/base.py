@@ -37,6 +37,10 @@ class Program:
     loops: str = ""
     foreign_calls: int = 0
     library_steps: int = 0
+    ends_early: bool = False
+    """Whether it may end in the middle, with part of what it writes in place written, when a signal comes."""
+    may_fail: bool = False
+    """The same when an index is out of range, or a routine fails."""
     flagged: int = 0
     """How often in a row floating-point flags led to no warning."""
     filters: object = None

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from lazynp.backends import toolchain
+from lazynp.backends import holding, toolchain
 
 INTERRUPTED = 0x7FFFFFFF
 """The error code of a program that was left so."""
@@ -48,6 +48,8 @@ _raised = _Raised()
 
 def _let_signals_in() -> int:
     """Called by C, in the thread that runs the program. Python runs handlers of signals between two bytecodes of the main thread: here."""
+    if threading.current_thread() is threading.main_thread():
+        holding.let_in()
     return 0
 
 

@@ -137,6 +137,8 @@ class CProgram(base.Program):
         self.loops = blueprint.loops
         self.foreign_calls = blueprint.segments
         self.library_steps = len(blueprint.steps)
+        self.ends_early = blueprint.interruptible
+        self.may_fail = bool(blueprint.failures or blueprint.steps or blueprint.callbacks)
         self._lib = lib
         self._calls = interrupts.callback("int(*)(int64_t, void **, int64_t *)", self._called) if blueprint.callbacks else None
         space: dict[str, Any] = dict(blueprint.tables)

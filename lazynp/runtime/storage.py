@@ -14,7 +14,8 @@ from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
-from lazynp.backends.base import raised
+from lazynp.backends.base import Program, raised
+from lazynp.backends.holding import held
 from lazynp.backends.pool import KEPT, POOLED, Block, Kept, empty
 from lazynp.config import settings
 from lazynp.errors import CaptureError
@@ -437,13 +438,34 @@ def run_storages(storages: list[Storage], once: bool = False) -> None:
     if settings.debug_nans:
         check_nans(form, arrays)
     try:
-        results = ready.run(arrays, [s.buffer for s in storages])
+        if aliases:
+            with held(), _kept(ready.program, [storages[position] for position in aliases], len(storages) > 1):
+                _fill(storages, ready.run(arrays, [s.buffer for s in storages]))
+        else:
+            _fill(storages, ready.run(arrays, [s.buffer for s in storages]))
     except Exception as error:
         raise located(error, form) from None
-    for storage, result in zip(storages, results, strict=True):
-        storage.filled(result)
     if raised:
         follow_up(ready.program, form, arrays)
+
+
+def _fill(storages: list[Storage], results: list[np.ndarray]) -> None:
+    for storage, result in zip(storages, results, strict=True):
+        storage.filled(result)
+
+
+@contextmanager
+def _kept(program: Program, overwritten: list[Storage], others: bool) -> Iterator[None]:
+    """What a program overwrites is put back if it ends in the middle: after a signal, or by an error that may not concern all that it
+    computes. others: whether it computes more than one value."""
+    copied = program.ends_early or (others and program.may_fail)
+    before = [storage.memory().copy() for storage in overwritten] if copied else []
+    try:
+        yield
+    except BaseException:
+        for storage, contents in zip(overwritten, before, strict=False):
+            storage.memory()[...] = contents
+        raise
 
 
 _main_queue = Queue()
