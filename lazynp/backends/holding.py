@@ -30,8 +30,8 @@ def let_in() -> None:
         _handlers[number](number, sys._getframe())
 
 
-class held:
-    """`with held():` in any thread; only the main thread has handlers. Within another one it does nothing."""
+class Held:
+    """`with Held():` in any thread; only the main thread has handlers. Within another one it does nothing."""
 
     __slots__ = ("_outermost",)
 
@@ -55,19 +55,26 @@ class held:
 
 
 def _let_go() -> None:
-    """Give the handlers back, and send again what has come. Raises what the last of them raises."""
-    raised: BaseException | None = None
+    """Give the handlers back, and send again what has come. Raises what they raise."""
+    try:
+        _give_back()
+    except BaseException:  # of a handler that is back: the others come back too
+        _give_back()
+        raise
+    finally:
+        _send()
+
+
+def _give_back() -> None:
     while _handlers:
-        try:
-            number, handler = next(reversed(_handlers.items()))
-            _signal.signal(number, handler)
-            _handlers.pop(number, None)
-        except BaseException as error:  # of a handler that is back: the others come back too
-            raised = error
-    while _noted:
+        number, handler = next(reversed(_handlers.items()))
+        _signal.signal(number, handler)
+        _handlers.pop(number, None)
+
+
+def _send() -> None:
+    if _noted:
         try:
             signal.raise_signal(_noted.pop(0))
-        except BaseException as error:
-            raised = error
-    if raised is not None:
-        raise raised
+        finally:
+            _send()

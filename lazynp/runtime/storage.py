@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 
 from lazynp.backends.base import Program, raised
-from lazynp.backends.holding import held
+from lazynp.backends.holding import Held
 from lazynp.backends.pool import KEPT, POOLED, Block, Kept, empty
 from lazynp.config import settings
 from lazynp.errors import CaptureError
@@ -439,7 +439,7 @@ def run_storages(storages: list[Storage], once: bool = False) -> None:
         check_nans(form, arrays)
     try:
         if aliases:
-            with held(), _kept(ready.program, [storages[position] for position in aliases], len(storages) > 1):
+            with Held(), _kept(ready.program, [storages[position] for position in aliases], len(storages) > 1):
                 _fill(storages, ready.run(arrays, [s.buffer for s in storages]))
         else:
             _fill(storages, ready.run(arrays, [s.buffer for s in storages]))
