@@ -30,14 +30,16 @@ def over_lazynp():
 LAZY = over_lazynp()
 
 
-def close(actual, expected):
+def close(actual, expected, exact=False):
+    """exact: results are of the same types, too: a Python number where the program has one, NumPy's scalars and arrays where it has those."""
     if isinstance(expected, (tuple, list)):
         assert type(actual) is type(expected) and len(actual) == len(expected)
         for a, b in zip(actual, expected, strict=True):
-            close(a, b)
+            close(a, b, exact)
     elif expected is None:
         assert actual is None
     else:
+        assert not exact or type(actual) is type(expected), (type(actual), type(expected))
         actual, expected = np.asarray(actual), np.asarray(expected)
         assert actual.shape == expected.shape
         assert actual.dtype == expected.dtype, (actual.dtype, expected.dtype)
@@ -55,7 +57,7 @@ def test_jit_is_numpy(name, np_is):
     compiled = lazynp.jit((PROGRAMS if np_is == "numpy" else LAZY)[name].function)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", lazynp.PerformanceWarning)
-        close(compiled(*ours), expected)
+        close(compiled(*ours), expected, exact=True)
         close(ours, theirs)
         again = copy.deepcopy(arguments)
         close(compiled(*again), expected)

@@ -185,7 +185,10 @@ def _stands_alone(traced: Traced) -> bool:
     """Whether a call does nothing but return new arrays and values that cannot change."""
     if traced.written or traced.written_outside:
         return False
-    return all((r.kind in ("value", "number") and not r.path) or (r.kind == "static" and type(r.value) in _STATIC) for r in traced.results)
+    return all(
+        (r.kind in ("value", "scalar", "number") and not r.path) or (r.kind == "static" and type(r.value) in _STATIC)
+        for r in traced.results
+    )
 
 
 def _settings() -> tuple[Any, ...]:

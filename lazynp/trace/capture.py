@@ -20,7 +20,8 @@ from lazynp.trace.closing import with_data_sizes
 
 
 class Output(NamedTuple):
-    """One leaf of a traced function's result. kind "value": storage number `index` of the outputs; "number": the same as a Python number of
+    """One leaf of a traced function's result. kind "value": storage number `index` of the outputs; "scalar": the same as
+    what NumPy hands out as a scalar; "number": as a Python number of
     the type `value`; "argument": memory of argument `index`; "static": `value` as it is. path: the view that is returned."""
 
     kind: str
@@ -147,7 +148,7 @@ def _is_part(leaf: Any, seen: dict[Storage, int], owners: dict[Storage, int]) ->
 def _output(leaf: Any, owners: dict[Storage, int], values: dict[Storage, int], outside: dict[Storage, Node]) -> Output:
     if isinstance(leaf, Symbolic):
         number = _output(arrays.wrap(leaf.node), owners, values, outside)
-        return number._replace(kind="number", value=leaf.kind) if number.kind == "value" else number
+        return number._replace(kind="number", value=leaf.kind) if number.kind == "scalar" else number
     if type(leaf) is not ndarray:
         return Output("static", value=leaf)
     storage = leaf._storage
@@ -155,7 +156,7 @@ def _output(leaf: Any, owners: dict[Storage, int], values: dict[Storage, int], o
         return Output("static", value=leaf)
     if storage in owners:
         return Output("argument", owners[storage], leaf._path)
-    return Output("value", values.setdefault(storage, len(values)), leaf._path)
+    return Output("scalar" if leaf._scalar else "value", values.setdefault(storage, len(values)), leaf._path)
 
 
 def _fresh(storage: Storage) -> bool:

@@ -138,7 +138,7 @@ class Compiled:
         if self.structure is not _LEAF:
             return -1
         kind, index, path, _ = self.results[0]
-        return index if kind == "value" and not path else -1
+        return index if not path and (kind == "scalar" or (kind == "value" and self.traced.values[index].shape)) else -1
 
     def reported(self, code: int, error: int, index: int, size: int, leaves: list[Any]) -> None:
         """After a call from C: floating-point flags and an index out of range."""
@@ -207,11 +207,15 @@ class Compiled:
         """What the function returns, made of the program's values and of the arguments."""
         out = []
         for kind, index, path, value in self.results:
-            if kind == "value":
+            if kind in ("value", "scalar"):
                 array = values[index]
                 if path:
                     array = follow_numpy(array, path)
-                out.append(arrays.adopt(array) if lazy else array if array.ndim else array[()])
+                if lazy:
+                    out.append(arrays.adopt(array))
+                    out[-1]._scalar = kind == "scalar"
+                else:
+                    out.append(array if kind == "value" else array[()])
             elif kind == "number":
                 out.append(value(values[index].item()))
             elif kind == "argument":
