@@ -31,7 +31,7 @@ LAZY = over_lazynp()
 
 
 def close(actual, expected, exact=False):
-    """exact: results are of the same types, too: a Python number where the program has one, NumPy's scalars and arrays where it has those."""
+    """exact: results are of the same types, too: Python numbers, NumPy scalars, or arrays without axes."""
     if isinstance(expected, (tuple, list)):
         assert type(actual) is type(expected) and len(actual) == len(expected)
         for a, b in zip(actual, expected, strict=True):
