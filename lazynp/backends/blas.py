@@ -173,6 +173,18 @@ def _thread_getter() -> Callable[[], int]:
     return lambda: 1 << 30
 
 
+@cache
+def core_name() -> str:
+    """OpenBLAS's name of the processor whose kernels it has chosen; "" for other libraries."""
+    library = ctypes.CDLL(_umath_linalg.__file__)
+    for spelling in ("scipy_openblas_get_corename64_", "scipy_openblas_get_corename", "openblas_get_corename"):
+        found = getattr(library, spelling, None)
+        if found is not None:
+            found.restype = ctypes.c_char_p
+            return str(found().decode())
+    return ""
+
+
 def thread_limit() -> int:
     """How many threads NumPy's BLAS would use now: what the environment and threadpoolctl allow numerical libraries."""
     return _thread_getter()()

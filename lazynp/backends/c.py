@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from lazynp.backends import base, blas, diskcache, lapack, toolchain, workers
+from lazynp.backends import base, blas, diskcache, lapack, products, toolchain, workers
 from lazynp.backends.compact import compact
 from lazynp.backends.control import Block, block_of, temporaries
 from lazynp.backends.fuse import share_outputs
@@ -191,6 +191,7 @@ class _Draft:
         letters = {name[0] for name in self.text.routines if name[1:] in blas.CALLED}
         helpers = sorted(self.text.helpers, key=str)
         parts = [library.calls(suffix) for suffix, letter in blas.LETTERS.items() if letter in letters]
+        parts += map(products.text, sorted(self.text.products))
         return "\n".join([*parts, lapack.text(helpers, library)] if helpers else parts)
 
     # -- the Python function

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lazynp.backends import blas, lapack, prelude
+from lazynp.backends import blas, lapack, prelude, products
 from lazynp.backends.nests import Gemm, Lapack
 from lazynp.backends.program import FIRST_DIM
 from lazynp.backends.texts import literal
@@ -21,17 +21,24 @@ def gemm_call(gemm: Gemm, program: Program) -> str:
     for buffer, size in ((gemm.x, f"{m} * {k}"), (gemm.y, f"{k} * {n}"), (gemm.out, f"{m} * {n}")):
         program.name(buffer.memory)
         places.append(f"({ctype} *){program.address(buffer.memory)} + b * {size}")
-    one, zero = [literal(np.array(x, gemm.dtype)[()], gemm.dtype) for x in (1, 0)]
-    turned = ["'T'" if t else "'N'" for t in gemm.turned]
-    ld = [m if gemm.turned[0] else k, k if gemm.turned[1] else n]
     batch = writer.poly(gemm.batch)
     sizes = " ".join([f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in sorted(writer.sizes)])
-    if gemm.x.memory is gemm.y.memory and gemm.turned[0] != gemm.turned[1]:  # a matrix by its own transpose
+    alike = gemm.x.memory is gemm.y.memory and gemm.turned[0] != gemm.turned[1]  # a matrix by its own transpose
+    if suffix in products.SUFFIXES and products.wanted():
+        program.products.add(suffix)
+        bare = [f"({ctype} *){program.address(buffer.memory)}" for buffer in (gemm.x, gemm.y, gemm.out)]
+        turned = gemm.turned[0] + 2 * gemm.turned[1]
+        operands = f"{program.routine(letter + 'gemm')}, {turned}, {', '.join(bare)}, {batch}, {m}, {n}, {k}, {int(alike)}"
+        return f"{{ {sizes} lz_product_{suffix}(slots, dims, {operands}); }}"
+    one, zero = [literal(np.array(x, gemm.dtype)[()], gemm.dtype) for x in (1, 0)]
+    letters = ["'T'" if t else "'N'" for t in gemm.turned]
+    ld = [m if gemm.turned[0] else k, k if gemm.turned[1] else n]
+    if alike:
         routine = program.routine(letter + "syrk")
-        call = f"lz_syrk_{suffix}({routine}, {turned[0]}, {m}, {k}, {one}, {places[0]}, {ld[0]}, {zero}, {places[2]});"
+        call = f"lz_syrk_{suffix}({routine}, {letters[0]}, {m}, {k}, {one}, {places[0]}, {ld[0]}, {zero}, {places[2]});"
     else:
         operands = f"{one}, {places[0]}, {ld[0]}, {places[1]}, {ld[1]}, {zero}, {places[2]}, {n}"
-        call = f"lz_gemm_{suffix}({program.routine(letter + 'gemm')}, {turned[0]}, {turned[1]}, {m}, {n}, {k}, {operands});"
+        call = f"lz_gemm_{suffix}({program.routine(letter + 'gemm')}, {letters[0]}, {letters[1]}, {m}, {n}, {k}, {operands});"
     return f"{{ {sizes} for (int64_t b = 0; b < {batch}; b++) {call} }}"
 
 

@@ -16,7 +16,7 @@ from lazynp.backends import interrupts, prelude
 from lazynp.backends.choices import BRANCH
 from lazynp.backends.fuse import bands, drop_dead_stores, fuse, touched_memories
 from lazynp.backends.lower import Memory, checked
-from lazynp.backends.nests import Nest, nests_of, scalars
+from lazynp.backends.nests import Gemm, Nest, nests_of, scalars
 from lazynp.backends.partition import Given, Plan, Step, partition, strip
 from lazynp.backends.polynomial import Poly, Sizes, product
 from lazynp.backends.program import CALLS, ERRORS, FIRST_DIM
@@ -300,7 +300,8 @@ class Printer:
     def kernel(self, group: list[Scheduled]) -> tuple[str, str]:
         """(definition, call) of nests that are a function of their own."""
         for item in group:
-            most = self.volume(item)
+            call = item.nest.call
+            most = product([call.batch, *call.sizes]) if isinstance(call, Gemm) else self.volume(item)
             if most is not None:
                 self.volumes.add(most)
         return print_band(self.text, self.number(), group)

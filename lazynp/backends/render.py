@@ -106,7 +106,7 @@ def source(program: Program, segments: list[list[str]], blas_calls: str) -> str:
     body = "\n".join(program.functions)
     names = {name for name in re.findall(r"\blz_\w+(?=\()", body) if prelude.has(name)}
     parts = [prelude.emit(names), FLAGS]
-    if "lz_parallel" in body:
+    if "lz_parallel" in body or program.products:
         parts.append(PROTOTYPE)
     if program.failures:
         parts.append(_INDEX)

@@ -1,0 +1,164 @@
+"""Matrix products in C of our own, for processors whose vectors are wider than those that the process's BLAS uses.
+
+    wanted() -> bool            whether that is so here
+    text(suffix) -> str         C: lz_product_<suffix> for f32 or f64, on top of Blas.calls
+
+OpenBLAS chooses its kernels by the processor's name, and takes the ones for 256-bit vectors where it does not know it: 58 GFLOP/s on a core
+that does 120. The loops are those of Goto and van de Geijn (Anatomy of high-performance matrix multiplication, 2008): panels of both
+operands are packed so that the innermost kernel reads memory in order and keeps a tile of the result in registers. An element is summed in
+the same order for any number of threads.
+"""
+
+from lazynp.backends import blas, toolchain
+from lazynp.backends.program import POOL
+
+SUFFIXES = ("f32", "f64")
+_WIDE = "-mprefer-vector-width=512"
+_BYTES = 64
+_ROWS, _VECTORS = 8, 3
+"""The tile in registers: 24 accumulators of 32 registers. Also 14 x 2 and 12 x 2 were measured: they are slower from 400 columns on."""
+_DEPTH, _HIGH, _ACROSS = 256, 128, 480
+"""Elements of the packed blocks: 128 x 256 of the left operand stay in the second-level cache, a panel of the right one in the first."""
+_WIDE_CORES = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
+"""OpenBLAS's names of kernels for vectors of 512 bits."""
+
+
+def wanted() -> bool:
+    """Whether the compiler writes for vectors of 512 bits and the library is an OpenBLAS whose kernels have narrower ones."""
+    compiler = toolchain.find_compiler()
+    core = blas.core_name()
+    return compiler is not None and _WIDE in compiler.flags and core != "" and core not in _WIDE_CORES
+
+
+def text(suffix: str) -> str:
+    """lz_product_<s>(slots, dims, gemm, turned, a, b, c, batch, m, n, k, half): c (batch, m, n) = op(a) (m, k) op(b) (k, n) for each member
+    of the batch, all of them contiguous. turned: 1, where a is stored transposed, plus 2, where b is. half: the result is symmetric, and
+    only one triangle is computed. gemm: the library's routine, for results of a few rows or columns, where packing costs as much."""
+    ctype, lanes = {"f32": "float", "f64": "double"}[suffix], _BYTES // {"f32": 4, "f64": 8}[suffix]
+    names = {
+        "$S": suffix,
+        "$T": ctype,
+        "$L": lanes,
+        "$R": _ROWS,
+        "$W": lanes * _VECTORS,
+        "$K": _DEPTH,
+        "$H": _HIGH,
+        "$N": _ACROSS,
+        "$P": POOL,
+    }
+    parts = [_TYPES, *[_kernel(vectors, lanes) for vectors in range(1, _VECTORS + 1)], _LOOPS]
+    whole = "\n".join(parts)
+    for name, value in names.items():
+        whole = whole.replace(name, str(value))
+    return whole
+
+
+def _kernel(vectors: int, lanes: int) -> str:
+    """A tile of _ROWS rows and so many vectors: c = a b, or c += a b."""
+    tile = [(r, v) for r in range(_ROWS) for v in range(vectors)]
+    places = [f"*(lz_loose_$S *)(c + {r} * ld + {v * lanes})" for r, v in tile]
+    return "\n".join(
+        [
+            f"LZ_FUSED static void lz_tile{vectors}_$S(int64_t k, const $T *restrict a, const $T *restrict b, $T *restrict c, int64_t ld,",
+            "    int add) {",
+            "    LZ_FUSES",
+            f"    lz_vector_$S {', '.join([f'c{r}_{v} = {{0}}' for r, v in tile])};",
+            f"    for (int64_t p = 0; p < k; p++, a += {_ROWS}, b += {vectors * lanes}) {{",
+            *[f"        const lz_vector_$S b{v} = *(const lz_vector_$S *)(b + {v * lanes});" for v in range(vectors)],
+            *[f"        c{r}_{v} += b{v} * a[{r}];" for r, v in tile],
+            "    }",
+            *["    if (add) {", *[f"        {place} += c{r}_{v};" for place, (r, v) in zip(places, tile, strict=True)]],
+            *["    } else {", *[f"        {place} = c{r}_{v};" for place, (r, v) in zip(places, tile, strict=True)], "    }"],
+            "}",
+        ]
+    )
+
+
+_TYPES = """\
+#if defined(__clang__)
+#define LZ_FUSED __attribute__((noinline))
+#define LZ_FUSES _Pragma("clang fp contract(fast)")
+#else
+#define LZ_FUSES
+#define LZ_FUSED __attribute__((noinline, optimize("fp-contract=fast")))
+#endif
+typedef $T lz_vector_$S __attribute__((vector_size(64)));
+typedef $T lz_loose_$S __attribute__((vector_size(64), aligned(4), may_alias));
+typedef struct { const $T *a, *b; $T *c; int64_t m, n, k, blocks, high; int turned, half; } lz_product_of_$S;
+static __thread $T lz_left_$S[$H * $K] __attribute__((aligned(64))), lz_right_$S[$N * $K] __attribute__((aligned(64)));
+"""
+
+# x[p * along + i * across]: i < count runs over rows or columns of the result, p < k is summed over. A panel has `width` of them per p.
+_LOOPS = """\
+static void lz_pack_$S(const $T *restrict x, int64_t along, int64_t across, int64_t count, int64_t k, $T *restrict to, int64_t width) {
+    if (across == 1 && count == width) {
+        for (int64_t p = 0; p < k; p++) for (int64_t r = 0; r < width; r++) to[p * width + r] = x[p * along + r];
+    } else if (along == 1 && count == width) {
+        for (int64_t p = 0; p < k; p++) for (int64_t r = 0; r < width; r++) to[p * width + r] = x[p + r * across];
+    } else for (int64_t p = 0; p < k; p++) {
+        for (int64_t r = 0; r < count; r++) to[p * width + r] = x[p * along + r * across];
+        for (int64_t r = count; r < width; r++) to[p * width + r] = 0;
+    }
+}
+static inline int64_t lz_least_$S(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t lz_padded_$S(int64_t columns) { return columns < $W ? (columns + $L - 1) / $L * $L : $W; }
+static void lz_tile_$S(int64_t k, const $T *a, const $T *b, $T *c, int64_t ld, int add, int64_t width) {
+    if (width == $W) lz_tile3_$S(k, a, b, c, ld, add);
+    else if (width == 2 * $L) lz_tile2_$S(k, a, b, c, ld, add);
+    else lz_tile1_$S(k, a, b, c, ld, add);
+}
+static void lz_block_$S(const lz_product_of_$S *p, const $T *a, const $T *b, $T *c, int64_t first, int64_t last) {
+    const int64_t n = p->n, k = p->k, ra = p->turned & 1 ? 1 : k, ca = p->turned & 1 ? p->m : 1;
+    const int64_t rb = p->turned & 2 ? 1 : n, cb = p->turned & 2 ? k : 1;
+    $T edge[$R * $W] __attribute__((aligned(64)));
+    for (int64_t j0 = 0; j0 < n && !(p->half && j0 >= last); j0 += $N)
+    for (int64_t k0 = 0; k0 < k; k0 += $K) {
+        const int64_t nc = lz_least_$S(n - j0, $N), kc = lz_least_$S(k - k0, $K);
+        for (int64_t j = 0; j < nc; j += $W)
+            lz_pack_$S(b + k0 * rb + (j0 + j) * cb, rb, cb, lz_least_$S(nc - j, $W), kc, lz_right_$S + j * kc, lz_padded_$S(nc - j));
+        for (int64_t i0 = first; i0 < last; i0 += $H) {
+            const int64_t mc = lz_least_$S(last - i0, $H);
+            for (int64_t i = 0; i < mc; i += $R)
+                lz_pack_$S(a + (i0 + i) * ra + k0 * ca, ca, ra, lz_least_$S(mc - i, $R), kc, lz_left_$S + i * kc, $R);
+            for (int64_t j = 0; j < nc; j += $W)
+            for (int64_t i = 0; i < mc; i += $R) {
+                if (p->half && j0 + j >= i0 + i + $R) continue;
+                const int64_t width = lz_padded_$S(nc - j), rows = lz_least_$S(mc - i, $R), columns = lz_least_$S(nc - j, $W);
+                const $T *left = lz_left_$S + i * kc, *right = lz_right_$S + j * kc;
+                $T *to = c + (i0 + i) * n + j0 + j;
+                if (rows == $R && columns == width) { lz_tile_$S(kc, left, right, to, n, k0 > 0, width); continue; }
+                lz_tile_$S(kc, left, right, edge, width, 0, width);
+                for (int64_t r = 0; r < rows; r++)
+                    for (int64_t l = 0; l < columns; l++) to[r * n + l] = edge[r * width + l] + (k0 > 0 ? to[r * n + l] : 0);
+            }
+        }
+    }
+}
+static void lz_product_task_$S(const void *with, int64_t chunk) {
+    const lz_product_of_$S *p = with;
+    const int64_t member = chunk / p->blocks, first = chunk % p->blocks * p->high;
+    lz_block_$S(p, p->a + member * p->m * p->k, p->b + member * p->k * p->n, p->c + member * p->m * p->n, first,
+                lz_least_$S(first + p->high, p->m));
+}
+static void lz_mirror_$S($T *c, int64_t n) {
+    for (int64_t i0 = 0; i0 < n; i0 += 32) for (int64_t j0 = i0; j0 < n; j0 += 32)
+        for (int64_t i = i0; i < n && i < i0 + 32; i++)
+            for (int64_t j = j0 > i ? j0 : i + 1; j < n && j < j0 + 32; j++) c[i * n + j] = c[j * n + i];
+}
+static void lz_product_$S(void **slots, const int64_t *dims, void *gemm, int turned, const void *a, const void *b, void *c, int64_t batch,
+                          int64_t m, int64_t n, int64_t k, int half) {
+    if (m < $R || 2 * n <= $L || m * n * k <= 32768) {
+        for (int64_t i = 0; i < batch; i++)
+            lz_gemm_$S(gemm, turned & 1 ? 'T' : 'N', turned & 2 ? 'T' : 'N', m, n, k, 1, (const $T *)a + i * m * k, turned & 1 ? m : k,
+                       (const $T *)b + i * k * n, turned & 2 ? k : n, 0, ($T *)c + i * m * n, n);
+        return;
+    }
+    const int many = dims[0] > 1 && slots[$P] && batch * m * n * k > 16 * dims[2];
+    const int64_t share = (m + 4 * dims[0] - 1) / (4 * dims[0]), least = share < $H ? $H : share;
+    const int64_t high = many && batch < dims[0] ? (least + $R - 1) / $R * $R : m, blocks = (m + high - 1) / high;
+    const lz_product_of_$S task = {a, b, c, m, n, k, blocks, high, turned, half};
+    if (many && blocks * batch > 1) ((lz_parallel)slots[$P])(lz_product_task_$S, &task, blocks * batch, dims[0], 0);
+    else for (int64_t i = 0; i < blocks * batch; i++) lz_product_task_$S(&task, i);
+    if (half) for (int64_t i = 0; i < batch; i++) lz_mirror_$S(($T *)c + i * n * n, n);
+}
+"""
