@@ -686,3 +686,38 @@ def test_a_long_irregular_function_is_compiled_in_pieces(cache: Path, monkeypatc
         found = lazynp.jit(lambda x: long(lazynp, x), strict=True)(x)
     np.testing.assert_allclose(found, long(np, x), rtol=1e-9)
     assert max(map(len, cut)) == 2
+
+
+WIDE_DIVISION = """\
+typedef long long int64_t;
+int64_t lazynp_run(void **slots, const int64_t *dims) {
+    volatile __int128 a = dims[0], b = dims[1];
+    return (int64_t)((a << 70) / b >> 70);
+}
+"""
+
+
+@needs_compiler
+def test_functions_of_the_compilers_own_library_are_linked(cache: Path) -> None:
+    """The linker alone does not know them; the compiler's driver does."""
+    assert call(toolchain.build(WIDE_DIVISION, "a" * 16), [], 84, 2) == 42
+
+
+@needs_compiler
+@pytest.mark.skipif(not hasattr(os, "posix_spawn"), reason="waits for its child otherwise")
+def test_an_interrupted_compiler_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, wait = [], os.waitpid
+
+    def interrupted(process: int, options: int) -> Any:
+        if not started:
+            started.append(process)
+            raise KeyboardInterrupt
+        return wait(process, options)
+
+    monkeypatch.setattr(os, "waitpid", interrupted)
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        toolchain._run(["/bin/sh", "-c", "exec sleep 60"])
+    assert time.monotonic() - begin < 30
+    with pytest.raises(ProcessLookupError):
+        os.kill(started[0], 0)

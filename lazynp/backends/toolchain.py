@@ -17,12 +17,14 @@ import platform
 import re
 import shlex
 import shutil
+import signal
 import sys
 import sysconfig
 import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from tempfile import TemporaryFile
 from typing import Any
 
 import _cffi_backend
@@ -59,7 +61,8 @@ in every derivative of either, it calls sincos, which has no vector form: 11 ns 
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """A C compiler that works. command: argv prefix; simd: libmvec's level (0: none)."""
+    """A C compiler that works. command: argv prefix; simd: libmvec's level (0: none); linker: the program and options that make a shared
+    object of object files without the compiler's driver, empty where only the driver knows how."""
 
     command: tuple[str, ...]
     version: str
@@ -67,6 +70,7 @@ class Compiler:
     libraries: tuple[str, ...]
     simd: int
     fingerprint: str
+    linker: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
@@ -175,15 +179,40 @@ def _describe(command: tuple[str, ...], arch: list[str], macros: str) -> Compile
         libraries=tuple(libraries),
         simd=simd,
         fingerprint=f"{zlib.crc32(text.encode()):08x}",
+        linker=_linker(command[0], libraries),
     )
 
 
 def _run(argv: list[str], text: str = "") -> tuple[int, str, str]:
-    """(exit status, stdout, stderr) of a process that reads text. Only a cold start comes here, and only it imports subprocess (6 ms)."""
-    import subprocess  # noqa: PLC0415
+    """(exit status, stdout, stderr) of a process that reads text."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    if not hasattr(os, "posix_spawn"):
+        import subprocess  # noqa: PLC0415  (6 ms of a cold start)
 
-    done = subprocess.run(argv, input=text, capture_output=True, text=True, errors="replace", env={**os.environ, "LC_ALL": "C"})
-    return done.returncode, done.stdout, done.stderr
+        done = subprocess.run(argv, input=text, capture_output=True, text=True, errors="replace", env=environment)
+        return done.returncode, done.stdout, done.stderr
+    with TemporaryFile() as given, TemporaryFile() as said, TemporaryFile() as complained:
+        given.write(text.encode())
+        given.seek(0)
+        files = [(os.POSIX_SPAWN_DUP2, file.fileno(), number) for number, file in enumerate((given, said, complained))]
+        status = _ended(os.posix_spawn(argv[0], argv, environment, file_actions=files, setsigdef=[signal.SIGPIPE]))
+        for file in (said, complained):
+            file.seek(0)
+        return status, said.read().decode(errors="replace"), complained.read().decode(errors="replace")
+
+
+def _ended(process: int) -> int:
+    """Waits for a child; returns its exit status. Whatever interrupts the waiting ends the child."""
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    except (
+        ChildProcessError
+    ):  # somebody else has waited for it: SIGCHLD is ignored, or handled by a loop; what it wrote says whether it worked
+        return 0
+    except BaseException:
+        os.kill(process, signal.SIGTERM)
+        os.waitpid(process, 0)
+        raise
 
 
 def _libmvec_level() -> int:
@@ -202,6 +231,20 @@ def _libraries(clang: bool, simd: int) -> list[str]:
     if sys.platform == "linux" and platform.libc_ver()[0] == "glibc" and not clang:
         return ["-nostdlib", "-Wl,--as-needed", *(["-l:libmvec.so.1"] if simd else []), "-l:libm.so.6", "-l:libc.so.6", "-lgcc"]
     return [*(["-l:libmvec.so.1"] if simd else []), "-lm"]
+
+
+def _linker(compiler: str, libraries: list[str]) -> tuple[str, ...]:
+    """The GNU linker beside gcc with the libraries that this process has mapped: half of the time that the driver takes to link. Undefined
+    symbols are errors, because the driver may know better (functions of libgcc): then it links."""
+    linker = os.path.join(os.path.dirname(compiler), "ld")
+    names = [text.removeprefix("-l:") for text in libraries if text.startswith("-l:")]
+    if not names or not os.access(linker, os.X_OK):
+        return ()
+    with open("/proc/self/maps") as file:
+        mapped = {os.path.basename(line.rsplit(" ", 1)[-1].strip()): line.rsplit(" ", 1)[-1].strip() for line in file if ".so" in line}
+    if not all(name in mapped for name in names):
+        return ()
+    return (linker, "-shared", "-z", "defs", "--as-needed", *[mapped[name] for name in names])
 
 
 def build(source: str, key: str) -> Any:
@@ -264,7 +307,10 @@ def _compile(source: str, key: str) -> None:
     start = time.perf_counter()
     with diskcache.writing(key, ".so") as path:
         files = pieces(source, threads.thread_count())
-        status, stderr, wrong = _linked(compiler, files, path) if len(files) > 1 else _made(compiler, source, path, *compiler.libraries)
+        if len(files) > 1 or compiler.linker:
+            status, stderr, wrong = _linked(compiler, files, path)
+        else:
+            status, stderr, wrong = _made(compiler, source, path, *compiler.libraries)
         if status != 0:
             raise CompileError(_complaint(compiler, wrong, stderr))
     counters["compiles"] += 1
@@ -278,22 +324,31 @@ def _made(compiler: Compiler, source: str, path: str, *options: str) -> tuple[in
 
 
 def _linked(compiler: Compiler, files: list[str], path: str) -> tuple[int, str, str]:
-    """The pieces of a large program, compiled at the same time, as one shared object; as `_made`."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (10 ms that only large programs need)
-
+    """Pieces of a program, compiled at the same time, as one shared object; as `_made`."""
     parts = [f"{path}-{number}.tmp" for number in range(len(files))]
     try:
-        with ThreadPoolExecutor(len(files)) as pool:
-            made = list(pool.map(lambda file, part: _made(compiler, file, part, "-c"), files, parts))
-        failed = next((result for result in made if result[0] != 0), None)
+        failed = next((result for result in _objects(compiler, files, parts) if result[0] != 0), None)
         if failed is not None:
             return failed
-        status, _, stderr = _run([*compiler.command, *compiler.flags, *parts, "-o", path, *compiler.libraries])
+        status, stderr = 1, ""
+        if compiler.linker:
+            status, _, stderr = _run([compiler.linker[0], *parts, *compiler.linker[1:], "-o", path])
+        if status != 0:
+            status, _, stderr = _run([*compiler.command, *compiler.flags, *parts, "-o", path, *compiler.libraries])
         return status, stderr, files[0]
     finally:
         for part in parts:
             if os.path.exists(part):
                 os.unlink(part)
+
+
+def _objects(compiler: Compiler, files: list[str], parts: list[str]) -> list[tuple[int, str, str]]:
+    if len(files) == 1:
+        return [_made(compiler, files[0], parts[0], "-c")]
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (10 ms that only large programs need)
+
+    with ThreadPoolExecutor(len(files)) as pool:
+        return list(pool.map(lambda file, part: _made(compiler, file, part, "-c"), files, parts))
 
 
 def _complaint(compiler: Compiler, source: str, stderr: str) -> str:

@@ -1,15 +1,21 @@
 """From a Python function to one with its loops and branches rewritten: finds the source, rewrites it, compiles it with the user's own file
-name and line numbers, and puts the function's variables, closure and defaults back. Cached per code object."""
+name and line numbers, and puts the function's variables, closure and defaults back. Cached per code object, and on disk for as long as the
+file does not change."""
 
 import ast
 import dis
+import hashlib
 import inspect
 import linecache
+import marshal
 import os
+import sys
 import sysconfig
+from collections.abc import Iterator
 from types import CellType, CodeType, FunctionType
 from typing import Any, NamedTuple
 
+from lazynp.backends import diskcache
 from lazynp.errors import _is_ours
 from lazynp.trace.syntax import RUNTIME, Refused, bare, rewritten
 
@@ -47,12 +53,40 @@ def rewritten_code(function: FunctionType) -> Rewritten:
     code = function.__code__
     found = _known.get(code)
     if found is None:
-        try:
-            found = Rewritten(_rewrite(function), "")
-        except Refused as reason:
-            found = Rewritten(None, str(reason))
+        name = _name_on_disk(code)
+        stored = diskcache.get(name, _CODE) if name else None
+        if stored is not None:
+            found = Rewritten(*marshal.loads(stored))
+        else:
+            try:
+                found = Rewritten(_rewrite(function), "")
+            except Refused as reason:
+                found = Rewritten(None, str(reason))
+            if name:
+                diskcache.put(name, _CODE, marshal.dumps(tuple(found)))
         _known[code] = found
     return found
+
+
+_CODE = ".code"
+
+
+def _name_on_disk(code: CodeType) -> str:
+    """Under which rewritten code is kept: made of the code, its file and this Python. Empty for what comes from no file."""
+    try:
+        file = os.stat(code.co_filename)
+    except OSError:
+        return ""
+    facts = (sys.version, file.st_size, file.st_mtime_ns, list(_facts(code)))
+    return "source-" + hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
+
+
+def _facts(code: CodeType) -> Iterator[Any]:
+    """What tells a function from all others of its file."""
+    yield code.co_filename, code.co_qualname, code.co_firstlineno, code.co_code, code.co_linetable, code.co_freevars
+    for inner in code.co_consts:
+        if type(inner) is CodeType:
+            yield from _facts(inner)
 
 
 def has_control(code: CodeType) -> bool:
@@ -78,11 +112,11 @@ _LIBRARIES = tuple(
 
 def _rewrite(function: FunctionType) -> CodeType:
     code = function.__code__
-    tree = _tree_of(function)
-    new = rewritten(tree)
-    if _fingerprint(_compiled(bare(tree), function)) != _fingerprint(code):
-        raise Refused(f"its source has changed ({code.co_filename}, line {code.co_firstlineno})")
-    return _named(_compiled(new, function), code)
+    for tree in _trees_of(function):
+        new = rewritten(tree)
+        if _fingerprint(_compiled(bare(tree), function)) == _fingerprint(code):
+            return _named(_compiled(new, function), code)
+    raise Refused(f"its source has changed ({code.co_filename}, line {code.co_firstlineno})")
 
 
 def _named(new: CodeType, code: CodeType) -> CodeType:
@@ -104,27 +138,51 @@ def _compiled(tree: Any, function: FunctionType) -> CodeType:
     return _find(compile(module, function.__code__.co_filename, "exec", dont_inherit=True), tree)
 
 
-def _tree_of(function: FunctionType) -> Any:
-    """The definition of a function or lambda as a tree with the positions of its file. Raises Refused."""
+def _trees_of(function: FunctionType) -> Iterator[Any]:
+    """The definition of a function or lambda as a tree with the positions of its file, first as far as its code reaches (what follows there
+    may be without effect), then as far as its source does. Raises Refused."""
     code = function.__code__
     lines = linecache.getlines(code.co_filename, function.__globals__)
     if not lines:
         raise Refused(f"its source is not available ({code.co_filename})")
     if code.co_name == "<lambda>":
-        return _lambda_in(_whole(code.co_filename, lines), code)
+        yield _lambda_in(_whole(code.co_filename, lines), code)
+        return
     first = code.co_firstlineno
-    try:
-        block = inspect.getblock(lines[first - 1 :])
-        tree = ast.parse(_padded(block))
-    except (SyntaxError, IndexError, ValueError, IndentationError):
-        tree = _whole(code.co_filename, lines)
-        first = 2
-    ast.increment_lineno(tree, first - 2)
-    definitions = [n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)) and n.name == code.co_name]
-    exact = [n for n in definitions if min([n.lineno, *[d.lineno for d in n.decorator_list]]) == code.co_firstlineno]
-    if not exact or not _matches(exact[0].args, code):
-        raise Refused(f"its source has changed ({code.co_filename}, line {code.co_firstlineno})")
-    return exact[0]
+    for block in (lambda: lines[first - 1 : _last_line(code)], lambda: inspect.getblock(lines[first - 1 :])):
+        try:
+            tree = ast.parse(_padded(block()))
+        except (SyntaxError, IndexError, ValueError, IndentationError):
+            continue
+        ast.increment_lineno(tree, first - 2)
+        yield from _definition_in(tree, code)
+    yield from _definition_in(_whole(code.co_filename, lines), code)
+
+
+def _last_line(code: CodeType) -> int:
+    """The last line that has code: by the positions, without the tokens of the source."""
+    inner = [_last_line(c) for c in code.co_consts if type(c) is CodeType]
+    return max([code.co_firstlineno, *inner, *[end or 0 for _, end, _, _ in code.co_positions()]])
+
+
+def _definition_in(tree: Any, code: CodeType) -> Iterator[Any]:
+    """The definition of a function in a tree, if it is there."""
+    for node in _around(tree, code.co_firstlineno):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == code.co_name and _matches(node.args, code):
+            if min([node.lineno, *[d.lineno for d in node.decorator_list]]) == code.co_firstlineno:
+                yield node
+                return
+
+
+def _around(tree: Any, line: int) -> Iterator[Any]:
+    """The nodes of a tree that may reach over a line; walking through all of a long file takes longer than reading it."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        first = min([getattr(node, "lineno", 0), *[d.lineno for d in getattr(node, "decorator_list", ())]])
+        if first <= line <= (getattr(node, "end_lineno", None) or line):
+            yield node
+            waiting += ast.iter_child_nodes(node)
 
 
 def _padded(block: list[str]) -> str:
@@ -148,7 +206,7 @@ def _lambda_in(tree: ast.Module, code: CodeType) -> ast.Lambda:
     """The lambda whose body spans the columns of the code."""
     places = [p for p in code.co_positions() if p[0] is not None and p[2] is not None and p[0] != 0]
     found = []
-    for node in ast.walk(tree):
+    for node in _around(tree, code.co_firstlineno):
         if isinstance(node, ast.Lambda) and node.lineno <= code.co_firstlineno <= (node.end_lineno or 0) and _matches(node.args, code):
             body = node.body
             inside = all(
