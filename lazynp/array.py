@@ -75,6 +75,8 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
     def __new__(cls, shape: Any, dtype: Any = float, buffer: Any = None, offset: int = 0, strides: Any = None, order: Any = None) -> Any:
         if isinstance(shape, Rational) and not isinstance(shape, Integral):  # statistics.mean makes its result of the type of the numbers
             return np.float64(shape)
+        if tracing_count.depth and buffer is None and strides is None:  # in a trace an array that can hold traced values
+            return hooks.function(np.empty, (shape, dtype), {} if order is None else {"order": order})
         return from_numpy(np.ndarray(shape, dtype, buffer, offset, strides, order))
 
     # --- what it is, without computing it ---

@@ -50,9 +50,10 @@ def _form(definition: str) -> tuple[str, list[str], list[str]] | None:
 
     def parameter(match: re.Match[str]) -> str:
         kept = floats if match[1] else integers
-        if (
-            match[2] in ("0", "1") and match.string[match.start() - 3 : match.start()] != "+ ("
-        ):  # an offset in the arena is a number like any other
+        before = match.string[max(match.start() - 3, 0) : match.start()]
+        if match[2] in ("0", "1") and before != "+ (":  # an offset in the arena is a number like any other
+            return match[0]
+        if match[2] and before[1:] in ("/ ", "% "):  # a division by a constant is a multiplication; by a variable it costs 20 times as much
             return match[0]
         kept.append(match[1] or match[2])
         return f"{'f' if match[1] else 'p'}{len(kept) - 1}"

@@ -14,6 +14,7 @@ import numpy as np
 
 from lazynp.backends import interrupts, prelude
 from lazynp.backends.choices import BRANCH
+from lazynp.backends.digits import in_digits
 from lazynp.backends.fuse import bands, drop_dead_stores, fuse, touched_memories
 from lazynp.backends.lower import Memory, checked
 from lazynp.backends.nests import Gemm, Nest, nests_of, scalars
@@ -107,7 +108,7 @@ def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], s
             parts.append(part)
             continue
         others = kept.union(*used[: -len(lists)], *used[len(used) - len(lists) + 1 :])
-        items = slide([ordered(nest) for nest in lists.pop(0)], lambda m, others=others: outlive(m) or m in others)
+        items = slide([ordered(in_digits(nest)) for nest in lists.pop(0)], lambda m, others=others: outlive(m) or m in others)
         parts.append(bands(list(map(collapsed, items))))
     return Block(parts)
 

@@ -253,7 +253,7 @@ _STAND_INS: dict[Any, Any] = {
     math.log: _logarithm, math.floor: _rounded(math.floor, np.floor), math.ceil: _rounded(math.ceil, np.ceil),
     **{f: _joining(f) for f in (np.array, np.asarray, np.stack, np.concatenate)},
     range: range_, enumerate: enumerate_, zip: zip_, reversed: reversed_, min: _extreme("min"), max: _extreme("max"),
-    int: _int, float: _float, bool: _bool, len: _len, isinstance: _isinstance, type: _type, print: print_,
+    np.ndarray: ndarray, int: _int, float: _float, bool: _bool, len: _len, isinstance: _isinstance, type: _type, print: print_,
 }  # fmt: skip
 
 

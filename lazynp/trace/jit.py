@@ -16,7 +16,7 @@ from lazynp.array import ndarray
 from lazynp.backends.base import raised
 from lazynp.backends.pool import Kept
 from lazynp.backends.program import CallTables, CProgram, MemoryPlan
-from lazynp.config import settings
+from lazynp.config import config, settings
 from lazynp.errors import CaptureError, PerformanceWarning, error_settings, line_of
 from lazynp.ir import canonical
 from lazynp.ir.types import LAZY_DTYPES, itemcount
@@ -31,6 +31,7 @@ from lazynp.trace import control, trees
 from lazynp.trace.capture import Traced, is_array, trace
 from lazynp.trace.direct import TRACED_SCALARS, direct_of
 from lazynp.trace.donation import Donated, Donation, delete, donated_leaves, donated_parameters, is_given
+from lazynp.trace.loops import TooLong
 
 _SCALARS = frozenset({int, float, bool, complex, str, bytes, type(None), np.int64, np.int32, np.bool_})
 Guard = tuple[Callable[[Any], Any], Any, Any]
@@ -430,7 +431,12 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
     def _trace(self, leaves: list[Any], rebuild: Callable[..., Any], called: dict[CodeType, FunctionType]) -> Traced:
         """With loops and branches captured from the source; where there is none, with everything written out. called: filled with the
         user's functions that are called."""
-        traced = control.traced_call(self._function, lambda f: trace(f, leaves, rebuild), called)
+        captured = lambda: control.traced_call(self._function, lambda f: trace(f, leaves, rebuild), called)  # noqa: E731
+        try:
+            traced = captured()
+        except TooLong:  # short loops inside of short loops: not written out, they may fit
+            with config(unroll=1):
+                traced = captured()
         if traced is not None:
             return traced  # type: ignore[no-any-return]
         try:

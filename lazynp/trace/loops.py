@@ -33,6 +33,10 @@ class Hopeless(CaptureError):
     """The function has to run in lazy mode: writing a loop out would take too long, or it changes Python objects."""
 
 
+class TooLong(Hopeless):
+    """The turns of a loop have recorded too much."""
+
+
 # --- for -------------------------------------------------------------------------------------------------------------------
 
 
@@ -169,7 +173,7 @@ class _Budget:
 
     def check(self) -> None:
         if traced_count.values - self.start > self.limit and queues.under_jit():
-            raise Hopeless(f"a loop is too long to be written out, and cannot be compiled as a loop{self.reason}")
+            raise TooLong(f"a loop is too long to be written out, and cannot be compiled as a loop{self.reason}")
 
 
 # --- while -----------------------------------------------------------------------------------------------------------------
