@@ -256,3 +256,30 @@ def test_python_numbers_come_back_as_python_numbers():
     for _ in range(3):
         result, expected = jitted(x), _counted(x)
         assert result == expected and [type(v) for v in result] == [type(v) for v in expected]
+
+
+def test_short_loops_in_short_loops_are_loops_where_they_would_be_too_long():
+    def f(a, s):
+        for i in range(3):
+            for j in range(4):
+                for k in range(3):
+                    for m in range(4):
+                        for n in range(6):
+                            if i - k >= 0:
+                                s[i, j] += a[n, m] @ a[k, j]
+        return s
+
+    a, s = np.arange(216.0).reshape(6, 4, 3, 3) / 216, np.zeros((3, 4, 3, 3))
+    close(lazynp.jit(f, strict=True)(a, s.copy()), f(a, s.copy()))
+
+
+def test_arrays_made_by_their_class_hold_traced_values():
+    def f(x):
+        out = np.ndarray(x.shape, dtype=np.float32)
+        for i in range(len(x)):
+            row = np.ndarray(2)
+            row[:] = x[i]
+            out[i] = row.sum()
+        return out, isinstance(out, np.ndarray), type(out) is np.ndarray
+
+    close(lazynp.jit(f, strict=True)(np.arange(9.0)), f(np.arange(9.0)))

@@ -211,3 +211,23 @@ def test_flags_of_a_run_that_failed_are_nobodys():
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             summed(np.ones(5))
+
+
+MASKED = {
+    "power": lambda n, x, z: n.power(x, -1.5, out=z, where=x > 0),
+    "divide": lambda n, x, z: n.divide(1.0, x, out=z, where=x != 0),
+    "log": lambda n, x, z: n.log(x, out=z, where=x > 0),
+    "by a scalar": lambda n, x, z: n.divide(x, 0.0, out=z, where=x > 9),
+    "spread mask": lambda n, x, z: n.sqrt(x[50:51], out=z, where=x > 0),
+    "integers": lambda n, x, z: n.floor_divide(n.arange(101), n.arange(101) % 3, out=z, where=n.arange(101) % 3 != 0, casting="unsafe"),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("mode", ["lazy", "interpreted", "jit"])
+@pytest.mark.parametrize("name", list(MASKED))
+def test_no_warning_of_what_the_mask_leaves_out(name, mode):
+    def function(n, x, z, b):
+        return MASKED[name](n, x, z * 2)
+
+    np.testing.assert_allclose(run(function, mode), function(np, X, Z, BIG), rtol=1e-14)

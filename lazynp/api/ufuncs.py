@@ -23,6 +23,7 @@ from lazynp.array import ndarray, wrap
 from lazynp.config import settings
 from lazynp.errors import CaptureError
 from lazynp.ir.node import Node
+from lazynp.ir.op import Kind
 from lazynp.ir.types import NotLazy, Symbolic
 from lazynp.native import ARRAYS, Caller, called_directly, tracing_count
 from lazynp.operands import node_of, operand
@@ -291,6 +292,8 @@ def _record(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) 
     outs = outs if type(outs) is tuple else (outs,) * function.nout if outs is None else (outs,)
     _check_targets(function, args, outs, options.get("casting", "same_kind"))
     results = _compute(function, args, options)
+    if mask is not True:
+        results = [_where(node_of(mask), node) for node in results]
     laid_as = args if function.signature is None and options.get("order", "K") in ("K", "A") else ()
     finished = [_deliver(node, out, mask, laid_as, function.signature is not None) for node, out in zip(results, outs, strict=True)]
     return finished[0] if len(finished) == 1 else tuple(finished)
@@ -308,6 +311,13 @@ def _compute(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any])
         loop = function.resolve_dtypes((*types, *[None] * function.nout), casting=options.get("casting", "same_kind"), **asked)
         operands = [ew.as_node(x, d) for x, d in zip(operands, loop, strict=False)]
     return [op(*operands) for op in ew.UFUNCS[function]]
+
+
+def _where(mask: Node, node: Node) -> Node:
+    """The node with a harmless 1 for operands that the mask leaves out: NumPy does not compute there, and does not warn of it."""
+    if node.op.kind is not Kind.ELEMENTWISE or not any(a.dtype.kind in "iufc" for a in node.args):
+        return node
+    return node.op(*[ew.where(mask, a, ew.as_node(1, a.dtype)) for a in node.args])  # type: ignore[no-any-return]
 
 
 def _promoted(operands: list[Any]) -> list[Node]:

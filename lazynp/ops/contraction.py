@@ -28,6 +28,13 @@ def _infer(x: ArrayType, y: ArrayType, xs: Labels, ys: Labels, out: Labels) -> A
 
 
 def _numpy(x: Any, y: Any, xs: Labels, ys: Labels, out: Labels) -> Any:
+    inner = [label for label in xs if label in ys and label not in out]
+    if len(inner) == 1 and max(len(xs), len(ys)) <= 2 and len(out) == len(xs) + len(ys) - 2:
+        product = (x if xs[-1] == inner[0] else x.T) @ (y if ys[0] == inner[0] else y.T)
+        return product if out == tuple([label for label in (*xs, *ys) if label != inner[0]]) else product.T
+    batch = out[:-2]
+    if batch and inner and xs == (*batch, out[-2], inner[0]) and ys == (*batch, inner[0], out[-1]):
+        return x @ y
     return np.einsum(x, xs, y, ys, out, optimize=x.dtype.kind in "fc")
 
 

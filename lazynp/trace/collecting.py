@@ -48,7 +48,7 @@ class Collection:
         cells = dict(zip(turn.__code__.co_freevars, turn.__closure__ or (), strict=True))
         self.lists: list[list[Any]] = [cells[n].cell_contents for n in names if n in cells and _holds_own_list(cells[n])]
         self.stacks: list[Stacks | None] = [None] * len(self.lists)
-        self.scalars: list[list[bool]] = [[] for _ in self.lists]
+        self.kinds: list[list[tuple[int, bool]]] = [[] for _ in self.lists]
         self.home = queue()
         self.sources: set[Storage] = set()
 
@@ -57,14 +57,17 @@ class Collection:
         for k, values in enumerate(appended):
             if values and count is None:
                 raise CaptureError("a loop appends to a list as often as only the data say")
-            self.scalars[k] = [self._look(value) for value in values]
+            found = [_stacked(value) for value in values]
+            for array, _, _ in found:
+                self._look(array)
+            self.kinds[k] = [(depth, scalar) for _, depth, scalar in found]
             stacks = self.stacks[k]
             if stacks is None:
                 stacks = self.stacks[k] = Stacks(count or 0, self.home)
-            stacks.put(turn, values)
+            stacks.put(turn, [array for array, _, _ in found])
 
-    def _look(self, value: Any) -> bool:
-        """Whether a value is a scalar; notes whose memory it may be."""
+    def _look(self, value: Any) -> None:
+        """Notes whose memory a value may be."""
         if type(value) is not ndarray or value._storage is None:
             raise CaptureError("a loop appends to a list what is neither a traced array nor a NumPy scalar")
         storage, body = value._storage, queue()
@@ -74,38 +77,70 @@ class Collection:
             body.known_elsewhere.add(storage)
             if isinstance(storage, Snapshot):
                 self.sources |= {s for s in storage.seen if s.home is not body}
-        return bool(value._scalar)
 
     def finish(self, count: int | None) -> None:
         """Extend the lists by the rows."""
-        for known, stacks, scalars in zip(self.lists, self.stacks, self.scalars, strict=True):
+        for known, stacks, kinds in zip(self.lists, self.stacks, self.kinds, strict=True):
             bases = [Snapshot(operands.node_of(array), self.sources, _WHAT) for array in (stacks.tree() if stacks is not None else ())]
-            rows = [_rows(base, scalar) for base, scalar in zip(bases, scalars, strict=True)]
+            rows = [_items(base, 1 + depth, scalar) for base, (depth, scalar) in zip(bases, kinds, strict=True)]
             known.extend([column[k] for k in range(count or 0) for column in rows])
 
 
-def _rows(base: Storage, scalar: bool) -> list[Any]:
-    """The rows of a storage as handles."""
-    _, *sizes = base.shape
-    zeros, ones, type_ = [0] * len(sizes), (1,) * len(base.shape), ArrayType(tuple(sizes), base.dtype)
+def _items(base: Storage, depth: int, scalar: bool, index: tuple[int, ...] = ()) -> list[Any]:
+    """The parts of a storage along its first axes as handles, in lists of this depth."""
+    here = len(index)
+    if here + 1 < depth:
+        return [_items(base, depth, scalar, (*index, k)) for k in range(base.shape[here])]
+    sizes = base.shape[depth:]
+    zeros, ones, type_ = (0,) * len(sizes), (1,) * len(base.shape), ArrayType(tuple(sizes), base.dtype)
     flat = Step(reshape, (tuple(sizes),))
-    rows = [arrays.handle(base, (Step(slice_, ((k, *zeros), ones, (1, *sizes))), flat), type_, None) for k in range(base.shape[0])]
-    for row in rows:
-        row._scalar = scalar
-    return rows
+    steps = [Step(slice_, ((*index, k, *zeros), ones, (*[1] * depth, *sizes))) for k in range(base.shape[here])]
+    items = [arrays.handle(base, (step, flat), type_, None) for step in steps]
+    for item in items:
+        item._scalar = scalar
+    return items
+
+
+def _stacked(value: Any) -> tuple[Any, int, bool]:
+    """What a turn appends: an array, how deep the lists are that its first axes were, and whether what lies in them are scalars."""
+    depth, first = _first(value)
+    return (value if not depth else rows_of_one(value)), depth, bool(type(first) is ndarray and first._scalar)
+
+
+def _first(values: Any) -> tuple[int, Any]:
+    """How deep lists in lists are, and the first value in the innermost one."""
+    depth = 0
+    while type(values) is list and values:
+        values, depth = values[0], depth + 1
+    return depth, values
 
 
 def rows_of_one(values: Any) -> Any:
-    """The array whose rows, all of them and in order, a list holds; None for other lists."""
-    if type(values) is not list or not values or type(values[0]) is not ndarray or not isinstance(values[0]._storage, Snapshot):
+    """The array whose rows, all of them and in order, a list (of lists) holds; None for other lists."""
+    depth, first = _first(values)
+    if not depth or type(first) is not ndarray or not isinstance(first._storage, Snapshot):
         return None
-    base = values[0]._storage
-    if len(base.shape) == 0 or base.shape[0] != len(values):
-        return None
-    expected = _rows(base, values[0]._scalar)
-    if any(type(v) is not ndarray or v._storage is not base or v._path != e._path for v, e in zip(values, expected, strict=True)):
+    base = first._storage
+    if len(base.shape) < depth or not _same_items(values, _items(base, depth, first._scalar)):
         return None
     return arrays.wrap(base.value())
+
+
+def _same_items(values: Any, expected: Any) -> bool:
+    if type(expected) is list:
+        return type(values) is list and len(values) == len(expected) and all(map(_same_items, values, expected))
+    return type(values) is ndarray and values._storage is expected._storage and values._path == expected._path
+
+
+def in_one_list(lists: list[Any]) -> list[Any]:
+    """The values of a list of lists, one after the other."""
+    array = rows_of_one(lists)
+    depth, first = _first(lists)
+    if array is None or depth < 2:
+        return [value for values in lists for value in values]
+    node = operands.node_of(array)
+    joined = Snapshot(reshape(node, (node.shape[0] * node.shape[1], *node.shape[2:])), (first._storage,), _WHAT)
+    return _items(joined, depth - 1, first._scalar)
 
 
 def _holds_own_list(cell: CellType) -> bool:

@@ -24,6 +24,7 @@ from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Block, Box, Signal, sto
 from lazynp.trace.branches import both, branch, is_traced
 from lazynp.trace.collecting import Collection
 from lazynp.trace.elements import Elements, elements_of
+from lazynp.trace.places import touch
 
 _PEELED = 2
 _VALUES_PER_ITEM = 8
@@ -72,6 +73,18 @@ def for_(
         if signal is not None:
             return _interrupted(signal, rest.since(1), turn, names, budget)
     return _in_python(iterable if first == 0 else elements.since(first), turn, names, budget)
+
+
+def listed(values: Iterable[Any], value: Callable[..., Any], unpack: bool) -> list[Any]:
+    """[value(element) for element in values], or value(*element)."""
+    made: list[Any] = []
+
+    def turn(element: Any) -> None:
+        touch(made)
+        made.append(value(*element) if unpack else value(element))
+
+    for_(values, turn, (), (), False, ("made",))
+    return made
 
 
 def _for_as_loop(elements: Elements, turn: FunctionType, names: Sequence[str], leaves: bool, lists: Sequence[str]) -> Signal | None:

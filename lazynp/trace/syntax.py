@@ -171,6 +171,19 @@ class _Expressions(ast.NodeTransformer):
                 parts.append(ast.copy_location(ast.Tuple([part], ast.Load()), part))
         return ast.copy_location(ast.Call(_runtime("text", node), parts, []), node)
 
+    def visit_ListComp(self, node: ast.ListComp) -> ast.expr:
+        if not all(map(_is_plain_generator, node.generators)) or _binds(node) or any(isinstance(n, ast.Lambda) for n in ast.walk(node)):
+            return self.generic_visit(node)  # type: ignore[return-value]
+        value = self.visit(node.elt)
+        for number, part in enumerate(reversed(node.generators)):
+            names = part.target.elts if isinstance(part.target, ast.Tuple) else [part.target]
+            taken = [ast.copy_location(ast.arg(n.id), n) for n in names]  # type: ignore[attr-defined]
+            signature = ast.arguments(posonlyargs=[], args=taken, kwonlyargs=[], kw_defaults=[], defaults=[])
+            turn = ast.copy_location(ast.Lambda(signature, value), node.elt)
+            value = _call("listed", [self.visit(part.iter), turn, _constant(isinstance(part.target, ast.Tuple), node)], node)
+            value = _call("in_one_list", [value], node) if number else value
+        return value
+
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         node = self.generic_visit(node)  # type: ignore[assignment]
         node.value = _call("indexed" if isinstance(node.ctx, ast.Load) else "target", [node.value], node.value)
@@ -186,6 +199,12 @@ class _Expressions(ast.NodeTransformer):
 def _binds(node: ast.AST) -> bool:
     """Whether an expression has an effect that a lambda would keep to itself."""
     return any(isinstance(n, ast.NamedExpr) for n in ast.walk(node))
+
+
+def _is_plain_generator(node: ast.comprehension) -> bool:
+    """`for name in values`, or `for name, name in values`: of a comprehension that makes a value of every element."""
+    names = node.target.elts if isinstance(node.target, ast.Tuple) else [node.target]
+    return not node.ifs and not node.is_async and all(isinstance(n, ast.Name) for n in names)
 
 
 def _is_simple(node: ast.expr) -> bool:
