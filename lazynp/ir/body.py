@@ -116,7 +116,7 @@ def rename_body(graph: Graph, replacements: Mapping[Node, Node], simplify: Any =
 def canonical_bodies(graphs: list[Graph], simplify: Any = None) -> list[Graph]:
     """Bodies over the same inputs in a form that depends on nothing but their structure: equal bodies are equal graphs."""
     inputs = graphs[0].inputs
-    level = max([height(graph) for graph in graphs])
+    level = _free_level(graphs)
     dims = {leaf: loop_dim(level, position) for position, leaf in enumerate(inputs) if leaf.op is dim}
     leaves: dict[Node, Node] = dict(dims)
     for position, leaf in enumerate(inputs):
@@ -125,6 +125,16 @@ def canonical_bodies(graphs: list[Graph], simplify: Any = None) -> list[Graph]:
             leaves[leaf] = numbered_input(position, ArrayType(shape, leaf.type.dtype))
     fresh = tuple([leaves[leaf] for leaf in inputs])
     return [Graph(fresh, tuple(rename(graph.outputs, leaves, simplify)), graph.aliases) for graph in graphs]
+
+
+def _free_level(graphs: list[Graph]) -> int:
+    """The level by which bodies name their own dims: above those of the bodies inside, and not that of a loop around, where a
+    derivative has made more loops inside it than there were."""
+    level = max([height(graph) for graph in graphs])
+    around = {leaf.key[1] for graph in graphs for leaf in free_dims(graph) if type(leaf.key) is tuple and leaf.key[0] == "loop"}
+    while level in around:
+        level += 1
+    return level
 
 
 def rename_shape(shape: tuple[Any, ...], dims: Mapping[Node, Node], simplify: Any) -> tuple[Any, ...]:

@@ -235,10 +235,30 @@ def _rounded(function: Any, ufunc: np.ufunc) -> Any:
     return lambda x: _int(arrays.wrap(ew.UFUNCS[ufunc][0](operands.node_of(_float(x))))) if _is_traced(x) else function(x)
 
 
+def _to_nearest(*args: Any, **options: Any) -> Any:
+    """round(x): an integer. With a number of digits it is Python's own affair."""
+    x = args[0] if args else None
+    if (
+        len(args) != 1
+        or options
+        or not _is_traced(x)
+        or (type(x) is ndarray and not x._scalar)
+        or operands.node_of(x).dtype.kind not in "iuf"
+    ):
+        return round(*args, **options)
+    node = operands.node_of(x)
+    return _int(arrays.wrap(ew.rint(node))) if node.dtype.kind == "f" else _int(x)
+
+
+def _told(function: Any, ufunc: np.ufunc) -> Any:
+    """math.isnan and its like: a truth value."""
+    return lambda x: _bool(arrays.wrap(ew.UFUNCS[ufunc][0](operands.node_of(_float(x))))) if _is_traced(x) else function(x)
+
+
 _SAME_NAMES = "sqrt exp expm1 log1p log2 log10 sin cos tan sinh cosh tanh hypot fabs copysign".split()
 _OTHER_NAMES = {
     "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2, "asinh": np.arcsinh, "acosh": np.arccosh,
-    "atanh": np.arctanh, "radians": np.radians, "degrees": np.degrees,
+    "atanh": np.arctanh, "radians": np.radians, "degrees": np.degrees, "pow": np.float_power, "fmod": np.fmod,
 }  # fmt: skip
 _MATH = {n: getattr(np, n) for n in _SAME_NAMES} | _OTHER_NAMES
 
@@ -251,6 +271,8 @@ def _logarithm(*args: Any) -> Any:
 _STAND_INS: dict[Any, Any] = {
     **{getattr(math, name): _mathematical(getattr(math, name), ufunc) for name, ufunc in _MATH.items()},
     math.log: _logarithm, math.floor: _rounded(math.floor, np.floor), math.ceil: _rounded(math.ceil, np.ceil),
+    math.trunc: _rounded(math.trunc, np.trunc), round: _to_nearest,
+    **{f: _told(f, ufunc) for f, ufunc in ((math.isnan, np.isnan), (math.isinf, np.isinf), (math.isfinite, np.isfinite))},
     **{f: _joining(f) for f in (np.array, np.asarray, np.stack, np.concatenate)},
     range: range_, enumerate: enumerate_, zip: zip_, reversed: reversed_, min: _extreme("min"), max: _extreme("max"),
     np.ndarray: ndarray, int: _int, float: _float, bool: _bool, len: _len, isinstance: _isinstance, type: _type, print: print_,

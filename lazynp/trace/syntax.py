@@ -260,6 +260,8 @@ class _Maker:
                     node.plain = True  # type: ignore[attr-defined]
                 else:
                     return [*out, *self._branch_with_jump(node, rest)]
+            if isinstance(node, ast.While) and not node.orelse and contains([node.test], (ast.NamedExpr,)):
+                _test_inside(node)
             if isinstance(node, (ast.For, ast.While)):
                 self._settle_loop(node, opaque)
                 if contains(node.body, (ast.Return,)) and not opaque:
@@ -461,6 +463,13 @@ def _falls_through(statements: list[Any]) -> bool:
     if isinstance(last, ast.If):
         return _falls_through(last.body) or _falls_through(last.orelse)
     return True
+
+
+def _test_inside(node: ast.While) -> None:
+    """A condition that assigns names is part of the turn: `while True: if not condition: break`."""
+    test = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
+    node.body = [ast.copy_location(ast.If(test, [ast.copy_location(ast.Break(), node.test)], []), node.test), *node.body]
+    node.test = _constant(True, node)
 
 
 def _else_clause(node: Any, broken: str) -> tuple[Any, Any]:

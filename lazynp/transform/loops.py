@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from lazynp.ir.body import canonical_bodies, own_dims
-from lazynp.ir.node import Graph, Node, constant, dim, new_dim, new_input, substitute, toposort
+from lazynp.ir.node import Graph, Node, const, constant, dim, new_dim, new_input, substitute, toposort
 from lazynp.ir.op import Kind
-from lazynp.ir.types import ArrayType, Dim
+from lazynp.ir.types import ArrayType, Dim, itemcount
 from lazynp.ops import elementwise as ew
-from lazynp.ops.indexing import update
+from lazynp.ops.indexing import gather, iota, update
 from lazynp.ops.movement import Path, Step, broadcast, follow, permute, reshape, slice_
 from lazynp.ops.pruning import prune
 from lazynp.ops.sizes import greatest, in_range, is_size, simplify_size, size_, size_node, upper_bound
@@ -173,6 +173,9 @@ def _pulled_loop(node: Node, cotangents: Sequence[Node | None], active: Callable
     saved, back = _split(back, {*seeds, *sums}, set(parts.carried))
     assert parts.index is not None
     turns = _Turns(node, parts.index)
+    if saved and not turns.bounded():
+        nest = in_segments(node)
+        return [*(None,) * 3, *_pulled_loop(nest, cotangents, active, pullback)[3 : len(node.args)]]
     stacks, rows = turns.stacks(list(saved))
     forward = _saving_loop(parts, list(saved), stacks, rows)
     back = substitute(back, {saved[s]: follow(stack, row) for s, stack, row in zip(saved, stacks, rows, strict=True)})
@@ -207,15 +210,22 @@ class _Turns:
         """Whether there is one turn, as in the loops that make sizes of data."""
         return self.stride == 1 and simplify_size(self.stop - self.start) == 1
 
+    def most(self) -> int | None:
+        """The greatest number of turns of `for t in range(min(n, most))`."""
+        if self.stop.op is not ew.minimum or self.stride != 1 or self.start.op is not const or self.start.value.array != 0:
+            return None
+        return next((int(a.value.array) for a in self.stop.args if a.op is const), None)
+
+    def bounded(self) -> bool:
+        """Whether there is a bound of the number of turns that is a size."""
+        return self.single() or self.known() or self.most() is not None
+
     def count(self) -> Dim:
-        """The number of turns. Raises TypeError where it is computed from data."""
+        """The number of turns, or what it is at most where it comes from data."""
         if self.single():
             return 1
-        if not self.known():
-            raise TypeError(
-                "lazynp: the derivative backwards through a loop that must save values of its turns needs a number of turns that "
-                "does not come from data; use while_loop with a limit"
-            )
+        if (most := self.most()) is not None and not self.known():
+            return most
         room = simplify_size(self.stop - self.start) if self.stride > 0 else simplify_size(self.start - self.stop)
         if abs(self.stride) != 1:
             room = simplify_size((_node(room) + (abs(self.stride) - 1)) // abs(self.stride))
@@ -356,6 +366,58 @@ def _pulled_branches(node: Node, cotangents: Sequence[Node | None], active: Call
     for position, k in enumerate(wanted):
         out[1 + k] = item(result, index=position)
     return out
+
+
+# --- numbers of turns that come from data ----------------------------------------------------------------------------
+
+_LEVELS = 3
+_ROWS, _LEAST_ROWS, _BYTES = 1024, 64, 1 << 23
+"""Loops inside each other, turns of each at most, and bytes of what each keeps, where one is enough for so few rows."""
+
+
+def in_segments(node: Node) -> Node:
+    """A loop whose number of turns comes from data as loops inside each other, each of at most a known number of turns, so that the way
+    back has room for what it saves: the state at the start of each segment, from which the segment is computed again. A loop that has
+    more turns than the segments hold raises IndexError."""
+    if node.args[2].op is not const:
+        raise TypeError("lazynp: the derivative backwards through a loop whose step comes from data is not known")
+    state = sum([itemcount(a.shape) * a.dtype.itemsize for a in node.args[3 : 3 + len(node.body.outputs)] if _fixed(a.shape)])
+    rows = min(max(_BYTES // max(state, 1), _LEAST_ROWS), _ROWS)
+    start, stop, stride = node.args[0], node.args[1], int(node.args[2].value.array)
+    away = stop - start if stride > 0 else start - stop
+    turns = ew.maximum(_upwards(away, constant(abs(stride))), constant(0))
+    turns = gather(iota(rows**_LEVELS + 1), turns, axes=(0,), position=0)  # the same number, or an IndexError
+    return _nest(node, rows, _LEVELS - 1, node.args[3:], (start, constant(0), turns))
+
+
+def _fixed(shape: tuple[Dim, ...]) -> bool:
+    return all(isinstance(n, int) for n in shape)
+
+
+def _upwards(a: Node, by: Node) -> Node:
+    """a / by, rounded up."""
+    return ew.floor_divide(a + by - 1, by)
+
+
+def _nest(node: Node, rows: int, level: int, values: Sequence[Node], numbers: tuple[Node, Node, Node]) -> Node:
+    """The segments of one level. numbers: where the loop starts, which of its turns is the segment's first, how many turns it has."""
+    leaves = [new_input(a.type) for a in values]
+    start, first, turns = places = [new_input(constant(0).type) for _ in numbers]
+    index = new_dim()
+    count = len(node.body.outputs)
+    if level == 0:
+        i = start + (first + index) * int(node.args[2].value.array)
+        inner = loop(i, i + 1, constant(1), *leaves, body=node.body)
+        length = numbers[2]
+    else:
+        size, size_here = [ew.maximum(_upwards(n, constant(rows)), constant(rows**level)) for n in (numbers[2], turns)]
+        done = index * size_here
+        inner = _nest(node, rows, level - 1, leaves, (start, first + done, ew.minimum(size_here, turns - done)))
+        length = _upwards(numbers[2], size)
+    outputs = tuple([item(inner, index=k) for k in range(count)])
+    (body,) = canonical_bodies([Graph((index, *leaves, *places), outputs)], simplify_size)
+    stop = ew.minimum(length, constant(rows))
+    return loop(constant(0), stop, constant(1), *values, *numbers, body=body, again=level < _LEVELS - 1)  # type: ignore[no-any-return]
 
 
 # --- while with a bound ----------------------------------------------------------------------------------------------
