@@ -84,7 +84,7 @@ _ours: dict[str, bool] = {}
 """By file: a code object's hash is made of all its instructions, anew each time."""
 
 
-def _is_ours(code: CodeType) -> bool:
+def is_ours(code: CodeType) -> bool:
     """Whether a frame belongs to lazynp or to NumPy's dispatch, so that the user's line lies further out."""
     name = code.co_filename
     known = _ours.get(name)
@@ -96,7 +96,7 @@ def _is_ours(code: CodeType) -> bool:
 def user_position(depth: int = 1) -> Where | None:
     """The innermost frame outside lazynp and NumPy; None when there is none (embedded interpreters)."""
     frame = sys._getframe(depth)
-    while frame is not None and _is_ours(frame.f_code):
+    while frame is not None and is_ours(frame.f_code):
         frame = frame.f_back
     return None if frame is None else Where(frame.f_code, frame.f_lasti)
 
@@ -104,7 +104,7 @@ def user_position(depth: int = 1) -> Where | None:
 def recording_position(depth: int = 1) -> tuple[Where | None, object]:
     """The user's position, and a key that also holds its caller's: they tell the next turn of a loop from a helper called twice."""
     frame = sys._getframe(depth)
-    while frame is not None and _is_ours(frame.f_code):
+    while frame is not None and is_ours(frame.f_code):
         frame = frame.f_back
     if frame is None:
         return None, None
@@ -135,7 +135,7 @@ def line_of(error: BaseException | None) -> Where | None:
     found = None
     traceback = error.__traceback__ if error is not None else None
     while traceback is not None:
-        if not _is_ours(traceback.tb_frame.f_code):
+        if not is_ours(traceback.tb_frame.f_code):
             found = Where(traceback.tb_frame.f_code, traceback.tb_lasti)
         traceback = traceback.tb_next
     return found
@@ -165,7 +165,7 @@ def shown_traceback(traceback: TracebackType | None) -> TracebackType | None:
     while traceback is not None:
         frames.append(traceback)
         traceback = traceback.tb_next
-    while len(frames) > 1 and _is_ours(frames[-1].tb_frame.f_code):
+    while len(frames) > 1 and is_ours(frames[-1].tb_frame.f_code):
         frames.pop()
     shown = None
     for frame in reversed(frames):

@@ -332,13 +332,12 @@ def _index_shape(nodes: list[Node]) -> tuple[int, ...]:
 def _expand(shape: tuple[int, ...], items: tuple[Any, ...]) -> list[Any]:
     """The index with masks as integer arrays and the ellipsis as full slices; ints beside arrays become 0-d index arrays."""
     out: list[Any] = []
-    _check_masks(shape, items)
-    for item in items:
-        if item is None or item is Ellipsis or isinstance(item, slice):
-            out.append(item)
-            continue
-        array = item if type(item) is ndarray else np.asarray(item)
-        if array.dtype.kind == "b":
+    arrays = tuple([_as_index(item) for item in items])
+    _check_masks(shape, arrays)
+    for item, array in zip(items, arrays, strict=True):
+        if array is None or array is Ellipsis or isinstance(array, slice):
+            out.append(array)
+        elif array.dtype.kind == "b":
             out.extend(to_numpy(array).nonzero())
         elif not isinstance(item, (np.ndarray, ndarray)) and array.size == 0:
             out.append(array.astype(np.intp))
@@ -352,6 +351,12 @@ def _expand(shape: tuple[int, ...], items: tuple[Any, ...]) -> list[Any]:
     fill = [slice(None)] * (len(shape) - used)
     dots = next((i for i, item in enumerate(out) if item is Ellipsis), None)
     return [*out, *fill] if dots is None else [*out[:dots], *fill, *out[dots + 1 :]]
+
+
+def _as_index(item: Any) -> Any:
+    """Lists and numbers as NumPy arrays."""
+    plain = item is None or item is Ellipsis or isinstance(item, slice) or type(item) is ndarray
+    return item if plain else np.asarray(item)
 
 
 def _check_masks(shape: tuple[int, ...], items: tuple[Any, ...]) -> None:

@@ -3,6 +3,7 @@
 An operand is recorded if it is pending or large, or if a trace runs; then it is a node of the graph, or a Python number whose dtype is
 weak. Every function that goes lazy runs through `recorded`, which notes the user's line on what it makes."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from lazynp.array import as_array, exported, hooks, is_pending, ndarray, to_nump
 from lazynp.backends import pool
 from lazynp.config import settings
 from lazynp.errors import DEFAULT_ERRORS, SILENT, ErrorSettings, Where, recording_position, user_position
+from lazynp.handlers import is_caught
 from lazynp.ir.node import Node, constant
 from lazynp.ir.types import LAZY_DTYPES, NotLazy, Symbolic, itemcount
 from lazynp.native import ARRAYS, tracing_count, watched
@@ -156,10 +158,30 @@ def recorded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     made = [part for part in (result if type(result) is tuple else (result,)) if is_pending(part)]
     for part in made:
         mark(part._storage.node, where)
-    if where is not None and where.errors is not None and where.errors.at_once and not tracing():
+    if made and not tracing() and _is_expected_now(made, where):
         for part in made:
             to_numpy(part)
     return result
+
+
+def _is_expected_now(made: list[Any], where: Where | None) -> bool:
+    """Whether the program would catch here an error that depends on values: floating-point errors that it asked for, LinAlgError."""
+    if where is not None and where.errors is not None and where.errors.at_once:
+        return True
+    return any(_raises(part._storage.node) for part in made) and is_caught(sys._getframe(2))
+
+
+def _raises(node: Node) -> bool:
+    """Whether the values of what an operation has just made decide if it raises, in whatever form it hands them out."""
+    for _ in range(_FORMS):
+        if node.op.raises or len(node.args) != 1:
+            break
+        node = node.args[0]
+    return node.op.raises
+
+
+_FORMS = 4
+"""An output of several, conjugated, transposed, of another shape."""
 
 
 def speaks(x: Any, message: str) -> Any:

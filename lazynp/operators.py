@@ -37,12 +37,14 @@ def _numpys(x: Any) -> Any:
 
 def check_operands(ufunc: np.ufunc, operands: tuple[Any, ...]) -> None:
     """The one error of a ufunc that depends on values: integers to negative integer powers. Looks at the exponents (forces them)."""
-    if ufunc is np.power and all(_is_integral(x) for x in operands) and np.any(np.less(to_numpy(operands[1]), 0)):
+    if ufunc is np.power and _is_of_integers(operands) and np.any(np.less(to_numpy(operands[1]), 0)):
         raise ValueError("Integers to negative integer powers are not allowed.")
 
 
-def _is_integral(x: Any) -> bool:
-    return type(x) is int or (isinstance(x, (ndarray, np.generic)) and x.dtype.kind in "iu")
+def _is_of_integers(operands: tuple[Any, ...]) -> bool:
+    """Whether NumPy's loop for the power is one of signed integers."""
+    types = tuple([x.dtype if isinstance(x, (ndarray, np.generic)) else ew.operand_type(x) for x in operands])
+    return any(t is int or (type(t) is not type and t.kind in "biu") for t in types) and ew.loop_dtypes(np.power, types)[1].kind == "i"
 
 
 def _record_elementwise(op: Op, operands: tuple[Any, ...]) -> Any:

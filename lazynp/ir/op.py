@@ -51,6 +51,8 @@ class Op:
     dims: frozenset[str] = frozenset()
     """The attributes that hold sizes or offsets (nested tuples of Dim): facts that a size-generic program turns into parameters."""
     door: Callable[..., Any] | None = None
+    raises: bool = False
+    """Whether it is the values that decide if it raises an error (LinAlgError)."""
 
     # what NumPy knows
     ufunc: np.ufunc | None = None

@@ -42,6 +42,7 @@ def routine(name: str, numpy: Callable[..., Any], infer: Callable[..., Any], **f
 
 def linalg(name: str, infer: Callable[..., Any], numpy: Callable[..., Any] | None = None, **facts: Any) -> Op:
     """A row of numpy.linalg; arguments are cast to the dtype LAPACK works in."""
+    facts.setdefault("raises", True)
     return routine(name, numpy or getattr(np.linalg, name), infer, door=_linalg_door, **facts)
 
 
@@ -79,13 +80,14 @@ def _batched_solve(node: Node, given: Given, size: int) -> Node:
 
 solve = linalg("solve", _solve_infer, _column_solve, vjp=factors.solve_vjp, jvp=factors.solve_jvp, batch=_batched_solve)
 """(..., n, n), (..., n, k) with equal batch axes -> (..., n, k). Raises LinAlgError when singular."""
-det = linalg("det", lambda a: ArrayType(a.shape[:-2], a.dtype), vjp=factors.det_vjp, jvp=factors.det_jvp)
-adjugate = linalg("adjugate", _like, factors.adjugate_numpy, vjp=factors.adjugate_vjp, jvp=factors.adjugate_jvp)
+det = linalg("det", lambda a: ArrayType(a.shape[:-2], a.dtype), raises=False, vjp=factors.det_vjp, jvp=factors.det_jvp)
+adjugate = linalg("adjugate", _like, factors.adjugate_numpy, raises=False, vjp=factors.adjugate_vjp, jvp=factors.adjugate_jvp)
 """(..., n, n) -> the transposed matrix of cofactors: a adjugate(a) = det(a) 1."""
 slogdet = linalg(
     "slogdet",
     lambda a: (ArrayType(a.shape[:-2], a.dtype), ArrayType(a.shape[:-2], _real(a.dtype))),
     lambda a: tuple(np.linalg.slogdet(a)),
+    raises=False,
     vjp=factors.slogdet_vjp,
     jvp=factors.slogdet_jvp,
 )
@@ -162,6 +164,7 @@ qr = linalg(
     "qr",
     _qr_infer,
     lambda a: tuple(np.linalg.qr(a)),
+    raises=False,
     vjp=factors.qr_vjp,
     jvp=factors.qr_jvp,
     source="Roberts & Roberts 2020, arXiv:2009.10071",

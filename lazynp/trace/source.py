@@ -16,7 +16,7 @@ from types import CellType, CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from lazynp.backends import diskcache
-from lazynp.errors import _is_ours
+from lazynp.errors import is_ours
 from lazynp.trace.syntax import RUNTIME, Refused, bare, rewritten
 
 
@@ -99,7 +99,7 @@ def has_control(code: CodeType) -> bool:
 def is_library(code: CodeType) -> bool:
     """Whether a function belongs to lazynp, to the standard library or to an installed package: those are run as they are."""
     name = code.co_filename
-    return _is_ours(code) or name.startswith(_LIBRARIES) or f"{os.sep}site-packages{os.sep}" in name or name.startswith("<frozen")
+    return is_ours(code) or name.startswith(_LIBRARIES) or f"{os.sep}site-packages{os.sep}" in name or name.startswith("<frozen")
 
 
 _LIBRARIES = tuple(
