@@ -744,3 +744,44 @@ def test_what_a_function_reads_of_an_array_does_not_count_as_known_outside():
         y = np.roll(x, 1, 0) + np.roll(x, -1, 1)
         assert not x._storage.exported
     assert y[0, 0] == 2
+
+
+@pytest.mark.parametrize("index", [[True, False], [True] * 6, [[True] * 5] * 2, [True, False, True, False, True]], ids=str)
+def test_lists_of_truth_values_are_masks(all_lazy, index):
+    def outcome(namespace):
+        x = namespace.arange(5.0)
+        try:
+            x[index] = x[index] + 1
+            return x.tolist()
+        except IndexError as error:
+            return str(error)
+
+    assert outcome(np) == outcome(numpy)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "b ** x",
+        "b ** -1",
+        "True ** x",
+        "[1, 2] ** x",
+        "np.uint64(7) ** x",
+        "u ** -1",
+        "x ** b",
+        "x ** 2.0",
+        "x ** -1",
+        "np.power(3, x)",
+        "2 ** x",
+    ],
+)
+def test_integers_to_negative_powers(all_lazy, code):
+    def outcome(namespace):
+        x = namespace.array([[2, -1], [0, 3]])
+        try:
+            result = eval(code, {"x": x, "b": x > 0, "u": x.astype("u1"), "np": numpy})
+            return result.dtype, result.tolist()
+        except (ValueError, OverflowError) as error:
+            return type(error), str(error)
+
+    assert outcome(np) == outcome(numpy)

@@ -59,6 +59,7 @@ typedef struct { double re, im; } lz_c128;
 #define LZ_FMA 0
 #endif
 #define LZ_POWER(b) (__builtin_constant_p(b) && (b) > 0 && !((b) & ((b) - 1)))
+#define LZ_BY_ZERO ({ volatile float lz_zero = 0; lz_zero = 1 / lz_zero; 0; }) /* 0, and the flag of floating-point divisions */
 #define LZ_INF __builtin_inf()
 #define LZ_SMALL 1e-140
 #define LZ_LARGE 1e150
@@ -174,22 +175,22 @@ _rows2(
 _rows1("ordered", {"logical_not": "a == 0"}, "uint8_t")
 
 # ---- integers: NumPy's results for a zero divisor, the most negative number and shift counts out of range
-_row("floor_divide", "unsigned", "$T d = b ? b : 1; return b ? a / d : 0;")
-_row("remainder", "unsigned", "$T d = b ? b : 1; return b ? a % d : 0;")
-_row("fmod", "unsigned", "$T d = b ? b : 1; return b ? a % d : 0;")
+_row("floor_divide", "unsigned", "return b ? a / b : LZ_BY_ZERO;")
+_row("remainder", "unsigned", "return b ? a % b : LZ_BY_ZERO;")
+_row("fmod", "unsigned", "return b ? a % b : LZ_BY_ZERO;")
 _row(
     "floor_divide",
     "signed",
     "if (LZ_POWER(b)) return ($T)(a >> __builtin_ctzll((uint64_t)b)); "
-    "if (b == 0) return 0; if (b == -1) return ($T)(0 - ($U)a); $T q = a / b; return q - ((q * b != a) & ((a < 0) != (b < 0)));",
+    "if (b == 0) return LZ_BY_ZERO; if (b == -1) return ($T)(0 - ($U)a); $T q = a / b; return q - ((q * b != a) & ((a < 0) != (b < 0)));",
 )
 _row(
     "remainder",
     "signed",
     "if (LZ_POWER(b)) return ($T)(a & (b - 1)); "
-    "if (b == 0 || b == -1) return 0; $T r = a % b; return r + ((r != 0) & ((r < 0) != (b < 0)) ? b : 0);",
+    "if (b == 0) return LZ_BY_ZERO; if (b == -1) return 0; $T r = a % b; return r + ((r != 0) & ((r < 0) != (b < 0)) ? b : 0);",
 )
-_row("fmod", "signed", "return b == 0 || b == -1 ? 0 : a % b;")
+_row("fmod", "signed", "return b == 0 ? LZ_BY_ZERO : b == -1 ? 0 : a % b;")
 _row("power", "int", "$U r = 1, p = a; for ($U n = b > 0 ? b : 0; n; n >>= 1) { if (n & 1) r *= p; p *= p; } return b < 0 ? 0 : ($T)r;")
 _row("left_shift", "int", "return ($U)b < $B ? ($T)(($U)a << ($U)b) : 0;")
 _row("right_shift", "unsigned", "return b < $B ? a >> b : 0;")

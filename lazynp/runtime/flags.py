@@ -133,8 +133,9 @@ def _ufunc_name(node: Node) -> str:
 
 
 def _can_raise(node: Node, kind: str) -> bool:
-    inexact = node.op.kind in (Kind.ELEMENTWISE, Kind.REDUCE, Kind.ACCUMULATE) and getattr(node.type, "dtype", np.dtype(bool)).kind in "fc"
-    if not inexact or (node.op.ufunc is None and node.op.kind is Kind.ELEMENTWISE):
+    kinds = "fc" if kind != "divide" else "fciu"
+    numbers = node.op.kind in (Kind.ELEMENTWISE, Kind.REDUCE, Kind.ACCUMULATE) and getattr(node.type, "dtype", np.dtype(bool)).kind in kinds
+    if not numbers or (node.op.ufunc is None and node.op.kind is Kind.ELEMENTWISE):
         return False
     return node.op.name in _DIVISIONS if kind == "divide" else node.op.name not in _QUIET
 

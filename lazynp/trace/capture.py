@@ -15,8 +15,10 @@ from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic
 from lazynp.native import ARRAYS
 from lazynp.ops.movement import Path
 from lazynp.runtime.storage import Storage, TraceQueue, bound, trace_scope
+from lazynp.selection import computed
 from lazynp.trace import trees
 from lazynp.trace.closing import with_data_sizes
+from lazynp.trace.leaks import holds_traced
 
 
 class Output(NamedTuple):
@@ -93,6 +95,7 @@ def trace(
         finally:
             scope.restore()
         result_leaves, structure = trees.flatten(result)
+        result_leaves = computed(result_leaves)
         owners = {h._storage: i for i, (h, n) in enumerate(zip(stand_ins, inputs, strict=True)) if n is not None}
         values: dict[Storage, int] = {}
         results = [_output(leaf, owners, values, scope.written) for leaf in _alone(result_leaves, owners)]
@@ -150,6 +153,10 @@ def _output(leaf: Any, owners: dict[Storage, int], values: dict[Storage, int], o
         number = _output(arrays.wrap(leaf.node), owners, values, outside)
         return number._replace(kind="number", value=leaf.kind) if number.kind == "scalar" else number
     if type(leaf) is not ndarray:
+        if holds_traced(leaf):
+            raise CaptureError(
+                f"a result of type {type(leaf).__name__} holds traced values; register its class with optree, or return them"
+            )
         return Output("static", value=leaf)
     storage = leaf._storage
     if storage is None or storage in outside or (storage.node is None and bound(storage.value()) is not None and not _fresh(storage)):
