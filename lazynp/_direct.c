@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <structmember.h>
 #define NPY_NO_DEPRECATED_API NPY_1_7_API_VERSION
+#define SPECIAL 0x7FFFFFFE /* error codes from here on are signals and lack of memory: program.py, interrupts.py */
 #include <numpy/arrayobject.h>
 #include <numpy/arrayscalars.h>
 
@@ -289,8 +290,11 @@ static PyObject *run(const Direct *d, PyObject **leaves) {
     code = d->entry(slots, dims);
     Py_END_ALLOW_THREADS;
     runs++;
+    if (d->doubt >= 0) {
+        const int64_t error = code & 0xFFFFFFFF;
+        if (error ? error < SPECIAL : *(char *)PyArray_DATA((PyArrayObject *)outputs[d->doubt])) goto done;
+    }
     if (code && report(d, code, errors, leaves) < 0) goto done;
-    if (d->doubt >= 0 && *(char *)PyArray_DATA((PyArrayObject *)outputs[d->doubt])) goto done;
     result = made_of(d, outputs, leaves);
 done:
     if (arena) give_back(arena, arena_size);

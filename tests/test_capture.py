@@ -283,3 +283,18 @@ def test_arrays_made_by_their_class_hold_traced_values():
         return out, isinstance(out, np.ndarray), type(out) is np.ndarray
 
     close(lazynp.jit(f, strict=True)(np.arange(9.0)), f(np.arange(9.0)))
+
+
+def test_errors_of_the_program_compile():
+    """`assert` and `raise` in branches are checks of the compiled program: no lazy mode unless one fails."""
+
+    checked = CASES["checked_sums"][0]  # not written here: pytest rewrites `assert` in its tests
+    compiled = lazynp.jit(checked, strict=True)
+    assert compiled(x6.copy()) == checked(x6.copy())
+    for value, error in ((-200.0, AssertionError), (60.0, ArithmeticError), (200.0, ValueError)):
+        x, y = np.where(np.arange(6) == 4, value, x6), np.where(np.arange(6) == 4, value, x6)
+        with pytest.raises(error):
+            compiled(x)
+        with pytest.raises(error):
+            checked(y)
+        np.testing.assert_array_equal(x, y)

@@ -15,7 +15,7 @@ from lazynp.ir.types import Symbolic
 from lazynp.ops import elementwise as ew
 from lazynp.ops.sizes import SymBool
 from lazynp.runtime.storage import depends_on_arguments
-from lazynp.trace import bodies
+from lazynp.trace import bodies, queues
 from lazynp.trace.blocks import GO_ON, RETURNED, Block, Box, Signal, until_known, zeros_like
 from lazynp.trace.places import UNBOUND, Journal
 
@@ -37,6 +37,14 @@ def if_(test: Any, then: FunctionType, orelse: FunctionType | None, names: Seque
         return run() if run is not None else None
     functions = [then] if orelse is None else [then, orelse]
     return branch(test, then, orelse or _nothing, functions, names)
+
+
+def if_raises(test: Any, then: FunctionType, orelse: FunctionType | None, names: Sequence[str]) -> Signal | None:
+    """The same where then() ends in `raise`. In a compiled program the other branch runs, and where the test is true nothing counts: the
+    function runs again in lazy mode, and raises what it raises."""
+    if is_traced(test) and queues.compiles() and queues.doubt(bodies.truth(test)):
+        return orelse() if orelse is not None else None
+    return if_(test, then, orelse, names)
 
 
 def _nothing() -> None:

@@ -105,7 +105,9 @@ def trace(
         if scope.printed is not None:
             values[scope.printed] = len(values)
             if scope.doubt is not None:
-                raise CaptureError("a program that prints has integers that may outgrow 64 bits: it could not be repeated in Python")
+                raise CaptureError(
+                    "a program that prints has errors to raise or integers that may outgrow 64 bits: Python could not repeat it"
+                )
         if scope.doubt is not None:
             values[scope.doubt] = len(values)
         nodes = with_data_sizes(scope, [*[s.value() for s in values], *written.values(), *[node for _, node in written_outside.values()]])

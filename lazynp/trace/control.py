@@ -12,7 +12,7 @@ from lazynp.errors import CaptureError
 from lazynp.runtime.storage import tracing
 from lazynp.trace import bodies, queues
 from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Signal
-from lazynp.trace.branches import after, and_, chain, choose, if_, not_, or_
+from lazynp.trace.branches import after, and_, chain, choose, if_, if_raises, not_, or_
 from lazynp.trace.calls import check_effects, indexed, note_variables, owner, stand_in, target, touched, tried
 from lazynp.trace.collecting import in_one_list
 from lazynp.trace.loops import Hopeless, for_, listed, while_
@@ -21,8 +21,8 @@ from lazynp.trace.printing import text
 from lazynp.trace.source import is_library, rewritten_code, with_control
 
 __all__ = [
-    "BREAK", "RETURN", "Signal", "after", "and_", "chain", "choose", "for_", "function", "if_", "in_one_list", "indexed", "listed", "not_",
-    "or_", "owner", "result", "target", "text", "touched", "tried", "while_",
+    "BREAK", "RETURN", "Signal", "after", "and_", "chain", "choose", "for_", "function", "if_", "if_raises", "in_one_list", "indexed",
+    "listed", "not_", "or_", "owner", "result", "target", "text", "touched", "tried", "while_",
 ]  # fmt: skip
 RETURN = RETURNED
 BREAK = Signal(BROKEN)

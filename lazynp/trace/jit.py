@@ -160,6 +160,8 @@ class Compiled:
         try:
             results = self.ready.run(inputs, outputs, self.kept)
         except Exception as error:
+            if self.traced.doubted and hasattr(error, "lazynp_origin"):  # Python may have raised something else before
+                raise _Doubted from None
             raise located(error, self.form) from None
         if raised:
             follow_up(self.ready.program, self.form, inputs, as_called(self.errors))
@@ -188,11 +190,14 @@ class Compiled:
             targets.append(storage.force())
         written = [t for t in targets if t is not None] if self.traced.doubted else []  # nothing is donated then
         before = [t.copy() for t in written]
-        values = self._run(inputs, targets)
-        if self.traced.doubted and values[len(self.traced.values) - 1]:
+        try:
+            values = self._run(inputs, targets)
+            if self.traced.doubted and values[len(self.traced.values) - 1]:
+                raise _Doubted
+        except _Doubted:
             for target, contents in zip(written, before, strict=True):
                 target[...] = contents
-            raise _Doubted
+            raise
         for argument in self.writes:
             if blocks[argument] is not memory[argument]:
                 memory[argument][...] = blocks[argument]

@@ -97,6 +97,11 @@ def under_jit() -> bool:
     return any(type(scope) is TraceQueue or isinstance(scope, BodyQueue) for scope in traces_around())
 
 
+def compiles() -> bool:
+    """Whether what is recorded becomes part of a compiled program as it is: no derivative or batch is taken of it."""
+    return all(type(scope) is TraceQueue or isinstance(scope, BodyQueue) for scope in traces_around())
+
+
 def doubt(wrong: Node) -> bool:
     """Inside jit, where a 0-d boolean is true, the program's results do not count: Python would have raised an error, or computed with
     integers of more than 64 bits. Returns whether this is noted: not outside of jit."""

@@ -251,6 +251,10 @@ class _Maker:
         out: list[Any] = []
         for position, node in enumerate(statements):
             rest = statements[position + 1 :]
+            if isinstance(node, ast.Assert) and not opaque:
+                node = _checked(node)
+            if isinstance(node, ast.If) and node.orelse and _only_raises(node.orelse) and not _only_raises(node.body):
+                _raise_first(node)
             if isinstance(node, (ast.For, ast.While)) and node.orelse and not opaque:
                 broken = self._fresh("broken")
                 flag, unless = _else_clause(node, broken)
@@ -387,7 +391,8 @@ class _Maker:
             functions.append(self._body(orelse, node.orelse, node))
         state = (assigned(node.body) | assigned(node.orelse)) & self.live.after[id(node)]
         branches = [_name(then, node), _name(orelse, node) if node.orelse else _constant(None, node)]
-        call = _call("if_", [self.expressions.test(node.test), *branches, self._state(state, node)], node)
+        kind = "if_raises" if _only_raises(node.body) else "if_"
+        call = _call(kind, [self.expressions.test(node.test), *branches, self._state(state, node)], node)
         return [*functions, self._returned(call, node, nested) if leaves else ast.copy_location(ast.Expr(call), node)]
 
     def _for(self, node: ast.For, nested: bool, in_loop: bool) -> list[Any]:
@@ -463,6 +468,24 @@ def _falls_through(statements: list[Any]) -> bool:
     if isinstance(last, ast.If):
         return _falls_through(last.body) or _falls_through(last.orelse)
     return True
+
+
+def _only_raises(statements: list[Any]) -> bool:
+    """Whether a block raises an error and does nothing else that matters."""
+    return isinstance(statements[-1], ast.Raise) and all(isinstance(s, (ast.Assign, ast.Expr, ast.AnnAssign)) for s in statements[:-1])
+
+
+def _checked(node: ast.Assert) -> ast.If:
+    """assert test, message: `if not test: raise AssertionError(message)`."""
+    test = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
+    error = ast.Call(_name("AssertionError", node), [node.msg] if node.msg else [], [])
+    return ast.fix_missing_locations(ast.copy_location(ast.If(test, [ast.Raise(error)], []), node))
+
+
+def _raise_first(node: ast.If) -> None:
+    """if test: ... else: raise ..., the other way round."""
+    node.test = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
+    node.body, node.orelse = node.orelse, node.body
 
 
 def _test_inside(node: ast.While) -> None:
