@@ -21,7 +21,7 @@ def function(kernel: Kernel, body: list[str]) -> tuple[str, str]:
     """(definition, call) of a function around loops."""
     prologue = kernel.writer.prologue()
     volume = product([a.size for a in kernel.nest.axes]).constant
-    if kernel.chunked is not None and not kernel.partial and volume is not None and volume <= CHUNK:
+    if kernel.chunked is not None and not (kernel.partial or kernel.chunk) and volume is not None and volume <= CHUNK:
         begin, end = kernel.writer.poly(kernel.chunked.begin), kernel.writer.poly(kernel.chunked.end)
         prologue.append(f"const int64_t begin = {begin}, end = {end};")
         kernel.chunked = None
@@ -58,6 +58,8 @@ def _driver(kernel: Kernel) -> list[str]:
     chunk = f"per < {CHUNK} ? {CHUNK} / (per > 0 ? per : 1) : 1"
     if len(kernel.nest.axes) == 1 or (kernel.rows and len(kernel.split_axes()[0]) == 1):
         chunk = str(CHUNK if len(kernel.nest.axes) == 1 else TILE)
+    if kernel.chunk:
+        chunk = str(kernel.chunk)
     head.append(f"const int64_t chunk = {chunk}, chunks = (count + chunk - 1) / chunk;")
     return [*_task(kernel), *head, *_both_ways(kernel), "}"]
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from lazynp.backends.lower import Memory, load
 from lazynp.backends.nests import Nest, Store, index_values, loads, scalars
-from lazynp.backends.polynomial import Atom, Poly, lower_bound, never_negative, upper_bound
+from lazynp.backends.polynomial import Atom, Poly, Sizes, lower_bound, never_equal, never_negative, upper_bound
 from lazynp.backends.schedule import Scheduled, ordered
 from lazynp.ir.node import Node, transform
 
@@ -114,18 +114,28 @@ def _obstacle(first: Nest, one: Touched, second: Nest, two: Touched) -> str:
     if memories[0].isdisjoint(memories[1]) and len(memories[0]) + len(memories[1]) > _MOST_STRANGERS:
         return "they share no array, and together have too many"
     for memory, addresses in one.writes.items():
-        if memory in two.writes:
+        if memory in two.writes and (memory in one.folded or memory in two.folded or not _apart(addresses, two.writes[memory])):
             return "both write to one array"
         if memory in two.inside:
             return "the second takes an index from what the first writes"
-        if memory in two.reads and (memory in one.folded or len(addresses) > 1 or two.reads[memory] != addresses):
+        if memory in two.reads and (memory in one.folded or not _same_or_apart(two.reads[memory], addresses)):
             if memory in two.events and not two.reads[memory] and memory not in one.folded:
                 continue
             return f"the second reads {'a reduction of the first' if memory in one.folded else 'at other places what the first writes'}"
     for memory, addresses in two.writes.items():
-        if memory in one.reads and (memory in two.folded or memory in one.inside or one.reads[memory] != addresses):
+        if memory in one.reads and (memory in two.folded or memory in one.inside or not _same_or_apart(one.reads[memory], addresses)):
             return "the second overwrites what the first reads at other places"
     return ""
+
+
+def _apart(some: set[Poly], others: set[Poly]) -> bool:
+    """Whether no point visits, by one of these addresses, what any point visits by one of those."""
+    return all(never_equal(a, b) for a in some for b in others)
+
+
+def _same_or_apart(read: set[Poly], written: set[Poly]) -> bool:
+    """Whether what a point reads is written by that point, or by none."""
+    return bool(read) and all(a == b or never_equal(a, b) for a in read for b in written)
 
 
 def _merged(first: Nest, second: Nest) -> Nest:
@@ -245,7 +255,7 @@ def bands(scheduled: list[Scheduled]) -> list[list[Scheduled]]:
 
 def _joins(group: list[Scheduled], members: list[Touched], item: Scheduled, mine: Touched) -> bool:
     first = group[0].nest
-    if not all(_has_rows(s) for s in (group[0], item)) or first.axes[0] != item.nest.axes[0]:
+    if not all(has_rows(s) for s in (group[0], item)) or first.axes[0] != item.nest.axes[0]:
         return False
     if sum(m.count for m in members) + mine.count > _MOST_SCALARS:
         return False
@@ -258,16 +268,12 @@ def _joins(group: list[Scheduled], members: list[Touched], item: Scheduled, mine
             if not both:
                 continue
             related = True
-            if (
-                memory in member.inside
-                or memory in mine.inside
-                or not _same_rows(row, [(s, a) for s, m in uses for a in m.get(memory, ())])
-            ):
+            if memory in member.inside or memory in mine.inside or not same_rows(row, [(s, a) for s, m in uses for a in m.get(memory, ())]):
                 return False
     return related
 
 
-def _has_rows(item: Scheduled) -> bool:
+def has_rows(item: Scheduled) -> bool:
     """Whether the outermost loop is over independent rows and something is left inside it."""
     nest = item.nest
     if nest.kind != "loops" or nest.moves or not nest.axes or nest.axes[0].variable in nest.reduced:
@@ -275,8 +281,8 @@ def _has_rows(item: Scheduled) -> bool:
     return not item.rows or len(nest.axes) >= 3
 
 
-def _same_rows(row: Atom, uses: list[tuple[Scheduled, Poly]]) -> bool:
-    """Whether every address lies in the stretch of memory that belongs to its row alone."""
+def same_rows(row: Atom, uses: list[tuple[Scheduled, Poly]], sizes: Sizes | None = None) -> bool:
+    """Whether every address lies in the stretch of memory that belongs to its row alone. sizes: at all turns of the loops around."""
     strides = {address.coefficient(row) for _, address in uses}
     if len(strides) != 1:
         return False
@@ -287,6 +293,8 @@ def _same_rows(row: Atom, uses: list[tuple[Scheduled, Poly]]) -> bool:
         rest = address - Poly({(row,): 1}) * stride
         bounds = {a.variable: (a.begin, a.end - 1) for a in item.nest.axes}
         low, high = lower_bound(rest, bounds), upper_bound(rest, bounds)
+        if sizes is not None and low is not None and high is not None:
+            low, high = sizes.lower(low), sizes.upper(high)
         if low is None or high is None or not never_negative(low) or not never_negative(stride - 1 - high):
             return False
     return True

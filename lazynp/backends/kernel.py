@@ -29,6 +29,8 @@ class Kernel:
         self.chunked: Axis | None = None
         self.partial: list[str] = []
         """C types of partial results, if the loops fold a chunk of everything."""
+        self.chunk = 0
+        """Rows of a chunk, where its number of points does not decide."""
         self.edges: list[str] = []
         """What is left to do when all chunks are done."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from lazynp.backends import prelude
 from lazynp.backends.kernel import Kernel
-from lazynp.backends.lower import Axis, load
+from lazynp.backends.lower import Axis, Memory, load
 from lazynp.backends.nests import Store, scalars
 from lazynp.backends.polynomial import Atom, Poly, variable
 from lazynp.backends.texts import combined, unwrapped
-from lazynp.backends.values import Values, is_own
+from lazynp.backends.values import Values, is_own, modulus
 from lazynp.backends.writer import opened
 from lazynp.ir.node import Node
 from lazynp.ops import elementwise as ew
@@ -37,18 +38,25 @@ class Map(Kernel):
         """The loops inside of the `outer` outermost ones."""
         axes = self.nest.axes
         lines: list[str] = []
-        mask = self._mask()
+        mask, unsure = self._mask(), self._unsure()
         for depth, axis in enumerate(axes[outer:], outer + 1):
-            if depth == len(axes) and mask is not None:
-                lines += self._where_any(mask, axis, depth)
+            if depth == len(axes) and (mask is not None or unsure):
+                lines += self._in_blocks(mask, unsure, axis, depth)
                 continue
-            if depth == 1 and not self.inline and all(self._is_copy(s, axis.variable) for s in self.nest.stores):
+            if depth == 1 and not self.inline and self._only_copies(axis.variable):
                 return [*lines, *map(self._copy, self.nest.stores)]
             if depth == len(axes) and not self.values.impure:
                 lines.append("#pragma omp simd")
             lines.append(self.outermost(axis) if depth == 1 else opened(axis, self.writer))
             lines += self.values.statements[depth]
-        return [*lines, *([] if mask is not None else self.stores()), *["}"] * (len(axes) - outer)]
+        return [*lines, *([] if mask is not None or unsure else self.stores()), *["}"] * (len(axes) - outer)]
+
+    def _only_copies(self, along: Atom) -> bool:
+        """Whether the nest moves blocks of memory of which none is where another one goes: not two arrays that change places."""
+        stores = self.nest.stores
+        if not all(self._is_copy(s, along) for s in stores):
+            return False
+        return {s.value.buffer.memory for s in stores}.isdisjoint([s.buffer.memory for s in stores])
 
     def _is_copy(self, store: Store, along: Atom) -> bool:
         """Whether a store moves neighbours to neighbours, in the only loop."""
@@ -73,32 +81,55 @@ class Map(Kernel):
         if masks or mask is None or self.values.impure or self.inline or self.values.depth[mask] < len(self.nest.axes):
             return None
         first = 1 + sum([n.op.cost for n in scalars([mask])])
-        return mask if self.values.cost - first > max(_DEAR, _MUCH_DEARER * first) else None
+        return mask if self._unsure() or self.values.cost - first > max(_DEAR, _MUCH_DEARER * first) else None
 
-    def _where_any(self, mask: Node, axis: Axis, depth: int) -> list[str]:
-        """The innermost loop in blocks, of which those without a true element are left alone: `z[m] = f(z[m])`."""
+    def _unsure(self) -> list[Node]:
+        """Comparisons of abs(z) that squares decide but for nearly equal numbers. The root would keep the loop from vectors."""
+        if self.values.impure or self.inline:
+            return []
+        return [n for n in scalars(self.nest.roots()) if modulus(n) is not None and self.values.depth[n] == len(self.nest.axes)]
+
+    def _in_blocks(self, mask: Node | None, unsure: list[Node], axis: Axis, depth: int) -> list[str]:
+        """The innermost loop in blocks. Those without a true element are left alone: `z[m] = f(z[m])`; those in which squares decide all
+        comparisons of moduli have a loop without roots."""
         levels = {a.variable: d for d, a in enumerate(self.nest.axes, 1)}
-        test = Values([mask], levels, self.writer, {s.buffer.memory for s in self.nest.stores})
+        overwritten = {s.buffer.memory for s in self.nest.stores}
+        sure = bool(unsure)
+        test = Values([*([mask] if mask is not None else []), *unsure], levels, self.writer, overwritten, sure=sure)
         v, whole = axis.variable.name, self.outermost(axis) if depth == 1 else opened(axis, self.writer)
         begin, end = whole.split(f"{v} = ")[1].split(";")[0], whole.split(f"{v} < ")[1].split(";")[0]
         inner = f"for (int64_t {v} = block; {v} < stop; {v}++) {{"
+        doubts = [
+            f"unsure |= {prelude.helper('absolute_unsure', modulus(n).dtype)}({test.text[modulus(n)]}, {test.text[n.args[1]]});"
+            for n in unsure
+        ]
+        body = ["#pragma omp simd" if not sure else "", inner, *self.values.statements[depth], *self.stores(), "}"]
+        if sure:
+            body = ["if (unsure) {", *body[1:], "} else {", *self._surely(levels, overwritten, inner, depth), "}"]
+        leave = " && ".join((["!any"] if mask is not None else []) + (["!unsure"] if sure else []))
         return [
             *[line for statements in test.statements[:depth] for line in statements],
             f"for (int64_t block = {begin}; block < {end}; block += {_SKIPPED}) {{",
             f"const int64_t stop = {end} - block < {_SKIPPED} ? {end} : block + {_SKIPPED};",
-            "uint8_t any = 0;",
-            "#pragma omp simd reduction(|:any)",
+            "uint8_t any = 0, unsure = 0;",
+            "#pragma omp simd reduction(|:any, unsure)",
             inner,
             *test.statements[depth],
-            f"any |= {test.text[mask]};",
+            *([f"any |= {test.text[mask]};"] if mask is not None else []),
+            *doubts,
             "}",
-            "if (!any) continue;",
-            "#pragma omp simd",
-            inner,
-            *self.values.statements[depth],
-            *self.stores(),
-            "}",
+            *([f"if ({leave}) continue;"] if mask is not None else []),
+            *body,
         ]
+
+    def _surely(self, levels: dict[Atom, int], overwritten: set[Memory], inner: str, depth: int) -> list[str]:
+        """The loop without roots."""
+        exact, self.values = self.values, Values(self.nest.computed(), levels, self.writer, overwritten, sure=True)
+        lines = [line for statements in self.values.statements[1:depth] for line in statements]
+        lines += ["#pragma omp simd", inner, *self.values.statements[depth], *self.stores(), "}"]
+        first = self.values.statements[0]
+        self.values = exact
+        return [*first, *lines]
 
 
 class Slide(Map):

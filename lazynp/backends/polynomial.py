@@ -6,6 +6,7 @@ Sizes, strides, loop bounds and positions inside arrays are all of this one clas
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
@@ -209,6 +210,21 @@ def upper_bound(p: Poly, bounds: Bounds) -> Poly | None:
     return _bound(p, bounds, 1)
 
 
+def never_equal(p: Poly, q: Poly) -> bool:
+    """Whether no value of p, at any point of some loops, is a value of q at any point of them: their steps have a common divisor that the
+    distance between them does not have, as columns of a matrix."""
+    step, distance = 0, ZERO
+    for sign, one in ((1, p), (-1, q)):
+        for monomial, n in one.terms.items():
+            if all(a.kind in ("dim", "index") for a in monomial):
+                distance = distance + Poly({monomial: sign * n})
+            elif len(monomial) == 1 and monomial[0].kind == "var":
+                step = math.gcd(step, n)
+            else:
+                return False
+    return distance.constant is not None and (distance.constant % step != 0 if step else distance.constant != 0)
+
+
 def _bound(p: Poly, bounds: Bounds, side: int) -> Poly | None:
     """Variables at the end of their range that is extreme. Sizes in a coefficient count as not negative."""
     total = ZERO
@@ -358,6 +374,10 @@ class Sizes:
     def upper(self, p: Poly) -> Poly | None:
         """A polynomial without loop variables that p never exceeds, or None."""
         return self._extreme(p, 1)
+
+    def lower(self, p: Poly) -> Poly | None:
+        """A polynomial without loop variables that p never falls below, or None."""
+        return self._extreme(p, 0)
 
     def _extreme(self, p: Poly, side: int) -> Poly | None:
         while True:

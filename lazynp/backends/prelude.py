@@ -391,6 +391,15 @@ _row(
 _rows1("complex", {"negative": "($T){-a.re, -a.im}", "positive": "a", "conjugate": "($T){a.re, -a.im}"})
 _rows1("complex", {"square": _PRODUCT.replace("b.", "a.")})
 _row("complex", "float", "(lz_c$C){a, b}", result="lz_c$C")
+# By bits: gcc makes a branch around the store of `c ? a : b` where b is what was there, and has no masked stores of pairs.
+_row(
+    "choose",
+    "float",
+    "$I x, y; __builtin_memcpy(&x, &a, sizeof a); __builtin_memcpy(&y, &b, sizeof b); x = (x & m) | (y & ~m);"
+    " __builtin_memcpy(&a, &x, sizeof a); return a;",
+    "$I m, $T a, $T b",
+)
+_row("where", "complex", "return ($T){lz_choose_$Q(-c, a.re, b.re), lz_choose_$Q(-c, a.im, b.im)};", "uint8_t c, $T a, $T b")
 _rows1("complex", {"rint": "($T){__builtin_rint$F(a.re), __builtin_rint$F(a.im)}"})
 _rows1("complex", {"absolute": "lz_hypot_$Q(a.re, a.im)", "real": "a.re", "imag": "a.im", "angle": "atan2$F(a.im, a.re)"}, "$R")
 # |a| against b, mostly without the root: the squares decide it unless they are nearly equal, or may leave the range of the type.
@@ -405,6 +414,16 @@ for _op, _below, _above in (("less", 1, 0), ("less_equal", 1, 0), ("greater", 0,
         "$T a, $R b",
         "uint8_t",
     )
+    _row(f"absolute_surely_{_op}", "complex", f"a.re * a.re + a.im * a.im {_COMPARE[_op][2:-2]} b * b", "$T a, $R b", "uint8_t")
+_row(
+    "absolute_unsure",  # without branches: a loop of it becomes one over vectors
+    "complex",
+    "const $R s = a.re * a.re + a.im * a.im, t = b * b, e = t * LZ_NEARLY$F;"
+    " return !((b > LZ_SMALL$F) & (b < LZ_LARGE$F) & (__builtin_fabs$F(a.re) < LZ_LARGE$F) & (__builtin_fabs$F(a.im) < LZ_LARGE$F)"
+    " & ((s < t - e) | (s > t + e)));",
+    "$T a, $R b",
+    "uint8_t",
+)
 for _op in ("isnan", "isinf"):
     _row(_op, "complex", f"lz_{_op}_$Q(a.re) | lz_{_op}_$Q(a.im)", "$T a", "uint8_t")
 _row("isfinite", "complex", "lz_isfinite_$Q(a.re) & lz_isfinite_$Q(a.im)", "$T a", "uint8_t")

@@ -6,12 +6,13 @@ integers, its own temporaries and its own error; the error of the first chunk th
 
 from __future__ import annotations
 
-from lazynp.backends import interrupts, prelude
+from lazynp.backends import interrupts, prelude, rowwise
 from lazynp.backends.control import Block, Control, Printer, Turns
 from lazynp.backends.independent import Independence, Reduction, independence
 from lazynp.backends.lower import Memory
 from lazynp.backends.polynomial import ONE, Poly, poly
 from lazynp.backends.program import ARENA, ERRORS, FIRST_DIM, NO_MEMORY, OWN, POOL, SIGNALS
+from lazynp.backends.rowwise import Rowwise
 from lazynp.backends.texts import fold_text, identity
 from lazynp.backends.writer import Program as Text
 from lazynp.backends.writer import Writer, in_dims, indented
@@ -83,9 +84,13 @@ class SpreadPrinter(Printer):
         self.spread = False
         """Whether such a loop was printed."""
         self._known: dict[Control, Independence | None] = {}
+        self._rowwise: dict[Control, Rowwise | None] = {}
 
     def function(self, control: Control) -> tuple[str, str, bool]:
         found = self.independence(control)
+        by_rows = self.rowwise(control) if found is None and not self.within else None
+        if by_rows is not None:
+            return rowwise.printed(self, control, by_rows)
         if found is None or self.within:
             return super().function(control)
         self.text.own |= found.own
@@ -99,7 +104,15 @@ class SpreadPrinter(Printer):
         return super().function(control)
 
     def is_apart(self, control: Control) -> bool:
-        return not self.within and self.independence(control) is not None and self._is_worth(control, _LEAST_WITHIN)
+        if self.within:
+            return False
+        spread = self.independence(control) is not None and self._is_worth(control, _LEAST_WITHIN)
+        return spread or (self.independence(control) is None and self.rowwise(control) is not None)
+
+    def rowwise(self, control: Control) -> Rowwise | None:
+        if control not in self._rowwise:
+            self._rowwise[control] = rowwise.rowwise(control, self.sizes)
+        return self._rowwise[control]
 
     def independence(self, control: Control) -> Independence | None:
         if control not in self._known:

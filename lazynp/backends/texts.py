@@ -22,6 +22,8 @@ def expression(op: Op, node: Node, dtypes: list[np.dtype], texts: list[str]) -> 
     if (mixed := prelude.mixed(op.name, dtypes)) is not None:
         return f"{mixed}({', '.join(map(unwrapped, texts))})"
     template = op.c(*dtypes) if callable(op.c) else op.c
+    if op is ew.where and dtypes[1].kind == "c":
+        return f"{prelude.helper(op.name, dtypes[1])}({', '.join(map(unwrapped, texts))})"
     if template is not None and (op is ew.where or callable(op.c) or all(d in PLAIN for d in dtypes)):
         return template.format(*texts)
     return f"{prelude.helper(op.name, dtypes[0])}({', '.join(map(unwrapped, texts))})"

@@ -21,10 +21,14 @@ _INLINE = 120
 class Values:
     """The scalars of a nest as C statements. levels: loop variable -> depth (1: the outermost); statements[d]: what depth d computes."""
 
-    def __init__(self, roots: list[Node], levels: dict[Atom, int], writer: Writer, overwritten: set[Memory], alone: bool = False) -> None:
+    def __init__(
+        self, roots: list[Node], levels: dict[Atom, int], writer: Writer, overwritten: set[Memory], alone: bool = False, sure: bool = False
+    ) -> None:
         self.writer = writer
         self.alone = alone
         """Whether the nest is a single point in a loop of the program."""
+        self.sure = sure
+        """Whether squares decide all comparisons of moduli (`modulus`)."""
         self.overwritten = overwritten
         """What the nest stores to: it is loaded before the first store."""
         self.levels = levels
@@ -95,8 +99,9 @@ class Values:
             return f"({self._test(node.conditions)} ? {self.text[node.args[0]]} : {self.text[node.args[1]]})"
         if node.op is checked:
             return self._checked(node)
-        if (modulus := _modulus(node)) is not None:
-            return f"{prelude.helper(f'absolute_{node.op.name}', modulus.dtype)}({self.text[modulus]}, {self.text[node.args[1]]})"
+        if (z := modulus(node)) is not None:
+            name = f"absolute_{'surely_' if self.sure else ''}{node.op.name}"
+            return f"{prelude.helper(name, z.dtype)}({self.text[z]}, {self.text[node.args[1]]})"
         if self.alone and node.op is ew.exp and node.dtype in PLAIN:
             return f"{prelude.helper('exp_alone', node.dtype)}({unwrapped(self.text[node.args[0]])})"
         return expression(node.op, node, [a.dtype for a in node.args], [self.text[a] for a in node.args])
@@ -145,7 +150,7 @@ def _shifted(node: Node) -> str | None:
     return text
 
 
-def _modulus(node: Node) -> Node | None:
+def modulus(node: Node) -> Node | None:
     """z of a comparison of abs(z), z complex, with a number of the same precision: it needs no root but for nearly equal ones."""
     if node.op not in (ew.less, ew.less_equal, ew.greater, ew.greater_equal) or node.args[0].op is not ew.absolute:
         return None
