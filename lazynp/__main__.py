@@ -1,13 +1,15 @@
-"""The command line: `python -m lazynp run PROGRAM.py`, `coverage`, `cache list|clear|export|import`."""
+"""The command line: `python -m lazynp run PROGRAM.py`, `coverage`, `tune`, `cache list|clear|export|import`."""
 
 import argparse
 import sys
 import time
 from collections.abc import Callable
 
+from lazynp import choices
 from lazynp.api.table import coverage_page, coverage_report
 from lazynp.backends import archive, diskcache
-from lazynp.debug import run
+from lazynp.debug import run, tuning
+from lazynp.runtime.evaluate import machine_file
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,6 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_coverage(commands)
     _add_cache(commands)
+    _add_tune(commands)
     return parser
 
 
@@ -58,6 +61,24 @@ def _add_coverage(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 def _coverage(options: argparse.Namespace) -> int:
     print(coverage_page() if options.markdown else coverage_report(), end="" if options.markdown else "\n")
+    return 0
+
+
+def _add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "tune",
+        help="fit the constants of the cost model to this machine",
+        description="Measure small programs with every constant of the cost model (on an idle machine), and keep what was best for later.",
+    )
+    parser.add_argument("--dry", action="store_true", help="only show it")
+    parser.set_defaults(command=_tune)
+
+
+def _tune(options: argparse.Namespace) -> int:
+    fitted = tuning.fit(print)
+    if not options.dry:
+        choices.save(machine_file(), fitted)
+        print(f"kept in {machine_file()}")
     return 0
 
 

@@ -544,7 +544,23 @@ static PyObject *count_runs(PyObject *module, PyObject *unused) {
     return PyLong_FromUnsignedLongLong(runs);
 }
 
+/* The addresses of NumPy's sort and argsort of one dtype, by algorithm; 0 where it has none. */
+static PyObject *sorters(PyObject *module, PyObject *number) {
+    long type = PyLong_AsLong(number);
+    PyArray_Descr *descr = type == -1 && PyErr_Occurred() ? NULL : PyArray_DescrFromType((int)type);
+    if (!descr) return NULL;
+    PyArray_ArrFuncs *f = PyDataType_GetArrFuncs(descr);
+    PyObject *found = PyTuple_New(2 * NPY_NSORTS);
+    for (int k = 0; found && k < NPY_NSORTS; k++) {
+        PyTuple_SET_ITEM(found, k, PyLong_FromVoidPtr((void *)f->sort[k]));
+        PyTuple_SET_ITEM(found, NPY_NSORTS + k, PyLong_FromVoidPtr((void *)f->argsort[k]));
+    }
+    Py_DECREF(descr);
+    return found;
+}
+
 static PyMethodDef functions[] = {
+    {"sorters", sorters, METH_O, "sorters(number of a dtype): the addresses of its functions for sort, then for argsort, by algorithm"},
     {"enable", enable, METH_O, "enable(bool): whether calls may go past Python"},
     {"runs", count_runs, METH_NOARGS, "runs(): how many programs were run this way"},
     {NULL},

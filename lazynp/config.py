@@ -47,6 +47,9 @@ class Settings:
     function runs in lazy mode. Each costs the compiler about 3 ms."""
     whole_calls: bool = True
     """Derivatives outside of jit run as compiled programs where nobody can tell; False: the function runs at every call."""
+    autotune: bool = False
+    """Where two ways to make a program compete, both are made and measured when it is first compiled; the faster one is remembered on disk.
+    First calls take longer, by the time of some further compilations."""
     fold_limit: int = 4096
     """Constant subexpressions are computed while compiling up to so many elements."""
     debug_nans: bool = False

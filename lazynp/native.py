@@ -7,6 +7,7 @@ when it would make a large array of them by broadcasting (`x[:, None] * y`) and 
 
 import os
 from collections.abc import Callable, Iterable
+from functools import cache
 from types import MethodType
 from typing import Any
 
@@ -174,6 +175,17 @@ Direct: Any = None if _direct is None else _direct.Direct
 def direct_runs() -> int:
     """How many programs were run past Python."""
     return 0 if _direct is None else int(_direct.runs())
+
+
+@cache
+def numpy_sorter(name: str) -> int:
+    """The address of "numpy.sort 0 12", NumPy's own function for one algorithm (NPY_SORTKIND) and dtype (number), or of an argsort; 0 where
+    it is not known."""
+    if _direct is None:
+        return 0
+    function, kind, number = name.removeprefix("numpy.").split()
+    found = _direct.sorters(int(number))
+    return int(found[int(kind) + (len(found) // 2 if function == "argsort" else 0)] or 0)
 
 
 ARRAYS = (np.ndarray, watched)

@@ -354,7 +354,7 @@ def test_the_memory_of_a_call_is_known_before_it_runs():
     assert plan.peak == plan.results + plan.temporaries
     fused = jit(lambda x: np.sin(x) * 2 + 1)
     assert [fused.memory_plan(np.ones(n)).peak for n in (1000, 2000, 3000)] == [8000, 16000, 24000]
-    with_step = jit(lambda x: np.sort(np.sin(x))[1] * 2).memory_plan(np.ones((20, 20)))
+    with_step = jit(lambda x: np.partition(np.sin(x), 3)[1] * 2).memory_plan(np.ones((20, 20)))
     assert with_step.steps == 1 and with_step.temporaries >= 8 * (400 + 20)
 
 

@@ -128,6 +128,11 @@ static void lz_gemv_$S(void *fn, char ta, int64_t m, int64_t n, $T alpha, const 
 """
 
 
+def is_routine(name: str) -> bool:
+    """Whether this library is to have a routine that a program calls; NumPy has the others (`native.numpy_sorter`)."""
+    return not name.startswith("numpy.")
+
+
 def _signature(name: str) -> str | None:
     letter, routine = name[:1], name[1:]
     extra = _REAL if letter in ("s", "d") else _COMPLEX if letter in ("c", "z") else None

@@ -13,7 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from lazynp.backends import base, blas, diskcache, lapack, products, toolchain, workers
+from lazynp import choices
+from lazynp.backends import base, blas, diskcache, lapack, products, sorting, toolchain, workers
 from lazynp.backends.compact import compact
 from lazynp.backends.control import Block, block_of, temporaries
 from lazynp.backends.fuse import share_outputs
@@ -36,10 +37,10 @@ Result = TypeVar("Result")
 
 def compile(graph: Graph, key: str) -> base.Program:
     """The program of a graph. Raises CompileError: a defect of lazynp."""
-    return _linked(draft(graph), key)
+    return linked(draft(graph), key)
 
 
-def _linked(blueprint: Blueprint, key: str) -> base.Program:
+def linked(blueprint: Blueprint, key: str) -> base.Program:
     pool = threading.Thread(target=workers.entry)
     if blueprint.parallel:  # the first time on a machine the pool is compiled too: on another processor, in the same time
         pool.start()
@@ -63,19 +64,21 @@ class Compilation(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._program = _linked(self._blueprint, self._key)
+            self._program = linked(self._blueprint, self._key)
         except (CompileError, OSError):  # a Ctrl-C reaches the compiler too: `result` tries again, and says what is wrong
             self._program = None
 
     def result(self) -> base.Program:
         """Waits. In a forked child, where no thread runs, and after a failure it compiles here. Raises CompileError."""
         self.join()
-        return self._program or _linked(self._blueprint, self._key)
+        return self._program or linked(self._blueprint, self._key)
 
 
 def draft(graph: Graph) -> Blueprint:
     """C text, Python text and tables of a graph's program."""
-    return _drafted(graph, _Draft.blueprint)
+    blueprint = _drafted(graph, _Draft.blueprint)
+    blueprint.threshold = choices.whole("parallel")
+    return blueprint
 
 
 def parts_of(graph: Graph) -> tuple[Plan, list[Block | Step]]:
@@ -182,15 +185,18 @@ class _Draft:
         return [[call for _, call in kernels] for kernels in printed]
 
     def _blas(self) -> str:
-        if not self.text.routines:
-            return ""
+        helpers = sorted(self.text.helpers, key=str)
+        sorters = [(name, dtype) for name, dtype in helpers if name in sorting.TEXTS]
+        parts = [sorting.text(sorters)] if sorters else []
+        if not any(map(blas.is_routine, self.text.routines)):
+            return "\n".join(parts)
         library = blas.table()
         if library is None:
             raise CompileError("no BLAS library: matrix products cannot be compiled")
         self.result.integers = library.int_type
         letters = {name[0] for name in self.text.routines if name[1:] in blas.CALLED}
-        helpers = sorted(self.text.helpers, key=str)
-        parts = [library.calls(suffix) for suffix, letter in blas.LETTERS.items() if letter in letters]
+        helpers = [(name, dtype) for name, dtype in helpers if name not in sorting.TEXTS]
+        parts += [library.calls(suffix) for suffix, letter in blas.LETTERS.items() if letter in letters]
         parts += map(products.text, sorted(self.text.products))
         return "\n".join([*parts, lapack.text(helpers, library)] if helpers else parts)
 

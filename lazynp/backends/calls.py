@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lazynp.backends import blas, lapack, prelude, products
+from lazynp.backends import blas, lapack, prelude, products, sorting
 from lazynp.backends.nests import Gemm, Lapack
 from lazynp.backends.program import FIRST_DIM
 from lazynp.backends.texts import literal
@@ -47,13 +47,15 @@ def lapack_call(call: Lapack, program: Program) -> str:
     writer = Writer(program)
     name, dtype = call.node.op.name, call.node.args[0].dtype
     program.helpers.add((name, dtype))
-    arguments = [program.routine(routine) for routine in lapack.calls(name, dtype)]
+    of_numpy = sorting.has(call.node)
+    arguments = [program.routine(routine) for routine in (sorting.calls(call.node) if of_numpy else lapack.calls(name, dtype))]
     for buffer in call.reads + call.results:
         if buffer is not None:
             program.name(buffer.memory)
         arguments.append("0" if buffer is None else program.address(buffer.memory))
-    arguments += [writer.poly(p) for p in (call.count, *call.sizes)] + [str(int(value)) for value in call.node.attrs]
+    arguments += [writer.poly(p) for p in (call.count, *call.sizes)]
+    arguments += sorting.options(call.node) if of_numpy else [str(int(value)) for value in call.node.attrs]
     sizes = " ".join([f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in sorted(writer.sizes)])
-    code = program.failure(call.where, "LinAlgError", lapack.ROUTINES[name].failure)
+    code = program.failure(call.where, "LinAlgError", "" if of_numpy else lapack.ROUTINES[name].failure)
     failed = f"if (info) {{ lz_fail(slots, {code}, info - 1, info); {LEAVE} }}"
     return f"{{ {sizes} const int64_t info = lz_{name}_{prelude.suffix(dtype)}({', '.join(arguments)}); {failed} }}"

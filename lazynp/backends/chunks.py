@@ -8,7 +8,7 @@ from lazynp.backends.kernel import Kernel
 from lazynp.backends.polynomial import product
 from lazynp.backends.program import FIRST_DIM, POOL
 from lazynp.backends.texts import cast_text, identity, unwrapped
-from lazynp.backends.tiles import TILE
+from lazynp.backends.tiles import tile
 from lazynp.backends.writer import Writer, indented
 
 CHUNK = 16384
@@ -57,7 +57,7 @@ def _driver(kernel: Kernel) -> list[str]:
         return [*_task(kernel), *head, *_partial_results(kernel)]
     chunk = f"per < {CHUNK} ? {CHUNK} / (per > 0 ? per : 1) : 1"
     if len(kernel.nest.axes) == 1 or (kernel.rows and len(kernel.split_axes()[0]) == 1):
-        chunk = str(CHUNK if len(kernel.nest.axes) == 1 else TILE)
+        chunk = str(CHUNK if len(kernel.nest.axes) == 1 else tile())
     if kernel.chunk:
         chunk = str(kernel.chunk)
     head.append(f"const int64_t chunk = {chunk}, chunks = (count + chunk - 1) / chunk;")

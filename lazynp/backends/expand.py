@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lazynp import choices
 from lazynp.backends import lapack
 from lazynp.ir.node import Graph, Node, transform
 from lazynp.ir.op import Kind
@@ -16,9 +17,6 @@ from lazynp.ops import reduction
 from lazynp.ops.contraction import contract, reorder
 from lazynp.ops.movement import broadcast, reshape
 from lazynp.ops.structured import call, inline, item
-
-_SMALL = 4096
-"""Products of matrices with fewer multiplications are loops: a call of BLAS costs as much."""
 
 
 def expand(graph: Graph) -> Graph:
@@ -91,7 +89,7 @@ def _for_blas(node: Node, labels: _Labels) -> bool:
     if node.dtype.char not in "fdFD" or labels.lonely or not (labels.rows and labels.columns and labels.inner):
         return False
     shape = tuple([labels.sizes[label] for label in (*labels.rows, *labels.columns, *labels.inner)])
-    return not all(type(n) is int for n in shape) or itemcount(shape) > _SMALL
+    return not all(type(n) is int for n in shape) or itemcount(shape) > choices.value("blas")
 
 
 def _fused(node: Node, labels: _Labels) -> Node:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lazynp.backends import lapack, polynomial
+from lazynp.backends import lapack, polynomial, sorting
 from lazynp.backends.lower import (
     Axis,
     Box,
@@ -359,9 +359,7 @@ def _gemm(plan: Plan, step: Step) -> list[Nest]:
 def _lapack(plan: Plan, step: Step) -> list[Nest]:
     node = step.node
     reads = tuple([step.redirect.get(strip(a)) or plan.places[strip(a)] for a in node.args])
-    shape = _shape(plan, node.args[0])
-    given = {"m": shape[-2], "n": shape[-1], "k": _shape(plan, node.args[-1])[-1]}
-    sizes = tuple([given[letter] for letter in lapack.ROUTINES[node.op.name].sizes])
+    count, *sizes = _routine_sizes(node, [_shape(plan, a) for a in node.args])
     results: list[Buffer | None] = [None] * (len(node.type) if type(node.type) is tuple else 1)
     after: list[Nest] = []
     for target in step.targets:
@@ -371,7 +369,15 @@ def _lapack(plan: Plan, step: Step) -> list[Nest]:
             after.append(_copied(own, target))
         results[target.node.index if target.node.op is item else 0] = own
     where = node.where if plan.origin is None else plan.origin
-    return [Nest("lapack", (), call=Lapack(node, reads, tuple(results), polynomial.product(shape[:-2]), sizes, where)), *after]
+    return [Nest("lapack", (), call=Lapack(node, reads, tuple(results), count, tuple(sizes), where)), *after]
+
+
+def _routine_sizes(node: Node, shapes: list[tuple[Poly, ...]]) -> tuple[Poly, ...]:
+    """How many problems there are, and the sizes of one."""
+    if sorting.has(node):
+        return sorting.sizes(node, shapes)
+    given = {"m": shapes[0][-2], "n": shapes[0][-1], "k": shapes[-1][-1]}
+    return polynomial.product(shapes[0][:-2]), *[given[letter] for letter in lapack.ROUTINES[node.op.name].sizes]
 
 
 def _copied(source: Buffer, target: Buffer) -> Nest:

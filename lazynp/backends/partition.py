@@ -15,7 +15,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from lazynp.backends import lapack, prelude
+from lazynp import choices
+from lazynp.backends import lapack, prelude, sorting
 from lazynp.backends.expand import expand
 from lazynp.backends.lower import Buffer, Memory
 from lazynp.backends.polynomial import Poly, Sizes, product
@@ -27,8 +28,6 @@ from lazynp.ops import indexing, movement
 from lazynp.ops.printing import printed
 from lazynp.ops.structured import CONTROL, carried_argument, item, loop, read_arguments, while_
 
-_CHEAP = 2.0
-"""Recomputing costs less than a load up to so many additions."""
 _MOST_OPS = 250
 """Operations in one kernel: compile time stays linear in the length of a chain."""
 
@@ -145,7 +144,7 @@ def is_library(node: Node) -> bool:
     if node.op is printed:
         return False
     if node.op.kind is Kind.LIBRARY:
-        return not lapack.has(node)
+        return not (lapack.has(node) or sorting.has(node))
     return node.op.kind is Kind.ELEMENTWISE and not has_c(node)
 
 
@@ -202,7 +201,7 @@ def _worth_storing(node: Node, effort: float, length: int, users: dict[Node, tup
     if length > _MOST_OPS:
         return True
     count, repeated = users[node]
-    return effort > _CHEAP and (count > 1 or repeated > 0)
+    return effort > choices.value("recompute") and (count > 1 or repeated > 0)
 
 
 def _user_counts(order: list[Node]) -> dict[Node, tuple[int, int]]:

@@ -10,6 +10,7 @@ import math
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from lazynp.backends import base, blas, diskcache, interrupts, threads, toolchai
 from lazynp.backends.pool import empty, give_arena, take_arena
 from lazynp.config import settings
 from lazynp.ir.node import numbered_dim
+from lazynp.native import numpy_sorter
 from lazynp.ops.structured import CONTROL, interpreter
 
 PLAN = ".plan"
@@ -71,7 +73,8 @@ class Blueprint:
     failures: per error code (origin, class of the error, its text);
     callbacks: what C calls in Python, as (op, attributes, (ndim, dtype) of the values);
     outline: None for programs with Python steps; integers: of the BLAS it was compiled for;
-    arena: text of its bytes; blocks: per memory outside of the arena (kind, text of its elements, bytes of one).
+    arena: text of its bytes; blocks: per memory outside of the arena (kind, text of its elements, bytes of one);
+    threshold: elements from which its kernels use threads, 0: as the settings say; choices: the answers that were measured for it.
     """
 
     python: str = ""
@@ -93,6 +96,8 @@ class Blueprint:
     integers: str = ""
     arena: str = "0"
     blocks: list[tuple[str, str, int]] = field(default_factory=list)
+    threshold: int = 0
+    choices: dict[str, float] = field(default_factory=dict)
 
 
 class MemoryPlan(NamedTuple):
@@ -140,12 +145,14 @@ class CProgram(base.Program):
         self.ends_early = blueprint.interruptible
         self.may_fail = bool(blueprint.failures or blueprint.steps or blueprint.callbacks)
         self._lib = lib
+        self.limits: Any = SimpleNamespace(parallel_threshold=blueprint.threshold) if blueprint.threshold else settings
+        """What says from how many elements on kernels use threads."""
         self._calls = interrupts.callback("int(*)(int64_t, void **, int64_t *)", self._called) if blueprint.callbacks else None
         space: dict[str, Any] = dict(blueprint.tables)
         space |= {
             "empty": empty, "buffer": toolchain.ffi.from_buffer, "entry": lib.lazynp_run, "finish": self.finish, "library": self._library,
             "extra": self._extra, "fresh": self._fresh, "pool": [], "take_arena": take_arena, "give_arena": give_arena,
-            "thread_count": threads.thread_count, "settings": settings,
+            "thread_count": threads.thread_count, "settings": self.limits,
         }  # fmt: skip
         exec(builtins.compile(blueprint.python, "<lazynp program>", "exec"), space)
         self.run: Callable[..., list[np.ndarray]] = space["run"]  # type: ignore[method-assign]
@@ -168,10 +175,8 @@ class CProgram(base.Program):
         for name, array in blueprint.tables.items():
             if isinstance(array, np.ndarray):
                 slots[FIRST_SLOT + int(name[1:])] = ffi.from_buffer(array)
-        library = blas.table() if blueprint.routines else None
         for number, name in enumerate(blueprint.routines):
-            assert library is not None
-            slots[blueprint.slots - len(blueprint.routines) + number] = ffi.cast("void *", library.pointer(name))
+            slots[blueprint.slots - len(blueprint.routines) + number] = ffi.cast("void *", _address(name))
         return slots, dims, errors
 
     def memory_plan(self, dims: Sequence[int]) -> MemoryPlan:
@@ -268,6 +273,14 @@ class CProgram(base.Program):
         return int(op.numpy(*[np.int64(eval(text, {}, sizes)) for text in args], **attrs))
 
 
+def _address(routine: str) -> int:
+    if not blas.is_routine(routine):
+        return numpy_sorter(routine)
+    library = blas.table()
+    assert library is not None
+    return library.pointer(routine)
+
+
 def _owned(value: Any, dtype: np.dtype) -> bool:
     """Whether C may read the value's memory as an array of its own of that dtype."""
     return (
@@ -289,8 +302,10 @@ def load(key: str) -> base.Program | None:
     if stored is None:
         return None
     blueprint: Blueprint = pickle.loads(stored)
-    library = blas.table() if blueprint.routines else None
-    if blueprint.routines and (library is None or library.int_type != blueprint.integers):
+    if not all(map(numpy_sorter, [name for name in blueprint.routines if not blas.is_routine(name)])):
+        return None
+    library = blas.table() if blueprint.integers else None
+    if blueprint.integers and (library is None or library.int_type != blueprint.integers):
         return None
     lib = toolchain.load(key)
     return None if lib is None else CProgram(blueprint, lib)

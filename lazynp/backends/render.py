@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from lazynp import choices
 from lazynp.backends import interrupts, prelude
 from lazynp.backends.calls import gemm_call, lapack_call
 from lazynp.backends.chunks import function
@@ -30,8 +31,6 @@ static inline int64_t lz_index(int64_t i, int64_t n, void **slots, int64_t code)
 }
 """
 
-_BAND = 8192
-"""Elements of a band: what two nests over the same rows hand over stays in the first-level caches."""
 _KINDS: dict[str, type[Kernel]] = {"scan": Scan, "scatter": Scatter}
 
 
@@ -63,8 +62,9 @@ def print_band(program: Program, number: int, group: list[Scheduled]) -> tuple[s
     widest = max(members, key=lambda m: len(m.nest.axes))
     widest.values.cost = sum(m.values.cost for m in members)
     per = " * ".join([writer.poly(a.size) for a in widest.nest.axes[1:]]) or "1"
+    most = choices.whole("band")
     lines = [
-        f"const int64_t row_size = {per}, band = row_size < {_BAND} ? {_BAND} / (row_size > 0 ? row_size : 1) : 1;",
+        f"const int64_t row_size = {per}, band = row_size < {most} ? {most} / (row_size > 0 ? row_size : 1) : 1;",
         "const int64_t first_row = begin, last_row = end;",
         "for (int64_t row = first_row; row < last_row; row += band) {",
         "const int64_t begin = row, end = last_row - row < band ? last_row : row + band;",
@@ -115,7 +115,7 @@ def source(program: Program, segments: list[list[str]], blas_calls: str) -> str:
     if program.interruptible:
         helper = interrupts.IN_HELPER % SIGNALS if program.shared_turns else ""
         parts.append(interrupts.TEXT % {"slot": SIGNALS, "errors": ERRORS, "code": interrupts.INTERRUPTED, "helper": helper})
-    if program.routines:
+    if program.routines or program.helpers:
         parts += [f"#define LZ_ROUTINES {FIRST_SLOT + len(program.memories)}", blas_calls]
     entry = ["int64_t lazynp_run(void **slots, const int64_t *dims) {", "lz_clear_flags();"]
     may_stop = bool(program.failures) or program.interruptible or bool(program.callbacks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lazynp import choices
 from lazynp.backends import prelude
 from lazynp.backends.kernel import Kernel
 from lazynp.backends.lower import Axis
@@ -11,10 +12,13 @@ from lazynp.backends.nests import Store
 from lazynp.backends.texts import fold_text, identity, literal, unwrapped
 from lazynp.backends.writer import opened
 
-TILE = 256
-"""Columns whose running results stay in the first-level cache while rows are folded."""
 _MOSTLY_MEMORY = 8
 """Folds of values up to this cost take four rows at a time: what is dearer is not bound by memory."""
+
+
+def tile() -> int:
+    """Columns whose running results stay in the first-level cache while rows are folded."""
+    return choices.whole("tile")
 
 
 class Tiled(Kernel):
@@ -30,8 +34,8 @@ class Tiled(Kernel):
         begin, end = self.writer.poly(column.begin), self.writer.poly(column.end)
         if self.chunked is column:
             begin, end = "begin", "end"
-        lines.append(f"for (int64_t tile = {begin}; tile < {end}; tile += {TILE}) {{")
-        lines.append(f"const int64_t stop = {end} - tile < {TILE} ? {end} : tile + {TILE};")
+        lines.append(f"for (int64_t tile = {begin}; tile < {end}; tile += {tile()}) {{")
+        lines.append(f"const int64_t stop = {end} - tile < {tile()} ? {end} : tile + {tile()};")
         return lines
 
 
@@ -46,9 +50,9 @@ class ColumnFold(Tiled):
         v = column.variable.name
         lines = self._tiles(kept)
         for k, f in enumerate(folds):
-            lines.append(f"{self.ctype(f)} a{k}[{TILE}];")
+            lines.append(f"{self.ctype(f)} a{k}[{tile()}];")
         start = " ".join([f"a{k}[l] = {identity(f.op, f.value.dtype)};" for k, f in enumerate(folds)])
-        lines.append(f"for (int64_t l = 0; l < {TILE}; l++) {{ {start} }}")
+        lines.append(f"for (int64_t l = 0; l < {tile()}; l++) {{ {start} }}")
         depth = len(kept) - 1
         for axis in reduced[:-1]:
             depth += 1
@@ -98,7 +102,7 @@ class Scan(Tiled):
         if self.rows:
             column = kept[-1].variable.name
             state = f"a[{column} - tile]"
-            lines = [*self._tiles(kept), f"{ctype} a[{TILE}];", opened(along, self.writer), *self.values.statements[len(kept)]]
+            lines = [*self._tiles(kept), f"{ctype} a[{tile()}];", opened(along, self.writer), *self.values.statements[len(kept)]]
             lines += [] if self.values.impure else ["#pragma omp simd"]
             lines += [f"for (int64_t {column} = tile; {column} < stop; {column}++) {{", *self.values.statements[len(kept) + 1]]
         else:

@@ -37,7 +37,7 @@ class Program:
         self.shared_turns = ""
         """What the functions of loops on threads have in common; empty where there are none."""
         self.helpers: set[tuple[str, np.dtype]] = set()
-        """The functions of lapack.py that it calls."""
+        """The functions of lapack.py and sorting.py that it calls."""
         self.products: set[str] = set()
         """Suffixes of the dtypes of which it has products of its own (products.py)."""
         self._names: dict[Memory, str] = {}
@@ -69,7 +69,7 @@ class Program:
         return (int(begin), int(begin) + size * memory.dtype.itemsize) if begin.isdigit() and size is not None else None
 
     def routine(self, name: str) -> str:
-        """The slot of a BLAS routine: after all memories, so it is printed as a macro."""
+        """The slot of a routine of BLAS or NumPy: after all memories, so it is printed as a macro."""
         if name not in self.routines:
             self.routines.append(name)
         return f"slots[LZ_ROUTINES + {self.routines.index(name)}]"

@@ -1,16 +1,18 @@
 """From a pending graph to a program that has run: take apart, look up in memory, on disk, or optimise and compile."""
 
+import os
 import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from lazynp import errors
+from lazynp import choices, errors
 from lazynp.backends import base, diskcache, program, toolchain
 from lazynp.backends.pool import Kept
 from lazynp.config import settings
@@ -137,7 +139,7 @@ def prepare(form: Form, patient: bool = False) -> Ready:
     """The program for a graph. The first graph of a skeleton gets a program of its own sizes, the next one a program for all sizes.
     patient: lazy work, which may be interpreted at first."""
     with lock:
-        key = (form.skeleton, settings.level, settings.backend, settings.cc)
+        key = (form.skeleton, settings.level, settings.backend, settings.cc, settings.autotune, choices.changed())
         variants = _programs.get(key)
         if variants is None and patient:
             with _lines_kept(form):
@@ -188,7 +190,8 @@ def build(graph: Graph) -> base.Program:
     built = _from_disk(keys)
     if built is None and keys and toolchain.find_compiler() is not None:
         with diskcache.claim(keys[0], program.PLAN):  # of processes that start together one optimises and compiles
-            built = _from_disk(keys) or import_module("lazynp.backends.c").compile(_optimized(graph), keys[0])
+            maker = "lazynp.backends.tune" if settings.autotune else "lazynp.backends.c"
+            built = _from_disk(keys) or import_module(maker).compile(_optimized(graph), keys[0])
     if built is None:
         if settings.backend == "c":
             _warn_no_compiler()
@@ -205,7 +208,22 @@ def _from_disk(keys: list[str]) -> base.Program | None:
 
 def _disk_keys(graph: Graph) -> list[str]:
     """The names under which the program may lie on disk: this compiler's first, then those of compilers whose programs were imported."""
-    return [canonical.digest(graph, VERSION, settings.level, fingerprint) for fingerprint in toolchain.fingerprints()]
+    fingerprints = toolchain.fingerprints()
+    _know_machine()
+    facts = (settings.autotune, choices.changed()) if settings.autotune or choices.changed() else ()
+    return [canonical.digest(graph, VERSION, settings.level, fingerprint, *facts) for fingerprint in fingerprints]
+
+
+@cache
+def _know_machine() -> None:
+    """What `python -m lazynp tune` has kept holds from the first program on."""
+    choices.load(machine_file())
+
+
+def machine_file() -> str:
+    """Where the constants of the cost model are kept that were measured with this compiler on this processor."""
+    own = toolchain.find_compiler()
+    return os.path.join(diskcache.root(), f"machine-{own.fingerprint if own is not None else 'none'}.json")
 
 
 def _optimized(graph: Graph) -> Graph:

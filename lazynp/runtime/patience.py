@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
+from lazynp import choices
 from lazynp.backends import base, diskcache, threads, toolchain
 from lazynp.config import settings
 from lazynp.ir.canonical import Form, Variant
@@ -57,7 +58,9 @@ class Waiting:
     def begin(self, graph: Graph, name: str, variant: Variant, facts: tuple[Any, ...]) -> None:
         """Start the compiler on an optimised graph. name: in the disk cache."""
         self.begun = variant, facts
-        self._compilation = import_module("lazynp.backends.c").Compilation(graph, name)
+        answers = import_module("lazynp.backends.tune").kept_answers(graph) if settings.autotune else {}
+        with choices.using(answers):
+            self._compilation = import_module("lazynp.backends.c").Compilation(graph, name)
         _running.append(self._compilation)
 
     def is_over(self) -> bool:

@@ -12,7 +12,6 @@ import numpy as np
 
 from lazynp.array import ndarray
 from lazynp.backends import pool, program, threads
-from lazynp.config import settings
 from lazynp.native import ARRAYS, Direct
 
 _MOST_DEPTH = 8
@@ -78,7 +77,7 @@ def _built(entry: Any, tables: program.CallTables, args: tuple[Any, ...], kwargs
         writes=tuple(entry.writes),
         result=entry.result,
         after=entry.reported,
-        settings=settings,
+        settings=entry.ready.program.limits,
         threads=threads.thread_count,
         large=pool.POOLED if kept is None else pool.KEPT,
         empty=pool.empty if kept is None else kept.empty,
