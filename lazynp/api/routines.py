@@ -318,7 +318,7 @@ def _created(function: Any) -> None:
 
 
 for _function in (
-    np.bartlett, np.blackman, np.hamming, np.hanning, np.tri, np.tril_indices, np.triu_indices, np.diag_indices, np.indices,
+    np.bartlett, np.blackman, np.hamming, np.hanning, np.tri, np.tril_indices, np.triu_indices, np.diag_indices,
     np.fft.fftfreq, np.fft.rfftfreq,
 ):  # fmt: skip
     _created(_function)

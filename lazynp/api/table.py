@@ -14,6 +14,7 @@ from lazynp.api import (  # noqa: F401  (they register)
     arraytype,
     creation,
     fourier,
+    grids,
     histograms,
     inspection,
     linear,
@@ -94,6 +95,8 @@ def value_of(module: str, name: str) -> tuple[str, Any]:
         return ("COMPOSED" if original.__hash__ is not None and original in LAZY else "SAME"), original
     if original is np.ndarray:
         return "LAZY", arraytype.ndarray
+    if name in grids.OBJECTS:
+        return "COMPOSED", grids.OBJECTS[name]
     if original is np.ufunc:
         return "SAME", ufunc
     if isinstance(original, np.ufunc):

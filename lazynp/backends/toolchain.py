@@ -142,12 +142,15 @@ def _known(command: tuple[str, ...]) -> Compiler | None:
     return compiler
 
 
+_CPU_FIELDS = frozenset({"cpu family", "model", "stepping", "flags", "Features", "CPU part"})
+
+
 def cpu_identity() -> str:
     """What -march=native depends on: model and feature flags."""
     if sys.platform == "linux":
         with open("/proc/cpuinfo") as file:
             first = file.read(8192).partition("\n\n")[0]  # the rest repeats it per core, and the kernel makes it as it is read
-        return "".join(re.findall(r"(?m)^(?:cpu family|model|stepping|flags|Features|CPU part)\s*:.*$", first))
+        return "".join([line for line in first.splitlines() if line.partition(":")[0].rstrip() in _CPU_FIELDS])
     return platform.processor() + platform.machine()
 
 

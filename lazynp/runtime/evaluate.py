@@ -66,16 +66,20 @@ def _interpreted_at_first(key: Any, form: Form) -> Ready | None:
     known = _waiting.get(key)
     variant = None
     if known is None:
+        known = _waiting[key] = patience.Waiting()
+        while len(_waiting) > settings.memory_cache:
+            _waiting.popitem(last=False)
+    known.spend(cost)
+    if known.may_look():
         variant = canonical.specific(form)
         names = _disk_keys(variant.graph)
         if _on_disk(names):
+            del _waiting[key]
             return prepare(form)
         if (found := _general_on_disk(key, form, names)) is not None:
+            del _waiting[key]
             return found
-        known = _waiting[key] = patience.Waiting(names)
-        while len(_waiting) > settings.memory_cache:
-            _waiting.popitem(last=False)
-    known.spent += cost
+        known.look(names)
     if known.is_over():
         del _waiting[key]
         if (compiled := known.program()) is not None and known.begun is not None:

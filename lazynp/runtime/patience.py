@@ -3,7 +3,9 @@
 A script's preparations and reports run once; compiling them would cost more than running them. NumPy computes a graph until that has taken
 `settings.compile_after` milliseconds, in this process and in earlier ones. Then the C compiler starts beside the program, and its result
 is used from four times as much on, whether it was ready long before or is still waited for: whether the last bits are NumPy's or the
-compiled program's must not depend on how busy the machine is. Nothing is timed for the same reason.
+compiled program's must not depend on how busy the machine is. Nothing is timed for the same reason. By the same rule nobody looks for a
+program on disk before NumPy has taken as long as looking takes: a first time, for the compiler's name and the versions of files, and then
+for each graph.
 """
 
 import atexit
@@ -24,6 +26,10 @@ _COMPILER_MS = 80.0
 """What optimising and compiling a program takes, about."""
 _SWITCH = 4
 """The program is used when NumPy has spent so many times `settings.compile_after`: it takes the compiler about as long."""
+_FIND_MS = 4.0
+"""What a process pays before its first look at the disk: the CPU, the compiler, and the state of the sources are part of every name."""
+_LOAD_MS = 1.0
+"""What it takes to find a program on disk and to load it."""
 _LEAST = 1.0
 """Milliseconds in a process that are worth a note for the next one."""
 _CACHED = 1 << 21
@@ -34,12 +40,19 @@ _GENERAL = ".general"
 """The same: a program for all sizes was compiled for a graph that was first met with the sizes of this name."""
 
 
-class Waiting:
-    """A graph that NumPy computes. before, spent: milliseconds in earlier processes and in this one."""
+_looked = False
+_unlooked_ms = 0.0
+"""What NumPy has taken in this process before its first look at the disk."""
 
-    def __init__(self, names: list[str]) -> None:
-        self.name = names[0] if names else ""
-        self.before = min(float(diskcache.get(self.name, _SPENT) or 0), settings.compile_after) if names else 0.0
+
+class Waiting:
+    """A graph that NumPy computes. before, spent: milliseconds in earlier processes and in this one; name: its name on disk, "" as long as
+    nobody has looked there."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.looked = False
+        self.before = 0.0
         self.spent = 0.0
         self.facts: tuple[Any, ...] = ()
         """Of its last run."""
@@ -48,9 +61,28 @@ class Waiting:
         """What is being compiled, and for which facts first."""
         self._compilation: Any = None
 
+    def may_look(self) -> bool:
+        """Whether the disk should be asked for a program: once for a graph, when that costs no more than NumPy has taken."""
+        if self.looked or self.spent < _LOAD_MS:
+            return False
+        return _looked or _unlooked_ms >= _FIND_MS
+
+    def look(self, names: list[str]) -> None:
+        """No program of these names is there: what earlier processes have spent on the graph counts from now on."""
+        global _looked
+        self.looked = _looked = True
+        self.name = names[0] if names else ""
+        self.before = min(float(diskcache.get(self.name, _SPENT) or 0), settings.compile_after) if names else 0.0
+
+    def spend(self, cost: float) -> None:
+        """NumPy is about to take so many milliseconds."""
+        global _unlooked_ms
+        self.spent += cost
+        _unlooked_ms += cost
+
     def may_begin(self) -> bool:
         """Whether the compiler should start now; not beside as many others as there are other processors."""
-        if self.begun is not None or self.before + self.spent <= settings.compile_after or toolchain.find_compiler() is None:
+        if not self.looked or self.begun is not None or self.before + self.spent <= settings.compile_after or toolchain.find_compiler() is None:
             return False
         _running[:] = [thread for thread in _running if thread.is_alive()]
         return len(_running) < max(1, threads.processors() - 1)
