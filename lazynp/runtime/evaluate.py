@@ -54,7 +54,7 @@ _programs: OrderedDict[Any, list[tuple[Variant, tuple[Any, ...], base.Program]]]
 
 
 _waiting: OrderedDict[Any, patience.Waiting] = OrderedDict()
-patience.at_exit(_waiting)
+patience.at_exit(_waiting, lambda graph: build(graph))
 
 
 def _interpreted_at_first(key: Any, form: Form) -> Ready | None:
@@ -85,14 +85,16 @@ def _interpreted_at_first(key: Any, form: Form) -> Ready | None:
         if (compiled := known.program()) is not None and known.begun is not None:
             _programs[key] = [(*known.begun, compiled)]
         return None
-    if known.may_begin():
+    if known.is_due():
         others = known.facts not in ((), form.facts)
-        variant = variant or (canonical.general(form, [known.facts]) if others else canonical.specific(form))
-        counters.programs += 1
-        known.begin(_optimized(variant.graph), _disk_keys(variant.graph)[0], variant, form.facts)
-        if others:
-            patience.note_general(known.name, [k for k, fact in enumerate(form.facts) if fact != known.facts[k]])
-        variant = None if others else variant
+        if known.due is None or (others and not known.varies):
+            known.due = canonical.general(form, [known.facts]) if others else variant or canonical.specific(form)
+            known.varies = others
+            if others:
+                patience.note_general(known.name, [k for k, fact in enumerate(form.facts) if fact != known.facts[k]])
+        if known.may_begin():
+            counters.programs += 1
+            known.begin(_optimized(known.due.graph), _disk_keys(known.due.graph)[0], known.due, form.facts)
     if known.ready is None or known.facts != form.facts:
         known.facts, known.ready = form.facts, interpreted(variant or canonical.specific(form))
     else:

@@ -1,22 +1,23 @@
 """When lazy work is worth a program: the ski rental rule, by count of work.
 
 A script's preparations and reports run once; compiling them would cost more than running them. NumPy computes a graph until that has taken
-`settings.compile_after` milliseconds, in this process and in earlier ones. Then the C compiler starts beside the program, and its result
-is used from four times as much on, whether it was ready long before or is still waited for: whether the last bits are NumPy's or the
-compiled program's must not depend on how busy the machine is. Nothing is timed for the same reason. By the same rule nobody looks for a
-program on disk before NumPy has taken as long as looking takes: a first time, for the compiler's name and the versions of files, and then
-for each graph.
+`settings.compile_after` milliseconds, in this process and in earlier ones. If this process alone has spent them, the C compiler starts
+beside the program, and its result is used from four times as much on, whether it was ready long before or is still waited for: whether the
+last bits are NumPy's or the compiled program's must not depend on how busy the machine is. Nothing is timed for the same reason. If it
+took several processes, the last one compiles when it has done its work, at exit. By the same rule nobody looks for a program on disk before
+NumPy has taken as long as looking takes: a first time, for the compiler's name and the versions of files, and then for each graph.
 """
 
 import atexit
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
 
 from lazynp import choices
 from lazynp.backends import base, diskcache, threads, toolchain
 from lazynp.config import settings
+from lazynp.errors import CompileError
 from lazynp.ir.canonical import Form, Variant
 from lazynp.ir.node import Graph
 from lazynp.ir.op import Kind
@@ -59,6 +60,10 @@ class Waiting:
         self.ready: Any = None
         self.begun: tuple[Variant, tuple[Any, ...]] | None = None
         """What is being compiled, and for which facts first."""
+        self.due: Variant | None = None
+        """What should be compiled when this process has nothing else to do."""
+        self.varies = False
+        """Whether that is a program for all sizes."""
         self._compilation: Any = None
 
     def may_look(self) -> bool:
@@ -80,9 +85,15 @@ class Waiting:
         self.spent += cost
         _unlooked_ms += cost
 
+    def is_due(self) -> bool:
+        """Whether a program is worth its compilation, and nobody works on it."""
+        enough = self.looked and self.begun is None and self.before + self.spent > settings.compile_after
+        return enough and toolchain.find_compiler() is not None
+
     def may_begin(self) -> bool:
-        """Whether the compiler should start now; not beside as many others as there are other processors."""
-        if not self.looked or self.begun is not None or self.before + self.spent <= settings.compile_after or toolchain.find_compiler() is None:
+        """Whether the compiler should start now: for what this process goes on with, and not beside as many others as there are other
+        processors."""
+        if self.spent <= settings.compile_after:
             return False
         _running[:] = [thread for thread in _running if thread.is_alive()]
         return len(_running) < max(1, threads.processors() - 1)
@@ -144,6 +155,20 @@ def keep_notes(waiting: Iterable[Waiting]) -> None:
             diskcache.put(one.name, _SPENT, f"{one.before + one.spent:.3f}".encode())
 
 
-def at_exit(waiting: dict[Any, Waiting]) -> None:
-    """Note at the end of this process what was spent on what waits then."""
-    atexit.register(lambda: keep_notes(waiting.values()))
+_AT_EXIT = 2
+"""So many programs a process compiles before it ends: nobody should wait for more. The others are due in the next one."""
+
+
+def at_exit(waiting: dict[Any, Waiting], build: Callable[[Graph], Any]) -> None:
+    """At the end of this process note what was spent on what waits then, and build what is due."""
+
+    def leave() -> None:
+        keep_notes(waiting.values())
+        due = [one.due for one in waiting.values() if one.due is not None and one.begun is None]
+        for variant in due[:_AT_EXIT]:
+            try:
+                build(variant.graph)
+            except (CompileError, OSError, KeyboardInterrupt):  # the process that needs the program tries again and says what is wrong
+                return
+
+    atexit.register(leave)
