@@ -9,10 +9,12 @@ import pytest
 import lazynp
 from lazynp.test_util import check_grads
 
-KEYS = """np.mgrid[0:5, 0:5] | np.mgrid[-1:1:5j] | np.mgrid[0:5] | np.mgrid[0:5,] | np.mgrid[0:0, 0:3] | np.mgrid[0:10:3, 0:1:3j]
-np.mgrid[3] | np.ogrid[0:5, 1:3:0.5] | np.ogrid[0:4:2] | np.r_[1, 2, 3] | np.r_['0,2', [1, 2], [3, 4]] | np.r_['r', [1, 2]] | np.r_[0:1:5j] 
-np.r_[:3, 1.5] | np.r_[np.array([1, 2]), 0, np.array([4.5])] | np.r_['1 2; 3 4'] | np.r_[True, False] | np.r_[2j]
-np.r_['-1', np.ones((2, 2)), np.ones((2, 1))] | np.r_['a'] | np.c_[[1, 2], [3, 4]] | np.c_[1:3, 4:6] | np.c_[np.ones((2, 1)), np.ones(3)] | len(np.r_)"""
+KEYS = """np.mgrid[0:5, 0:5] | np.mgrid[-1:1:5j] | np.mgrid[0:5] | np.mgrid[0:5,] | np.mgrid[0:0, 0:3]
+np.mgrid[0:10:3, 0:1:3j] | np.mgrid[3] | np.ogrid[0:5, 1:3:0.5] | np.ogrid[0:4:2] | np.r_[1, 2, 3]
+np.r_['0,2', [1, 2], [3, 4]] | np.r_['r', [1, 2]] | np.r_[0:1:5j] | np.r_[:3, 1.5]
+np.r_[np.array([1, 2]), 0, np.array([4.5])] | np.r_['1 2; 3 4'] | np.r_[True, False] | np.r_[2j]
+np.r_['-1', np.ones((2, 2)), np.ones((2, 1))] | np.r_['a'] | np.c_[[1, 2], [3, 4]] | np.c_[1:3, 4:6]
+np.c_[np.ones((2, 1)), np.ones(3)] | len(np.r_)"""
 
 
 @pytest.mark.parametrize("threshold", [0, 65536])
