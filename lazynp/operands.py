@@ -57,6 +57,26 @@ def goes_lazy(*operands: Any) -> bool:
     return (tracing_count.depth > 0 and tracing()) or any(map(is_lazy, operands))
 
 
+def short_here(operands: tuple[Any, ...]) -> bool:
+    """Whether NumPy should compute an operation on these operands at once although they are large: they are there, and what the user's
+    line did before with arrays of their size cost more to record than to compute."""
+    short = queue().short
+    if not short:
+        return False
+    most = 0
+    for x in operands:
+        kind = type(x)
+        if kind is ndarray:
+            if x._storage is not None and x._storage.node is not None:
+                return False
+            most = max(most, x.size)
+        elif kind in ARRAYS:
+            most = max(most, x.size)
+        elif kind not in _PYTHON_SCALARS and not isinstance(x, np.generic):
+            return False
+    return most <= short.get(recording_position(2)[1], -1)
+
+
 def node_of(x: Any) -> Node:
     """The operand as a node. Arrays that others may write to are copied first. Raises NotLazy for dtypes without a lazy form."""
     node = operand(x)

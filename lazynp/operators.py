@@ -11,7 +11,7 @@ from lazynp.config import settings
 from lazynp.ir.op import Op
 from lazynp.ir.types import NotLazy, Symbolic, itemcount
 from lazynp.native import ARRAYS
-from lazynp.operands import goes_lazy, operand, recorded
+from lazynp.operands import goes_lazy, operand, recorded, short_here
 from lazynp.ops import elementwise as ew
 from lazynp.ordering import wrap_like
 from lazynp.runtime.stats import record_fallback
@@ -110,7 +110,7 @@ def _general(ufunc: np.ufunc, function: Callable[..., Any], a: Any, b: Any) -> A
         return answer_of_others(ufunc, a, b)
     if _is_subclass(a) or _is_subclass(b):  # numpy.matrix multiplies matrices
         return from_numpy(function(exported(a), exported(b)))
-    if goes_lazy(a, b) or grows(a, b):
+    if (goes_lazy(a, b) or grows(a, b)) and not short_here((a, b)):
         return elementwise(ufunc, a, b, through=function)
     return from_numpy(function(to_numpy(a), to_numpy(b)))
 
@@ -171,7 +171,7 @@ def _inplace(ufunc: np.ufunc) -> Callable[..., Any]:
 
 def _unary(ufunc: np.ufunc, function: Callable[..., Any]) -> Callable[..., Any]:
     def operate(self: Any) -> Any:
-        return elementwise(ufunc, self) if goes_lazy(self) else from_numpy(function(to_numpy(self)))
+        return elementwise(ufunc, self) if goes_lazy(self) and not short_here((self,)) else from_numpy(function(to_numpy(self)))
 
     return operate
 

@@ -285,7 +285,9 @@ def _public(original: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
             args, kwargs = selection.computed(args), selection.computed(kwargs)
         if any_foreign(args) or (kwargs and any_foreign(kwargs.values())):
             return sync(original, *args, **kwargs)
-        if (tracing_count.depth and tracing()) or (any_lazy(args, kwargs) and not (is_small_product(original, args) and not kwargs)):
+        if (tracing_count.depth and tracing()) or (
+            any_lazy(args, kwargs) and not (is_small_product(original, args) and not kwargs) and not operands.short_here(args)
+        ):
             try:
                 return operands.recorded(lazy, *args, **kwargs)
             except (NotLazy, Unsupported, OverflowError):  # a Python integer that the dtype does not hold: NumPy decides

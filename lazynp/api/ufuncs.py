@@ -239,6 +239,7 @@ def call_ufunc(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any
     if (tracing_count.depth and tracing()) or (
         not (is_small_product(function, args) and not options)
         and (any_lazy((*args, *targets), {"where": options.get("where", True)}) or _broadcasts_large(args))
+        and not (operands.short_here(args) and not options)
     ):
         try:
             return operands.recorded(_record, function, args, options)

@@ -53,8 +53,8 @@ class Program:
         raise NotImplementedError
 
 
-class _Reference(Program):
-    """The interpreter behind the same interface."""
+class Interpreted(Program):
+    """A graph that NumPy runs, node by node."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -102,4 +102,4 @@ def note_flags(kind: str, flags: int) -> None:
 
 def reference_program(graph: Graph) -> Program:
     """The graph run by the NumPy interpreter: what is used without a C compiler."""
-    return _Reference(graph)
+    return Interpreted(graph)

@@ -125,6 +125,10 @@ def interpreted(variant: Variant) -> Ready:
     return Ready(base.reference_program(variant.graph), (), ())
 
 
+def is_interpreted(ready: Ready) -> bool:
+    return isinstance(ready.program, base.Interpreted)
+
+
 def work(form: Form) -> int:
     """How many elements the operations of a graph compute."""
     return sum([itemcount(node.type.shape) for node in form.order if node.args and isinstance(node.type, ArrayType)])

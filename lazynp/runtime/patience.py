@@ -19,9 +19,11 @@ from lazynp.backends import base, diskcache, threads, toolchain
 from lazynp.config import settings
 from lazynp.errors import CompileError
 from lazynp.ir.canonical import Form, Variant
-from lazynp.ir.node import Graph
+from lazynp.ir.node import Graph, Node, const
 from lazynp.ir.op import Kind
 from lazynp.ir.types import ArrayType, itemcount
+from lazynp.ops.elementwise import power
+from lazynp.ops.movement import broadcast
 
 _COMPILER_MS = 80.0
 """What optimising and compiling a program takes, about."""
@@ -133,8 +135,36 @@ def milliseconds(form: Form) -> float:
             if node.op.kind is not Kind.MOVE:
                 count = itemcount(node.type.shape)
                 memory = 2.0 if count * node.type.dtype.itemsize > _CACHED else 0.0
-                total += 1e-6 * (min(node.op.cost, 20.0) + memory) * count
+                total += 1e-6 * (min(_cost(node), 20.0) + memory) * count
     return total
+
+
+_SHORT_POWERS = (2, 0.5, -1)
+"""Exponents for which NumPy multiplies, takes the root or divides."""
+
+
+def _cost(node: Node) -> float:
+    """In additions per element."""
+    if node.op is power:
+        exponent = node.args[1].args[0] if node.args[1].op is broadcast else node.args[1]
+        if exponent.op is const and exponent.value.array.ndim == 0 and exponent.value.array in _SHORT_POWERS:
+            return 1.0
+    return node.op.cost
+
+
+_RECORD_MS = 0.1
+"""What an operation must cost on average, by the same count (which is high for arrays that stay in a cache), for recording it to pay.
+Measured: a turn of 13 operations on 80,000 elements takes 140 us in NumPy, 110 us in one kernel and 200 us to record and look up."""
+
+
+def is_short(form: Form, operations: int) -> bool:
+    """Whether NumPy takes less for a graph that was recorded by so many operations than recording it again would cost."""
+    return milliseconds(form) < _RECORD_MS * operations
+
+
+def largest(form: Form) -> int:
+    """The elements of the largest array of a graph."""
+    return max([itemcount(node.type.shape) for node in form.order if isinstance(node.type, ArrayType)], default=0)
 
 
 def note_general(name: str, varying: list[int]) -> None:

@@ -20,13 +20,15 @@ from lazynp.backends.pool import KEPT, POOLED, Block, Kept, empty
 from lazynp.config import settings
 from lazynp.errors import CaptureError
 from lazynp.ir import canonical
+from lazynp.ir.canonical import Form
 from lazynp.ir.node import Node, dim, input_, new_input, toposort
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.native import ARRAYS, tracing_count
 from lazynp.ops.sizes import hinted
-from lazynp.runtime.evaluate import interpreted, located, lock, prepare, work
+from lazynp.runtime.evaluate import interpreted, is_interpreted, located, lock, prepare, work
 from lazynp.runtime.flags import follow_up
 from lazynp.runtime.nans import check_nans
+from lazynp.runtime.patience import is_short, largest
 
 _bound: "WeakKeyDictionary[Node, np.ndarray]" = WeakKeyDictionary()
 """The memory behind each input leaf that is not an argument of a trace."""
@@ -236,6 +238,8 @@ class Queue:
         self.nodes = 0
         self.bytes = 0
         self.positions: set[Any] = set()
+        self.short: dict[Any, int] = {}
+        """Positions whose work costs more to record than NumPy takes for it -> the most elements that an array had there."""
         self.runs = 0
 
     def count_write(self) -> None:
@@ -275,12 +279,15 @@ class Queue:
         with lock:
             self.runs += 1
             storages = [s for s in self.alive() if s.node is not None and s.failure is None]
+            positions = tuple(self.positions)
             self._reset()
             if wanted is not None and wanted.node is not None and all(s is not wanted for s in storages):
                 storages.append(wanted)
             while storages:
                 try:
-                    run_storages(storages)
+                    form = run_storages(storages)
+                    if form is not None and settings.lazy_threshold > 0 and is_short(form, len(positions)):
+                        self._note_short(positions, form)
                     return
                 except BaseException as error:
                     failed = _failed(storages, error)
@@ -289,6 +296,11 @@ class Queue:
                         for s in storages:
                             self.add(s)
                         raise
+
+    def _note_short(self, positions: tuple[Any, ...], form: Form) -> None:
+        if len(self.short) > _MOST_SHORT:
+            self.short.clear()
+        self.short |= dict.fromkeys(positions, largest(form))
 
     def _reset(self) -> None:
         self._pending.clear()
@@ -419,9 +431,12 @@ def _failed(storages: list[Storage], error: BaseException) -> set[Storage]:
     return failed
 
 
-def run_storages(storages: list[Storage], once: bool = False) -> None:
+_MOST_SHORT = 4096
+
+
+def run_storages(storages: list[Storage], once: bool = False) -> Form | None:
     """One program for the values of these storages. A storage whose old contents it reads is overwritten in place. once: the graph will
-    not come again; NumPy computes it."""
+    not come again; NumPy computes it. The graph's form, if NumPy computed it."""
     outputs = tuple([s.node for s in storages])
     aliases = {}
     for position, storage in enumerate(storages):
@@ -447,6 +462,7 @@ def run_storages(storages: list[Storage], once: bool = False) -> None:
         raise located(error, form) from None
     if raised:
         follow_up(ready.program, form, arrays)
+    return form if is_interpreted(ready) else None
 
 
 def _fill(storages: list[Storage], results: list[np.ndarray]) -> None:
