@@ -58,23 +58,28 @@ def goes_lazy(*operands: Any) -> bool:
 
 
 def short_here(operands: tuple[Any, ...]) -> bool:
-    """Whether NumPy should compute an operation on these operands at once although they are large: they are there, and what the user's
-    line did before with arrays of their size cost more to record than to compute."""
-    short = queue().short
-    if not short:
+    """Whether NumPy should compute an operation on these operands at once although they are large: they are there, or are now that the
+    user's line comes again, and what it did before with arrays of their size cost more to record than to compute."""
+    here = queue()
+    if not here.short:
         return False
-    most = 0
+    most, pending = 0, False
     for x in operands:
         kind = type(x)
         if kind is ndarray:
-            if x._storage is not None and x._storage.node is not None:
-                return False
+            pending |= x._storage is not None and x._storage.node is not None
             most = max(most, x.size)
         elif kind in ARRAYS:
             most = max(most, x.size)
         elif kind not in _PYTHON_SCALARS and not isinstance(x, np.generic):
             return False
-    return most <= short.get(recording_position(2)[1], -1)
+    key = recording_position(2)[1]
+    if most > here.short.get(key, -1):
+        return False
+    if pending and key in here.positions:
+        here.run(None)
+        pending = any(map(is_pending, operands))
+    return not pending
 
 
 def node_of(x: Any) -> Node:

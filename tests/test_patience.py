@@ -90,6 +90,12 @@ def test_no_copy_of_an_array_that_is_written_in_place():
 
 
 @pytest.fixture
+def patient():
+    with np.config(lazy_threshold=65536, compile_after=25):
+        yield
+
+
+@pytest.fixture
 def interpreted():
     with np.config(lazy_threshold=0, compile_after=1000):
         yield
@@ -106,3 +112,30 @@ def test_an_error_leaves_an_input_as_it_was(interpreted):
         with pytest.raises(np.linalg.LinAlgError):
             numpy.asarray(y)
     numpy.testing.assert_array_equal(numpy.asarray(x), [5.0, 2.0, 3.0, 4.0])
+
+
+@pytest.mark.usefixtures("patient")
+def test_lines_that_are_shorter_than_their_recording_are_numpys_from_the_third_turn():
+    x = np.ones(70_000)
+    y, runs = x, []
+    for _ in range(6):
+        runs.append(np.stats()["program_runs"])
+        y = (y + x) * 0.5 - x
+    assert runs[-1] == runs[3]
+    expected = numpy.ones(70_000)
+    for _ in range(6):
+        expected = (expected + 1) * 0.5 - 1
+    numpy.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.usefixtures("patient")
+def test_lines_that_pay_stay_lazy_and_so_do_larger_arrays():
+    def turn(x):
+        return np.sin(x) + np.cos(x) * np.exp(-x)
+
+    for size in (70_000, 1_000_000):
+        x = np.ones(size)
+        before = np.stats()["program_runs"]
+        for _ in range(4):
+            x = turn(x)
+        assert np.stats()["program_runs"] == before + 3

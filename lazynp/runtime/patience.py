@@ -131,8 +131,8 @@ def milliseconds(form: Form) -> float:
     total = 0.0
     for node in form.order:
         if node.args and isinstance(node.type, ArrayType):
-            total += 0.01
             if node.op.kind is not Kind.MOVE:
+                total += 0.01
                 count = itemcount(node.type.shape)
                 memory = 2.0 if count * node.type.dtype.itemsize > _CACHED else 0.0
                 total += 1e-6 * (min(_cost(node), 20.0) + memory) * count
