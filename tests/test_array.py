@@ -700,15 +700,15 @@ def test_threads_share_the_queue(all_lazy):
 
 
 def test_lazy_work_is_compiled_when_it_has_come_often(all_lazy):
-    with np.config(compile_after=2):  # milliseconds: 7 operations of 10 us, 30 times
+    with np.config(compile_after=2):  # milliseconds: 3 operations of 10 us, 70 times
         before = np.stats()
         offset = numpy.random.default_rng().random()  # no earlier run of this test has left its program on disk
-        for turn in range(200):
+        for turn in range(400):
             x = np.array(numpy.arange(7.0))
             x[1:] = numpy.pi * turn * x[:-1] + offset
             assert numpy.array_equal(numpy.asarray(x)[1:], numpy.pi * turn * numpy.arange(6.0) + offset)
         after = np.stats()
-    assert 10 <= after["interpreted"] - before["interpreted"] <= 150
+    assert 20 <= after["interpreted"] - before["interpreted"] <= 350
     assert 1 <= after["programs"] - before["programs"] <= 3
 
 
