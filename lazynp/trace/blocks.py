@@ -1,6 +1,7 @@
 """A block of rewritten code (a turn of a loop, a branch) as a function of the values at the places that it changes."""
 
 import dis
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from types import CellType, CodeType, FunctionType
@@ -12,6 +13,7 @@ from lazynp.errors import CaptureError
 from lazynp.ir.node import constant
 from lazynp.ops.elementwise import filled
 from lazynp.trace import kinds, trees
+from lazynp.trace.objects import touch_reachable
 from lazynp.trace.places import UNBOUND, Journal, Place, touch
 
 GO_ON, BROKEN, RETURNED = 0, 1, 2
@@ -52,7 +54,8 @@ class Block:
 
     functions: those whose variables the body assigns; names: those of them that are needed later. places: also what the trace finds to be
     changed. late: stand-ins for places that are empty before the first turn and never after it. opened: the places whose objects
-    are taken apart. dropped: variables that nobody needs afterwards: they are unbound, so that nothing of a trace is left in them."""
+    are taken apart. dropped: variables that nobody needs afterwards: they are unbound, so that nothing of a trace is left in them.
+    spaces: the global variables, if it assigns some."""
 
     def __init__(self, functions: Sequence[FunctionType], names: Sequence[str]) -> None:
         cells: dict[str, CellType] = {}
@@ -62,6 +65,8 @@ class Block:
         self.places = [Place(cells[n], None, n) if n in cells else Place(spaces, n, n) for n in names]
         others = sorted(set().union(*[stored(f) for f in functions]) - set(names))
         self.dropped = [Place(cells[n], None, n) for n in others if n in cells]
+        self.spaces = [spaces] if any(sets_globals(f.__code__) for f in functions) else []
+        self.functions = functions
         self.late: dict[int, Any] = {}
         self.opened: set[int] = set()
         self.retries = 0
@@ -101,6 +106,9 @@ class Block:
         given = [place.read() for place in self.places]
         for place in (*self.places, *self.dropped):
             touch(place.holder)
+        for space in self.spaces:
+            touch(space)
+        touch_reachable(self.functions)
         signal = run(*arguments)
         now = [place.read() for place in self.places]
         return signal, [old if v is g else v for v, g, old in zip(now, given, values, strict=True)]
@@ -178,6 +186,13 @@ def stored(function: FunctionType) -> frozenset[str]:
 
 
 _known_stores: dict[CodeType, frozenset[str]] = {}
+
+
+@functools.cache
+def sets_globals(code: CodeType) -> bool:
+    """Whether a function, or one inside it, has `global` names that it assigns."""
+    assigns = any(i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL") for i in dis.get_instructions(code))
+    return assigns or any(sets_globals(c) for c in code.co_consts if type(c) is CodeType)
 
 
 def zeros_like(tree: Any) -> Any:

@@ -2,13 +2,11 @@
 functions in the place of NumPy's; inside a traced body nothing may change Python objects unseen."""
 
 import builtins
-import dis
-import functools
 import math
 import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import BuiltinFunctionType, CodeType, FunctionType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,7 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops.sizes import SymBool, SymFloat, number
 from lazynp.runtime.storage import traced_count, tracing
 from lazynp.trace import bodies, branches, queues
+from lazynp.trace.blocks import sets_globals
 from lazynp.trace.collecting import rows_of_one
 from lazynp.trace.elements import enumerate_, range_, reversed_, zip_
 from lazynp.trace.places import in_body, in_derivative_of_values, touch
@@ -35,15 +34,8 @@ def note_variables(f: FunctionType) -> None:
     """A function of the user's is called: it may assign variables of its surroundings."""
     for cell in f.__closure__ or ():
         touch(cell)
-    if _sets_globals(f.__code__):
+    if sets_globals(f.__code__):
         touch(f.__globals__)
-
-
-@functools.cache
-def _sets_globals(code: CodeType) -> bool:
-    """Whether a function, or one inside it, has `global` names that it assigns."""
-    assigns = any(i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL") for i in dis.get_instructions(code))
-    return assigns or any(_sets_globals(c) for c in code.co_consts if type(c) is CodeType)
 
 
 def stand_in(f: Any) -> Any:

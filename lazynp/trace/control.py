@@ -4,9 +4,11 @@ import functools
 import gc
 import sys
 import threading
-from collections.abc import Callable
-from types import CodeType, FunctionType, MethodType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any
+from weakref import ref
 
 from lazynp.errors import CaptureError
 from lazynp.runtime.storage import tracing
@@ -16,6 +18,7 @@ from lazynp.trace.branches import after, and_, chain, choose, if_, if_raises, no
 from lazynp.trace.calls import check_effects, indexed, note_variables, owner, stand_in, target, touched, tried
 from lazynp.trace.collecting import in_one_list
 from lazynp.trace.loops import Hopeless, for_, listed, while_
+from lazynp.trace.objects import touch_objects, touch_reachable
 from lazynp.trace.places import Journal
 from lazynp.trace.printing import text
 from lazynp.trace.source import is_library, rewritten_code, with_control
@@ -85,6 +88,17 @@ def result(signal: Signal | None) -> Any:
     return signal.value
 
 
+@contextmanager
+def _let_go_of(called: dict[CodeType, FunctionType]) -> Iterator[None]:
+    """Inside, functions that the call has made are gone, with the variables that they share with it; afterwards functions of the same code
+    without them stand for these."""
+    alive = {code: ref(f) for code, f in called.items()}
+    stand_ins = {c: FunctionType(c, f.__globals__, closure=tuple([CellType() for _ in c.co_freevars])) for c, f in called.items()}
+    called.clear()
+    yield
+    called.update({code: known() or stand_ins[code] for code, known in alive.items()})
+
+
 def traced_call(f: Any, trace: Callable[[Any], Any], called: dict[CodeType, FunctionType] | None = None, whole: bool = False) -> Any:
     """trace(g) with f's rewritten form g, or None if there is none; called: filled with the user's functions that are called. Raises
     Hopeless where the call has changed Python objects that outlive it: a compiled program would not; everything is put back.
@@ -93,6 +107,9 @@ def traced_call(f: Any, trace: Callable[[Any], Any], called: dict[CodeType, Func
 
     def noted(*args: Any, **kwargs: Any) -> Any:
         known.append((args, kwargs))  # the lists and dicts in the arguments are the caller's
+        touch_objects([*args, *kwargs.values(), getattr(f, "__self__", None)])
+        if isinstance(f, FunctionType):
+            touch_reachable([f])
         return rewritten(*args, **kwargs)
 
     with Journal(body=whole) as journal:
@@ -108,8 +125,9 @@ def traced_call(f: Any, trace: Callable[[Any], Any], called: dict[CodeType, Func
             _calls.noted = before
     changed = journal.outliving()
     if changed:
-        gc.collect()  # cycles may hold what only the call knew
-        changed = journal.outliving()
+        with _let_go_of(called or {}):
+            gc.collect()  # cycles may hold what only the call knew
+            changed = journal.outliving()
     if changed:
         raise Hopeless(f"it changes {changed[0].name} of a {type(changed[0].holder).__name__}, which a compiled call would not")
     return result

@@ -228,3 +228,111 @@ def del_in_loop(x):
         s += t
         del t
     return s
+
+
+_count = 0
+_level = 1.0
+
+
+@case((x6,))
+def global_counter_put_back(x):
+    global _count
+    for v in x:
+        _count = _count + 1
+    found = _count
+    _count = 0
+    return found, v
+
+
+@case((x6,))
+def global_sum_put_back(x):
+    global _level
+    for v in x:
+        _level += v
+    found = _level
+    _level = 1.0
+    return found
+
+
+@case((x6,))
+def global_in_a_branch_put_back(x):
+    global _level
+    total = 0.0
+    for v in x:
+        if v > 0.75:
+            _level = _level * 2
+        total += _level * v
+    found, _level = _level, 1.0
+    return total, found
+
+
+@case((x6,))
+def global_in_a_while_loop_put_back(x):
+    global _count
+    k = 0
+    while x[k] < 3:
+        _count += 2
+        k += 1
+    found, _count = _count, 0
+    return found, k
+
+
+def _counted(v):
+    global _count
+    _count += 1
+    return v * _count
+
+
+@case((x6,))
+def global_of_a_helper_put_back(x):
+    global _count
+    total = 0.0
+    for v in x:
+        total += _counted(v)
+    found, _count = _count, 0
+    return total, found
+
+
+@case((x6,))
+def nonlocal_of_the_call(x):
+    total, n = 0.0, 0
+
+    def add(v):
+        nonlocal total, n
+        if v > 0:
+            total += v
+            n += 1
+        return total
+
+    history = []
+    for v in x:
+        history.append(add(v))
+    return np.array(history), n
+
+
+@case((x6,))
+def lambda_over_the_loop_variable(x):
+    s = 0.0
+    for i in range(len(x)):
+        f = lambda t: t * x[i] + i
+        s += f(2.0)
+    return s
+
+
+@case((x6,))
+def two_counters_of_a_factory(x):
+    def make():
+        n = 0.0
+
+        def increase(v):
+            nonlocal n
+            n = n * 0.5 + v
+            return n
+
+        return increase
+
+    a, b = make(), make()
+    s = 0.0
+    for v in x:
+        s += a(v) - b(2 * v) * 0.1
+    return s
