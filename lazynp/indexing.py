@@ -21,7 +21,7 @@ from lazynp.ops.symbolic import mentions_sizes, symbolic_steps
 from lazynp.ordering import wrap_like
 from lazynp.runtime.storage import Snapshot, Storage, has_value, queue, tracing
 from lazynp.selection import Selection, computed, select, selected_by, whole
-from lazynp.views import assign, upgrade, view_of
+from lazynp.views import assign, extended, upgrade, view_of
 
 # --- reading by index ---------------------------------------------------------------------------------------------------
 
@@ -41,18 +41,29 @@ def _is_basic(index: Any) -> bool:
 
 def _present_item(x: Any, index: Any) -> Any:
     """A basic index into an array that is not pending: NumPy's own scalar or view, whatever it costs the array later (its memory is known
-    outside from now on: see Storage.leaf). None where the view is large: that stays ours."""
+    outside from now on: see Storage.leaf). A large view stays ours."""
     item = geometry(x)[index]
     if type(item) not in ARRAYS:
         return item
     if item.size >= settings.lazy_threshold:
-        return None
+        return _present_view(x, index, item)
     storage = x._storage
     storage.settle_readers()
     storage.exported = True
     if not x._writeable:
         item.flags.writeable = False
     return item
+
+
+def _present_view(x: Any, index: Any, item: np.ndarray) -> Any:
+    """The view of an array that is not pending by a basic index, which NumPy has evaluated already."""
+    path = x._path
+    for step in basic_steps(x._type.shape, index)[0]:  # type: ignore[index]
+        path = extended(path, step)
+    view = handle(x._storage, path, ArrayType(item.shape, item.dtype), x._parent if x._parent is not None else x)
+    view._np = item if path else None
+    view._readonly = x._readonly
+    return view
 
 
 def _write_present(x: Any, index: Any, value: Any) -> bool:
@@ -548,9 +559,7 @@ def _getitem(self: Any, index: Any) -> Any:
     if self._scalar and type(index) is int:
         raise IndexError("invalid index to scalar variable.")
     if storage.node is None and not tracing_count.depth and not tracing_count.recording and _is_basic(index):
-        item = _present_item(self, index)
-        if item is not None:
-            return item
+        return _present_item(self, index)
     return _read(self, index)
 
 

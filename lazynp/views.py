@@ -125,7 +125,7 @@ def view_of(x: Any, op: Op, **attrs: Any) -> Any:
         return view_of(wrap(node_of(x)), op, **attrs)
     x = _unshared(x)
     type_ = op.infer(x._type, **attrs)
-    path = _extended(x._path, Step(op, tuple([attrs[name] for name in op.attrs])))
+    path = extended(x._path, Step(op, tuple([attrs[name] for name in op.attrs])))
     view = handle(x._storage, path, type_, x._parent if x._parent is not None else x)
     view._readonly = x._readonly
     return view
@@ -143,7 +143,7 @@ def from_view(view: np.ndarray, parent: Any) -> Any:
     return eager(view, parent._parent if parent._parent is not None else parent)
 
 
-def _extended(path: Path, step: Step) -> Path:
+def extended(path: Path, step: Step) -> Path:
     """The path with one more step; slices of slices and reshapes of reshapes become one step."""
     if path and path[-1].op is step.op:
         if step.op is reshape:

@@ -785,3 +785,19 @@ def test_integers_to_negative_powers(all_lazy, code):
             return type(error), str(error)
 
     assert outcome(np) == outcome(numpy)
+
+
+def test_products_of_present_views_are_numpys():
+    x = np.array(numpy.random.default_rng(0).uniform(size=(400, 300)))
+    plain = numpy.array(x)
+    for k in (0, 7, 290):
+        product = x[:, k] @ x[:, k:]
+        assert type(product) is numpy.ndarray
+        numpy.testing.assert_array_equal(product, plain[:, k] @ plain[:, k:])
+        numpy.testing.assert_array_equal(numpy.dot(x[k:].T[:5], x[k:, 0]), numpy.dot(plain[k:].T[:5], plain[k:, 0]))
+    view = x[3:, 5:]
+    assert view.base is x and view.strides == plain[3:, 5:].strides
+    view[0, 0] = 9.0
+    assert x[3, 5] == 9.0 and (view[1:, 2:] + 0)[4, 4] == plain[8, 11]
+    view += 1
+    assert x[3, 5] == 10.0

@@ -48,6 +48,8 @@ def same(got, want):
         assert len(got) == len(want)
         for pair in zip(got, want, strict=True):
             same(*pair)
+    elif isinstance(want, tuple):
+        same(list(got), list(want))
     elif isinstance(want, dict):
         assert got.keys() == want.keys()
         same(list(got.values()), list(want.values()))
@@ -98,3 +100,17 @@ def test_an_error_in_a_comprehension_is_the_users():
 
     with pytest.raises(IndexError, match="out of bounds"):
         lazynp.jit(f)(X)
+
+
+def test_numbers_appended_to_a_list_are_pythons_and_make_an_array():
+    def f(x):
+        losses = []
+        for k in range(50):
+            x = x * 0.9
+            losses.append(float(np.log(x).sum()))
+        return x, np.array(losses), losses[-1], len(losses), losses[3] < losses[4], np.array([losses[0], 1.0])
+
+    x = np.arange(1.0, 4.0)
+    got, want = lazynp.jit(f, strict=True)(x), f(x)
+    assert [type(v) for v in got] == [type(v) for v in want]
+    same(list(got), list(want))

@@ -85,7 +85,24 @@ def is_small_product(function: Any, args: tuple[Any, ...]) -> bool:
     would, and there is next to nothing to fuse it with; recording it costs more than a product of a row and a column."""
     if function not in _PRODUCTS or len(args) != 2 or not all(isinstance(a, (np.ndarray, ndarray)) and not is_pending(a) for a in args):
         return False
-    a, b = args
+    return _is_small(*args)
+
+
+def is_present_product(function: Any, args: tuple[Any, ...]) -> bool:
+    """The same for NumPy's and our arrays alone, as fast as can be."""
+    if function not in _PRODUCTS or len(args) != 2:
+        return False
+    for a in args:
+        kind = type(a)
+        if kind is ndarray:
+            if a._scalar or (a._storage is not None and a._storage.node is not None):
+                return False
+        elif kind is not np.ndarray:
+            return False
+    return _is_small(*args)
+
+
+def _is_small(a: Any, b: Any) -> bool:
     if a.ndim == 0 or b.ndim == 0:
         return False
     shared = max(a.shape[-1], 1)

@@ -13,6 +13,7 @@ from lazynp.api.dispatch import (
     Unsupported,
     any_lazy,
     into,
+    is_present_product,
     is_small_product,
     numpys_error,
     sync,
@@ -498,6 +499,8 @@ OBJECTS: dict[np.ufunc, ufunc] = {value: ufunc(value) for value in list(vars(np)
 
 def array_ufunc(function: np.ufunc, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """`__array_ufunc__`: a ufunc was called with one of our arrays. A type with its own `__array_ufunc__` among the others decides."""
+    if method == "__call__" and not options and not tracing_count.depth and is_present_product(function, inputs):
+        return arrays.from_numpy(function(*map(arrays.to_numpy, inputs)))
     for x in (*inputs, *_outputs(options)):
         override = getattr(type(x), "__array_ufunc__", None)
         if (

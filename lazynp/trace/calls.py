@@ -191,11 +191,19 @@ def _type(*args: Any, **options: Any) -> Any:
     return type(*args, **options)
 
 
+def _with_arrays(values: Any) -> Any:
+    """Lists and tuples in which traced numbers are arrays without axes, which NumPy's functions can join."""
+    if type(values) in (list, tuple):
+        return type(values)([_with_arrays(v) for v in values])
+    return arrays.wrap(values.node) if isinstance(values, Symbolic) else values
+
+
 def _joining(function: Any) -> Any:
     """A function that joins a list of arrays: rows of one array are not taken apart first."""
 
     def join(values: Any, *args: Any, **options: Any) -> Any:
         array = None if args or options.keys() - {"axis"} else rows_of_one(values)
+        values = _with_arrays(values) if array is None else values
         if array is not None and function is np.stack:
             return HANDLERS[np.moveaxis](array, 0, options.get("axis", 0))
         if array is None or options:

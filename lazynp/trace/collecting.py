@@ -4,14 +4,17 @@ import sys
 from collections.abc import Sequence
 from types import CellType, FunctionType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from lazynp import array as arrays
 from lazynp import operands
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
+from lazynp.ir.node import Node
 from lazynp.ir.types import ArrayType
 from lazynp.ops.elementwise import filled
 from lazynp.ops.movement import Step, reshape, slice_
+from lazynp.ops.sizes import SymFloat
 from lazynp.runtime.storage import Queue, Snapshot, Storage, queue, trace_scope
 from lazynp.trace import queues, trees
 
@@ -48,7 +51,7 @@ class Collection:
         cells = dict(zip(turn.__code__.co_freevars, turn.__closure__ or (), strict=True))
         self.lists: list[list[Any]] = [cells[n].cell_contents for n in names if n in cells and _holds_own_list(cells[n])]
         self.stacks: list[Stacks | None] = [None] * len(self.lists)
-        self.kinds: list[list[tuple[int, bool]]] = [[] for _ in self.lists]
+        self.kinds: list[list[tuple[int, Any]]] = [[] for _ in self.lists]
         self.home = queue()
         self.sources: set[Storage] = set()
 
@@ -69,7 +72,7 @@ class Collection:
     def _look(self, value: Any) -> None:
         """Notes whose memory a value may be."""
         if type(value) is not ndarray or value._storage is None:
-            raise CaptureError("a loop appends to a list what is neither a traced array nor a NumPy scalar")
+            raise CaptureError("a loop appends to a list what is neither a traced array nor a scalar")
         storage, body = value._storage, queue()
         if not value._scalar:
             if not isinstance(body, queues.BodyQueue) or storage.home is not body:
@@ -86,7 +89,7 @@ class Collection:
             known.extend([column[k] for k in range(count or 0) for column in rows])
 
 
-def _items(base: Storage, depth: int, scalar: bool, index: tuple[int, ...] = ()) -> list[Any]:
+def _items(base: Storage, depth: int, scalar: Any, index: tuple[int, ...] = ()) -> list[Any]:
     """The parts of a storage along its first axes as handles, in lists of this depth."""
     here = len(index)
     if here + 1 < depth:
@@ -96,14 +99,30 @@ def _items(base: Storage, depth: int, scalar: bool, index: tuple[int, ...] = ())
     flat = Step(reshape, (tuple(sizes),))
     steps = [Step(slice_, ((*index, k, *zeros), ones, (*[1] * depth, *sizes))) for k in range(base.shape[here])]
     items = [arrays.handle(base, (step, flat), type_, None) for step in steps]
+    if scalar is SymFloat:
+        return [_number_of(base, k, item) for k, item in enumerate(items)]
     for item in items:
         item._scalar = scalar
     return items
 
 
-def _stacked(value: Any) -> tuple[Any, int, bool]:
-    """What a turn appends: an array, how deep the lists are that its first axes were, and whether what lies in them are scalars."""
+_numbers: WeakKeyDictionary[Node, tuple[Storage, int]] = WeakKeyDictionary()
+"""Of numbers that loops have appended to lists: the storage that they were collected in, and where."""
+
+
+def _number_of(base: Storage, position: int, item: Any) -> Any:
+    """A collected item as a Python number."""
+    number = SymFloat(operands.node_of(item))
+    _numbers[number.node] = base, position
+    return number
+
+
+def _stacked(value: Any) -> tuple[Any, int, Any]:
+    """What a turn appends: an array, how deep the lists are that its first axes were, and what lies in them: False: arrays, True: NumPy's
+    scalars, SymFloat: Python's."""
     depth, first = _first(value)
+    if type(value) is SymFloat:
+        return arrays.wrap(value.node), 0, SymFloat
     return (value if not depth else rows_of_one(value)), depth, bool(type(first) is ndarray and first._scalar)
 
 
@@ -118,10 +137,21 @@ def _first(values: Any) -> tuple[int, Any]:
 def rows_of_one(values: Any) -> Any:
     """The array whose rows, all of them and in order, a list (of lists) holds; None for other lists."""
     depth, first = _first(values)
+    if type(first) is SymFloat:
+        return _array_of_numbers(values)
     if not depth or type(first) is not ndarray or not isinstance(first._storage, Snapshot):
         return None
     base = first._storage
     if len(base.shape) < depth or not _same_items(values, _items(base, depth, first._scalar)):
+        return None
+    return arrays.wrap(base.value())
+
+
+def _array_of_numbers(values: Any) -> Any:
+    """The same of a list of numbers."""
+    places = [_numbers.get(v.node) if type(v) is SymFloat else None for v in values]
+    base = places[0][0] if places[0] is not None else None
+    if base is None or base.shape != (len(values),) or places != [(base, k) for k in range(len(values))]:
         return None
     return arrays.wrap(base.value())
 
