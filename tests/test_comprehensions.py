@@ -105,7 +105,7 @@ def test_an_error_in_a_comprehension_is_the_users():
 def test_numbers_appended_to_a_list_are_pythons_and_make_an_array():
     def f(x):
         losses = []
-        for k in range(50):
+        for _ in range(50):
             x = x * 0.9
             losses.append(float(np.log(x).sum()))
         return x, np.array(losses), losses[-1], len(losses), losses[3] < losses[4], np.array([losses[0], 1.0])
