@@ -256,7 +256,7 @@ def _scalar_mask(index: Any) -> bool:
 
 def _read_advanced(x: Any, index: Any) -> Any:
     index = computed(index)
-    if _is_whole_mask(x, index) and (tracing() or is_lazy(x) or is_lazy(index)):
+    if (_is_whole_mask(x, index) and (tracing() or is_lazy(x) or is_lazy(index))) or (tracing() and _selects_rows(x, index)):
         return select(x, index)
     if _scalar_mask(index):
         return (
@@ -491,9 +491,14 @@ def _is_whole_mask(x: Any, index: Any) -> bool:
     return isinstance(index, ndarray) and index.dtype == bool and index.shape == x.shape and index.ndim > 0
 
 
+def _selects_rows(x: Any, index: Any) -> bool:
+    """Whether an index is a mask over the first axes, whose values are not known."""
+    return _is_full_mask(x, index) and 0 < index.ndim < x.ndim and is_pending(index) and not has_value(queue(), node_of(index))
+
+
 def _write_advanced(x: Any, index: Any, value: Any) -> None:
     index = computed(index)
-    if selected_by(value, index) and _is_whole_mask(x, index):
+    if selected_by(value, index) and whole(value).shape == x.shape:
         recorded(_write_masked, x, index, whole(value))
         return
     value = computed(value)

@@ -4,6 +4,7 @@ How many there are is data, but most programs never ask: `x[m] = x[m] ** 2 + c[m
 `Selection` keeps the whole array (with a harmless 1 where the mask is False) and the mask; elementwise functions of selections by one
 mask and of scalars are selections, reductions to a scalar become reductions with `where=`, and writing one back through its mask is a
 `where`. Anything else computes the elements: from then on the selection stands for that array. Inside a trace that raises CaptureError.
+Inside a trace there are also selections of rows, `x[labels == k]`, by a mask over the first axes of the array.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,8 @@ import numpy as np
 
 from lazynp import operators
 from lazynp.array import as_array, as_int, exported, from_numpy, hooks, ndarray, to_numpy, wrap
-from lazynp.ir.node import constant
+from lazynp.ir.node import Node, constant
+from lazynp.ir.types import itemcount
 from lazynp.operands import node_of, recorded
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather
@@ -25,7 +27,8 @@ REDUCTIONS = frozenset({np.sum, np.prod, np.mean, np.var, np.std, np.any, np.all
 
 
 class Selection:
-    """The elements of an array where a mask is True, in C order: one axis, of a size that is found when it is needed."""
+    """The elements of an array where a mask is True, in C order: one axis, of a size that is found when it is needed, and the axes of the
+    array that the mask has not."""
 
     __slots__ = ("_array", "_mask", "_whole")
     is_lazynp_array = True
@@ -43,7 +46,12 @@ class Selection:
 
     @property
     def ndim(self) -> int:
-        return 1
+        return 1 + self.rest if self._array is None else int(self._array.ndim)
+
+    @property
+    def rest(self) -> int:
+        """How many axes of the array the mask has not."""
+        return int(self._whole.ndim - self._mask.ndim)
 
     def compute(self) -> Any:
         """The elements as an array of their own; the same array every time."""
@@ -140,7 +148,7 @@ class Selection:
 
 
 def select(x: Any, mask: Any) -> Selection:
-    """x[mask] for a mask of x's shape."""
+    """x[mask] for a mask of the shape of x's first axes."""
     return recorded(_select, x, mask)
 
 
@@ -148,13 +156,18 @@ def _select(x: Any, mask: Any) -> Selection:
     test = as_array(wrap(node_of(mask)))
     node = node_of(x)
     one = broadcast(constant(np.ones((), node.dtype)), node.shape)
-    return Selection(as_array(wrap(ew.where(node_of(test), node, one))), test)
+    return Selection(as_array(wrap(ew.where(_spread(node_of(test), node.ndim), node, one))), test)
+
+
+def _spread(mask: Node, ndim: int) -> Node:
+    """A mask over the first axes with axes of size 1 for the others."""
+    return reshape(mask, mask.shape + (1,) * (ndim - mask.ndim)) if mask.ndim < ndim else mask
 
 
 def _elements(array: Any, mask: Any) -> Any:
     """The elements in a trace, where the array may be a variable of a derivative: read at the places that the mask has now."""
     node, places = node_of(array), np.flatnonzero(to_numpy(mask))
-    flat = reshape(node, (int(np.prod(node.shape)),))
+    flat = reshape(node, (itemcount(mask.shape), *node.shape[mask.ndim :]))
     return as_array(wrap(gather(flat, constant(places), axes=(0,), position=0)))
 
 
@@ -182,20 +195,30 @@ def apply(ufunc: np.ufunc, operands: tuple[Any, ...], options: dict[str, Any]) -
 
 def _joins(x: Any, first: Selection) -> bool:
     if type(x) is Selection:
-        return x is first or (x._array is None and x.is_by(first._mask))
-    return np.ndim(x) == 0
+        return x is first or (x._array is None and x.is_by(first._mask) and x.rest == first.rest)
+    return np.ndim(x) <= first.rest
 
 
 def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A NumPy function with a selection among its arguments."""
-    if function in REDUCTIONS and type(args[0]) is Selection and args[0]._array is None and _reduces_all(args, kwargs):
-        return hooks.function(function, (args[0]._whole,), {**kwargs, "axis": None, "where": args[0]._mask})
+    if function in REDUCTIONS and type(args[0]) is Selection and args[0]._array is None:
+        found = _reduced(function, *args, **kwargs) if len(args) <= 2 and kwargs.keys() <= {"axis", "dtype"} else None
+        if found is not None:
+            return found
     return hooks.function(function, computed(args), computed(kwargs))
 
 
-def _reduces_all(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether the arguments are an array, its only axis and perhaps a dtype."""
-    return len(args) == 1 and kwargs.keys() <= {"axis", "dtype"} and kwargs.get("axis") in (None, 0, -1)
+def _reduced(function: Any, x: Selection, axis: Any = None, **options: Any) -> Any:
+    """The reduction of a selection: over all or over what is selected with `where`, over other axes a selection again. None for an axis
+    that it has not."""
+    masked = x._mask.ndim
+    if axis is None or (type(axis) is int and axis in (0, -x.ndim)):
+        where = x._mask.reshape(x._mask.shape + (1,) * x.rest) if x.rest else x._mask
+        axes = tuple(range(masked)) if axis is not None and x.rest else None
+        return hooks.function(function, (x._whole,), {**options, "axis": axes, "where": where})
+    if type(axis) is not int or not -x.ndim < axis < x.ndim:
+        return None
+    return Selection(hooks.function(function, (x._whole,), {**options, "axis": axis - x.ndim if axis > 0 else axis}), x._mask)
 
 
 def selected_by(value: Any, mask: Any) -> bool:

@@ -166,3 +166,61 @@ def test_a_loop_variable_is_written_where_a_mask_says() -> None:
     c = numpy.linspace(-2, 0.5, 40) + 1j * numpy.linspace(-1, 1, 30)[:, None]
     with lazynp.config(unroll_nodes=0):  # not written out
         assert numpy.array_equal(lazynp.jit(lambda c: escape(lazynp, c), strict=True)(c), escape(numpy, c))
+
+
+L, W = RNG.integers(0, 4, 9), RNG.random((9, 11, 2))
+ROWS = {
+    "mean of rows": lambda np, x: x[labels(np) == 1].mean(axis=0),
+    "all": lambda np, x: (x[labels(np) == 2].sum(), np.std(x[labels(np) == 0], axis=-2)),
+    "other axes": lambda np, x: x[labels(np) == 1].sum(axis=1).sum(),
+    "with a row": lambda np, x: ((x[labels(np) == 1] - x[0]) ** 2).sum(axis=1).mean(),
+    "with itself": lambda np, x: (x[x[:, 0] > 0.3] * x[x[:, 0] > 0.3]).mean(0),
+    "of each label": lambda np, x: np.array([x[labels(np) == k].sum(axis=0) for k in range(6)]),
+    "by two axes": lambda np, x: (np.asarray(W) * x[0, 0])[x > 0.4].mean(axis=0),
+    "none": lambda np, x: (x[x[:, 0] > 5].sum(axis=0), np.any(x[x[:, 0] > 5], axis=0)),
+}
+
+
+def labels(np):
+    return np.asarray(L)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_by_a_mask_are_not_computed_under_jit(name):
+    def f(x):
+        return ROWS[name](np, x + 0)
+
+    same(np.jit(f, strict=True)(X), ROWS[name](numpy, X))
+
+
+def test_rows_written_back_through_their_mask():
+    def f(x):
+        m = x[:, 1] > 0.5
+        x[m] = x[m] * 2 + 1
+        x[m] += C[0]
+        x[x[:, 0] > 0.7] = 0
+        return x
+
+    same(np.jit(f, strict=True)(X.copy()), f(X.copy()))
+
+
+def test_the_gradient_through_selected_rows():
+    def f(x):
+        return np.sum(x[x[:, 0] > 0.3].mean(axis=0) ** 2)
+
+    chosen = X[:, :1] > 0.3
+    mean = X[chosen[:, 0]].mean(axis=0)
+    same(np.jit(np.grad(f), strict=True)(X), chosen * 2 * mean / chosen.sum())
+
+
+def test_loops_end_when_arrays_are_close():
+    def f(x, y):
+        for k in range(100):
+            new, turns = x * 0.5 + y, k
+            if numpy.allclose(new, x):
+                break
+            x = new
+        return x, turns, numpy.array_equal(x, x), numpy.array_equal(x, y[:2]), numpy.array_equal(x, y)
+
+    x, y = numpy.ones(5), numpy.arange(5.0)
+    same(np.jit(f, strict=True)(x, y), f(x, y))

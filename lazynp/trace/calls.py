@@ -182,6 +182,23 @@ def _with_ours(kinds: Any) -> Any:
     return (kinds, ndarray) if kinds is np.ndarray else kinds
 
 
+def _compared(function: Any) -> Any:
+    """allclose or array_equal: a truth value of the trace where arrays of it are compared, which no `bool()` may ask for."""
+
+    def compare(a: Any, b: Any, *args: Any, **options: Any) -> Any:
+        if not any(map(_is_traced, (a, b))) or in_derivative_of_values():
+            return HANDLERS[function](a, b, *args, **options)
+        if function is np.allclose:
+            close = HANDLERS[np.isclose](a, b, *args, **options)
+        elif args or options or np.shape(a) != np.shape(b):
+            return HANDLERS[function](a, b, *args, **options)
+        else:
+            close = arrays.hooks.ufunc(np.equal, "__call__", (a, b), {})
+        return SymBool(bodies.truth(HANDLERS[np.all](close)))
+
+    return compare
+
+
 def _type(*args: Any, **options: Any) -> Any:
     if len(args) == 1 and not options:
         if isinstance(args[0], Symbolic):
@@ -273,6 +290,7 @@ _STAND_INS: dict[Any, Any] = {
     math.log: _logarithm, math.floor: _rounded(math.floor, np.floor), math.ceil: _rounded(math.ceil, np.ceil),
     math.trunc: _rounded(math.trunc, np.trunc), round: _to_nearest,
     **{f: _told(f, ufunc) for f, ufunc in ((math.isnan, np.isnan), (math.isinf, np.isinf), (math.isfinite, np.isfinite))},
+    **{f: _compared(f) for f in (np.allclose, np.array_equal)},
     **{f: _joining(f) for f in (np.array, np.asarray, np.stack, np.concatenate)},
     range: range_, enumerate: enumerate_, zip: zip_, reversed: reversed_, min: _extreme("min"), max: _extreme("max"),
     np.ndarray: ndarray, int: _int, float: _float, bool: _bool, len: _len, isinstance: _isinstance, type: _type, print: print_,
