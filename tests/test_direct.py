@@ -329,3 +329,38 @@ def test_a_program_of_all_sizes_that_needs_fewer_than_the_call_has() -> None:
             diffused(expected)
             np.testing.assert_allclose(u, expected, rtol=1e-13)
         assert f.memory_plan(u).arguments == u.nbytes
+
+
+def test_static_arguments_are_compared_past_python():
+    f = lazynp.jit(lambda x, power, *, scale=1: x**power * scale, static_argnums=1, static_argnames="scale", strict=True)
+    x = np.arange(4.0)
+    for _ in range(3):
+        np.testing.assert_array_equal(f(x, 2), x**2)
+        np.testing.assert_array_equal(f(x, 3), x**3)
+        np.testing.assert_array_equal(f(x, 2, scale=3), x**2 * 3)
+        np.testing.assert_array_equal(f(x, 2, scale=5), x**2 * 5)
+    before = native.direct_runs()
+    f(x, 2), f(x, 3), f(x, 2, scale=3)
+    assert native.direct_runs() == before + (3 if native.Direct is not None else 0)
+
+
+def test_static_arguments_that_are_equal_but_of_other_types():
+    f = lazynp.jit(lambda x, n: x + (1 if n is True else 10), static_argnums=1, strict=True)
+    x = np.zeros(3)
+    for _ in range(3):
+        assert f(x, True)[0] == 1 and f(x, 1)[0] == 10 and f(x, 1.0)[0] == 10
+
+
+def test_trusted_input_is_not_looked_at():
+    factor = 2.0
+
+    def scaled(x):
+        return x * factor
+
+    careful, trusting = lazynp.jit(scaled, strict=True), lazynp.jit(scaled, trust_input=True, strict=True)
+    x = np.ones(3)
+    for f in (careful, trusting):
+        f(x), f(x)
+    factor = 3.0
+    assert careful(x)[0] == 3.0 and trusting(x)[0] == 2.0
+    assert trusting(np.ones(4)).shape == (4,) and trusting(np.ones(3, np.float32)).dtype == np.float32

@@ -269,7 +269,8 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
     raise CaptureError where the function cannot be
     captured, instead of running it in lazy mode with one PerformanceWarning. donate_argnums, donate_argnames, or donate for both: positions
     and names of arguments that the caller needs no more: results are written into their memory. allow_gc: False keeps the memory of
-    temporaries, and of results that nobody holds any more, for the next call with the same signature.
+    temporaries, and of results that nobody holds any more, for the next call with the same signature. trust_input: the variables that the
+    function reads from outside never change: calls do not look.
 
     NumPy arrays in give NumPy arrays out, lazy arrays lazy ones. Arguments that the function writes to are written to for the caller.
     A new size traces again (Python sees real sizes) but compiles at most once more.
@@ -286,6 +287,7 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
         donate_argnums: Donated = (),
         donate_argnames: Donated = (),
         allow_gc: bool = True,
+        trust_input: bool = False,
     ) -> None:
         self._static_argnums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
         self._static_argnames = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
@@ -293,6 +295,7 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
         self._donate: tuple[Donated, ...] = (donate, donate_argnums, donate_argnames)
         self._donated: frozenset[int | str] = frozenset()
         self._allow_gc = allow_gc
+        self._trust_input = trust_input
         self._entries: dict[Any, Any] = {}
         self._warned = False
         if f is not None:
@@ -306,7 +309,7 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
         if found is self:
             return self.__qualname__  # type: ignore[no-any-return]
         options = {"static_argnums": self._static_argnums, "static_argnames": self._static_argnames, "strict": self._strict}
-        options |= {"donate": tuple(self._donated), "allow_gc": self._allow_gc}
+        options |= {"donate": tuple(self._donated), "allow_gc": self._allow_gc, "trust_input": self._trust_input}
         return functools.partial(jit, **options), (self._function,)  # type: ignore[arg-type]
 
     def _wrap(self, f: Callable[..., Any]) -> None:
@@ -365,13 +368,19 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
             return tuple([static.get(i, a) for i, a in enumerate(positional)]), {**keywords, **named}
 
         try:
-            key = (structure, tuple([_leaf_key(leaf) for leaf in leaves]), tuple(static.items()), tuple(named.items()))
+            fixed = tuple([(name, type(value), value) for name, value in (*static.items(), *named.items())])
+            key = (structure, tuple([_leaf_key(leaf) for leaf in leaves]), fixed)
             hash(key)
         except TypeError:
             return self._uncaptured(None, leaves, rebuild, "an argument is neither a plain array of numbers nor hashable")
         known = self._entries.get(key)
-        if type(known) is Compiled and not static and not named:
-            self._learn(known, args, kwargs, leaves, lambda: trees.unflatten(structure, range(len(leaves))))
+        if type(known) is Compiled:
+
+            def numbers() -> tuple[list[Any], dict[str, Any]]:
+                positional, keywords = trees.unflatten(structure, range(len(leaves)))
+                return positional, {**keywords, **dict.fromkeys(named)}
+
+            self._learn(known, args, kwargs, leaves, numbers)
         return self._call(key, leaves, rebuild)
 
     def _learn(self, entry: Compiled, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any], numbers: Callable[[], Any]) -> None:
@@ -429,7 +438,9 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
             traced = self._trace(leaves, known, called)
             if len(traced.results) == 1 and traced.structure == trees.flatten(0)[1]:
                 traced = traced._replace(structure=_LEAF)
-            guards = [*_variables_read(self._function), *_globals_read(called.values()), *_attributes_read(leaves)]
+            guards: list[Guard] = []
+            if not self._trust_input:
+                guards = [*_variables_read(self._function), *_globals_read(called.values()), *_attributes_read(leaves)]
             donated = donated_leaves(self._donated, rebuild(list(range(len(leaves))))) if self._donated else frozenset()
             return Compiled(traced, guards, self.__name__, donated, None if self._allow_gc else Kept())
 

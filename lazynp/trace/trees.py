@@ -39,12 +39,14 @@ class _Foreign(Exception):
 class Plain:
     """The structure of a plain tree. Equal for dicts with the same keys in another order, as optree's."""
 
-    __slots__ = ("count", "shape", "spec")
+    __slots__ = ("count", "flat", "shape", "spec")
 
     def __init__(self, spec: Any, shape: Any, count: int) -> None:
         self.spec = spec
         self.shape = shape
         self.count = count
+        self.flat = _flat(shape)
+        """Of one container of leaves: its type, or the names of a dict in order."""
 
     def __eq__(self, other: object) -> bool:
         return self is other or (type(other) is Plain and self.spec == other.spec)
@@ -60,6 +62,12 @@ class Plain:
 
 
 _NONE, _LEAF_SPEC = "None", "*"
+
+
+def _flat(shape: Any) -> Any:
+    if type(shape) is not tuple or any(inner != _LEAF_SPEC for inner in shape[-1]):
+        return None
+    return shape[0] if shape[0] is not dict else shape[1] if shape[1] == shape[2] else None
 
 
 def _is_leaf(kind: type) -> bool:
@@ -130,6 +138,9 @@ def unflatten(structure: Any, leaves: Any) -> Any:
     if type(structure) is not Plain:
         return _library().tree_unflatten(structure, leaves)
     leaves = list(leaves)
+    flat = structure.flat
+    if flat is not None and len(leaves) == structure.count:
+        return leaves if flat is list else tuple(leaves) if flat is tuple else dict(zip(flat, leaves))  # noqa: B905  (lengths are known)
     if len(leaves) != structure.count:
         few = "few" if len(leaves) < structure.count else "many"
         raise ValueError(f"Too {few} leaves for {structure!r}; expected: {structure.count}, got: {len(leaves)}.")
