@@ -11,15 +11,13 @@ _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "
 
 
 def is_caught(frame: FrameType | None) -> bool:
-    """Whether a `try` or `with` of the user's own code stands around what the frame is doing, in it or in one of its callers up to the
-    module that was run. The standard library and installed packages, such as a test runner, are not the user's code."""
+    """Whether a `try` or `with` of the user's own code stands around what the frame is doing, in it or in one of its callers.
+    The standard library and installed packages, such as a test runner, are not the user's code."""
     while frame is not None:
         code = frame.f_code
-        if not is_ours(code) and not code.co_filename.startswith(("<frozen", *_INSTALLED)):
-            if any(start <= frame.f_lasti < end for start, end in _guarded(code)):
-                return True
-            if code.co_name == "<module>":
-                return False
+        users = not is_ours(code) and not code.co_filename.startswith(("<frozen", *_INSTALLED))
+        if users and any(start <= frame.f_lasti < end for start, end in _guarded(code)):
+            return True
         frame = frame.f_back
     return False
 

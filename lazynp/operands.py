@@ -17,6 +17,7 @@ from lazynp.handlers import is_caught
 from lazynp.ir.node import Node, constant
 from lazynp.ir.types import LAZY_DTYPES, NotLazy, Symbolic, itemcount
 from lazynp.native import ARRAYS, tracing_count, watched
+from lazynp.ops.indexing import gather
 from lazynp.ops.movement import follow
 from lazynp.runtime.evaluate import lock
 from lazynp.runtime.storage import TraceQueue, captured, queue, tracing
@@ -202,7 +203,7 @@ def _raises(node: Node) -> bool:
         if node.op.raises or len(node.args) != 1:
             break
         node = node.args[0]
-    return node.op.raises
+    return node.op.raises or (node.op is gather and any(index.args for index in node.args[1:]))  # indices that are not known yet
 
 
 _FORMS = 4

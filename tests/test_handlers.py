@@ -15,6 +15,7 @@ SINGULAR, NEGATIVE = numpy.zeros((3, 3)), -numpy.eye(3)
 FAILING = {
     "cholesky": lambda: np.linalg.cholesky(np.array(NEGATIVE)), "upper": lambda: np.linalg.cholesky(np.array(NEGATIVE), upper=True),
     "inv": lambda: np.linalg.inv(np.array(SINGULAR)), "solve": lambda: np.linalg.solve(np.array(SINGULAR), np.ones(3)),
+    "choose": lambda: np.choose(np.array([0, 5]), [np.ones(2), np.zeros(2)]), "pending index": lambda: np.arange(5)[np.arange(3) * 3],
     "power": lambda: np.linalg.matrix_power(np.array(SINGULAR), -1), "eig": lambda: np.linalg.eig(np.array(SINGULAR) / 0),
 }  # fmt: skip
 
@@ -24,7 +25,7 @@ FAILING = {
 def test_caught_in_place(all_lazy, name):
     try:
         FAILING[name]()
-    except numpy.linalg.LinAlgError:
+    except (numpy.linalg.LinAlgError, IndexError, ValueError):
         return
     raise AssertionError("nothing was caught")
 
@@ -72,3 +73,22 @@ def test_ranges_are_those_of_the_interpreter():
         assert handlers._guarded(code) == tuple((entry.start, entry.end) for entry in entries)
         seen += len(entries)
     assert seen > 100
+
+
+def test_caught_around_code_that_is_evaluated(all_lazy):
+    try:
+        eval("invert(singular)", {"invert": np.linalg.inv, "singular": np.array(SINGULAR)})
+    except numpy.linalg.LinAlgError:
+        return
+    raise AssertionError("nothing was caught")
+
+
+def test_the_order_of_a_copy_is_checked_at_once(all_lazy):
+    with pytest.raises(ValueError, match="order must be one of"):
+        np.arange(5.0).copy("Z")
+
+
+@pytest.mark.parametrize("xp", [[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 2.0, 3.0]], ids=str)
+def test_interpolation_between_equal_places_says_nothing(all_lazy, xp):
+    found = np.interp(np.linspace(-1, 2, 50), np.array(xp), np.array([1.0, 2.0, 3.0, 4.0]))
+    numpy.testing.assert_allclose(numpy.asarray(found), numpy.interp(numpy.linspace(-1, 2, 50), xp, [1.0, 2.0, 3.0, 4.0]))

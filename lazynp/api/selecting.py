@@ -362,7 +362,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     above = node_of(last) if right is None else ew.as_node(operand(right), values.dtype)
     start, stop = node_of(wrap(known)[0:1]), node_of(wrap(known)[n - 1 : n])
     result = ew.where(ew.less(at, start), below, ew.where(ew.greater(at, stop), above, inside))
-    return wrap(ew.where(ew.equal(at, stop), node_of(last), result))
+    return operands.silent(wrap(ew.where(ew.equal(at, stop), node_of(last), result)))  # also where known values repeat
 
 
 @implements(np.polymul)

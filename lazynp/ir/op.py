@@ -52,7 +52,7 @@ class Op:
     """The attributes that hold sizes or offsets (nested tuples of Dim): facts that a size-generic program turns into parameters."""
     door: Callable[..., Any] | None = None
     raises: bool = False
-    """Whether it is the values that decide if it raises an error (LinAlgError)."""
+    """Whether its values decide if it raises an error (LinAlgError)."""
 
     # what NumPy knows
     ufunc: np.ufunc | None = None

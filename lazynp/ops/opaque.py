@@ -112,6 +112,7 @@ numpy_call = register(
         kind=Kind.LIBRARY,
         attrs=("function", "options", "gather", "shapes", "dtypes"),
         dims=frozenset({"shapes"}),
+        raises=True,
         infer=_infer,
         numpy=_run,
         vjp=_vjp,
