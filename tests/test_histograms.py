@@ -81,3 +81,52 @@ def test_vmap_and_grad_do_not_count_here():
     sums, edges = numpy.histogram(x[0], 5, weights=w)
     place = numpy.clip(numpy.searchsorted(edges, x[0], "right") - 1, 0, 4)
     numpy.testing.assert_allclose(slope, 2 * sums[place], rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["i8", "i4", "u1", "?"])
+@pytest.mark.parametrize("weights", [None, "f8", "f4", "i8"], ids=str)
+def test_bincount_of_a_known_length_is_compiled(dtype, weights):
+    rng = numpy.random.default_rng(0)
+    x = rng.integers(0, 2 if dtype == "?" else 50, 3000).astype(dtype)
+    w = () if weights is None else ((rng.random(3000) * 10).astype(weights),)
+    f = lazynp.jit(lambda x, *w: lazynp.bincount(x, *w, minlength=60), strict=True)
+    for _ in range(3):
+        got = f(x, *w)
+        numpy.testing.assert_array_equal(got, numpy.bincount(x, *w, minlength=60))
+        assert got.dtype == (numpy.intp if weights is None else numpy.float64)
+
+
+def test_bincount_in_a_loop():
+    def total(k, w, turns):
+        out = numpy.zeros(50)
+        for t in range(turns):
+            out += numpy.bincount(k, w * t, minlength=50)
+        return out
+
+    rng = numpy.random.default_rng(0)
+    k, w = rng.integers(0, 50, 500), rng.random(500)
+    compiled = lazynp.jit(_total, strict=True)
+    numpy.testing.assert_allclose(compiled(k, w), total(k, w, 20), rtol=1e-12)
+
+
+def _total(k, w):
+    out = lazynp.zeros(50)
+    for t in range(20):
+        out += lazynp.bincount(k, w * t, minlength=50)
+    return out
+
+
+def test_bincount_that_outgrows_its_length_is_numpys():
+    f = lazynp.jit(lambda x: lazynp.bincount(x, minlength=4) * 2)
+    numpy.testing.assert_array_equal(f(numpy.array([1, 3, 3])), [0, 2, 0, 4])
+    numpy.testing.assert_array_equal(f(numpy.array([1, 7, 3])), numpy.bincount([1, 7, 3]) * 2)
+    numpy.testing.assert_array_equal(f(numpy.array([1, 2, 2])), [0, 2, 4, 0])
+    with pytest.raises(ValueError, match="must not be negative|must be non-negative|no negative"):
+        f(numpy.array([1, -1, 2]))
+
+
+def test_derivative_of_a_compiled_bincount_by_its_weights():
+    k, w = numpy.array([0, 2, 2, 1]), numpy.array([1.0, 2.0, 3.0, 4.0])
+    loss = lambda w, k: (lazynp.bincount(k, w, minlength=3) ** 2).sum()  # noqa: E731
+    gradient = lazynp.jit(lazynp.grad(loss), strict=True)(w, k)
+    numpy.testing.assert_allclose(gradient, 2 * numpy.bincount(k, w)[k])

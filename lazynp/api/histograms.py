@@ -19,6 +19,7 @@ from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import scatter
 from lazynp.ops.opaque import call
+from lazynp.ops.sizes import hooks
 from lazynp.runtime.storage import TraceQueue, queue, tracing
 
 _INDEX = np.dtype(np.intp)
@@ -70,7 +71,11 @@ def _by_weight(samples: list[Node], weights: Any, edges: list[Any], options: dic
 
 @implements(np.bincount)
 def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
-    if not _differentiable_weights(weights) or arrays.is_pending(x) or arrays.is_pending(minlength):
+    if arrays.is_pending(minlength):
+        raise Unsupported
+    if arrays.is_pending(x):
+        return _counted_up_to(int(minlength), x, weights)
+    if not _differentiable_weights(weights):
         raise Unsupported
     numbers, w = np.asarray(unwrapped(x)), node_of(weights)
     if numbers.ndim != 1 or w.shape != numbers.shape or w.dtype.kind != "f" or numbers.size == 0 or numbers.min() < 0:
@@ -79,6 +84,25 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     count = builtins.max(int(numbers.max()) + 1, int(minlength))
     zeros = ew.filled((count,), 0, w.dtype)
     return wrap(scatter(zeros, w, node_of(numbers.astype(_INDEX)), axes=(0,), position=0, combine=ew.add))
+
+
+def _counted_up_to(count: int, x: Any, weights: Any) -> Any:
+    """bincount of numbers that are not known yet: as long as `minlength`. Where a larger one comes, or a negative one, the program's
+    results do not count: NumPy's longer result, or its error, comes instead. Raises Unsupported outside of jit, and without a length."""
+    numbers, w = lifted(x), None if weights is None else lifted(weights)
+    if not tracing() or not isinstance(queue(), TraceQueue) or count < 1 or numbers.ndim != 1 or not numbers.size:
+        raise Unsupported
+    if not np.can_cast(numbers.dtype, _INDEX, "safe") or (
+        w is not None and (w.shape != numbers.shape or not np.can_cast(w.dtype, float, "safe"))
+    ):
+        raise Unsupported
+    place = numbers.astype(_INDEX)
+    outside = (place < 0) | (place >= count)
+    if not hooks.doubt(node_of(OBJECTS[np.logical_or].reduce(outside))):
+        raise Unsupported
+    amounts = ew.filled(node_of(place).shape, 1, _INDEX) if w is None else ew.as_node(node_of(w), np.dtype(float))
+    zeros = ew.filled((count,), 0, amounts.dtype)
+    return wrap(scatter(zeros, amounts, node_of(where(outside, 0, place)), axes=(0,), position=0, combine=ew.add))
 
 
 def _differentiable_weights(weights: Any) -> bool:
