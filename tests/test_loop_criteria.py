@@ -27,14 +27,15 @@ def one_thread(monkeypatch):
 
 
 def test_a_scalar_recurrence_is_as_fast_as_c(c):
-    """1.5 times C's time is the aim."""
+    """1.5 times C's time is the aim; no more time than C that computes the same numbers."""
     row = criteria.recurrence_against_c(c, 1_000_000, 7, time.process_time)
     assert row["lazynp"] < 3 * row["c"], row
+    assert row["lazynp"] < 2 * row["c rounded"], row
 
 
 def test_a_stencil_is_as_fast_as_c(c, monkeypatch):
     """1.2 times the time of C on the same threads is the aim."""
-    row = criteria.stencil_against_c(c, 256, 200, 5, time.process_time)
+    row = criteria.stencil_against_c(c, 256, 200, 25, time.process_time)
     assert row["lazynp"] < 2.4 * row["c"], row
 
 
