@@ -253,18 +253,15 @@ def _rounded(function: Any, ufunc: np.ufunc) -> Any:
 
 
 def _to_nearest(*args: Any, **options: Any) -> Any:
-    """round(x): an integer. With a number of digits it is Python's own affair."""
+    """round(x): an integer. With a number of digits it is NumPy's affair, or, of Python's numbers, its own."""
     x = args[0] if args else None
-    if (
-        len(args) != 1
-        or options
-        or not _is_traced(x)
-        or (type(x) is ndarray and not x._scalar)
-        or operands.node_of(x).dtype.kind not in "iuf"
-    ):
+    is_number = isinstance(x, Symbolic) or (type(x) is ndarray and x._scalar)
+    kind = operands.node_of(x).dtype.kind if is_number and _is_traced(x) and not options else ""
+    if type(x) is ndarray and kind == "f" and len(args) == 2 and type(args[1]) is int:
+        return x.round(args[1])
+    if len(args) != 1 or kind not in tuple("iuf"):
         return round(*args, **options)
-    node = operands.node_of(x)
-    return _int(arrays.wrap(ew.rint(node))) if node.dtype.kind == "f" else _int(x)
+    return _int(arrays.wrap(ew.rint(operands.node_of(x)))) if kind == "f" else _int(x)
 
 
 def _told(function: Any, ufunc: np.ufunc) -> Any:

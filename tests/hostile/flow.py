@@ -396,3 +396,34 @@ def any_break(x):
         if ((y < 0.1).any() and y.max() < 1) or k > 50:
             break
     return y, k
+
+
+@case((x12,))
+def condition_that_assigns(x):
+    k, s = 0, 0.0
+    while (v := x[k]) < 1.0:
+        s += v
+        k += 1
+    return k, v, s
+
+
+@case((x12,))
+def condition_that_assigns_with_else(x):
+    k = 0
+    while (v := x[k]) < 1.0:
+        k += 1
+        if v > 0.9:
+            break
+    else:
+        v = v * 10
+    return k, v
+
+
+@case((x12,))
+def condition_that_counts(x):
+    k, s = 0, 0.0
+    while (k := k + 1) < len(x):
+        if x[k] < 0:
+            continue
+        s += x[k]
+    return s, k

@@ -289,3 +289,32 @@ def float_counter(x):
     for t in np.linspace(0, 1, 7):
         s -= t * x[1]
     return n, s, t
+
+
+@case((x6,), (x6 * np.inf,))
+def rounded_numbers(x):
+    s, t = 0, 0.0
+    for v in x:
+        s += round(v)
+        t += round(v * 1.07, 1)
+    return s, t, round(x[0] * 3)
+
+
+@case((x6,), (np.array([1.0, np.nan, 3.0, np.inf]),))
+def not_numbers(x):
+    c = 0
+    for v in x:
+        if math.isnan(v):
+            c += 1
+        elif math.isinf(v) or not math.isfinite(v):
+            c += 10
+    return c
+
+
+@case((x6,), (np.abs(x6),), (np.array([np.nan]),))
+def functions_of_the_module_math(x):
+    s = 0.0
+    for v in x:
+        s += math.trunc(v * 1.7) + math.floor(v) * 2 + math.ceil(v)
+        s += math.pow(v, 0.5) + math.fmod(v, 2.0)
+    return s
