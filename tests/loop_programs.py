@@ -743,3 +743,186 @@ def bucket_sort(x):
             out[at] = value
             at += 1
     return out
+
+
+# --- kernels of scientific programs ---------------------------------------------------------------------------------------
+
+
+def clouds(rng, n):
+    centres = rng.uniform(-4.0, 4.0, (3, 2))
+    return np.concatenate([c + 0.3 * rng.normal(size=(n, 2)) for c in centres]), centres + 0.1
+
+
+@program(clouds, 12, 3000)
+def k_means(x, centres):
+    for _ in range(30):
+        distances = ((x[:, None, :] - centres) ** 2).sum(axis=2)
+        labels = np.argmin(distances, axis=1)
+        new = np.array([x[labels == k].mean(axis=0) for k in range(len(centres))])
+        if np.allclose(new, centres):
+            break
+        centres = new
+    return centres, labels
+
+
+@program(lambda rng, n: (np.concatenate([rng.normal(-2.0, 1.0, n), rng.normal(3.0, 0.5, n)]),), 20, 5000)
+def mixture(x):
+    """Two normal distributions by expectation and maximisation."""
+    mean, spread, weight = np.array([-1.0, 1.0]), np.ones(2), np.full(2, 0.5)
+    likelihoods = []
+    for _ in range(20):
+        densities = weight * np.exp(-0.5 * ((x[:, None] - mean) / spread) ** 2) / (np.sqrt(2 * np.pi) * spread)
+        total = densities.sum(axis=1)
+        likelihoods.append(float(np.log(total).sum()))
+        share = densities / total[:, None]
+        count = share.sum(axis=0)
+        mean = (share * x[:, None]).sum(axis=0) / count
+        spread = np.sqrt((share * (x[:, None] - mean) ** 2).sum(axis=0) / count)
+        weight = count / len(x)
+    return mean, spread, weight, np.array(likelihoods)
+
+
+@program(lambda rng, n: (rng.uniform(size=(n, 5)), rng.uniform(size=(n + 1, 5))), 6, 60)
+def distance_matrix(x, y):
+    return np.array([[np.sqrt(np.sum((a - b) ** 2)) for b in y] for a in x])
+
+
+@program(words, 8, 250)
+def local_alignment(a, b):
+    score = np.zeros((len(a) + 1, len(b) + 1), dtype=np.int64)
+    best, place = 0, (0, 0)
+    for i in range(1, len(a) + 1):
+        for j in range(1, len(b) + 1):
+            match = 2 if a[i - 1] == b[j - 1] else -1
+            score[i, j] = max(0, score[i - 1, j - 1] + match, score[i - 1, j] - 1, score[i, j - 1] - 1)
+            if score[i, j] > best:
+                best, place = score[i, j], (i, j)
+    return best, place[0], place[1]
+
+
+@program(lambda rng, n: (rng.integers(0, 4, n),), 10, 60)
+def folding(bases):
+    """The most pairs of bases of which none cross."""
+    n = len(bases)
+    pairs = np.zeros((n, n), dtype=np.int64)
+    for i in range(n - 1, -1, -1):
+        for j in range(i + 1, n):
+            pairs[i, j] = max(pairs[i + 1, j] if i + 1 < n else 0, pairs[i, j - 1])
+            if i + 1 < j and bases[i] + bases[j] == 3:
+                pairs[i, j] = max(pairs[i, j], pairs[i + 1, j - 1] + 1)
+            for k in range(i + 1, j):
+                pairs[i, j] = max(pairs[i, j], pairs[i, k] + pairs[k + 1, j])
+    return pairs
+
+
+@program(lambda rng, n: (rng.uniform(size=(n, n, 3)), rng.integers(0, 3, (n, n)), rng.uniform(size=(n, n))), 6, 24)
+def growing_cells(image, owner, strength):
+    """Each cell goes to the neighbour that attacks it hardest, the less so the less alike they are."""
+    n, m = owner.shape
+    new_owner, new_strength = owner.copy(), strength.copy()
+    changes = 0
+    for i in range(n):
+        for j in range(m):
+            for p in range(max(i - 1, 0), min(i + 2, n)):
+                for q in range(max(j - 1, 0), min(j + 2, m)):
+                    attack = (1.0 - np.sqrt(np.sum((image[i, j] - image[p, q]) ** 2)) / np.sqrt(3.0)) * strength[p, q]
+                    if attack > new_strength[i, j]:
+                        new_owner[i, j] = owner[p, q]
+                        new_strength[i, j] = attack
+                        changes += 1
+    return new_owner, new_strength, changes
+
+
+@program(lambda rng, n: (rng.normal(size=(4 * n, n)), rng.normal(size=4 * n)), 5, 60)
+def coordinate_descent(X, y):
+    w = np.zeros(X.shape[1])
+    residual = y.copy()
+    norms = (X**2).sum(axis=0)
+    for _ in range(20):
+        for j in range(X.shape[1]):
+            slope = X[:, j] @ residual + norms[j] * w[j]
+            new = np.sign(slope) * max(abs(slope) - 0.05 * len(y), 0.0) / norms[j]
+            if new != w[j]:
+                residual -= X[:, j] * (new - w[j])
+                w[j] = new
+    return w, residual
+
+
+@program(lambda rng, n: (rng.choice([-1, 1], (n, n)), rng.uniform(size=(5, n, n))), 5, 40)
+def spins(s, dice):
+    n = s.shape[0]
+    energies = np.zeros(len(dice))
+    for t in range(len(dice)):
+        for i in range(n):
+            for j in range(n):
+                around = s[(i + 1) % n, j] + s[(i - 1) % n, j] + s[i, (j + 1) % n] + s[i, (j - 1) % n]
+                change = 2 * s[i, j] * around
+                if change <= 0 or dice[t, i, j] < np.exp(-0.4 * change):
+                    s[i, j] = -s[i, j]
+        energies[t] = -np.sum(s * (np.roll(s, 1, 0) + np.roll(s, 1, 1)))
+    return energies
+
+
+@program(lambda rng, n: (rng.uniform(size=n), rng.uniform(size=n)), 60, 50_000)
+def ring_averages(data, radius):
+    most = radius.max()
+    rings = np.zeros(8)
+    for i in range(8):
+        inside = np.logical_and(most * i / 8 <= radius, radius < most * (i + 1) / 8)
+        rings[i] = data[inside].mean()
+    return rings
+
+
+@program(lambda rng, n: (rng.uniform(size=(n, n, 12)), rng.uniform(size=(n + 1, n, 12)), rng.uniform(size=(n, n, 12))), 4, 40)
+def vertical_transport(field, wind, source):
+    """An implicit step along the last axis: one tridiagonal system per column."""
+    levels = field.shape[2]
+    above = np.ndarray(field.shape, dtype=field.dtype)
+    right = np.ndarray(field.shape, dtype=field.dtype)
+    for k in range(levels):
+        below = -0.125 * (wind[1:, :, k] + wind[:-1, :, k])
+        diagonal = 1.5 - below
+        above[:, :, k] = 0.125 * (wind[1:, :, k] + wind[:-1, :, k])
+        right[:, :, k] = field[:, :, k] + source[:, :, k]
+        if k > 0:
+            diagonal = diagonal - above[:, :, k - 1] * below
+            right[:, :, k] -= right[:, :, k - 1] * below
+        above[:, :, k] /= diagonal
+        right[:, :, k] /= diagonal
+    for k in range(levels - 2, -1, -1):
+        right[:, :, k] -= above[:, :, k] * right[:, :, k + 1]
+    source[...] = right
+
+
+def lattices(rng, n):
+    return rng.uniform(size=(3, n, 2, 2)), rng.uniform(size=(n, 2, 2, 2, 2)), rng.integers(0, n, (n, 2))
+
+
+@program(lattices, 6, 40)
+def scattered(green, coupling, neighbours):
+    """Sums over energies, shifts, atoms and their neighbours, of products of small matrices."""
+    total = np.zeros_like(green)
+    for energy in range(green.shape[0]):
+        for shift in range(2):
+            for i in range(2):
+                for j in range(2):
+                    for atom in range(neighbours.shape[0]):
+                        for b in range(neighbours.shape[1]):
+                            if energy - shift >= 0:
+                                passed = green[energy - shift, neighbours[atom, b]] @ coupling[atom, b, i]
+                                total[energy, atom] += passed @ coupling[atom, b, j]
+    return total
+
+
+@program(lambda rng, n: (rng.integers(0, 6, (n, n)).astype(float), rng.uniform(size=(n, 3)), rng.uniform(size=(n, 3))), 5, 30)
+def factorised_ratings(ratings, users, items):
+    for _ in range(3):
+        for i in range(ratings.shape[0]):
+            for j in range(ratings.shape[1]):
+                if ratings[i][j] > 0:
+                    error = ratings[i, j] - np.dot(users[i, :], items[j, :])
+                    for k in range(users.shape[1]):
+                        u = users[i, k]
+                        users[i, k] += 0.002 * (2 * error * items[j, k] - 0.02 * u)
+                        items[j, k] += 0.002 * (2 * error * u - 0.02 * items[j, k])
+    return float(np.sum((ratings - users @ items.T) ** 2))

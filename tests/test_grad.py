@@ -18,7 +18,7 @@ from lazynp.functional.gradients import elementwise_grad, grad, hvp, jvp, linear
 from lazynp.functional.jacobians import hessian, jacobian
 from lazynp.functional.linear import Linear
 from lazynp.functional.markers import stop_gradient
-from lazynp.ir.node import toposort
+from lazynp.ir.node import toposort, transform
 from lazynp.ops import elementwise as ew
 from lazynp.ops.library import draw, inv, pack_state
 from lazynp.ops.reduction import reduce_add
@@ -647,3 +647,24 @@ def test_an_array_made_of_a_value_is_an_error() -> None:
 
 def test_whole_numbers_may_leave_the_derivative() -> None:
     assert grad(lambda x: x[int(x[0])] * float(np.argmax(x)))(np.array([1.0, 2.0])).tolist() == [0.0, 1.0]
+
+
+def test_values_asked_for_in_a_loop_walk_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    visits = []
+
+    def counted(nodes, visit, memo):
+        return transform(nodes, lambda node, args: (visits.append(node), visit(node, args))[1], memo)
+
+    def visited(turns: int) -> int:
+        def settled(x):
+            k = 0
+            while abs(np.sum(x)) > 1e-9 and k < turns:
+                x, k = np.sin(x) * 0.9, k + 1
+            return np.sum(x)
+
+        visits.clear()
+        grad(settled)(np.ones(3))
+        return len(visits)
+
+    monkeypatch.setattr("lazynp.functional.run.transform", counted)
+    assert 0 < visited(40) < 2.5 * visited(20)

@@ -16,7 +16,7 @@ import numpy as np
 from lazynp.array import ndarray, to_numpy, wrap
 from lazynp.errors import CaptureError
 from lazynp.functional.arguments import Selection, Slot, check_differentiable
-from lazynp.ir.node import Node, new_input, substitute, toposort
+from lazynp.ir.node import Node, new_input, substitute, toposort, transform
 from lazynp.ir.types import LAZY_DTYPES, Symbolic
 from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
@@ -71,6 +71,8 @@ class Scope(TraceQueue):
         self.influenced: dict[Node, bool] = {}
         """Whether a variable has influence on a node, for the nodes that were asked about."""
         self.known: dict[Node, Node] = {}
+        self.replaced: dict[Node, Node] = {}
+        """What has been made of the nodes that were seen from outside so far."""
         self.before: dict[Storage, Node | None] = {}
         self.read: dict[Storage, Node] = {}
 
@@ -100,12 +102,13 @@ class Scope(TraceQueue):
 
     def values(self, nodes: Sequence[Node], remember: bool = True) -> list[np.ndarray]:
         """What the nodes are worth; remember: for what is recorded later. Raises CaptureError inside a jit."""
-        outer = self.seen_from_outside(nodes)
+        outer = self._with_variables(nodes)
         if isinstance(self.parent, Scope):
             return self.parent.values(outer)
-        if any(depends_on_arguments(node) for node in outer):
+        rest = substitute(outer, self.known)  # only this is walked: a loop that asks for a value at every turn has a long graph
+        rest = rest if self.parent.derives else without_rules(rest)
+        if any(depends_on_arguments(node) for node in rest):
             raise CaptureError("the value of a traced array is needed here, but inside jit it is not known yet")
-        rest = substitute(outer, self.known)
         results = execute(tuple(rest), _Memory())  # type: ignore[arg-type]
         if not remember:
             return results
@@ -113,8 +116,14 @@ class Scope(TraceQueue):
         return [value.copy() for value in results]
 
     def seen_from_outside(self, nodes: Sequence[Node]) -> list[Node]:
-        found = substitute(nodes, self.stands_for)
+        found = self._with_variables(nodes)
         return found if self.parent.derives else without_rules(found)
+
+    def _with_variables(self, nodes: Sequence[Node]) -> list[Node]:
+        """The nodes with the surroundings' variables in the place of private ones."""
+        if not self.stands_for.keys() <= self.replaced.keys():
+            self.replaced = dict(self.stands_for)
+        return transform(nodes, lambda node, args: node.with_args(args), self.replaced)
 
     # --- storages and arrays of the surrounding program
 
