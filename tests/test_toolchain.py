@@ -721,3 +721,22 @@ def test_an_interrupted_compiler_is_ended(monkeypatch: pytest.MonkeyPatch) -> No
     assert time.monotonic() - begin < 30
     with pytest.raises(ProcessLookupError):
         os.kill(started[0], 0)
+
+
+@needs_compiler
+def test_what_the_driver_says_is_what_the_preprocessor_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = toolchain.find_compiler()
+    assert own is not None
+    quick = toolchain._probe(own.command)
+    monkeypatch.setattr(toolchain, "_gnu", lambda command: None)
+    thorough = toolchain._probe(own.command)
+    assert quick is not None and thorough is not None
+    assert (quick.flags, quick.libraries, quick.linker, quick.simd) == (thorough.flags, thorough.libraries, thorough.linker, thorough.simd)
+
+
+def test_what_is_no_gnu_compiler_is_asked_for_its_macros(tmp_path: Path) -> None:
+    for text in ("echo 'clang version 18.1.0'", "echo 'gcc (GNU) 7.1.0'; echo Free Software Foundation", "exit 1"):
+        script = tmp_path / "gcc"
+        script.write_text(f"#!/bin/sh\n{text}\n")
+        script.chmod(0o755)
+        assert toolchain._gnu((str(script),)) is None

@@ -156,15 +156,37 @@ def cpu_identity() -> str:
 
 def _probe(command: tuple[str, ...]) -> Compiler | None:
     """Ask the compiler for its macros, which name version and CPU features. One short process."""
+    if (gnu := _gnu(command)) is not None:
+        return _describe(command, ["-march=native"], gnu)
     for arch in (["-march=native"], ["-mcpu=native"], []):
         status, macros, _ = _run([*command, *arch, "-dM", "-E", "-x", "c", os.devnull])
         if status == 0 and "__VERSION__" in macros:
-            return _describe(command, arch, macros)
+            return _describe(command, arch, dict(re.findall(r"(?m)^#define (\w+) ?(.*)$", macros)))
     return None
 
 
-def _describe(command: tuple[str, ...], arch: list[str], macros: str) -> Compiler:
-    defined = dict(re.findall(r"(?m)^#define (\w+) ?(.*)$", macros))
+def _gnu(command: tuple[str, ...]) -> dict[str, str] | None:
+    """What matters of the macros of GNU's compiler on x86-64: its driver says which version it is, Linux what the processor has. That takes
+    a fifth of the time of its preprocessor (8 ms)."""
+    if sys.platform != "linux" or platform.machine() != "x86_64" or len(command) > 1:
+        return None
+    said = _run([*command, "--version"])[1]
+    version = re.match(r"gcc .*\s(\d+)\.\d+\.\d+", said)
+    if version is None or int(version[1]) < _LEAST_GCC or "Free Software Foundation" not in said:
+        return None
+    if not os.path.isfile(_run([*command, "-print-prog-name=cc1"])[1].strip()):  # a driver without a compiler
+        return None
+    cpu = cpu_identity()
+    found = {"__VERSION__": said.splitlines()[0], "cpu": cpu}
+    return found | {"__AVX512F__": "1"} if re.search(r"\bavx512f\b", cpu) else found
+
+
+_LEAST_GCC = 9
+"""From which on -mprefer-vector-width and every processor with AVX-512 are known."""
+
+
+def _describe(command: tuple[str, ...], arch: list[str], defined: dict[str, str]) -> Compiler:
+    """defined: macros of the compiler."""
     clang = "__clang__" in defined
     simd = 0 if command[1:2] == ("cc",) else _libmvec_level()
     flags = [*_COMMON, *arch, "-fopenmp-simd", f"-DLZ_MVEC={simd}"]
