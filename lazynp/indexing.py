@@ -19,7 +19,7 @@ from lazynp.ops.movement import Step, broadcast, broadcast_shape, join, reshape,
 from lazynp.ops.sizes import SymInt, number
 from lazynp.ops.symbolic import mentions_sizes, symbolic_steps
 from lazynp.ordering import wrap_like
-from lazynp.runtime.storage import Snapshot, Storage, has_value, queue, tracing
+from lazynp.runtime.storage import Snapshot, Storage, borrowed, has_value, queue, tracing
 from lazynp.selection import Selection, computed, select, selected_by, whole
 from lazynp.views import assign, extended, upgrade, view_of
 
@@ -387,12 +387,17 @@ def _index_node(item: Any, n: int, axis: int) -> Node:
     """An index array as int64 node. Values that are known are checked now, at the user's line; others when the program runs."""
     if type(item) is ndarray and is_pending(item):
         return ew.as_node(node_of(item), np.dtype(np.int64))
-    values = np.asarray(to_numpy(item)).astype(np.int64)
+    given = np.asarray(to_numpy(item))
+    values = given.astype(np.int64, order="C", copy=False)
     if values.size and type(n) is int:
         for bad in (values.min(), values.max()):
             if not -n <= bad < n:
                 raise IndexError(f"index {bad} is out of bounds for axis {axis} with size {n}")
-    return constant(values) if values.ndim == 0 else capture(values)
+    if values.ndim == 0:
+        return constant(values)
+    if values is not given and values.base is None:
+        return borrowed(values)  # a conversion that nobody else knows
+    return node_of(item) if type(item) is ndarray and item._storage is not None else capture(values)
 
 
 def plain_index(index: Any) -> Any:

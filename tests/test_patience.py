@@ -9,10 +9,12 @@ import numpy
 import pytest
 
 import lazynp as np
+from lazynp.backends import reference
 
 PROGRAM = """
 import json, sys
 import lazynp as np
+from lazynp.backends import reference
 turns, varying = int(sys.argv[1]), sys.argv[2] == "varying"
 x = np.ones(300_000)
 for turn in range(turns):
@@ -139,3 +141,25 @@ def test_lines_that_pay_stay_lazy_and_so_do_larger_arrays():
         for _ in range(4):
             x = turn(x)
         assert np.stats()["program_runs"] == before + 3
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_numpy_writes_over_temporaries_that_nobody_reads(monkeypatch):
+    reused = []
+    original = reference._memory_for
+
+    def spy(node, last, known):
+        memory = original(node, last, known)
+        reused.append(memory is not None and any(memory is known[a] for a in last))
+        return memory
+
+    monkeypatch.setattr(reference, "_memory_for", spy)
+    x, a = np.ones(200_000), numpy.ones(200_000)
+    float((np.sin(x + 1) * 2 - x)[0])
+    assert sum(reused) == 3
+    kept = x + 1
+    seen = kept[::-1]
+    result = np.sqrt(seen) * kept - np.cos(kept)
+    numpy.testing.assert_array_equal(numpy.asarray(result), numpy.sqrt((a + 1)[::-1]) * (a + 1) - numpy.cos(a + 1))
+    numpy.testing.assert_array_equal(numpy.asarray(kept), a + 1)
+    numpy.testing.assert_array_equal(numpy.asarray(seen), a + 1)

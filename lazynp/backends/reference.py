@@ -1,13 +1,16 @@
 """The NumPy interpreter: the meaning of every graph, oracle of every other backend."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from lazynp.backends import pool
 from lazynp.errors import with_origin
 from lazynp.ir.node import Graph, Node, const, dim, input_, toposort
 from lazynp.ir.op import Kind
+from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import update, written_in_place
 from lazynp.ops.structured import interpreter, item
@@ -39,7 +42,7 @@ def interpret(
         ):
             known[node] = written_in_place(*[known[a] for a in node.args], resolve(node.path, known))
         else:
-            known[node] = compute(node, [known[a] for a in node.args], known)
+            known[node] = compute(node, [known[a] for a in node.args], known, _memory_for(node, last, known))
         for a in last:
             del known[a]
     return [known[o] for o in graph.outputs]
@@ -58,6 +61,44 @@ def _last_readers(order: list[Node], graph: Graph) -> dict[Node, list[Node]]:
     return dying
 
 
+_LARGE = 1 << 18
+"""Bytes from which on it pays to look for memory: where NumPy, too, begins to write into temporaries that nobody else reads."""
+
+
+def _memory_for(node: Node, last: Sequence[Node], known: dict[Node, Any]) -> np.ndarray | None:
+    """Where a ufunc may write a large result: over an argument that nobody reads after it, or into a block of the pool, whose pages are
+    there. None: into new memory."""
+    kind, ufunc = node.type, node.op.numpy
+    if type(ufunc) is not np.ufunc or ufunc.nout != 1 or node.attrs or not isinstance(kind, ArrayType):
+        return None
+    size = itemcount(kind.shape) * kind.dtype.itemsize  # type: ignore[arg-type]
+    if size < _LARGE:
+        return None
+    for a in last:
+        value = known[a]
+        if (
+            type(value) is np.ndarray
+            and value.dtype == kind.dtype
+            and value.shape == kind.shape
+            and value.flags.carray
+            and a.op is not input_
+        ):
+            if _is_unshared(value):
+                return value
+    return pool.empty(kind.shape, kind.dtype) if size >= pool.POOLED else None  # type: ignore[arg-type]
+
+
+def _is_unshared(array: np.ndarray) -> bool:
+    """Whether an argument is all that there is of its memory: no view of it is alive."""
+    if sys.getrefcount(array) != _OF_ARGUMENT:
+        return False
+    return array.base is None or (type(array.base) is pool.Block and sys.getrefcount(array.base) == _OF_BLOCK)
+
+
+_OF_ARGUMENT = 5
+"""References to a value that one argument of one node is: of the table of values, the list of arguments, and who asks, in three places."""
+_OF_BLOCK = 2
+"""References to a block that one array alone refers to: the array's, and the question's."""
 _MANY = 64
 """Values among which nobody looks for one that shares memory."""
 
@@ -92,8 +133,10 @@ def overwritten(graph: Graph) -> frozenset[Node]:
 _SAFE = (Kind.ELEMENTWISE, Kind.MOVE, Kind.REDUCE, Kind.ACCUMULATE, Kind.UPDATE)
 
 
-def compute(node: Node, args: list[Any], known: dict[Node, Any]) -> Any:
-    """One node's value from its arguments' values; a failure names the line that created the node."""
+def compute(node: Node, args: list[Any], known: dict[Node, Any], out: np.ndarray | None = None) -> Any:
+    """One node's value from its arguments' values, in the memory `out` if that is given; a failure names the line that created the node."""
+    if out is not None:
+        return node.op.numpy(*args, out=out)
     attrs = {name: resolve(value, known) for name, value in node.attributes.items()}
     try:
         if node.op.kind is Kind.STRUCTURED and node.op is not item:

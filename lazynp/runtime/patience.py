@@ -152,14 +152,15 @@ def _cost(node: Node) -> float:
     return node.op.cost
 
 
-_RECORD_MS = 0.1
-"""What an operation must cost on average, by the same count (which is high for arrays that stay in a cache), for recording it to pay.
-Measured: a turn of 13 operations on 80,000 elements takes 140 us in NumPy, 110 us in one kernel and 200 us to record and look up."""
+_TURN_MS, _RECORD_MS = 0.35, 0.08
+"""What a graph must cost by the same count, which is four times too high for arrays that stay in a cache, for a program to be quicker than
+NumPy: so much, and so much more for each operation. Measured: 60 us to take a graph apart, to find its program and to call it, and 15 us to
+record an operation."""
 
 
 def is_short(form: Form, operations: int) -> bool:
     """Whether NumPy takes less for a graph that was recorded by so many operations than recording it again would cost."""
-    return milliseconds(form) < _RECORD_MS * operations
+    return milliseconds(form) < _TURN_MS + _RECORD_MS * operations
 
 
 def largest(form: Form) -> int:
