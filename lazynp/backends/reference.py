@@ -76,15 +76,9 @@ def _memory_for(node: Node, last: Sequence[Node], known: dict[Node, Any]) -> np.
         return None
     for a in last:
         value = known[a]
-        if (
-            type(value) is np.ndarray
-            and value.dtype == kind.dtype
-            and value.shape == kind.shape
-            and value.flags.carray
-            and a.op is not input_
-        ):
-            if _is_unshared(value):
-                return value
+        alike = type(value) is np.ndarray and value.dtype == kind.dtype and value.shape == kind.shape and value.flags.carray
+        if alike and a.op is not input_ and _is_unshared(value):
+            return value
     return pool.empty(kind.shape, kind.dtype) if size >= pool.POOLED else None  # type: ignore[arg-type]
 
 
