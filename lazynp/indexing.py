@@ -12,7 +12,7 @@ from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
 from lazynp.ir.types import ArrayType, NotLazy, Symbolic
 from lazynp.native import ARRAYS, connect_items, tracing_count
-from lazynp.operands import capture, is_lazy, node_of, operand, recorded
+from lazynp.operands import capture, is_lazy, node_of, operand, recorded, short_here
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather, scatter
 from lazynp.ops.movement import Step, broadcast, broadcast_shape, join, reshape, slice_
@@ -256,7 +256,12 @@ def _scalar_mask(index: Any) -> bool:
 
 def _read_advanced(x: Any, index: Any) -> Any:
     index = computed(index)
-    if (_is_whole_mask(x, index) and (tracing() or is_lazy(x) or is_lazy(index))) or (tracing() and _selects_rows(x, index)):
+    if tracing():
+        if _is_whole_mask(x, index) or _selects_rows(x, index):
+            return select(x, index)
+    elif (is_lazy(x) or is_lazy(index)) and short_here((x, index)):
+        return from_numpy(to_numpy(x)[plain_index(index)])
+    elif _is_whole_mask(x, index) and (is_lazy(x) or is_lazy(index)):
         return select(x, index)
     if _scalar_mask(index):
         return (

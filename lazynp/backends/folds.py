@@ -103,7 +103,8 @@ class RowFold(Kernel):
                 for k, f in enumerate(folds)
             ] + self.stores()
         if any(f.position is not None for f in folds):
-            return self._fold_arg(reduced, depth) if len(folds) > 1 or self.nest.stores else self._find_extreme(reduced[0], depth + 1)
+            several = len(folds) > 1 or self.nest.stores
+            return self._fold_arg(reduced, depth) if several or self._is_short(reduced) else self._find_extreme(reduced[0], depth + 1)
         inner = reduced[-1]
         size = inner.size.constant
         blocks = not self._is_short(reduced) and (len(reduced) > 1 or size is None or size > BLOCK or bool(self.partial))
