@@ -148,27 +148,29 @@ def _cell(row: dict[str, Any]) -> str:
 def summary(results: list[dict[str, Any]]) -> list[str]:
     """The rows that are behind somebody, and geometric means over those that are ahead or not."""
     lines = ["", "behind (time of the other over lazynp's):"]
-    behind = [(ratio, r, name) for r in results for name, ratio in _ratios(r).items() if ratio < (BEHIND_C if name == "c" else 1.0)]
+    behind = [(ratio, r, name) for r in results for name, ratio in ratios(r).items() if ratio < (BEHIND_C if name == "c" else 1.0)]
     lines += [f"  {ratio:5.2f}  {name:8} {r['case']} {r['n']:g} {r['dtype']}" for ratio, r, name in sorted(behind, key=lambda b: b[0])]
     more = [r for r in results if "memory" in r and r["memory"]["lazynp"] > r["memory"]["numpy"]]
     lines += [f"  holds more memory than NumPy: {r['case']} {r['n']:g} {r['dtype']} {r['memory']}" for r in more]
     lines.append("geometric means of those ratios:")
     for name in ("numpy", *PEERS[1:]):
-        found = [_ratios(r)[name] for r in results if name in _ratios(r)]
+        found = [ratios(r)[name] for r in results if name in ratios(r)]
         if found:
-            lines.append(f"  {name:8} {_mean(found):6.2f}  ({len(found)} rows)")
-    best = [min(found.values()) for r in results if (found := {k: v for k, v in _ratios(r).items() if k not in ("c", "numpy")})]
+            lines.append(f"  {name:8} {mean(found):6.2f}  ({len(found)} rows)")
+    best = [min(found.values()) for r in results if (found := {k: v for k, v in ratios(r).items() if k not in ("c", "numpy")})]
     if best:
-        lines.append(f"  best peer of each row {_mean(best):6.2f}  ({len(best)} rows)")
+        lines.append(f"  best peer of each row {mean(best):6.2f}  ({len(best)} rows)")
     return lines
 
 
-def _ratios(result: dict[str, Any]) -> dict[str, float]:
+def ratios(result: dict[str, Any]) -> dict[str, float]:
+    """The others' times over lazynp's, by name."""
     return {name: p["lazynp_ahead"] for name, p in result["peers"].items() if "lazynp_ahead" in p and name != "lazynp.jit"}
 
 
-def _mean(ratios: list[float]) -> float:
-    return math.exp(sum(map(math.log, ratios)) / len(ratios))
+def mean(found: list[float]) -> float:
+    """Of ratios: geometric."""
+    return math.exp(sum(map(math.log, found)) / len(found))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import kernels, loops, measure, peers, reverse, small
+from benchmarks import table as speed_table
 from benchmarks.applications import APPLICATIONS
 from benchmarks.cases import CASES
 from benchmarks.expressions import EXPRESSIONS
@@ -175,6 +176,20 @@ def test_the_summary_names_what_is_behind():
     row = {"case": "softmax", "n": 50, "dtype": "float64", "peers": peers, "memory": {"numpy": 8, "lazynp": 16}}
     lines = "\n".join(kernels.summary([row]))
     assert "0.90  jax" in lines and "0.90  c " not in lines and "more memory" in lines
+
+
+def test_the_page_of_the_documentation(table, tmp_path):
+    _, written = table
+    two = written | {"threads": 2}
+    for name, report in (("two", two), ("one", written)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(report))
+    page = tmp_path / "speed.md"
+    assert speed_table.main([str(tmp_path / "two.json"), str(tmp_path / "one.json"), "--page", str(page)]) == 0
+    text = page.read_text()
+    assert text.index("One pinned thread") < text.index("2 threads")
+    for result in written["results"]:
+        line = next(line for line in text.splitlines() if line.startswith(f"| {result['case'].replace('_', ' ')}:"))
+        assert line.count("|") == 10 and f"{kernels.ratios(result)['numpy']:.2f}" in line
 
 
 @pytest.mark.parametrize("peer", ["jax", "numba"])

@@ -28,6 +28,11 @@ from lazynp.ops import indexing, movement
 from lazynp.ops.printing import printed
 from lazynp.ops.structured import CONTROL, carried_argument, item, loop, read_arguments, while_
 
+_CHEAP_FROM_FAR, _FAR, _SOURCES = 32.0, 1 << 22, 2
+"""A value of so many bytes comes from memory, which takes as long as more additions: a limited fourth-order diffusion of 8 MB by one kernel
+takes 2.3 ms, by four 3.5 ms. That holds for additions and products of at most so many arrays; more of them would be loaded again."""
+_ARITHMETIC = 2.0
+"""The cost of an operation that is no more than that."""
 _MOST_OPS = 250
 """Operations in one kernel: compile time stays linear in the length of a chain."""
 
@@ -173,35 +178,63 @@ def _materialised(plan: Plan, graph: Graph, order: list[Node]) -> set[Node]:
     """The nodes that get memory. Linear: each node knows how much a reader would have to recompute."""
     chosen = _forced(plan, graph, order)
     users = _user_counts(order)
-    cost: dict[Node, tuple[float, int]] = {}
+    known: dict[Node, _Effort] = {}
     for node in order:
         if type(node.type) is tuple:
             continue
-        effort, length = _effort(node, chosen, cost)
-        if node not in chosen and node.args and _worth_storing(node, effort, length, users):
+        effort = _effort(node, chosen, known)
+        if node not in chosen and node.args and _worth_storing(plan, node, effort, users):
             chosen.add(strip(node))
-        cost[node] = (0.0, 0) if node in chosen or strip(node) in chosen else (effort, length)
+        known[node] = _loaded(node) if node in chosen or strip(node) in chosen else effort
     return chosen
 
 
-def _effort(node: Node, chosen: set[Node], cost: dict[Node, tuple[float, int]]) -> tuple[float, int]:
-    """(additions, operations) that a reader of one element does if the node is not stored."""
-    effort = node.op.cost if node.op.kind is Kind.ELEMENTWISE else 0.0
-    length = 1
-    for a in node.args:
-        if a not in chosen and a in cost:
-            effort += cost[a][0]
-            length += cost[a][1]
-    if node.op in (movement.pad, movement.join, movement.embed_diagonal, indexing.gather):
-        effort += 2.0
-    return effort, length
+class _Effort(NamedTuple):
+    """What a reader of one element does if a node is not stored. dearest: the cost of its dearest operation; sources: the arrays that it
+    loads from, or None for more than _SOURCES."""
+
+    additions: float
+    operations: int
+    dearest: float
+    sources: frozenset[Node] | None
 
 
-def _worth_storing(node: Node, effort: float, length: int, users: dict[Node, tuple[int, int]]) -> bool:
-    if length > _MOST_OPS:
+def _loaded(node: Node) -> _Effort:
+    single = type(node.type) is not tuple and not node.shape
+    return _Effort(0.0, 0, 0.0, frozenset() if single else frozenset((strip(node),)))
+
+
+def _effort(node: Node, chosen: set[Node], known: dict[Node, _Effort]) -> _Effort:
+    own = node.op.cost if node.op.kind is Kind.ELEMENTWISE else 0.0
+    parts = [known[a] if a in known else _loaded(a) for a in node.args]
+    more = 2.0 if node.op in (movement.pad, movement.join, movement.embed_diagonal, indexing.gather) else 0.0
+    sources: frozenset[Node] | None = frozenset()
+    for part in parts:
+        sources = None if sources is None or part.sources is None else sources | part.sources
+        if sources is not None and len(sources) > _SOURCES:
+            sources = None
+    return _Effort(
+        own + more + sum([p.additions for p in parts]),
+        1 + sum([p.operations for p in parts]),
+        max([own, more, *[p.dearest for p in parts]]),
+        sources,
+    )
+
+
+def _worth_storing(plan: Plan, node: Node, effort: _Effort, users: dict[Node, tuple[int, int]]) -> bool:
+    if effort.operations > _MOST_OPS:
         return True
     count, repeated = users[node]
-    return effort > choices.value("recompute") and (count > 1 or repeated > 0)
+    if effort.additions <= choices.value("recompute") or (count < 2 and not repeated):
+        return False
+    near = repeated or effort.sources is None or effort.dearest > _ARITHMETIC
+    return bool(near or (count - 1) * effort.additions > _CHEAP_FROM_FAR or not _is_far(plan, node))
+
+
+def _is_far(plan: Plan, node: Node) -> bool:
+    """Whether the value would be larger than a core's caches."""
+    size = product(map(plan.sizes, node.shape)).constant
+    return size is not None and size * node.dtype.itemsize >= _FAR
 
 
 def _user_counts(order: list[Node]) -> dict[Node, tuple[int, int]]:
