@@ -96,13 +96,19 @@ def jax_peer(case: Case, args: tuple[Any, ...]) -> Call:
 
 def numba_peer(case: Case, args: tuple[Any, ...]) -> Call:
     """numba.njit, without fast-math, parallel if threads are allowed; gradients by hand."""
-    numba = importlib.import_module("numba")
     function = source_for(case, "numba")
     if case.by_hand is not None:
         function = case.by_hand
-    compiled = numba.njit(function, parallel=os.environ.get("NUMBA_NUM_THREADS", "1") != "1")
+    compiled = _numba_compiled(function)
     own = copies(args)
     return lambda: compiled(*own)
+
+
+@functools.cache
+def _numba_compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """One dispatcher for all sizes: Numba compiles a kernel for seconds, and again only for other dtypes."""
+    numba = importlib.import_module("numba")
+    return numba.njit(function, parallel=os.environ.get("NUMBA_NUM_THREADS", "1") != "1")
 
 
 def numexpr_peer(case: Case, args: tuple[Any, ...]) -> Call:

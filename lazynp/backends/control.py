@@ -25,6 +25,7 @@ from lazynp.backends.render import kernel_of, print_band
 from lazynp.backends.schedule import Scheduled, collapsed, ordered
 from lazynp.backends.slide import slide
 from lazynp.backends.texts import expression, literal
+from lazynp.backends.twins import without_twins
 from lazynp.backends.writer import LEAVE, Writer, indented
 from lazynp.backends.writer import Program as Text
 from lazynp.ir.body import bodies_of, rename
@@ -98,6 +99,7 @@ def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], s
     for part in sequence:
         if isinstance(part, Control):
             kept |= part.memories()
+    lists = [without_twins(nests, lambda m, n=n: outlive(m) or m in kept or _elsewhere(m, lists, n)) for n, nests in enumerate(lists)]
     lists = drop_dead_stores([n for part in lists for n in part], [len(part) for part in lists], lambda m: outlive(m) or m in kept)
     if share is not None and len(sequence) == 1 and lists:
         share(lists[0])
@@ -111,6 +113,11 @@ def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], s
         items = slide([ordered(in_digits(nest)) for nest in lists.pop(0)], lambda m, others=others: outlive(m) or m in others)
         parts.append(bands(list(map(collapsed, items))))
     return Block(parts)
+
+
+def _elsewhere(memory: Memory, lists: list[list[Nest]], number: int) -> bool:
+    """Whether nests of other stretches between loops touch a memory."""
+    return any(memory in touched_memories(nest) for n, nests in enumerate(lists) if n != number for nest in nests)
 
 
 def is_empty(nest: Nest) -> bool:
