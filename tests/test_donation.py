@@ -178,6 +178,17 @@ def test_a_jitted_function_with_these_options_pickles():
     assert f(x) is x and f.memory_plan(x).kept
 
 
+def test_a_call_that_fails_leaves_no_half_written_array():
+    f = lazynp.jit(lambda x, k: (x * 2, x[k]), donate=0, strict=True)
+    x = lazynp.lazy(np.arange(float(SIZE)))
+    np.asarray(x)
+    assert f.memory_plan(x, np.array([0])).donated == 8 * SIZE
+    with pytest.raises(IndexError):
+        f(x, np.array([SIZE]))
+    with pytest.raises(RuntimeError, match="Array has been deleted"):
+        x.sum()
+
+
 # --- memory that stays --------------------------------------------------------------------------------------------------
 
 

@@ -198,6 +198,10 @@ class Compiled:
             for target, contents in zip(written, before, strict=True):
                 target[...] = contents
             raise
+        except BaseException:  # perhaps after some of a donated array was overwritten
+            for argument in free:
+                delete(leaves[argument], self.name)
+            raise
         for argument in self.writes:
             if blocks[argument] is not memory[argument]:
                 memory[argument][...] = blocks[argument]
