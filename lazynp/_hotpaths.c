@@ -345,6 +345,16 @@ static PyObject *array_wrap(PyObject *self, PyObject *args) {
 
 static PyMethodDef watched_methods[] = {METHODS(METHOD_ROW){"__array_wrap__", array_wrap, METH_VARARGS, NULL}, {NULL}};
 
+/* The type of the types of arrays that are not numpy.ndarray itself. They hash as it does, so that a table by type that names `np.ndarray`
+(functools.singledispatch, a dict) has all of them. */
+static Py_hash_t hash_of_array_type(PyObject *type) { return PyObject_Hash((PyObject *)&PyArray_Type); }
+
+static PyTypeObject ArrayMetaType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lazynp._hotpaths.ArrayMeta",
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .tp_hash = hash_of_array_type,
+};
+
 static PyNumberMethods watched_number;
 static PyMappingMethods watched_mapping;
 static PyTypeObject WatchedType = {
@@ -371,6 +381,10 @@ static int ready_watched(void) {
 #define NAME(name) \
     if (!(name_##name = PyUnicode_InternFromString(#name))) return -1;
     METHODS(NAME)
+    ArrayMetaType.tp_base = &PyType_Type;
+    ArrayMetaType.tp_richcompare = PyType_Type.tp_richcompare;
+    if (PyType_Ready(&ArrayMetaType) < 0) return -1;
+    Py_SET_TYPE(&WatchedType, &ArrayMetaType);
     WatchedType.tp_base = &PyArray_Type;
     WatchedType.tp_basicsize = PyArray_Type.tp_basicsize;
     return PyType_Ready(&WatchedType);
@@ -724,6 +738,7 @@ PyMODINIT_FUNC PyInit__hotpaths(void) {
     if (PyModule_AddObjectRef(module, "tracing", (PyObject *)tracing) < 0 || PyModule_AddObjectRef(module, "Caller", (PyObject *)&CallerType) < 0
         || PyModule_AddObjectRef(module, "Drawer", (PyObject *)&DrawerType) < 0
         || PyModule_AddObjectRef(module, "Buffer", (PyObject *)&BufferType) < 0
+        || PyModule_AddObjectRef(module, "ArrayMeta", (PyObject *)&ArrayMetaType) < 0
         || PyModule_AddObjectRef(module, "ndarray", (PyObject *)&WatchedType) < 0)
         return NULL;
     return module;

@@ -23,7 +23,7 @@ from lazynp.errors import DerivativeWarning
 from lazynp.ir.node import Node
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, itemcount
 from lazynp.layout import Flags
-from lazynp.native import ARRAYS, Buffer, tracing_count, watched
+from lazynp.native import ARRAYS, ArrayMeta, Buffer, tracing_count, watched
 from lazynp.ops import sizes
 from lazynp.ops.movement import Path, broadcast, follow_numpy
 from lazynp.ops.sizes import hinted, surface
@@ -53,8 +53,8 @@ def as_int(values: np.ndarray) -> int:
         raise _NotOneNumber(*error.args) from None
 
 
-class _ArrayMeta(type):
-    def __instancecheck__(cls, instance: Any) -> bool:
+class _ArrayMeta(ArrayMeta):  # type: ignore[misc]
+    def __instancecheck__(cls, instance: Any) -> bool:  # noqa: N805  (it is a metaclass)
         return type(instance) is cls or isinstance(instance, np.ndarray) or hasattr(type(instance), "is_lazynp_array")
 
 

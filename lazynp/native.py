@@ -92,6 +92,13 @@ class _NoBuffer:
     __slots__ = ()
 
 
+class _ArrayMeta(type):
+    """Types that hash as numpy.ndarray: a table by type that names it has them too, where they are equal."""
+
+    def __hash__(cls) -> int:
+        return hash(np.ndarray)
+
+
 class _Unwatched(np.ndarray):
     """The type that nothing has where nothing is watched."""
 
@@ -145,6 +152,7 @@ tracing_count: Any = _Tracing() if _hotpaths is None else _hotpaths.tracing
 Caller: Any = _Caller if _hotpaths is None else _hotpaths.Caller
 Drawer: Any = _Drawer if _hotpaths is None else _hotpaths.Drawer
 Buffer: Any = _NoBuffer if _hotpaths is None else _hotpaths.Buffer
+ArrayMeta: Any = _ArrayMeta if _hotpaths is None else _hotpaths.ArrayMeta
 watched: Any = _Unwatched if _hotpaths is None else _hotpaths.ndarray
 fresh: Callable[..., Any] = _fresh if _hotpaths is None else _hotpaths.fresh
 """Call a function of NumPy's whose new arrays are then handed out as lazynp's."""

@@ -3,7 +3,9 @@
 It has to be a real subclass of numpy.ndarray, because C code takes it: `x.view(np.ndarray)`, `np.ndarray.__new__(cls, ...)`.
 """
 
+import functools
 from abc import ABCMeta
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,3 +51,21 @@ class ndarray(np.ndarray, metaclass=_ArrayType):  # noqa: N801  (NumPy's name)
         """What is computed from `x.view(np.ndarray)` is a plain array again."""
         plain = np.asarray(array)
         return plain[()] if return_scalar else plain
+
+
+def _unbound(name: str) -> Callable[..., Any]:
+    """`np.ndarray.sum`, which is called with any array: a lazy one has the method of its own type."""
+    numpys = getattr(np.ndarray, name)
+
+    @functools.wraps(numpys)
+    def method(self: Any, /, *args: Any, **options: Any) -> Any:
+        if isinstance(self, arrays.ndarray) and not isinstance(self, np.ndarray):
+            return getattr(self, name)(*args, **options)
+        return numpys(self, *args, **options)
+
+    return method
+
+
+for _name in dir(np.ndarray):
+    if not _name.startswith("_") and callable(getattr(np.ndarray, _name)):
+        setattr(ndarray, _name, _unbound(_name))

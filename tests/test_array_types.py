@@ -1,0 +1,59 @@
+"""`np.ndarray` as a type: what dispatches by it, and its methods called with an array, take every array."""
+
+import functools
+
+import numpy
+import pytest
+
+import lazynp as np
+
+SIZES = (3, 100, 100_000)
+
+
+def arrays():
+    return [part for n in SIZES for part in (np.arange(float(n)), np.arange(float(n)) * 2)]
+
+
+@functools.singledispatch
+def kind(x):
+    return "other"
+
+
+@kind.register
+def _(x: np.ndarray):
+    return "array"
+
+
+@kind.register(float)
+def _(x):
+    return "float"
+
+
+def test_single_dispatch(threshold):
+    assert [kind(x) for x in arrays()] == ["array"] * 6
+    assert kind(numpy.arange(3)) == "array"
+    assert [kind(x.sum()) for x in arrays()] == ["float"] * 6
+    assert [kind(x) for x in ("text", 1, [1.0])] == ["other"] * 3
+
+
+def test_tables_by_type(threshold):
+    table = {np.ndarray: "array", list: "list"}
+    assert {table.get(type(x)) for x in arrays()} == {"array"}
+    assert all(type(x) in {np.ndarray, list} for x in arrays())
+    assert str not in table
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "argmax", "cumsum", "tolist", "copy", "std", "ravel", "astype", "reshape"])
+def test_methods_of_the_type(threshold, name):
+    arguments = {"astype": (int,), "reshape": (-1, 1)}.get(name, ())
+    for x in arrays()[:4]:
+        expected = getattr(numpy.ndarray, name)(numpy.array(x), *arguments)
+        numpy.testing.assert_array_equal(getattr(np.ndarray, name)(x, *arguments), expected)
+    with pytest.raises(TypeError):
+        getattr(np.ndarray, name)("text", *arguments)
+    assert getattr(np.ndarray, name).__doc__ == getattr(numpy.ndarray, name).__doc__
+
+
+def test_the_largest_first(threshold):
+    assert [len(x) for x in sorted(arrays(), key=np.ndarray.max)] == sorted(2 * SIZES)
+    assert list(map(np.ndarray.min, arrays())) == [0.0] * 6
