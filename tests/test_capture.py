@@ -298,3 +298,19 @@ def test_errors_of_the_program_compile():
         with pytest.raises(error):
             checked(y)
         np.testing.assert_array_equal(x, y)
+
+
+def _spectrum(x):
+    n = x.shape[0]
+    if n == 1:
+        return np.array(x)
+    even, odd = _spectrum(x[::2]), _spectrum(x[1::2])
+    turned = np.array([np.exp(-2j * np.pi * k / n) * odd[k] for k in range(n // 2)])
+    return np.concatenate([even + turned, even - turned])
+
+
+def test_functions_that_call_themselves_are_captured_as_long_as_they_are_short():
+    x = np.arange(256.0) % 7 + 0j
+    close(lazynp.jit(_spectrum, strict=True)(x[:8]), _spectrum(x[:8]))
+    with pytest.raises(lazynp.CaptureError, match="calls itself too often"):
+        lazynp.jit(_spectrum, strict=True)(x)

@@ -10,8 +10,9 @@ from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any
 from weakref import ref
 
+from lazynp.config import settings
 from lazynp.errors import CaptureError
-from lazynp.runtime.storage import tracing
+from lazynp.runtime.storage import traced_count, tracing
 from lazynp.trace import bodies, queues
 from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Signal
 from lazynp.trace.branches import after, and_, chain, choose, if_, if_raises, not_, or_
@@ -32,9 +33,13 @@ BREAK = Signal(BROKEN)
 
 
 class _Calls(threading.local):
-    """noted: the functions that the trace under way has called, by their code."""
+    """noted: the functions that the trace under way has called, by their code. recursive: of those that call themselves and are running,
+    how many values had been traced when they were first called."""
 
     noted: dict[CodeType, FunctionType] | None = None
+
+    def __init__(self) -> None:
+        self.recursive: dict[CodeType, int] = {}
 
 
 _calls = _Calls()
@@ -54,7 +59,24 @@ def captured(f: Any) -> Any:
     note_variables(f)
     if _calls.noted is not None:
         _calls.noted[f.__code__] = f
-    return rewritten
+    return _bounded(rewritten) if f.__name__ in f.__code__.co_names + f.__code__.co_freevars else rewritten
+
+
+def _bounded(recursive: FunctionType) -> Callable[..., Any]:
+    """A function that may call itself: written out, as loops that do not compile, as long as its calls record few values."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        code, first = recursive.__code__, recursive.__code__ not in _calls.recursive
+        begun = _calls.recursive.setdefault(code, traced_count.values)
+        if traced_count.values - begun > settings.unroll_nodes and queues.under_jit():
+            raise Hopeless(f"{recursive.__name__} calls itself too often to be written out")
+        try:
+            return recursive(*args, **kwargs)
+        finally:
+            if first:
+                del _calls.recursive[code]
+
+    return call
 
 
 def function(f: Any) -> Any:

@@ -249,11 +249,14 @@ def _factory(tree: Any, function: FunctionType) -> ast.stmt:
         raise Refused("it uses __class__")
     inner: Any = tree if isinstance(tree, ast.FunctionDef) else ast.copy_location(ast.Expr(tree), tree)
     owner = _class_of(tree, function)
+    own_name: list[ast.stmt] = []
+    if isinstance(tree, ast.FunctionDef) and tree.name not in names and not owner:
+        own_name = [ast.copy_location(ast.Global([tree.name]), tree)]  # a function that calls itself finds itself where the old one did
     if owner:
         names = [_demangled(n) for n in names]
         inner = ast.copy_location(ast.ClassDef(owner, [], [], [inner], []), tree)
     arguments = ast.arguments(posonlyargs=[], args=[ast.arg(n) for n in names], kwonlyargs=[], kw_defaults=[], defaults=[])
-    return ast.copy_location(ast.FunctionDef(_FACTORY, arguments, [inner], []), tree)
+    return ast.copy_location(ast.FunctionDef(_FACTORY, arguments, [*own_name, inner], []), tree)
 
 
 def _class_of(tree: Any, function: FunctionType) -> str:
