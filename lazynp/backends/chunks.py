@@ -78,10 +78,15 @@ def _task(kernel: Kernel) -> list[str]:
     ]
 
 
+_COPIED = 8
+"""Copies and constants are worth threads from so many times more elements on: 90,000 integers take 9 us, a helper comes after 5 to 50."""
+
+
 def _both_ways(kernel: Kernel) -> list[str]:
     """The chunks on many threads, or one after the other."""
     parts = ", ".join([f"part{k}" for k in range(len(kernel.partial))]) or "0"
-    work = f"count * per > dims[2] / {max(1, round(kernel.values.cost / 4))}"
+    enough = f"dims[2] * {_COPIED}" if kernel.values.cost <= 2 else f"dims[2] / {max(1, round(kernel.values.cost / 4))}"
+    work = f"count * per > {enough}"
     many = [f"((lz_parallel)slots[{POOL}])({kernel.name}_task, &task, chunks, dims[0], 0);"]
     one = [f"for (int64_t c = 0; c < chunks; c++) {kernel.name}_task(&task, c);"]
     if kernel.edges:
