@@ -163,3 +163,16 @@ def test_numpy_writes_over_temporaries_that_nobody_reads(monkeypatch):
     numpy.testing.assert_array_equal(numpy.asarray(result), numpy.sqrt((a + 1)[::-1]) * (a + 1) - numpy.cos(a + 1))
     numpy.testing.assert_array_equal(numpy.asarray(kept), a + 1)
     numpy.testing.assert_array_equal(numpy.asarray(seen), a + 1)
+
+
+SUMS = ["(x > 3).sum()", "(x > 3).mean(axis=0)", "x.astype(np.int8).sum()", "(x > 3).astype(np.float32).sum()", "((x > 3) * 1).sum(axis=1)",
+        "x.astype(np.uint8).sum(axis=(0, 1))", "(x > 3).sum(dtype=np.int8)", "(x > 3).sum(dtype=complex)", "x.astype(np.float32).sum()",
+        "[y := x.astype(np.int32), y.sum(), y + 1][1]"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SUMS)
+@pytest.mark.usefixtures("interpreted")
+def test_sums_of_conversions(text):
+    given = numpy.arange(12.0).reshape(3, 4)
+    expected = eval(text, {"x": given, "np": numpy})
+    numpy.testing.assert_array_equal(numpy.asarray(eval(text, {"x": np.array(given), "np": np})), expected, strict=True)

@@ -80,7 +80,7 @@ class Interpreted(Program):
             if number in self._aliases and value is inputs[self._aliases[number]]:
                 found.append(value)  # written in place
                 continue
-            own = type(value) is np.ndarray and value.base is None and value.flags.carray and id(value) not in known
+            own = type(value) is np.ndarray and reference.is_owner(value) and value.flags.carray and id(value) not in known
             known.add(id(value))
             found.append(value if own else np.array(value, order="C"))
         return found

@@ -13,6 +13,7 @@ from lazynp.ir.op import Kind
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import update, written_in_place
+from lazynp.ops.reduction import reduce_add
 from lazynp.ops.structured import interpreter, item
 
 
@@ -31,9 +32,14 @@ def interpret(
     known |= {node: np.int64(n) for node, n in (dims or {}).items()}
     order = [node for node in toposort(graph.outputs, stop=lambda n: n in known) if node not in known]
     dying = _last_readers(order, graph)
+    summed = _only_summed(order, graph)
     for node in order:
         last = dying.get(node, ())
-        if (
+        if node in summed:
+            known[node] = known[node.args[0]]
+        elif node.op is reduce_add and node.args[0] in summed:
+            known[node] = np.asarray(np.add.reduce(known[node.args[0]], axis=node.axes, dtype=node.dtype))
+        elif (
             node.op is update
             and node.args[0] in last
             and _is_free(
@@ -46,6 +52,22 @@ def interpret(
         for a in last:
             del known[a]
     return [known[o] for o in graph.outputs]
+
+
+def _only_summed(order: list[Node], graph: Graph) -> set[Node]:
+    """Conversions to another dtype whose only reader is a sum, which converts as it adds; where that is exact."""
+    found = {n.args[0] for n in order if n.op is reduce_add and n.args[0].op is ew.cast and _is_exact(n.args[0])}
+    if found:
+        for node in order:
+            if node.op is not reduce_add:
+                found.difference_update(node.args)
+        found.difference_update(graph.outputs)
+    return found
+
+
+def _is_exact(conversion: Node) -> bool:
+    source, target = conversion.args[0].dtype.kind, conversion.dtype.kind
+    return (target in "iu" and source in "biu") or (source == "b" and target in "fc")
 
 
 def _last_readers(order: list[Node], graph: Graph) -> dict[Node, list[Node]]:
@@ -84,13 +106,16 @@ def _memory_for(node: Node, last: Sequence[Node], known: dict[Node, Any]) -> np.
 
 def _is_unshared(array: np.ndarray) -> bool:
     """Whether an argument is all that there is of its memory: no view of it is alive."""
-    if sys.getrefcount(array) != _OF_ARGUMENT:
-        return False
+    return sys.getrefcount(array) == _OF_ARGUMENT and is_owner(array)
+
+
+def is_owner(array: np.ndarray) -> bool:
+    """Whether an array has its memory for itself: it is no view, or the only one of a block of the pool."""
     return array.base is None or (type(array.base) is pool.Block and sys.getrefcount(array.base) == _OF_BLOCK)
 
 
 _OF_ARGUMENT = 5
-"""References to a value that one argument of one node is: of the table of values, the list of arguments, and who asks, in three places."""
+"""References to a value that is one argument of a node: of the table of values, the list of arguments, and of those who ask."""
 _OF_BLOCK = 2
 """References to a block that one array alone refers to: the array's, and the question's."""
 _MANY = 64
