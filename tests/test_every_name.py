@@ -36,7 +36,7 @@ CALLS: dict[str, str] = {
     "numpy.frompyfunc": "lambda v: v + 1, 1, 1", "numpy.fromregex": "io.StringIO('1 2'), '([0-9]) ([0-9])', [('a', int), ('b', int)]",
     "numpy.fromstring": "'1 2 3', sep=' '", "numpy.genfromtxt": "io.StringIO('1 2')", "numpy.geomspace": "1.0, 9.0, 5",
     "numpy.hamming": "6", "numpy.hanning": "6", "numpy.bartlett": "6", "numpy.blackman": "6", "numpy.histogramdd": "m, 3",
-    "numpy.in1d": "i, [1, 2]", "numpy.indices": "(2, 3)", "numpy.insert": "x, 1, 9.0", "numpy.interp": "0.5, x, y",
+    "numpy.in1d": "i, [1, 2]", "numpy.indices": "(2, 3)", "numpy.insert": "x, 1, 9.0", "numpy.interp": "0.7, np.cumsum(x), y",
     "numpy.is_busday": "'2024-01-01'",
     "numpy.isdtype": "x.dtype, 'real floating'", "numpy.isnat": "d", "numpy.issubdtype": "x.dtype, np.floating", "numpy.kaiser": "6, 2.0",
     "numpy.linspace": "0.0, 1.0, 5", "numpy.load": "saved()", "numpy.loadtxt": "io.StringIO('1 2')", "numpy.lexsort": "(x, y)",
