@@ -56,12 +56,12 @@ def _present_item(x: Any, index: Any) -> Any:
 
 
 def _present_view(x: Any, index: Any, item: np.ndarray) -> Any:
-    """The view of an array that is not pending by a basic index, which NumPy has evaluated already."""
+    """The view of an array that is not pending by a basic index, which NumPy has evaluated already. NumPy's view is not kept: as long as
+    one lives, whoever reads the memory has to copy it first (`storage.shared_outside`)."""
     path = x._path
     for step in basic_steps(x._type.shape, index)[0]:  # type: ignore[index]
         path = extended(path, step)
     view = handle(x._storage, path, ArrayType(item.shape, item.dtype), x._parent if x._parent is not None else x)
-    view._np = item if path else None
     view._readonly = x._readonly
     return view
 

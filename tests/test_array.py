@@ -15,6 +15,7 @@ import lazynp
 import lazynp as np
 from lazynp.array import is_pending
 from lazynp.native import ARRAYS
+from lazynp.runtime import storage
 
 
 def same(actual, expected):
@@ -801,3 +802,21 @@ def test_products_of_present_views_are_numpys():
     assert x[3, 5] == 9.0 and (view[1:, 2:] + 0)[4, 4] == plain[8, 11]
     view += 1
     assert x[3, 5] == 10.0
+
+
+def test_views_of_what_is_there_do_not_make_others_copy_it(monkeypatch):
+    """Reading four views of an array whose memory NumPy made is reading one array."""
+    inputs = []
+    original = storage.canonical.take_apart
+
+    def spy(outputs, aliases):
+        form = original(outputs, aliases)
+        inputs.append(len(form.leaves))
+        return form
+
+    monkeypatch.setattr(storage.canonical, "take_apart", spy)
+    u = np.array(numpy.random.default_rng(3).random((400, 400)))
+    for _ in range(3):
+        u[1:-1, 1:-1] += u[:-2, 1:-1] + u[2:, 1:-1] - u[1:-1, :-2] * u[1:-1, 2:]
+    float(u[0, 0])
+    assert inputs == [1, 1, 1]
