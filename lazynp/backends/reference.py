@@ -91,7 +91,7 @@ def _memory_for(node: Node, last: Sequence[Node], known: dict[Node, Any]) -> np.
     """Where a ufunc may write a large result: over an argument that nobody reads after it, or into a block of the pool, whose pages are
     there. None: into new memory."""
     kind, ufunc = node.type, node.op.numpy
-    if type(ufunc) is not np.ufunc or ufunc.nout != 1 or node.attrs or not isinstance(kind, ArrayType):
+    if type(ufunc) is not np.ufunc or ufunc.nout != 1 or node.attrs or not isinstance(kind, ArrayType) or Node in map(type, kind.shape):
         return None
     size = itemcount(kind.shape) * kind.dtype.itemsize  # type: ignore[arg-type]
     if size < _LARGE:

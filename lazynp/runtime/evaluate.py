@@ -265,6 +265,7 @@ def _warn_no_compiler() -> None:
 def located(error: BaseException, form: Form) -> BaseException:
     """A program's error with the line that created the failing operation."""
     origin = getattr(error, "lazynp_origin", None)
+    error.lazynp_ran = True  # type: ignore[attr-defined]
     if isinstance(origin, int) and origin < len(form.order):
         error.lazynp_node = form.order[origin]  # type: ignore[attr-defined]
         return errors.with_origin(error, form.order[origin].where)

@@ -53,7 +53,8 @@ def _names(code: CodeType) -> set[str]:
 
 
 def _is_made_in_python(kind: type) -> bool:
-    return bool(kind.__flags__ & (1 << 9))  # Py_TPFLAGS_HEAPTYPE
+    """By others than lazynp, whose own objects remember things that no program sees: derived functions, families of distributions."""
+    return bool(kind.__flags__ & (1 << 9)) and kind.__module__.partition(".")[0] != "lazynp"  # Py_TPFLAGS_HEAPTYPE
 
 
 def _has_own_syntax(kind: type) -> bool:

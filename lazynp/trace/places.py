@@ -117,8 +117,9 @@ class Journal:
 
     def outliving(self) -> list[Place]:
         """The changed places that outlive a call."""
-        grown = [Place(holder, None, "the length") for holder, _ in self.grown if sys.getrefcount(holder) > _GROWN_ALONE]
-        return [place for place, _ in self._known_outside()] + grown
+        mentions = Counter(id(value) for _, added in self.grown for value in added)  # lists in lists: the outer one tells
+        known = [k for k, (holder, _) in enumerate(self.grown) if sys.getrefcount(holder) - mentions[id(holder)] > _GROWN_ALONE]
+        return [place for place, _ in self._known_outside()] + [Place(self.grown[k][0], None, "the length") for k in known]
 
 
 def _restore(holder: Any, before: dict[Any, Any]) -> None:
