@@ -43,7 +43,8 @@ def check_operands(ufunc: np.ufunc, operands: tuple[Any, ...]) -> None:
 
 def _is_of_integers(operands: tuple[Any, ...]) -> bool:
     """Whether NumPy's loop for the power is one of signed integers."""
-    types = tuple([x.dtype if isinstance(x, (ndarray, np.generic)) else ew.operand_type(x) for x in operands])
+    plain = [operand(x) if type(x) in _SEQUENCES else x for x in operands]  # a list may hold traced numbers
+    types = tuple([x.dtype if isinstance(x, (ndarray, np.generic)) else ew.operand_type(x) for x in plain])
     return any(t is int or (type(t) is not type and t.kind in "biu") for t in types) and ew.loop_dtypes(np.power, types)[1].kind == "i"
 
 
