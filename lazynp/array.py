@@ -17,24 +17,18 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from lazynp.backends import pool
 from lazynp.config import settings
 from lazynp.errors import DerivativeWarning
 from lazynp.ir.node import Node
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, itemcount
 from lazynp.layout import Flags
-from lazynp.native import ARRAYS, ArrayMeta, Buffer, tracing_count, watched
+from lazynp.native import ARRAYS, ArrayMeta, Buffer, tracing_count
 from lazynp.ops import sizes
 from lazynp.ops.movement import Path, broadcast, follow_numpy
 from lazynp.ops.sizes import hinted, surface
 from lazynp.runtime.storage import Storage, queue, tracing
 
-_PYTHON_SCALARS = frozenset({int, float, complex, bool})
 EAGER_SCALARS = frozenset({int, float, complex, bool, np.float64, np.int64, np.float32, np.bool_, np.complex128, np.int32})
-
-
-_PLAIN_SUBCLASSES = (watched, np.memmap, pool.Block)
-"""Subclasses of NumPy's array that mean nothing else."""
 
 
 class _NotOneNumber(TypeError, ValueError):

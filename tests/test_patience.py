@@ -10,11 +10,17 @@ import pytest
 
 import lazynp as np
 from lazynp.backends import reference
+from lazynp.ir.node import Graph, new_input
+from lazynp.ir.types import ArrayType
+from lazynp.ops import elementwise as ew
 
 PROGRAM = """
 import json, sys
 import lazynp as np
 from lazynp.backends import reference
+from lazynp.ir.node import Graph, new_input
+from lazynp.ir.types import ArrayType
+from lazynp.ops import elementwise as ew
 turns, varying = int(sys.argv[1]), sys.argv[2] == "varying"
 x = np.ones(300_000)
 for turn in range(turns):
@@ -176,3 +182,14 @@ def test_sums_of_conversions(text):
     given = numpy.arange(12.0).reshape(3, 4)
     expected = eval(text, {"x": given, "np": numpy})
     numpy.testing.assert_array_equal(numpy.asarray(eval(text, {"x": np.array(given), "np": np})), expected, strict=True)
+
+
+def test_an_error_of_a_ufunc_that_is_given_memory_names_its_line():
+    """Large results are written into memory that is there: what the ufunc raises keeps the operation's place."""
+    x = new_input(ArrayType((200_000,), numpy.dtype(numpy.int64)))
+    node = ew.add(x, x) ** ew.add(x, x)
+    node.where = 7
+    graph = Graph((x,), (node,), ())
+    with pytest.raises(ValueError, match="negative integer powers") as caught:
+        reference.evaluate(graph, [numpy.full(200_000, -1)])
+    assert caught.value.lazynp_origin == 7

@@ -272,8 +272,6 @@ _STRIP = 1 << 16
 """Turns of an innermost loop between two looks."""
 _LOOK, _LOOK_OFTEN = 256, 16
 """The same for turns with such loops in them, and for turns that contain more: the clock takes 25 ns, a turn at most some milliseconds."""
-_COPIED = 1 << 18
-"""Copies and constants of at most so many elements never run on threads. To ask for their number takes 15 us that is not in the caches."""
 _STOP = f" if (*(int64_t *)slots[{ERRORS}]) return *(int64_t *)slots[{ERRORS}];"
 _LOCAL = 64
 """Temporaries of at most so many elements are local variables of C: single numbers stay in registers."""

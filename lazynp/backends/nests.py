@@ -27,7 +27,7 @@ from lazynp.backends.lower import (
 )
 from lazynp.backends.partition import Plan, Step, events, strip
 from lazynp.backends.polynomial import Atom, Poly
-from lazynp.ir.node import Node, const, transform
+from lazynp.ir.node import Node, transform
 from lazynp.ir.op import Op
 from lazynp.ops import elementwise as ew
 from lazynp.ops import indexing, movement, reduction
@@ -440,11 +440,6 @@ def polynomials(node: Node) -> list[Poly]:
 
 def loads(roots: Iterable[Node]) -> list[Node]:
     return [n for n in scalars(roots) if n.op is load]
-
-
-def is_copy(nest: Nest) -> bool:
-    """Whether a nest stores what it loads, or constants."""
-    return nest.kind == "loops" and not nest.folds and nest.moves is None and all(s.value.op in (load, const) for s in nest.stores)
 
 
 def rebuild(roots: list[Node], change: Callable[[Poly], Poly]) -> list[Node]:

@@ -154,13 +154,12 @@ _SAFE = (Kind.ELEMENTWISE, Kind.MOVE, Kind.REDUCE, Kind.ACCUMULATE, Kind.UPDATE)
 
 def compute(node: Node, args: list[Any], known: dict[Node, Any], out: np.ndarray | None = None) -> Any:
     """One node's value from its arguments' values, in the memory `out` if that is given; a failure names the line that created the node."""
-    if out is not None:
-        return node.op.numpy(*args, out=out)
+    memory = {} if out is None else {"out": out}
     attrs = {name: resolve(value, known) for name, value in node.attributes.items()}
     try:
         if node.op.kind is Kind.STRUCTURED and node.op is not item:
             return node.op.numpy(*args, **attrs, dims={n: v for n, v in known.items() if n.op is dim})
-        value = node.op.numpy(*args, **attrs)
+        value = node.op.numpy(*args, **attrs, **memory)
     except (ValueError, IndexError, TypeError, ArithmeticError, np.linalg.LinAlgError) as error:
         if isinstance(node.where, int):  # a canonical graph: the runtime knows the user's line
             error.lazynp_origin = node.where  # type: ignore[attr-defined]

@@ -23,13 +23,6 @@ def _gather_infer(x: ArrayType, *indices: ArrayType, axes: tuple[int, ...], posi
     return ArrayType((*rest[:position], *indices[0].shape, *rest[position:]), x.dtype)
 
 
-def _index_tuple(rank: int, indices: tuple[Any, ...], axes: tuple[int, ...]) -> tuple[Any, ...]:
-    full: list[Any] = [slice(None)] * rank
-    for axis, index in zip(axes, indices, strict=True):
-        full[axis] = index
-    return tuple(full)
-
-
 def _index_axes_first(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     return np.transpose(x, (*axes, *_rest(x.ndim, axes)))
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from lazynp.ir.node import Node
 from lazynp.ir.op import Kind, Op, register
-from lazynp.ir.types import ArrayType, itemcount
+from lazynp.ir.types import ArrayType
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import add_along, positions, take_along
 from lazynp.ops.movement import broadcast, join, permute, reshape, slice_
@@ -353,8 +353,3 @@ def _arg_reducer(name: str, scalar: Op) -> Op:
 argmax = _arg_reducer("argmax", ew.maximum)
 argmin = _arg_reducer("argmin", ew.minimum)
 """The first position of the extremum along one axis; NaN counts as the extremum, as in NumPy."""
-
-
-def mean_count(x: Node, axes: tuple[int, ...]) -> Any:
-    """The number of elements that a reduction over the axes folds."""
-    return _count(x, axes) if not x.type.static else itemcount(tuple([x.shape[a] for a in axes]))

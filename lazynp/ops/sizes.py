@@ -602,11 +602,6 @@ def counted(value: Any) -> Dim:
     return greatest(0, size)
 
 
-def same_size(a: Dim, b: Dim) -> bool:
-    """Whether two sizes are certainly equal."""
-    return a is b or a == b or ((isinstance(a, Node) or isinstance(b, Node)) and simplify_size(subtract(_dim(a), _dim(b))) == 0)
-
-
 def _dim(size: Dim) -> Node:
     return size if isinstance(size, Node) else constant(size)
 

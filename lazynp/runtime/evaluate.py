@@ -54,7 +54,6 @@ _programs: OrderedDict[Any, list[tuple[Variant, tuple[Any, ...], base.Program]]]
 
 
 _waiting: OrderedDict[Any, patience.Waiting] = OrderedDict()
-patience.at_exit(_waiting, lambda graph: build(graph))
 
 
 def _interpreted_at_first(key: Any, form: Form) -> Ready | None:
@@ -208,6 +207,9 @@ def build(graph: Graph) -> base.Program:
         built = base.reference_program(_optimized(graph))
     counters.kernels += built.kernels
     return built
+
+
+patience.at_exit(_waiting, build)
 
 
 def _from_disk(keys: list[str]) -> base.Program | None:
