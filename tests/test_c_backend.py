@@ -728,3 +728,15 @@ def test_a_float_goes_through_integers(floats, integers, back) -> None:
         expected = x.astype(integers).astype(back)
         result = lazynp.jit(lambda x: x.astype(integers).astype(back))(x)
     assert np.array_equal(result, expected) and np.array_equal(np.signbit(result), np.signbit(expected))
+
+
+@pytest.mark.parametrize("form", ["whole", "columns", "narrow", "turned back"])
+def test_folds_over_rows_of_large_arrays(form):
+    """Rows that come from memory are asked for in advance, up to the end of the array and beyond it."""
+    a = np.random.default_rng(3).random((1200, 777))
+    views = {"whole": a, "columns": a[:, 5:], "narrow": a.astype(np.float32), "turned back": a[::-1]}
+    m = views[form]
+    x = np.ones(m.shape[1], m.dtype)
+    product, top = lazynp.jit(lambda m, x: (m @ x, np.max(m, axis=1)), strict=True)(m, x)
+    np.testing.assert_allclose(product, m @ x, rtol=1e-5)
+    np.testing.assert_array_equal(top, m.max(axis=1))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from lazynp.backends import prelude
 from lazynp.backends.kernel import Kernel
 from lazynp.backends.lower import Axis
-from lazynp.backends.nests import Fold
-from lazynp.backends.polynomial import product
+from lazynp.backends.nests import Fold, loads, values_in
+from lazynp.backends.polynomial import product, variable
 from lazynp.backends.texts import expression, identity, unwrapped
 from lazynp.backends.writer import opened
 from lazynp.ops import elementwise as ew
@@ -19,6 +19,11 @@ BLOCK = 512
 _BESIDE = 16
 """Rows with at most so many elements per lane are folded several at a time, each in the lanes of one vector; then one vector has the
 results of all. The sums of 1000 rows of 100: 22 -> 6 us (float64), 21 -> 3.3 us (float32). A lane adds no more than in NumPy's sum."""
+
+
+_FAR, _AHEAD, _LINE = 1 << 22, 4096, 64
+"""Bytes of an array that does not stay in a core's caches, bytes that are asked for in advance, bytes of a cache line. The processor's own
+prefetching stops where a page ends: two matrices of 1500 x 1500 times a vector 0.82 -> 0.72 ms; no difference where the array is near."""
 
 
 class RowFold(Kernel):
@@ -151,7 +156,7 @@ class RowFold(Kernel):
             + " ".join([f"a{k}[l] = {identity(f.op, f.value.dtype)};" for k, f in enumerate(folds)])
             + " }"
         )
-        lines += ["int64_t j = 0;", f"for (; j + {lanes} <= stop; j += {lanes}) {{"]
+        lines += ["int64_t j = 0;", f"for (; j + {lanes} <= stop; j += {lanes}) {{", *self._prefetches(inner, lanes)]
         pragma = [] if self.values.impure else ["#pragma omp simd"]
         lines += [*pragma, f"for (int64_t l = 0; l < {lanes}; l++) {{", f"const int64_t {v} = b + j + l;", *body, *steps, "}", "}"]
         lines += [*pragma, "for (int64_t l = 0; l < stop - j; l++) {", f"const int64_t {v} = b + j + l;", *body, *steps, "}"]
@@ -164,6 +169,21 @@ class RowFold(Kernel):
         else:
             lines.append(" ".join([f"r{k} = {self.folded(f, f'r{k}', f'a{k}[0]')};" for k, f in enumerate(folds)]))
         return [*lines, "}"]
+
+    def _prefetches(self, inner: Axis, lanes: int) -> list[str]:
+        """Asks for what the lanes read later, of arrays that come from far and are walked element by element."""
+        wanted: dict[str, int] = {}
+        first = {inner.variable: variable("b") + variable("j")}
+        for node in loads(self.nest.roots()):
+            memory, step = node.buffer.memory, node.address.coefficient(inner.variable)
+            size, itemsize = memory.size.constant, memory.dtype.itemsize
+            if size is None or size * itemsize < _FAR or step is None or step.constant != 1 or any(values_in(node.address)):
+                continue
+            wanted[self.at(memory, node.address.replaced(first))] = itemsize
+        return [
+            f"for (int64_t q = 0; q < {lanes * itemsize}; q += {_LINE}) __builtin_prefetch((const char *)&{place} + {_AHEAD} + q);"
+            for place, itemsize in wanted.items()
+        ]
 
     def _lane_count(self) -> int:
         width = max(f.value.dtype.itemsize for f in self.nest.folds)
