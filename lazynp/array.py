@@ -12,6 +12,7 @@ import operator
 import warnings
 from collections.abc import Callable, Iterator
 from numbers import Integral, Rational
+from types import GenericAlias
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -61,10 +62,13 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
     _path: Path
     _type: ArrayType
     _parent: Any
-    _readonly: bool
+    _readonly: bool | None
+    """Whether it may not be written to. None: a view by broadcast_arrays, which is NumPy's own, with its warnings, once somebody writes."""
     _scalar: bool
     """Whether NumPy would have handed out a scalar here: immutable and hashable."""
     __module__ = "lazynp"
+    __array_priority__ = 0.0
+    __class_getitem__ = classmethod(GenericAlias)
 
     def __new__(cls, shape: Any, dtype: Any = float, buffer: Any = None, offset: int = 0, strides: Any = None, order: Any = None) -> Any:
         if isinstance(shape, Rational) and not isinstance(shape, Integral):  # statistics.mean makes its result of the type of the numbers
@@ -120,6 +124,8 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
 
     @property
     def flags(self) -> Any:
+        if self._readonly is None:
+            repeat_in_memory(self)
         if self._storage is None:
             return self._np.flags  # type: ignore[union-attr]
         if self._scalar:
@@ -132,8 +138,10 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
 
     @property
     def _writeable(self) -> bool:
+        if self._readonly is None:
+            repeat_in_memory(self)
         if self._storage is None:
-            return bool(self._np.flags.writeable)  # type: ignore[union-attr]
+            return may_write(self._np)  # type: ignore[arg-type]
         return not (self._readonly or any(step.op is broadcast for step in self._path))
 
     @property
@@ -186,6 +194,9 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         if copy is False:
             raise ValueError("Unable to avoid copy while creating an array as requested.")
         return values.astype(dtype)
+
+    def __array_finalize__(self, obj: Any, /) -> None:
+        """What classes derived from numpy.ndarray override."""
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         return from_numpy(array[()] if return_scalar else array)
@@ -308,6 +319,12 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
             return to_numpy(self)[()].__reduce__()
         return _restore, (np.array(to_numpy(self)),)
 
+    def __setstate__(self, state: tuple[Any, ...], /) -> None:
+        """Become the array of a state of NumPy's: (version, shape, dtype, whether in Fortran order, bytes)."""
+        values = np.empty(0)
+        values.__setstate__(state)
+        become(self, values)
+
     # --- protocols of NumPy: filled in by lazynp.api ---
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
@@ -380,8 +397,8 @@ def from_numpy(array: Any) -> Any:
 
 def adopt(array: np.ndarray) -> Any:
     """An array over the memory of a NumPy array of a lazy dtype: its storage if it is contiguous and whole, else an eager handle."""
-    if array.flags.num < 0:  # a writeable broadcast view of numpy.broadcast_arrays: whoever asks for its buffer is warned
-        array = np.lib.stride_tricks.as_strided(array, writeable=True)
+    if array.flags.num < 0:  # a writeable view of numpy.broadcast_arrays: only this very object warns of writes
+        return eager(array)
     if array.flags.carray:
         storage = Storage(array.shape, array.dtype, None, array)
         storage.exported = True
@@ -416,6 +433,8 @@ def to_numpy(x: Any) -> Any:
 
 def exported(x: Any) -> Any:
     """The values as a NumPy array that may be kept and written to: NumPy's aliasing holds between it and the array."""
+    if type(x) is ndarray and x._readonly is None:
+        repeat_in_memory(x)
     values = to_numpy(x)
     if type(x) is ndarray and x._scalar:
         return values.copy()
@@ -468,6 +487,14 @@ def read_as_number(x: Any) -> Any:
     return to_numpy(x)
 
 
+def become(x: Any, values: np.ndarray) -> None:
+    """Make the handle show an array of its own, of another shape and dtype."""
+    fresh = eager(values) if x._storage is None or values.dtype not in LAZY_DTYPES else adopt(values)
+    x._np, x._storage, x._path, x._parent = fresh._np, fresh._storage, fresh._path, None
+    if fresh._storage is not None:
+        x._type = fresh._type
+
+
 def _lay_out_again(x: Any, attribute: str, value: Any) -> None:
     """Set an attribute of NumPy's that says what the memory means: x is from then on an eager array over it."""
     values = exported(x)
@@ -486,6 +513,28 @@ def geometry(x: Any) -> np.ndarray:
     if x._np is None:
         x._np = follow_numpy(storage.memory(), hinted(path) if tracing_count.depth else path)
     return x._np
+
+
+def may_write(array: Any) -> bool:
+    """array.flags.writeable, without the warning that NumPy gives for what broadcast_arrays returned."""
+    return bool(array.flags.num & 0x400)  # NPY_ARRAY_WRITEABLE
+
+
+def repeated(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The array broadcast to a shape as numpy.broadcast_arrays does it: writeable, with NumPy's warnings."""
+    return np.broadcast_arrays(array, np.broadcast_to(_nothing, shape))[0]
+
+
+_nothing = np.zeros(())
+
+
+def repeat_in_memory(x: Any) -> None:
+    """Somebody may write to a view that broadcast_arrays returned: from now on it is NumPy's, which writes to what it repeats."""
+    whole = handle(x._storage, (), ArrayType(x._storage.shape, x._storage.dtype), None)
+    view = exported(whole)
+    for step in x._path:
+        view = repeated(view, step.attrs[0]) if step.op is broadcast else follow_numpy(view, (step,))
+    x._np, x._storage, x._path, x._readonly = view, None, (), False
 
 
 def is_pending(x: Any) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.array import as_array, eager, exported, from_numpy, geometry, handle, is_pending, ndarray, to_numpy, wrap
+from lazynp.array import as_array, eager, exported, from_numpy, geometry, handle, is_pending, ndarray, repeat_in_memory, to_numpy, wrap
 from lazynp.config import settings
 from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
@@ -581,6 +581,8 @@ def _getitem(self: Any, index: Any) -> Any:
 def _setitem(self: Any, index: Any, value: Any) -> None:
     if self._scalar:
         raise TypeError(f"'numpy.{self.dtype.name}' object does not support item assignment")
+    if self._readonly is None:
+        repeat_in_memory(self)
     if self._storage is None and not tracing():
         self._np[plain_index(index)] = to_numpy(value) if type(value) is ndarray else value
     elif tracing_count.depth or self._storage.node is not None or not _is_basic(index) or not _write_present(self, index, value):

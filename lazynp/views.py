@@ -17,6 +17,7 @@ from lazynp.array import (
     is_differentiated,
     is_pending,
     ndarray,
+    repeat_in_memory,
     to_numpy,
     wrap,
 )
@@ -173,6 +174,8 @@ def reshaped(x: Any, shape: tuple[int, ...]) -> Any:
 
 def assign(x: Any, node: Node) -> None:
     """Write a node of x's own type into x's memory: everyone who shares it sees the new values."""
+    if x._readonly is None:
+        repeat_in_memory(x)
     storage = x._storage
     if storage is None:
         if tracing():

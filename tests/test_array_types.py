@@ -1,6 +1,7 @@
 """`np.ndarray` as a type: what dispatches by it, and its methods called with an array, take every array."""
 
 import functools
+import typing
 
 import numpy
 import pytest
@@ -57,3 +58,20 @@ def test_methods_of_the_type(threshold, name):
 def test_the_largest_first(threshold):
     assert [len(x) for x in sorted(arrays(), key=np.ndarray.max)] == sorted(2 * SIZES)
     assert list(map(np.ndarray.min, arrays())) == [0.0] * 6
+
+
+def test_attributes_that_subclasses_and_unpickling_use(threshold):
+    for x in arrays():
+        assert [name for name in dir(numpy.ndarray) if not hasattr(x.reshape(1, -1), name)] == []
+        assert x.__array_priority__ == 0.0
+        assert x.__array_finalize__(None) is None
+        assert typing.get_origin(x.__class_getitem__(int)) == np.ndarray
+
+
+def test_a_state_of_numpys(threshold):
+    state = numpy.arange(40_000.0).reshape(200, 200).T.__reduce__()[2]
+    x = np.ones(70_000) + 1
+    x.__setstate__(state)
+    numpy.testing.assert_array_equal(x, numpy.arange(40_000.0).reshape(200, 200).T)
+    x += 1
+    assert x[0, 1] == 201

@@ -740,3 +740,14 @@ def test_folds_over_rows_of_large_arrays(form):
     product, top = lazynp.jit(lambda m, x: (m @ x, np.max(m, axis=1)), strict=True)(m, x)
     np.testing.assert_allclose(product, m @ x, rtol=1e-5)
     np.testing.assert_array_equal(top, m.max(axis=1))
+
+
+def test_products_of_halves_are_rounded_once():
+    """As NumPy's: summed in float32."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(40, 50)).astype(np.float16), rng.normal(size=(50, 30)).astype(np.float16)
+    f = lazynp.jit(lambda a, b: (a @ b, lazynp.dot(a[0], b[:, 0])), strict=True)
+    product, number = f(a, b)
+    assert product.dtype == number.dtype == np.float16
+    np.testing.assert_array_equal(product, a @ b)
+    assert number == np.dot(a[0], b[:, 0])

@@ -25,6 +25,9 @@ WRONG = {
     "fmod": (lambda n, x, z, b: n.fmod(7, z.astype("i2")) + x, ["divide by zero encountered in fmod"]),
     "reduce": (lambda n, x, z, b: n.sum(b * 1e107) + x, ["overflow encountered in reduce"]),
     "float32": (lambda n, x, z, b: n.exp(x.astype("f4") * 200), ["overflow encountered in exp"]),
+    "zero to a complex power": (lambda n, x, z, b: (z + 0j) ** (x - 2j), ["invalid value encountered in power"]),
+    "least integer": (lambda n, x, z, b: (z.astype(int) - 2**62) * 2 // (z.astype(int) - 1), ["overflow encountered in floor_divide"]),
+    "divmod": (lambda n, x, z, b: sum(divmod(n.floor(9 * x).astype(int), z.astype(int))), ["divide by zero encountered in divmod"]),
     "complex": (lambda n, x, z, b: (x + 1j) / z, ["divide by zero encountered in divide", "invalid value encountered in divide"]),
 }
 

@@ -1,6 +1,7 @@
 """How results lie in memory: strides and flags are NumPy's, also where operands are not in C order."""
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -161,3 +162,50 @@ def test_arrays_like_large_ones_of_numpys_and_of_ours(name, options):
         expected = getattr(np, name)(plain, *rest, **options)
         for actual in (getattr(lnp, name)(plain, *rest, **options), getattr(lnp, name)(lnp.sqrt(plain), *rest, **options)):
             assert (actual.shape, actual.dtype, actual.strides) == (expected.shape, expected.dtype, expected.strides)
+
+
+REPEATED = {
+    "broadcast_arrays": lambda n, x: n.broadcast_arrays(x * 2, n.ones((3, 1)))[0],
+    "a view of it": lambda n, x: n.broadcast_arrays(x * 2, n.ones((3, 1)))[0][1:].T[1],
+    "meshgrid": lambda n, x: n.meshgrid(x * 2, n.arange(3.0), copy=False)[0],
+    "as it is": lambda n, x: n.broadcast_arrays(x * 2, n.ones((3, 4)))[1],
+}
+WRITES = {
+    "assign": lambda n, a: a.__setitem__(0, 7), "advanced": lambda n, a: a.__setitem__(a > 1, -1), "out": lambda n, a: n.add(a, 1, out=a),
+    "operator": lambda n, a: a.__imul__(3), "flag": lambda n, a: a.flags.writeable, "set flag": lambda n, a: a.setflags(write=True),
+    "fill": lambda n, a: a.fill(5), "copyto": lambda n, a: n.copyto(a, 4),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("name", REPEATED)
+def test_what_repeats_is_written_to_with_numpys_warnings(threshold, name, write):
+    """numpy.broadcast_arrays deprecates writing to its results, and still lets it happen."""
+
+    def outcome(n):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            repeated = REPEATED[name](n, n.arange(4.0))
+            told = WRITES[write](n, repeated)
+        values = np.asarray(repeated).tolist()
+        return values, np.shape(told), [w.category for w in caught]
+
+    assert outcome(lnp) == outcome(np)
+
+
+def test_meshgrid_without_copies_shares_memory(threshold):
+    x = lnp.arange(4.0) + 1
+    across, _ = lnp.meshgrid(x, lnp.arange(3.0), copy=False)
+    along, _ = lnp.meshgrid(x, lnp.arange(3.0), copy=False, sparse=True)
+    apart, _ = lnp.meshgrid(x, lnp.arange(3.0), sparse=True)
+    x[0] = 9
+    assert across[:, 0].tolist() == [9, 9, 9]
+    assert (along[0, 0], apart[0, 0]) == (9, 1)
+
+
+def test_resize_to_as_many_elements_stays_a_view(all_lazy):
+    x = lnp.arange(6.0) + 0
+    view = x[:]
+    view.resize((2, 3))
+    view[1, 0] = 9
+    assert x.tolist() == [0, 1, 2, 9, 4, 5]

@@ -115,3 +115,12 @@ def test_derivatives_of_sorts():
     weights = np.arange(4.0)
     gradient = lazynp.jit(lazynp.grad(lambda x: (lazynp.sort(x) * weights).sum()), strict=True)(x)
     np.testing.assert_array_equal(gradient, [3.0, 0.0, 2.0, 1.0])
+
+
+@pytest.mark.parametrize("keys", [3, 100, 2000])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_searchsorted_of_what_is_in_no_order(keys, side):
+    """NumPy's answer then depends on its own steps."""
+    table, wanted = np.random.default_rng(5).integers(0, 99, 2000), np.random.default_rng(6).integers(-5, 105, keys)
+    f = lazynp.jit(lambda a, v: lazynp.searchsorted(a, v, side), strict=True)
+    np.testing.assert_array_equal(f(table, wanted), np.searchsorted(table, wanted, side))

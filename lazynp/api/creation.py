@@ -8,7 +8,7 @@ import numpy as np
 from lazynp import array as arrays
 from lazynp import ordering, views
 from lazynp.api.dispatch import HANDLERS, Unsupported, implements, through_numpy, unwrapped
-from lazynp.api.shaping import ghost, moveaxis, stack
+from lazynp.api.shaping import broadcast_arrays, ghost, lifted, moveaxis, stack
 from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import as_array, from_numpy, ndarray, wrap
 from lazynp.ir.node import Node
@@ -293,18 +293,17 @@ def triu(m: Any, k: int = 0) -> Any:
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
     if indexing not in ("xy", "ij"):
         raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
-    if not copy and not sparse and not tracing():
-        raise Unsupported  # views that repeat the arguments
     n = len(xi)
     order = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
-    axes = [_axis(x, order[k], n) for k, x in enumerate(xi)]
+    axes = [_axis(x, order[k], n, copy) for k, x in enumerate(xi)]
     if sparse:
         return tuple(axes)
+    if not copy:
+        return broadcast_arrays(*axes)
     shape = np.broadcast_shapes(*[a.shape for a in axes])
     return tuple([wrap(broadcast(node_of(a), shape)) for a in axes])
 
 
-def _axis(x: Any, position: int, n: int) -> Any:
-    node = node_of(x)
-    count = int(np.prod(node.shape))
-    return views.reshaped(wrap(node), (1,) * position + (count,) + (1,) * (n - 1 - position))
+def _axis(x: Any, position: int, n: int, copy: bool) -> Any:
+    x = wrap(node_of(x)) if copy else lifted(x)
+    return views.reshaped(x, (1,) * position + (x.size,) + (1,) * (n - 1 - position))

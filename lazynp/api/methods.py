@@ -165,20 +165,21 @@ def _resize(self: Any, *shape: Any, refcheck: bool = True) -> None:
         raise ValueError("negative dimensions not allowed")
     if self.base is not None and math.prod(target) != self.size:
         raise ValueError("cannot resize this array: it does not own its data")
+    if math.prod(target) == self.size and self.flags.c_contiguous:  # views stay views
+        self.shape = target
+        return
     values = arrays.to_numpy(self)
     order = "F" if values.flags.fnc else "C"  # elements stay where they are in memory
     kept = np.resize(values.ravel(order), math.prod(target))
     kept[self.size :] = 0
-    resized = kept.reshape(target, order=order)
-    fresh = arrays.eager(resized) if self._storage is None else arrays.adopt(resized)
-    self._np, self._storage, self._path = fresh._np, fresh._storage, fresh._path
-    if fresh._storage is not None:
-        self._type = fresh._type
+    arrays.become(self, kept.reshape(target, order=order))
 
 
 def _setflags(self: Any, write: Any = None, align: Any = None, uic: Any = None) -> None:
     if uic:
         raise ValueError("cannot set WRITEBACKIFCOPY flag to True")
+    if self._readonly is None:
+        arrays.repeat_in_memory(self)
     if self._storage is None:
         self._np.setflags(write, align, uic)
     elif self._scalar:

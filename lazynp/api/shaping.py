@@ -22,7 +22,7 @@ from lazynp.ops.movement import pad as pad_node
 from lazynp.ops.movement import reshape as reshape_node
 from lazynp.ordering import copy_of
 from lazynp.runtime.storage import tracing
-from lazynp.views import reshaped, view_of
+from lazynp.views import from_view, reshaped, view_of
 
 
 def lifted(a: Any) -> Any:
@@ -190,9 +190,17 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
 def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     args = tuple(map(lifted, args))
     shape = np.broadcast_shapes(*[a.shape for a in args])
-    if all(a.shape == shape for a in args):
-        return args
-    return tuple([broadcast_to(a, shape) for a in args])
+    return tuple([a if a.shape == shape else _repeated(a, shape) for a in args])
+
+
+def _repeated(a: Any, shape: tuple[int, ...]) -> Any:
+    """A view that NumPy lets be written to: the elements that repeat one change together."""
+    if a._storage is None and not tracing():
+        return from_view(arrays.repeated(a._np, shape), a)
+    view = broadcast_to(a, shape)
+    if not tracing() and (a._scalar or a._writeable):
+        view._readonly = None
+    return view
 
 
 @implements(np.flip)

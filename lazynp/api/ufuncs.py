@@ -361,7 +361,7 @@ def _check_targets(function: np.ufunc, args: tuple[Any, ...], outs: tuple[Any, .
         raise Unsupported  # its own method decides
     if any(out is not None and (not isinstance(out, ndarray) or (type(out) is ndarray and out._scalar)) for out in outs):
         raise TypeError("return arrays must be of ArrayType")
-    if any(out is not None and not (out._writeable if type(out) is ndarray else out.flags.writeable) for out in outs):
+    if any(out is not None and not arrays.may_write(out) for out in outs):
         raise ValueError("output array is read-only")
     probes = [np.empty(0, x.dtype) if isinstance(x, Node) else x for x in map(operand, args)]
     if function.signature is not None:

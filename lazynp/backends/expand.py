@@ -80,6 +80,9 @@ class _Labels:
 
 def _contraction(node: Node) -> Node:
     labels = _Labels(node)
+    if node.dtype == np.float16 and labels.inner:  # as NumPy's: only the sum is rounded
+        wide = tuple([ew.recast(x, np.dtype(np.float32)) for x in node.args])
+        return ew.recast(_contraction(contract.make(wide, **node.attributes)), node.dtype)
     if _for_blas(node, labels):
         return _matrix_product(node, labels)
     return _fused(node, labels)

@@ -60,6 +60,8 @@ typedef struct { double re, im; } lz_c128;
 #endif
 #define LZ_POWER(b) (__builtin_constant_p(b) && (b) > 0 && !((b) & ((b) - 1)))
 #define LZ_BY_ZERO ({ volatile float lz_zero = 0; lz_zero = 1 / lz_zero; 0; }) /* 0, and the flag of floating-point divisions */
+#define LZ_INVALID ({ volatile float lz_zero = 0; lz_zero = lz_zero / lz_zero; })
+#define LZ_OVERFLOW ({ volatile float lz_large = 1e38f; lz_large = lz_large * lz_large; })
 #define LZ_INF __builtin_inf()
 #define LZ_SMALL 1e-140
 #define LZ_LARGE 1e150
@@ -182,7 +184,7 @@ _row(
     "floor_divide",
     "signed",
     "if (LZ_POWER(b)) return ($T)(a >> __builtin_ctzll((uint64_t)b)); "
-    "if (b == 0) return LZ_BY_ZERO; if (b == -1) return ($T)(0 - ($U)a); $T q = a / b; return q - ((q * b != a) & ((a < 0) != (b < 0)));",
+    "if (b == 0) return LZ_BY_ZERO; if (b == -1) { $T n = ($T)(0 - ($U)a); if (n == a && a) LZ_OVERFLOW; return n; } $T q = a / b; return q - ((q * b != a) & ((a < 0) != (b < 0)));",
 )
 _row(
     "remainder",
@@ -482,7 +484,7 @@ _row(
     "power",
     "complex",
     "if (b.re == 0 && b.im == 0) return ($T){1, 0};"
-    " if (a.re == 0 && a.im == 0) return b.re > 0 ? ($T){0, 0} : ($T){LZ_NAN, LZ_NAN};"
+    " if (a.re == 0 && a.im == 0) { if (b.re > 0) return ($T){0, 0}; LZ_INVALID; return ($T){LZ_NAN, LZ_NAN}; }"
     " if (b.im == 0 && b.re > -100 && b.re < 100 && (int)b.re == b.re) { int n = (int)b.re; if (n == 1) return a;"
     " if (n == 2) return lz_multiply_$S(a, a); if (n == 3) return lz_multiply_$S(a, lz_multiply_$S(a, a));"
     " $T r = {1, 0}, p = a; for (int k = n < 0 ? -n : n; ; p = lz_multiply_$S(p, p)) { if (k & 1) r = lz_multiply_$S(r, p);"

@@ -105,8 +105,27 @@ LZ_INLINE void lz_search_$S(const $T *restrict a, const $T *restrict keys, int64
         }
     }
 }
+/* NumPy's own search: its answers where the elements of a are in no order, and for so few keys that looking at all of a takes longer. */
+static void lz_bisect_$S(const $T *a, const $T *keys, int64_t *out, int64_t n, int64_t m, int right) {
+    for (int64_t k = 0, low = 0, high = n; k < m; k++) {
+        if (k && (right ? !lz_before_$S(keys[k], keys[k - 1]) : lz_before_$S(keys[k - 1], keys[k]))) high = n;
+        else if (k) { low = 0; high = high < n ? high + 1 : n; }
+        while (low < high) {
+            const int64_t middle = low + ((high - low) >> 1);
+            if (lz_passes_$S(a[middle], keys[k], right)) low = middle + 1;
+            else high = middle;
+        }
+        out[k] = low;
+    }
+}
+LZ_INLINE int lz_in_order_$S(const $T *a, int64_t n) {
+    int falls = 0;
+    for (int64_t i = 1; i < n; i++) falls |= lz_before_$S(a[i], a[i - 1]);
+    return !falls;
+}
 static int64_t lz_searchsorted_$S(const $T *a, const $T *keys, int64_t *out, int64_t count, int64_t n, int64_t m, int64_t right) {
-    if (right) lz_search_$S(a, keys, out, n, m, 1);
+    if (m < n / 512 || !lz_in_order_$S(a, n)) lz_bisect_$S(a, keys, out, n, m, (int)right);
+    else if (right) lz_search_$S(a, keys, out, n, m, 1);
     else lz_search_$S(a, keys, out, n, m, 0);
     return 0;
 }

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.array import ndarray, to_numpy, wrap
+from lazynp.array import may_write, ndarray, to_numpy, wrap
 from lazynp.errors import CaptureError
 from lazynp.functional.arguments import Selection, Slot, check_differentiable
 from lazynp.ir.node import Node, new_input, substitute, toposort, transform
@@ -245,7 +245,7 @@ class Run:
         array = wrap(held.node)
         if held.source is not None and not isinstance(held.source, np.generic):
             self.others.append((held.source, held.node, array))
-            array._readonly = not held.source.flags.writeable
+            array._readonly = not may_write(held.source)
         return array
 
     def _written(self) -> list[tuple[Any, Node]]:

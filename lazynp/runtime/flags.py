@@ -85,6 +85,7 @@ def _find(form: Form, arrays: Sequence[np.ndarray], settings_of: Settings) -> bo
     known: dict[Node, Any] = dict(zip(form.leaves, arrays, strict=True))
     told = False
     spoken = set()
+    halves = _halves_of_divmod(form)
     for node in toposort(form.outputs, stop=lambda n: n in known):
         if node in known:
             continue
@@ -95,11 +96,22 @@ def _find(form: Form, arrays: Sequence[np.ndarray], settings_of: Settings) -> bo
         _Filters.changes += 3  # on entering, by simplefilter, on leaving
         for warning in caught:
             said = settings.message or warning.message
+            if node in halves:
+                said = str(said).replace(f" in {node.op.name}", " in divmod")
             if (str(said), node.where) not in spoken:
                 spoken.add((str(said), node.where))
                 told |= tell(said, node.where)
         told |= any(mode not in ("ignore", "warn") for _, mode in settings.modes)
     return told
+
+
+def _halves_of_divmod(form: Form) -> set[Node]:
+    """The quotients and remainders of the same operands that one operation recorded: NumPy's warning names divmod, once."""
+    found: dict[Any, list[Node]] = {}
+    for node in form.order:
+        if node.op in (ew.floor_divide, ew.remainder) and node.where is not None:
+            found.setdefault((node.args, node.where), []).append(node)
+    return {node for pair in found.values() if len(pair) == 2 for node in pair}
 
 
 def _guess(form: Form, flags: int, settings: Settings) -> bool:

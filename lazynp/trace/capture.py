@@ -8,7 +8,7 @@ import numpy as np
 
 from lazynp import array as arrays
 from lazynp import operands
-from lazynp.array import ndarray
+from lazynp.array import may_write, ndarray
 from lazynp.errors import CaptureError
 from lazynp.ir.node import Node, new_input
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic
@@ -83,7 +83,7 @@ def trace(
         inputs: list[Node | None] = []
         stand_ins: list[Any] = []
         for leaf in leaves:
-            handle, node = placeholder(leaf.shape, leaf.dtype, leaf.flags.writeable) if is_array(leaf) else (leaf, None)
+            handle, node = placeholder(leaf.shape, leaf.dtype, may_write(leaf)) if is_array(leaf) else (leaf, None)
             if node is not None:
                 handle._scalar = type(leaf) in _SCALAR_TYPES
             inputs.append(node)

@@ -12,7 +12,7 @@ import numpy as np
 
 from lazynp import array as arrays
 from lazynp import views
-from lazynp.array import ndarray
+from lazynp.array import may_write, ndarray
 from lazynp.backends.base import raised
 from lazynp.backends.pool import Kept
 from lazynp.backends.program import CallTables, CProgram, MemoryPlan
@@ -530,7 +530,7 @@ def _leaf_key(leaf: Any) -> Any:
     if kind in ARRAYS or kind is ndarray:
         if leaf.dtype not in LAZY_DTYPES:
             raise TypeError("an array whose dtype is not numeric")
-        return leaf.shape, leaf.dtype, leaf.flags.writeable, np.ndarray if kind is watched else kind
+        return leaf.shape, leaf.dtype, may_write(leaf), np.ndarray if kind is watched else kind
     if type(leaf) in TRACED_SCALARS:
         return type(leaf)
     if isinstance(leaf, np.ndarray):
