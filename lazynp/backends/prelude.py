@@ -184,7 +184,8 @@ _row(
     "floor_divide",
     "signed",
     "if (LZ_POWER(b)) return ($T)(a >> __builtin_ctzll((uint64_t)b)); "
-    "if (b == 0) return LZ_BY_ZERO; if (b == -1) { $T n = ($T)(0 - ($U)a); if (n == a && a) LZ_OVERFLOW; return n; } $T q = a / b; return q - ((q * b != a) & ((a < 0) != (b < 0)));",
+    "if (b == 0) return LZ_BY_ZERO; if (b == -1) { $T n = ($T)(0 - ($U)a); if (n == a && a) LZ_OVERFLOW; return n; } "
+    "$T q = a / b; return q - ((q * b != a) & ((a < 0) != (b < 0)));",
 )
 _row(
     "remainder",
