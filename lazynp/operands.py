@@ -118,7 +118,7 @@ def _holds_ours(values: Any) -> bool:
     while waiting:
         for value in waiting.pop():
             kind = type(value)
-            if kind is ndarray or getattr(kind, "is_lazynp_array", False):
+            if kind is ndarray or isinstance(value, Symbolic) or getattr(kind, "is_lazynp_array", False):
                 return True
             if kind is list or kind is tuple:
                 waiting.append(value)

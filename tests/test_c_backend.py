@@ -751,3 +751,10 @@ def test_products_of_halves_are_rounded_once():
     assert product.dtype == number.dtype == np.float16
     np.testing.assert_array_equal(product, a @ b)
     assert number == np.dot(a[0], b[:, 0])
+
+
+def test_many_kernels_of_one_form_that_look_for_positions() -> None:
+    """They share one C function, whose parameters were named like its variables."""
+    a = np.random.default_rng(0).random((15, 15))
+    positions = lazynp.jit(lambda a: [np.argmax(np.abs(a[k:, k])) for k in (0, 1, 2, 3, 4, 5, 6, 7)], strict=True)
+    assert positions(a) == [np.argmax(a[k:, k]) for k in range(8)]

@@ -12,7 +12,7 @@ from lazynp.api.shaping import broadcast_arrays, ghost, lifted, moveaxis, stack
 from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import as_array, from_numpy, ndarray, wrap
 from lazynp.ir.node import Node
-from lazynp.ir.types import LAZY_DTYPES
+from lazynp.ir.types import LAZY_DTYPES, Symbolic
 from lazynp.native import ARRAYS
 from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
@@ -115,12 +115,32 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subo
 def arange(*args: Any, dtype: Any = None, **options: Any) -> Any:
     if tracing() and any(type(a) is ndarray and a.dtype.kind == "f" for a in args) and dtype is None:
         return _arange_of_floats(*args)
-    if tracing() and dtype is None and len(args) == 1 and type(args[0]) is SymInt:
-        return wrap(iota(greatest(0, as_size(args[0]))))
+    if tracing() and any(type(a) is SymInt for a in args) and all(map(_is_whole, args)) and not options and args[2:] != (0,):
+        return _arange_of_integers(*args, dtype=dtype)
     values = np.arange(*unwrapped(list(args)), dtype=dtype, **options)
     if dtype is None and values.dtype == np.int64 and len(args) == 1 and values.size:
         return wrap(iota(len(values)))
     return from_numpy(values)
+
+
+def _is_whole(x: Any) -> bool:
+    return type(x) is SymInt or type(x) is int or (type(x) is float and x.is_integer())
+
+
+def _arange_of_integers(first: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
+    """In a trace: of Python's numbers without fractions, integers of the trace among them."""
+    start, stop = (0, first) if stop is None else (first, stop)
+    if type(step) is SymInt:
+        raise Unsupported
+    dtype = np.dtype(float) if dtype is None and float in map(type, (start, stop, step)) else dtype
+    start, stop, step = [int(n) if type(n) is float else n for n in (start, stop, step)]
+    stride = abs(step)
+    distance = stop - start if step > 0 else start - stop
+    count = as_size(distance if stride == 1 else (distance + (stride - 1)) // stride)
+    line = wrap(iota(greatest(0, count)))
+    line = line if step == 1 else line * step
+    line = line if type(start) is int and start == 0 else line + start
+    return line if dtype is None else astype(line, dtype)
 
 
 def _arange_of_floats(first: Any, stop: Any = None, step: Any = 1.0) -> Any:
@@ -162,12 +182,12 @@ def _has_order(x: Any, order: str | None) -> bool:
 
 
 def _holds_arrays(items: Any) -> bool:
-    return any(type(i) is ndarray or (type(i) in (list, tuple) and _holds_arrays(i)) for i in items)
+    return any(type(i) is ndarray or isinstance(i, Symbolic) or (type(i) in (list, tuple) and _holds_arrays(i)) for i in items)
 
 
 def _stacked(items: Any) -> Any:
     """np.array of a nested list that holds lazy arrays."""
-    parts = [_stacked(i) if type(i) in (list, tuple) else i for i in items]
+    parts = [_stacked(i) if type(i) in (list, tuple) else wrap(i.node) if isinstance(i, Symbolic) else i for i in items]
     if len({np.shape(p) if type(p) is not ndarray else p.shape for p in parts}) != 1:
         raise Unsupported  # NumPy's error, unless objects were asked for
     return stack(parts)

@@ -203,7 +203,7 @@ def _arg(function: Any, op: Any) -> Any:
         kept = x
         if axis is None or x.ndim == 0:
             axes_of(axis, x.ndim)
-            x, axis = reshape_node(x, (int(np.prod(x.shape)),)), 0
+            x = x if x.ndim == 1 else node_of(ravel(wrap(x)))
             result = op(x, 0)
             axes = tuple(range(kept.ndim))
         else:

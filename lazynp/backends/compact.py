@@ -56,7 +56,7 @@ def _form(definition: str) -> tuple[str, list[str], list[str]] | None:
         if match[2] and before[1:] in ("/ ", "% "):  # a division by a constant is a multiplication; by a variable it costs 20 times as much
             return match[0]
         kept.append(match[1] or match[2])
-        return f"{'f' if match[1] else 'p'}{len(kept) - 1}"
+        return f"{'real' if match[1] else 'whole'}{len(kept) - 1}"  # letters that no kernel's own names begin with
 
     if _LOCAL_ARRAY.search(body):
         return "\n".join([_NUMBER.sub(parameter, line) if "*restrict" in line else line for line in body.split("\n")]), integers, floats
@@ -65,7 +65,9 @@ def _form(definition: str) -> tuple[str, list[str], list[str]] | None:
 
 def _function(skeleton: str, name: str, rows: list[tuple[str, list[str], list[str]]]) -> str:
     integers, floats = rows[0][1], rows[0][2]
-    locals_ = [f"const int64_t p{k} = P[{k}];" for k in range(len(integers))] + [f"const double f{k} = F[{k}];" for k in range(len(floats))]
+    locals_ = [f"const int64_t whole{k} = P[{k}];" for k in range(len(integers))] + [
+        f"const double real{k} = F[{k}];" for k in range(len(floats))
+    ]
     tables = [
         f"static const {ctype} {name}_{letter}[] = {{{', '.join(value for row in rows for value in row[column]) or '0'}}};"
         for ctype, letter, column in (("int64_t", "P", 1), ("double", "F", 2))

@@ -22,7 +22,7 @@ from lazynp.ir.canonical import Form, Variant
 from lazynp.ir.node import Graph, Node, const
 from lazynp.ir.op import Kind
 from lazynp.ir.types import ArrayType, itemcount
-from lazynp.ops.elementwise import power
+from lazynp.ops.elementwise import power, where
 from lazynp.ops.movement import broadcast
 
 _COMPILER_MS = 80.0
@@ -135,7 +135,7 @@ def milliseconds(form: Form) -> float:
                 total += 0.01
                 count = itemcount(node.type.shape)
                 memory = 2.0 if count * node.type.dtype.itemsize > _CACHED else 0.0
-                total += 1e-6 * (min(_cost(node), 20.0) + memory) * count
+                total += 1e-6 * (_cost(node) + memory) * count
     return total
 
 
@@ -143,8 +143,23 @@ _SHORT_POWERS = (2, 0.5, -1)
 """Exponents for which NumPy multiplies, takes the root or divides."""
 
 
+_CHOICE = 10.0
+"""NumPy's `where` is a branch for every element: as long as so many additions."""
+_COMPLEX_ADDITION, _COMPLEX_FUNCTION = 2.0, 8.0
+"""By how much what is added and multiplied, and what is a function, takes longer of complex numbers."""
+
+
 def _cost(node: Node) -> float:
     """In additions per element."""
+    if node.op is where:
+        return _CHOICE
+    cost = min(_real_cost(node), 20.0)
+    if isinstance(node.args[0].type, ArrayType) and node.args[0].dtype.kind == "c":
+        cost *= _COMPLEX_ADDITION if cost <= 1.0 else _COMPLEX_FUNCTION
+    return cost
+
+
+def _real_cost(node: Node) -> float:
     if node.op is power:
         exponent = node.args[1].args[0] if node.args[1].op is broadcast else node.args[1]
         if exponent.op is const and exponent.value.array.ndim == 0 and exponent.value.array in _SHORT_POWERS:

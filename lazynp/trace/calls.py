@@ -25,7 +25,7 @@ from lazynp.runtime.storage import traced_count, tracing
 from lazynp.trace import bodies, branches, queues
 from lazynp.trace.blocks import sets_globals
 from lazynp.trace.collecting import rows_of_one
-from lazynp.trace.elements import enumerate_, range_, reversed_, zip_
+from lazynp.trace.elements import enumerate_, ndenumerate, ndindex, range_, reversed_, zip_
 from lazynp.trace.places import in_body, in_derivative_of_values, touch
 from lazynp.trace.printing import print_
 
@@ -150,6 +150,22 @@ def _float(*args: Any) -> Any:
         return float(*args)
     _converted()
     return SymFloat(ew.as_node(operands.node_of(_scalar(args[0])), np.dtype(float)))
+
+
+def _complex(*args: Any, **options: Any) -> Any:
+    """complex(x) or complex(re, im): a NumPy scalar, as what a loop carries of Python's complex numbers."""
+    if options or not any(map(_is_traced, args)):
+        return complex(*args, **options)
+    _converted()
+    nodes = [operands.node_of(_scalar(a)) for a in args]
+    if len(nodes) == 2 and "c" in [n.dtype.kind for n in nodes]:
+        raise CaptureError("complex() of a real and an imaginary part that are complex themselves")
+    value = (
+        ew.make_complex(*[ew.as_node(n, np.dtype(float)) for n in nodes]) if len(nodes) == 2 else ew.as_node(nodes[0], np.dtype(complex))
+    )
+    number = arrays.wrap(value)
+    number._scalar = True
+    return number
 
 
 def _scalar(x: Any) -> Any:
@@ -290,7 +306,8 @@ _STAND_INS: dict[Any, Any] = {
     **{f: _compared(f) for f in (np.allclose, np.array_equal)},
     **{f: _joining(f) for f in (np.array, np.asarray, np.stack, np.concatenate)},
     range: range_, enumerate: enumerate_, zip: zip_, reversed: reversed_, min: _extreme("min"), max: _extreme("max"),
-    np.ndarray: ndarray, int: _int, float: _float, bool: _bool, len: _len, isinstance: _isinstance, type: _type, print: print_,
+    np.ndindex: ndindex, np.ndenumerate: ndenumerate, print: print_, isinstance: _isinstance, type: _type,
+    np.ndarray: ndarray, int: _int, float: _float, complex: _complex, bool: _bool, len: _len,
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """What a `for` loop runs over: `range`, the rows of an array, and `enumerate`, `zip`, `reversed` of those, with sizes and limits that
 may be known only at run time. These stand for Python's own in rewritten functions wherever an argument is traced."""
 
+import math
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -73,6 +74,35 @@ class Elements:
 
 def _itself(i: Any) -> Any:
     return i
+
+
+class Places(Elements):
+    """The indices of an array, last axis fastest, or what is at them: numpy.ndindex and numpy.ndenumerate."""
+
+    def __init__(self, shape: tuple[int, ...], at: Callable[[tuple[Any, ...]], Any]) -> None:
+        sizes = np.cumprod((1, *shape[:0:-1]), dtype=object)[::-1]
+        self.shape = shape
+        self._iterator: Iterator[Any] | None = None
+        super().__init__(0, math.prod(shape), 1, lambda t: at(tuple([t // s % n for s, n in zip(sizes, shape)])))  # noqa: B905 of no axes there is one place
+
+    def __next__(self) -> Any:
+        self._iterator = self._iterator or iter(self)
+        return next(self._iterator)
+
+
+def ndindex(*shape: Any) -> Any:
+    """numpy.ndindex(), of known sizes."""
+    sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+    if not all(type(n) is int and n >= 0 for n in sizes):
+        return np.ndindex(*shape)
+    return Places(sizes, _itself)
+
+
+def ndenumerate(array: Any) -> Any:
+    """numpy.ndenumerate(), whose elements are found without running through them."""
+    if type(array) is not ndarray or not all(type(n) is int for n in array.shape):
+        return np.ndenumerate(array)
+    return Places(array.shape, lambda place: (place, array[place]))
 
 
 def elements_of(iterable: Any) -> Elements | None:
