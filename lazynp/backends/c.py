@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 from lazynp import choices
 from lazynp.backends import base, blas, diskcache, lapack, products, sorting, toolchain, workers
+from lazynp.backends.bands import confine
 from lazynp.backends.compact import compact
-from lazynp.backends.control import Block, block_of, temporaries
+from lazynp.backends.control import Block, Control, block_of, temporaries
 from lazynp.backends.fuse import share_outputs
 from lazynp.backends.lower import Memory
 from lazynp.backends.memory import plan_arena
@@ -143,6 +144,14 @@ class _Draft:
             part if isinstance(part, Step) else block_of(plan, part, lambda m, n=n: any(k != n for k in read.get(m, ())), share)
             for n, part in enumerate(stretches)
         ]
+        self._confine_bands()
+
+    def _confine_bands(self) -> None:
+        """Temporaries of bands outside of loops: nobody else touches them but the other kernels outside, and loops that have them."""
+        blocks = [part for part in self.parts if isinstance(part, Block)]
+        controls = [part for block in blocks for part in block.parts if isinstance(part, Control)]
+        held = {memory for control in controls for memory in control.memories()}
+        confine([group for block in blocks for part in block.parts if not isinstance(part, Control) for group in part], held)
 
     def blueprint(self) -> Blueprint:
         result = self.result

@@ -19,12 +19,14 @@ _PARTS = 64
 
 def function(kernel: Kernel, body: list[str]) -> tuple[str, str]:
     """(definition, call) of a function around loops."""
-    prologue = kernel.writer.prologue()
     volume = product([a.size for a in kernel.nest.axes]).constant
-    if kernel.chunked is not None and not (kernel.partial or kernel.chunk) and volume is not None and volume <= CHUNK:
+    short = not (kernel.partial or kernel.chunk) and volume is not None and volume <= CHUNK
+    whole = []
+    if kernel.chunked is not None and (kernel.ordered or short):
         begin, end = kernel.writer.poly(kernel.chunked.begin), kernel.writer.poly(kernel.chunked.end)
-        prologue.append(f"const int64_t begin = {begin}, end = {end};")
+        whole.append(f"const int64_t begin = {begin}, end = {end};")
         kernel.chunked = None
+    prologue = [*kernel.writer.prologue(), *whole]
     if kernel.chunked is None:
         body += kernel.edges
         text = [f"static void {kernel.name}(void **slots, const int64_t *dims) {{", *prologue, *body, "}"]

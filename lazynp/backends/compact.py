@@ -11,7 +11,7 @@ _LEAST = 6
 """So many kernels of one form are worth a table."""
 _NUMBER = re.compile(r"(?<![\w.])(?:(\d+\.\d+(?:e[+-]?\d+)?|\d+e[+-]?\d+)|(\d+)(?:LL)?)(?![\w.])")
 _DECLARED = re.compile(r"\*restrict (\w+) = ")
-_LOCAL_ARRAY = re.compile(r"(?m)^ *\w+ \w+\[\d+\];")
+_LOCAL_ARRAY = re.compile(r"(?m)^ *\w+ \w+\[\d+\](?: __attribute__.*)?;")
 _NAME = re.compile(r"\b[A-Za-z_]\w*\b")
 _VALUE = re.compile(r"\b(?:v|at)\d+\b")
 

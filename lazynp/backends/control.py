@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from lazynp.backends import interrupts, prelude
+from lazynp.backends.bands import bands
 from lazynp.backends.choices import BRANCH
 from lazynp.backends.digits import in_digits
-from lazynp.backends.fuse import bands, drop_dead_stores, fuse, touched_memories
+from lazynp.backends.fuse import drop_dead_stores, fuse, touched_memories
 from lazynp.backends.lower import Memory, checked
 from lazynp.backends.nests import Gemm, Nest, nests_of, scalars
 from lazynp.backends.partition import Given, Plan, Step, partition, strip

@@ -1,5 +1,5 @@
 """Fusion of finished nests: equal loops become one nest, values are forwarded instead of reloaded, stores that nobody reads disappear,
-a temporary that dies where an output is written lives in that output's memory, and nests over the same rows run band by band.
+and a temporary that dies where an output is written lives in that output's memory.
 """
 
 from __future__ import annotations
@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from lazynp.backends.lower import Memory, load
-from lazynp.backends.nests import Nest, Store, index_values, loads, scalars
-from lazynp.backends.polynomial import Atom, Poly, Sizes, lower_bound, never_equal, never_negative, upper_bound
-from lazynp.backends.schedule import Scheduled, ordered
-from lazynp.ir.node import Node, transform
+from lazynp.backends.lower import Memory, load, variables_of
+from lazynp.backends.nests import Nest, Store, changed, index_values, loads, scalars
+from lazynp.backends.polynomial import Atom, Poly, all_atoms, never_equal, value_atom
+from lazynp.backends.schedule import ordered
+from lazynp.ir.node import Node
 
 _LOOK_BACK = 12
 """How many nests back a partner is looked for: linear time."""
@@ -29,7 +29,7 @@ class Touched:
     def __init__(self, nest: Nest) -> None:
         self.reads: dict[Memory, set[Poly]] = {}
         self.writes: dict[Memory, set[Poly]] = {}
-        self.folded: set[Memory] = {f.buffer.memory for f in nest.folds}
+        self.folded: set[Memory] = {part.memory for part in (*[f.buffer for f in nest.folds], *nest.scattered)}
         nodes = scalars(nest.roots())
         self.count = len(nodes)
         indices = scalars([n for node in nodes for n in index_values(node)])
@@ -42,8 +42,8 @@ class Touched:
         if nest.call is not None:
             self.reads = {buffer.memory: set() for buffer in nest.call.reads}
             self.writes = {buffer.memory: set() for buffer in nest.call.writes}
-        if nest.kind == "scatter":
-            self.reads.update({s.buffer.memory: set() for s in nest.stores})
+        for memory in [buffer.memory for buffer in nest.scattered]:
+            self.reads.setdefault(memory, set())
         self.events = nest.events
         for memory in nest.events:
             self.reads.setdefault(memory, set())
@@ -77,7 +77,7 @@ def fuse(nests: list[Nest]) -> list[Nest]:
 
 
 def _partner(nest: Nest, mine: Touched, done: list[Nest], touched: list[Touched]) -> int | None:
-    if nest.kind != "loops":
+    if nest.kind not in ("loops", "scatter"):
         return None
     for place in range(len(done) - 1, max(-1, len(done) - 1 - _LOOK_BACK), -1):
         if _mergeable(done[place], touched[place], nest, mine):
@@ -99,7 +99,7 @@ def obstacle(first: Nest, second: Nest) -> str:
 def _obstacle(first: Nest, one: Touched, second: Nest, two: Touched) -> str:
     if first.call is not None or second.call is not None:
         return "a call of a library"
-    if first.kind != "loops" or second.kind != "loops" or first.moves:
+    if first.kind != second.kind or first.kind not in ("loops", "scatter") or first.moves:
         return "an accumulation, a scatter or a sliding window stands alone"
     if first.axes != second.axes:
         sizes = [" x ".join([a.size.text() for a in nest.axes]) or "one point" for nest in (first, second)]
@@ -116,7 +116,7 @@ def _obstacle(first: Nest, one: Touched, second: Nest, two: Touched) -> str:
     for memory, addresses in one.writes.items():
         if memory in two.writes and (memory in one.folded or memory in two.folded or not _apart(addresses, two.writes[memory])):
             return "both write to one array"
-        if memory in two.inside:
+        if memory in two.inside and not two.reads[memory] <= addresses:
             return "the second takes an index from what the first writes"
         if memory in two.reads and (memory in one.folded or not _same_or_apart(two.reads[memory], addresses)):
             if memory in two.events and not two.reads[memory] and memory not in one.folded:
@@ -139,24 +139,48 @@ def _same_or_apart(read: set[Poly], written: set[Poly]) -> bool:
 
 
 def _merged(first: Nest, second: Nest) -> Nest:
-    known = {(s.buffer.memory, s.address): s.value for s in first.stores}
-    count = len(second.stores)
-    values = _forwarded([s.value for s in second.stores] + [f.value for f in second.folds], known)
-    stores = [s._replace(value=v) for s, v in zip(second.stores, values[:count], strict=True)]
-    folds = [f._replace(value=v) for f, v in zip(second.folds, values[count:], strict=True)]
+    forward = _Forward({(s.buffer.memory, s.address): s.value for s in first.stores})
+    forward.walk(second.roots())
+    stores = [s._replace(address=forward.index(s.address), value=forward.done[s.value]) for s in second.stores]
+    folds = [f._replace(value=forward.done[f.value]) for f in second.folds]
     events = first.events | second.events - {buffer.memory for buffer, _ in first.targets()}
-    return Nest("loops", first.axes, [*first.stores, *stores], [*first.folds, *folds], first.reduced | second.reduced, events=events)
+    return replace(
+        first,
+        stores=[*first.stores, *stores],
+        folds=[*first.folds, *folds],
+        reduced=first.reduced | second.reduced,
+        scattered=first.scattered | second.scattered,
+        events=events,
+    )
 
 
-def _forwarded(roots: list[Node], known: dict[tuple[Memory, Poly], Node]) -> list[Node]:
-    """Loads of what the same point of the nest has just computed become that value."""
+class _Forward:
+    """Loads of what the same point of the nest has just computed become that value, also in indices. known: what it has stored where."""
 
-    def visit(node: Node, args: tuple[Node, ...]) -> Node:
-        if node.op is load:
-            return known.get((node.buffer.memory, node.address), node)
-        return node.with_args(args)
+    def __init__(self, known: dict[tuple[Memory, Poly], Node]) -> None:
+        self.known = known
+        self.done: dict[Node, Node] = {}
+        self._atoms: dict[Node, Poly] = {}
 
-    return transform(roots, visit)
+    def walk(self, roots: list[Node]) -> None:
+        for node in scalars(roots):
+            stored = self.known.get((node.buffer.memory, node.address)) if node.op is load else None
+            if stored is None:
+                args = tuple([self.done[a] for a in node.args])
+                attrs = {name: changed(value, self.index) for name, value in node.attributes.items()}
+                stored = node.op.make(args, **attrs) if args or attrs else node
+            self.done[node] = stored
+
+    def index(self, p: Poly) -> Poly:
+        """An address in which values are forwarded."""
+        moved = {a: self._value(a) for a in all_atoms(p) if a.kind == "value" and self.done[a.args[0]] is not a.args[0]}
+        return p.replaced(moved) if moved else p
+
+    def _value(self, atom: Atom) -> Poly:
+        node = self.done[atom.args[0]]
+        if node not in self._atoms:
+            self._atoms[node] = value_atom(node, variables_of(node))
+        return self._atoms[node]
 
 
 def touched_memories(nest: Nest) -> set[Memory]:
@@ -184,7 +208,7 @@ def drop_dead_stores(nests: list[Nest], lengths: list[int], outlives: Callable[[
 def _alive(nest: Nest, users: dict[Memory, int], outlives: Callable[[Memory], bool]) -> Nest:
     """The nest without its dead stores; what only they read loses a user."""
     stores = [s for s in nest.stores if s.buffer.memory.kind != "temp" or users.get(s.buffer.memory) or outlives(s.buffer.memory)]
-    if len(stores) == len(nest.stores) or nest.kind == "scatter":
+    if len(stores) == len(nest.stores):
         return nest
     alive = replace(nest, stores=stores)
     for memory in Touched(nest).reads.keys() - Touched(alive).reads.keys():
@@ -233,68 +257,3 @@ def _move(nests: Iterable[Nest], moved: dict[Memory, Memory]) -> None:
         buffers += [*nest.call.reads, *nest.call.writes] if nest.call is not None else []
         for buffer in buffers:
             buffer.memory = moved.get(buffer.memory, buffer.memory)
-
-
-# --- bands -----------------------------------------------------------------------------------------------------------
-
-
-def bands(scheduled: list[Scheduled]) -> list[list[Scheduled]]:
-    """Neighbours that can run band of rows by band of rows, so that what one leaves in the cache the next one finds there."""
-    groups: list[list[Scheduled]] = []
-    touched: list[list[Touched]] = []
-    for item in scheduled:
-        mine = Touched(item.nest)
-        if groups and _joins(groups[-1], touched[-1], item, mine):
-            groups[-1].append(item)
-            touched[-1].append(mine)
-        else:
-            groups.append([item])
-            touched.append([mine])
-    return groups
-
-
-def _joins(group: list[Scheduled], members: list[Touched], item: Scheduled, mine: Touched) -> bool:
-    first = group[0].nest
-    if not all(has_rows(s) for s in (group[0], item)) or first.axes[0] != item.nest.axes[0]:
-        return False
-    if sum(m.count for m in members) + mine.count > _MOST_SCALARS:
-        return False
-    row = first.axes[0].variable
-    related = False
-    for other, member in zip(group, members, strict=True):
-        for memory in {**member.writes, **mine.writes}:
-            uses = [(other, member.reads), (other, member.writes), (item, mine.reads), (item, mine.writes)]
-            both = any(memory in m for m in (member.reads, member.writes)) and any(memory in m for m in (mine.reads, mine.writes))
-            if not both:
-                continue
-            related = True
-            if memory in member.inside or memory in mine.inside or not same_rows(row, [(s, a) for s, m in uses for a in m.get(memory, ())]):
-                return False
-    return related
-
-
-def has_rows(item: Scheduled) -> bool:
-    """Whether the outermost loop is over independent rows and something is left inside it."""
-    nest = item.nest
-    if nest.kind != "loops" or nest.moves or not nest.axes or nest.axes[0].variable in nest.reduced:
-        return False
-    return not item.rows or len(nest.axes) >= 3
-
-
-def same_rows(row: Atom, uses: list[tuple[Scheduled, Poly]], sizes: Sizes | None = None) -> bool:
-    """Whether every address lies in the stretch of memory that belongs to its row alone. sizes: at all turns of the loops around."""
-    strides = {address.coefficient(row) for _, address in uses}
-    if len(strides) != 1:
-        return False
-    (stride,) = strides
-    if stride is None or stride.variables or not stride.terms or not never_negative(stride - 1):
-        return False
-    for item, address in uses:
-        rest = address - Poly({(row,): 1}) * stride
-        bounds = {a.variable: (a.begin, a.end - 1) for a in item.nest.axes}
-        low, high = lower_bound(rest, bounds), upper_bound(rest, bounds)
-        if sizes is not None and low is not None and high is not None:
-            low, high = sizes.lower(low), sizes.upper(high)
-        if low is None or high is None or not never_negative(low) or not never_negative(stride - 1 - high):
-            return False
-    return True

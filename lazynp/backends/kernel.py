@@ -27,6 +27,8 @@ class Kernel:
         self.rows = scheduled.rows
         self.writer = writer or Writer(program)
         self.chunked: Axis | None = None
+        self.ordered = False
+        """Whether the turns of the outermost loop must come one after the other."""
         self.partial: list[str] = []
         """C types of partial results, if the loops fold a chunk of everything."""
         self.chunk = 0
@@ -89,8 +91,12 @@ class Kernel:
                     f"if (__builtin_expect({test}, 0)) {{ {place} = 1; goto {leaves}; }}" if leaves else f"if ({test}) {place} = 1;"
                 )
             else:
-                lines.append(f"{place} = {unwrapped(self.values.text[s.value])};")
+                lines.append(f"{place} = {unwrapped(self.value(s, place))};")
         return lines
+
+    def value(self, store: Store, place: str) -> str:
+        """What is stored at a place."""
+        return self.values.text[store.value]
 
     def address(self, store: Store) -> Poly:
         """Where a value is stored."""

@@ -53,7 +53,8 @@ Guards = tuple[Condition, ...]
 
 
 class Memory:
-    """A block of memory. kind: "input", "output", "const", "temp" (arena) or "array" (a NumPy array: what Python steps read or write)."""
+    """A block of memory. kind: "input", "output", "const", "temp" (arena), "band" (rows of a temporary on
+    the stack) or "array" (a NumPy array: what Python steps read or write)."""
 
     __slots__ = ("dtype", "kind", "name", "number", "size", "slot")
 

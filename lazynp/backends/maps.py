@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from lazynp.backends import prelude
 from lazynp.backends.kernel import Kernel
-from lazynp.backends.lower import Axis, Memory, load
+from lazynp.backends.lower import Axis, Memory, checked, load
 from lazynp.backends.nests import Store, scalars
 from lazynp.backends.polynomial import Atom, Poly, variable
-from lazynp.backends.texts import combined, unwrapped
+from lazynp.backends.texts import combined
 from lazynp.backends.values import Values, is_own, modulus
 from lazynp.backends.writer import opened
 from lazynp.ir.node import Node
@@ -22,8 +22,12 @@ _DEAR, _MUCH_DEARER = 8, 3
 class Map(Kernel):
     """Every point stores its values."""
 
+    checks: list[Node]
+    """Indices that are tested in vectors."""
+
     def loops(self) -> list[str]:
         axes = self.nest.axes
+        self._check_later()
         lines = list(self.values.statements[0])
         if axes:
             self.chunked = axes[0]
@@ -33,6 +37,25 @@ class Map(Kernel):
         else:
             lines += self.stores()
         return lines
+
+    def _check_later(self) -> None:
+        """Whether indices are in range is known when the innermost loop is done: it has no branches, and becomes vectors."""
+        axes = self.nest.axes
+        nodes = scalars(self.nest.computed())
+        self.checks = [node for node in nodes if node.op is checked]
+        inner = all(self.values.depth[node] == len(axes) and not node.guards for node in self.checks)
+        again = any(n.op is load and n.buffer.memory in self.values.overwritten for n in scalars(self.checks))
+        if not self.checks or not axes or not inner or again or self.inline or self.writer.leave:
+            self.checks = []
+            return
+        self.values = Values(self.nest.computed(), self.values.levels, self.writer, self.values.overwritten, later=True)
+
+    def _failed(self, axis: Axis, depth: int) -> list[str]:
+        """After an innermost loop in which an index was out of range: which one."""
+        exact = Values(self.checks, self.values.levels, self.writer, self.values.overwritten)
+        head = self.outermost(axis) if depth == 1 else opened(axis, self.writer)
+        before = [line for statements in exact.statements[:depth] for line in statements]
+        return ["if (__builtin_expect(outside, 0)) {", *before, head, *exact.statements[depth], "}", "}"]
 
     def _row_loops(self, outer: int) -> list[str]:
         """The loops inside of the `outer` outermost ones."""
@@ -45,11 +68,15 @@ class Map(Kernel):
                 continue
             if depth == 1 and not self.inline and self._only_copies(axis.variable):
                 return [*lines, *map(self._copy, self.nest.stores)]
-            if depth == len(axes) and not self.values.impure:
+            if depth == len(axes) and self.checks:
+                lines += ["uint8_t outside = 0;", "#pragma omp simd reduction(|:outside)"]
+            elif depth == len(axes) and not self.values.impure:
                 lines.append("#pragma omp simd")
             lines.append(self.outermost(axis) if depth == 1 else opened(axis, self.writer))
             lines += self.values.statements[depth]
-        return [*lines, *([] if mask is not None or unsure else self.stores()), *["}"] * (len(axes) - outer)]
+        lines += [] if mask is not None or unsure else self.stores()
+        closed = ["}"] * (len(axes) - outer)
+        return [*lines, *closed[:1], *self._failed(axes[-1], len(axes)), *closed[1:]] if self.checks else [*lines, *closed]
 
     def _only_copies(self, along: Atom) -> bool:
         """Whether the nest moves blocks of memory of which none is where another one goes: not two arrays that change places."""
@@ -78,14 +105,14 @@ class Map(Kernel):
         values = [s.value for s in self.nest.stores]
         masks = {v.args[0] if v.op is ew.where and is_own(v.args[2], s) else None for v, s in zip(values, self.nest.stores, strict=True)}
         mask = masks.pop()
-        if masks or mask is None or self.values.impure or self.inline or self.values.depth[mask] < len(self.nest.axes):
+        if masks or mask is None or self.values.impure or self.checks or self.inline or self.values.depth[mask] < len(self.nest.axes):
             return None
         first = 1 + sum([n.op.cost for n in scalars([mask])])
         return mask if self._unsure() or self.values.cost - first > max(_DEAR, _MUCH_DEARER * first) else None
 
     def _unsure(self) -> list[Node]:
         """Comparisons of abs(z) that squares decide but for nearly equal numbers. The root would keep the loop from vectors."""
-        if self.values.impure or self.inline:
+        if self.values.impure or self.checks or self.inline:
             return []
         return [n for n in scalars(self.nest.roots()) if modulus(n) is not None and self.values.depth[n] == len(self.nest.axes)]
 
@@ -138,6 +165,7 @@ class Slide(Map):
     def loops(self) -> list[str]:
         """Results wait in rows of the temporaries: one of `behind` + 1 rows used in turn, or, at the ends of the chunk, their own."""
         row = self.chunked = self.nest.axes[0]
+        self._check_later()
         assert self.nest.moves is not None
         _, behind, ahead = self.nest.moves
         v, waiting = row.variable.name, f"low + (%s - low) % {behind + 1}"
@@ -182,12 +210,13 @@ class Scatter(Kernel):
     def loops(self) -> list[str]:
         axes = self.nest.axes
         lines = list(self.values.statements[0])
+        self.chunked, self.ordered = axes[0] if axes else None, True
         for depth, axis in enumerate(axes, 1):
-            lines.append(opened(axis, self.writer))
+            lines.append(self.outermost(axis) if depth == 1 else opened(axis, self.writer))
             lines += self.values.statements[depth]
-        (store,) = self.nest.stores
-        place = f"{self.writer.pointer(store.buffer.memory)}[{unwrapped(self.writer.poly(store.address))}]"
-        value = self.values.text[store.value]
-        if self.nest.op is not None:
-            value = combined(self.nest.op, store.buffer.memory.dtype, store.value.dtype, place, value)
-        return [*lines, f"{place} = {unwrapped(value)};", *["}"] * len(axes)]
+        return [*lines, *self.stores(), *["}"] * len(axes)]
+
+    def value(self, store: Store, place: str) -> str:
+        """The new value, or the old one combined with it."""
+        combine, text = self.nest.scattered.get(store.buffer), self.values.text[store.value]
+        return text if combine is None else combined(combine, store.buffer.memory.dtype, store.value.dtype, place, text)

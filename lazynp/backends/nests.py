@@ -74,7 +74,10 @@ class Nest:
     folds: list[Fold] = field(default_factory=list)
     reduced: frozenset[Atom] = frozenset()
     op: Op | None = None
-    """scan: what accumulates along `reduced`; scatter: how a new value is combined with the old one (None: it replaces it)."""
+    """scan: what accumulates along `reduced`."""
+    scattered: dict[Buffer, Op | None] = field(default_factory=dict)
+    """scatter: results of which several points may store the same element, one after the other, and how a new value is combined with the
+    old one (None: it replaces it)."""
     call: Gemm | Lapack | None = None
     """gemm, lapack: the routine that does the work."""
     events: frozenset[Memory] = frozenset()
@@ -319,9 +322,8 @@ def _scatter(plan: Plan, step: Step) -> list[Nest]:
                 places.append(lowering.checked(raw, shape[axis], axis, lowering.where(node), ()))
             else:
                 places.append(next(rest))
-        return Nest(
-            "scatter", lowering.box.axes, [Store(step.target, linear(tuple(places), shape), lowering.at(new, index))], op=node.combine
-        )
+        store = Store(step.target, linear(tuple(places), shape), lowering.at(new, index))
+        return Nest("scatter", lowering.box.axes, [store], scattered={step.target: node.combine})
 
     nests = _boxes(plan, step, axes, 0, build)
     return _stage(plan, step, nests, axes) if _reads_memory(nests, step.target.memory) else nests
@@ -340,7 +342,7 @@ def _stage(plan: Plan, step: Step, nests: list[Nest], axes: tuple[Axis, ...]) ->
     back = load.make((), buffer=values, address=number, guards=(), to=store.value.dtype)
     place = load.make((), buffer=where, address=number, guards=(), to=np.dtype(np.int64))
     target = polynomial.value_atom(place, frozenset([a.variable for a in axes]))
-    return [before, Nest("scatter", axes, [Store(store.buffer, target, back)], op=nest.op)]
+    return [before, Nest("scatter", axes, [Store(store.buffer, target, back)], scattered=nest.scattered)]
 
 
 def _gemm(plan: Plan, step: Step) -> list[Nest]:
@@ -446,17 +448,18 @@ def rebuild(roots: list[Node], change: Callable[[Poly], Poly]) -> list[Node]:
     """The scalar nodes with every polynomial changed."""
 
     def visit(node: Node, args: tuple[Node, ...]) -> Node:
-        attrs = {name: _changed(value, change) for name, value in node.attributes.items()}
+        attrs = {name: changed(value, change) for name, value in node.attributes.items()}
         return node.op.make(args, **attrs) if node.args or attrs else node
 
     return transform(roots, visit)
 
 
-def _changed(value: Any, change: Callable[[Poly], Poly]) -> Any:
+def changed(value: Any, change: Callable[[Poly], Poly]) -> Any:
+    """An attribute of a scalar node with every polynomial changed."""
     if isinstance(value, Poly):
         return change(value)
     if isinstance(value, Condition):
         return value._replace(expression=change(value.expression))
     if isinstance(value, tuple):
-        return tuple([_changed(v, change) for v in value])
+        return tuple([changed(v, change) for v in value])
     return value

@@ -138,7 +138,7 @@ class Poly:
 
     def replaced(self, values: Mapping[Atom, Poly]) -> Poly:
         """With atoms (also inside quotients) replaced."""
-        if not any(v in values for v in self.variables):
+        if not _mentions(self, values):
             return self
         total = ZERO
         for monomial, n in self.terms.items():
@@ -170,10 +170,15 @@ def _monomial_text(monomial: Monomial, n: int) -> str:
     return "*".join([*([] if abs(n) == 1 else [str(n)]), *names]) if n != -1 else f"-{'*'.join(names)}"
 
 
+def _mentions(p: Poly, values: Mapping[Atom, Poly]) -> bool:
+    """Whether one of some atoms stands in a polynomial, also inside quotients."""
+    return any(v in values for v in p.variables) or any(atom in values for atom in all_atoms(p))
+
+
 def _replaced_atom(atom: Atom, values: Mapping[Atom, Poly]) -> Poly:
     if atom in values:
         return values[atom]
-    if atom.kind in ("div", "mod") and any(v in values for v in atom.variables):
+    if atom.kind in ("div", "mod") and any(_mentions(p, values) for p in atom.args):
         return _quotient_atom(atom.kind, atom.args[0].replaced(values), atom.args[1].replaced(values))
     return Poly({(atom,): 1})
 

@@ -6,6 +6,7 @@ import re
 
 from lazynp import choices
 from lazynp.backends import interrupts, prelude
+from lazynp.backends.bands import row_stride, rows_of
 from lazynp.backends.calls import gemm_call, lapack_call
 from lazynp.backends.chunks import function
 from lazynp.backends.folds import RowFold
@@ -61,13 +62,23 @@ def print_band(program: Program, number: int, group: list[Scheduled]) -> tuple[s
         blocks += ["{", *member.body(), "}"]
     widest = max(members, key=lambda m: len(m.nest.axes))
     widest.values.cost = sum(m.values.cost for m in members)
+    widest.ordered = any(m.ordered for m in members)
+    rows, own, begun = rows_of(group), [], []
+    for memory in [m for m in writer.used if m.kind == "band"]:
+        name, ctype, stride = program.name(memory), prelude.ctype(memory.dtype), row_stride(group, memory)
+        assert rows is not None
+        own.append(f"{ctype} {name}_rows[{rows * stride}] __attribute__((aligned(64)));")
+        begun.append(f"{ctype} *restrict const {name} = {name}_rows - begin * {stride};")
     per = " * ".join([writer.poly(a.size) for a in widest.nest.axes[1:]]) or "1"
     most = choices.whole("band")
+    band = f"row_size < {most} ? {most} / (row_size > 0 ? row_size : 1) : 1" if rows is None else str(rows)
     lines = [
-        f"const int64_t row_size = {per}, band = row_size < {most} ? {most} / (row_size > 0 ? row_size : 1) : 1;",
-        "const int64_t first_row = begin, last_row = end;",
+        *([f"const int64_t row_size = {per};"] if rows is None else []),
+        *own,
+        f"const int64_t first_row = begin, last_row = end, band = {band};",
         "for (int64_t row = first_row; row < last_row; row += band) {",
         "const int64_t begin = row, end = last_row - row < band ? last_row : row + band;",
+        *begun,
         *blocks,
         "}",
     ]

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lazynp.backends.bands import has_rows, same_rows
 from lazynp.backends.chunks import function
 from lazynp.backends.control import Control, Printer
-from lazynp.backends.fuse import Touched, has_rows, same_rows
+from lazynp.backends.fuse import Touched
 from lazynp.backends.lower import checked
 from lazynp.backends.nests import scalars
 from lazynp.backends.polynomial import Poly, Sizes, product

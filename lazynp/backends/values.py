@@ -22,13 +22,22 @@ class Values:
     """The scalars of a nest as C statements. levels: loop variable -> depth (1: the outermost); statements[d]: what depth d computes."""
 
     def __init__(
-        self, roots: list[Node], levels: dict[Atom, int], writer: Writer, overwritten: set[Memory], alone: bool = False, sure: bool = False
+        self,
+        roots: list[Node],
+        levels: dict[Atom, int],
+        writer: Writer,
+        overwritten: set[Memory],
+        alone: bool = False,
+        sure: bool = False,
+        later: bool = False,
     ) -> None:
         self.writer = writer
         self.alone = alone
         """Whether the nest is a single point in a loop of the program."""
         self.sure = sure
         """Whether squares decide all comparisons of moduli (`modulus`)."""
+        self.later = later
+        """Whether indices out of range only set `outside` and become 0: loops without branches become vectors."""
         self.overwritten = overwritten
         """What the nest stores to: it is loaded before the first store."""
         self.levels = levels
@@ -37,7 +46,7 @@ class Values:
         self.text: dict[Node, str] = {}
         order = scalars(roots)
         uses = _uses(order, roots)
-        self.impure = any(node.op is checked for node in order)
+        self.impure = not later and any(node.op is checked for node in order)
         self.choices = choices(order, uses, overwritten) if alone else NO_CHOICES
         self.cost = 1.0
         for node in order:
@@ -56,7 +65,9 @@ class Values:
             return
         text = self._branch(node, depth) if node in self.choices.branches else self._expression(node)
         names = self.writer.names.get(node, ())
-        if node.op is checked and self.writer.leave:
+        if node.op is checked and self.later:
+            text = self._check_later(node)
+        elif node.op is checked and self.writer.leave:
             self.statements[depth] += self._check(node, text := self.writer.fresh("ix"))
         if names or uses > 1 or len(text) > _INLINE or depth < len(self.statements) - 1 or self._must_come_first(node):
             for name in names or (self.writer.fresh("v"),):
@@ -79,6 +90,15 @@ class Values:
             f"if (__builtin_expect({outside}, 0)) {{ {name} += {size}; if ({outside}) {failed} }}",
         ]
         return [f"int64_t {name} = 0;", *([f"if ({self._test(node.guards)}) {{", *test, "}"] if node.guards else test)]
+
+    def _check_later(self, node: Node) -> str:
+        """Masks, not conditions, of which gcc makes branches and no vectors (two gathers of a histogram: 4.3 -> 2.0 ns an element)."""
+        raw, place, size = self.writer.fresh("ix"), self.writer.fresh("ix"), self.poly(node.size)
+        self.statements[self.depth[node]] += [
+            f"const int64_t {raw} = (int64_t){self.text[node.args[0]]}, {place} = {raw} + ({size} & {raw} >> 63);",
+            f"outside |= (uint64_t){place} >= (uint64_t){size};",
+        ]
+        return f"({place} & -(int64_t)((uint64_t){place} < (uint64_t){size}))"
 
     def _must_come_first(self, node: Node) -> bool:
         return node.op is checked or (node.op is load and node.buffer.memory in self.overwritten)

@@ -46,9 +46,9 @@ class Program:
     def name(self, memory: Memory) -> str:
         known = self._names.get(memory)
         if known is None:
-            letter = {"input": "in", "output": "out", "const": "c", "temp": "t", "array": "ar"}[memory.kind]
+            letter = {"input": "in", "output": "out", "const": "c", "temp": "t", "band": "t", "array": "ar"}[memory.kind]
             known = self._names[memory] = memory.name = f"{letter}{memory.number if memory.number >= 0 else len(self._names)}"
-            if memory.kind != "temp":
+            if memory.kind not in ("temp", "band"):
                 self.slot(memory)
         return known
 
@@ -117,6 +117,8 @@ class Writer:
         """Declarations of what the function uses."""
         lines = [f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in sorted(self.sizes)]
         for memory in self.used:
+            if memory.kind == "band":  # declared where the band is
+                continue
             constant = "" if memory in self.written else "const "
             lines.append(f"{constant}{prelude.ctype(memory.dtype)} *restrict {self.program.name(memory)} = {self.program.address(memory)};")
         return lines
