@@ -150,6 +150,7 @@ def in_fresh_process(cache: str | None, count: int = 10) -> dict[str, float]:
             return in_fresh_process(empty, count)
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = os.environ | {"LAZYNP_CACHE_DIR": cache, "PYTHONPATH": path}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode
     script = str(Path(__file__).with_name("first_call.py"))
     command = [sys.executable, script, str(count)]
     return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)

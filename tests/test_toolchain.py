@@ -20,7 +20,7 @@ import pytest
 
 import lazynp
 import lazynp.ops
-from lazynp.backends import blas, diskcache, prelude, threads, toolchain, workers
+from lazynp.backends import blas, diskcache, prelude, processes, threads, toolchain, workers
 from lazynp.backends.pieces import BEGIN, END, pieces
 from lazynp.config import config
 from lazynp.errors import CompileError, PerformanceWarning
@@ -717,10 +717,50 @@ def test_an_interrupted_compiler_is_ended(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(os, "waitpid", interrupted)
     begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        toolchain._run(["/bin/sh", "-c", "exec sleep 60"])
+        processes.run(["/bin/sh", "-c", "exec sleep 60"])
     assert time.monotonic() - begin < 30
     with pytest.raises(ProcessLookupError):
         os.kill(started[0], 0)
+
+
+@needs_compiler
+def test_a_compiler_that_has_begun(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes the next program, or ends without one; what is wrong with a program is said in the same words."""
+    monkeypatch.setattr(toolchain, "_made", lambda *_: pytest.fail("another compiler was started"))
+    toolchain.begin()
+    waited = bool(toolchain._begun)
+    if waited:
+        np.testing.assert_array_equal(doubled("a" * 16), 2 * np.arange(5.0))
+    monkeypatch.undo()
+    toolchain.begin()
+    toolchain.abandon()
+    assert not toolchain._begun
+    toolchain.begin()
+    with pytest.raises(CompileError, match="no_such_name"):
+        toolchain.build(DOUBLE.replace("FACTOR", "no_such_name"), "b" * 16)
+    toolchain.abandon()
+    left = [path.name for path in cache.rglob("*.tmp")]
+    assert left == []
+
+
+@needs_compiler
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_does_not_keep_the_compiler_waiting(cache: Path) -> None:
+    toolchain.begin()
+    leave, hold = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads that other tests have started
+        child = os.fork()
+    if child == 0:
+        os.close(hold)
+        os.read(leave, 1)
+        os._exit(0)
+    try:
+        np.testing.assert_array_equal(doubled("a" * 16), 2 * np.arange(5.0))
+    finally:
+        os.close(hold)
+        os.close(leave)
+        os.waitpid(child, 0)
 
 
 @needs_compiler

@@ -199,8 +199,7 @@ def build(graph: Graph) -> base.Program:
     built = _from_disk(keys)
     if built is None and keys and toolchain.find_compiler() is not None:
         with diskcache.claim(keys[0], program.PLAN):  # of processes that start together one optimises and compiles
-            maker = "lazynp.backends.tune" if settings.autotune else "lazynp.backends.c"
-            built = _from_disk(keys) or import_module(maker).compile(_optimized(graph), keys[0])
+            built = _from_disk(keys) or _compiled(graph, keys[0])
     if built is None:
         if settings.backend == "c":
             _warn_no_compiler()
@@ -210,6 +209,15 @@ def build(graph: Graph) -> base.Program:
 
 
 patience.at_exit(_waiting, build)
+
+
+def _compiled(graph: Graph, key: str) -> base.Program:
+    toolchain.begin()
+    try:
+        maker = "lazynp.backends.tune" if settings.autotune else "lazynp.backends.c"
+        return import_module(maker).compile(_optimized(graph), key)  # type: ignore[no-any-return]
+    finally:
+        toolchain.abandon()
 
 
 def _from_disk(keys: list[str]) -> base.Program | None:
