@@ -3,8 +3,12 @@
 import numpy
 from setuptools import Extension, setup
 
-MODULES = ("_hotpaths", "_direct")
+MODULES = {"_hotpaths": ("_hotpaths", "_present"), "_direct": ("_direct",)}
 
-setup(
-    ext_modules=[Extension(f"lazynp.{name}", [f"lazynp/{name}.c"], include_dirs=[numpy.get_include()], optional=True) for name in MODULES]
-)
+
+def extension(name: str, parts: tuple[str, ...]) -> Extension:
+    sources = [f"lazynp/{part}.c" for part in parts]
+    return Extension(f"lazynp.{name}", sources, include_dirs=[numpy.get_include()], depends=["lazynp/_hotpaths.h"], optional=True)
+
+
+setup(ext_modules=[extension(name, parts) for name, parts in MODULES.items()])

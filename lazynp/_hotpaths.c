@@ -4,27 +4,14 @@
    - `ndarray`: a NumPy array whose operators notice when their result would be large.
    - `Caller`: a callable that hands small arguments straight to NumPy's function and everything else to a Python one.
    - `Drawer`: the same for draws of random numbers; as an attribute of a class it is a method.
-   - `Buffer`: base of the lazy array, for the buffer protocol, which classes in Python have only since Python 3.12, and for
-     items of arrays that are there, which programs read and write one by one.
+   - `Buffer` (_present.c): base of the lazy array, for the buffer protocol, which classes in Python have only since Python 3.12, and
+     for arrays that are there: their items, which programs read and write one by one, and the operations of short lines.
 
    Nothing here computes: values are always NumPy's or the compiler's. */
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <stddef.h>
-#include <structmember.h>
-#define NPY_NO_DEPRECATED_API NPY_1_7_API_VERSION
-#include <numpy/arrayobject.h>
-#include <numpy/arrayscalars.h>
-#include <numpy/ufuncobject.h>
+#include "_hotpaths.h"
 
 /* --- what Python tells us ----------------------------------------------------------------------------------------------- */
-
-typedef struct {
-    PyObject_HEAD
-    int depth;
-    char draws, recording;
-} Tracing;
 
 static PyMemberDef tracing_members[] = {
     {"depth", T_INT, offsetof(Tracing, depth), 0, "how many traces are under way, in all threads"},
@@ -38,24 +25,20 @@ static PyTypeObject TracingType = {
     .tp_flags = Py_TPFLAGS_DEFAULT,
     .tp_members = tracing_members,
 };
-static Tracing *tracing;
+Tracing *tracing;
 
-static Py_ssize_t threshold = 0;   /* elements from which an array is large: config.lazy_threshold */
+Py_ssize_t threshold = 0;          /* elements from which an array is large: config.lazy_threshold */
 enum { WATCHED_FROM = 32 };        /* smaller results are plain: three of them make less than 65536 elements */
 
 static PyObject *adopt;    /* array -> lazynp's array over the same memory */
 static PyObject *handed;   /* tuple or list of results -> the same, as lazynp hands them out */
 static PyObject *operate;  /* (name of a ufunc, a, b): the operation, recorded */
 static PyObject *item;     /* (array, index): array[index], recorded */
-static PyTypeObject *lazy; /* the type of lazy arrays */
-
-static PyTypeObject WatchedType;
+PyTypeObject *lazy;        /* the type of lazy arrays */
 
 /* --- what an argument is -------------------------------------------------------------------------------------------------- */
 
-enum Kind { OTHER, SCALAR, ARRAY, WATCHED };
-
-static enum Kind kind_of(PyObject *x) {
+enum Kind kind_of(PyObject *x) {
     PyTypeObject *type = Py_TYPE(x);
     if (type == &PyArray_Type) return ARRAY;
     if (type == &WatchedType) return WATCHED;
@@ -65,7 +48,7 @@ static enum Kind kind_of(PyObject *x) {
     return OTHER;
 }
 
-static int is_small(PyObject *array) {
+int is_small(PyObject *array) {
     return PyArray_SIZE((PyArrayObject *)array) < threshold;
 }
 
@@ -95,13 +78,13 @@ static int grows(PyObject *x, PyObject *y) {
     return total >= (double)threshold;
 }
 
-static PyObject *plain_view(PyObject *watched) {
+PyObject *plain_view(PyObject *watched) {
     return PyArray_View((PyArrayObject *)watched, NULL, &PyArray_Type);
 }
 
 /* --- what a result becomes ------------------------------------------------------------------------------------------------ */
 
-static int is_numeric(PyArrayObject *a) {
+int is_numeric(PyArrayObject *a) {
     int type = PyArray_TYPE(a);
     return (type <= NPY_CDOUBLE && type != NPY_LONGDOUBLE) || type == NPY_HALF;
 }
@@ -117,7 +100,7 @@ static PyObject *watched_if_new(PyObject *result) {
 }
 
 /* A result of NumPy's as lazynp hands it out; takes over the reference. */
-static PyObject *handed_out(PyObject *result) {
+PyObject *handed_out(PyObject *result) {
     if (!result) return NULL;
     if (Py_TYPE(result) == &PyArray_Type) {
         if (is_small(result)) return watched_if_new(result);
@@ -146,14 +129,14 @@ static PyObject *handed_out(PyObject *result) {
 
 /* --- the watched array ---------------------------------------------------------------------------------------------------- */
 
-static PyNumberMethods numpys;  /* NumPy's own operators */
+PyNumberMethods numpys;  /* NumPy's own operators */
 
 /* Operands of an operator: plain views of watched arrays (a subclass costs NumPy 0.4 us per call). */
 typedef struct {
     PyObject *a, *b;
 } Pair;
 
-static PyObject *plain_operand(PyObject *x) {
+PyObject *plain_operand(PyObject *x) {
     if (Py_TYPE(x) == &WatchedType) return plain_view(x);
     Py_INCREF(x);
     return x;
@@ -357,7 +340,7 @@ static PyTypeObject ArrayMetaType = {
 
 static PyNumberMethods watched_number;
 static PyMappingMethods watched_mapping;
-static PyTypeObject WatchedType = {
+PyTypeObject WatchedType = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "numpy.ndarray", /* in errors and in print(type(x)), as in NumPy */
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .tp_as_number = &watched_number,
@@ -451,7 +434,9 @@ static PyObject *call(PyObject *callable, PyObject *const *args, size_t flags, P
         if (!is_plain(args[i], 2)) goto general;
     if (self->broadcasts && n == 2 && kind_of(args[0]) >= ARRAY && kind_of(args[1]) >= ARRAY && grows(args[0], args[1])) goto general;
     return handed_out(call_numpy(self, args, n, total, kwnames));
-general:
+general:;
+    PyObject *result = short_call(self->numpy, args, n, kwnames);
+    if (result || PyErr_Occurred()) return result;
     return watched_if_new(PyObject_Vectorcall(self->general, args, flags, kwnames));
 }
 
@@ -552,138 +537,6 @@ static PyTypeObject DrawerType = {
     .tp_clear = (inquiry)caller_clear,
 };
 
-/* --- the buffer of lazy arrays ----------------------------------------------------------------------------------------------- */
-
-/* The memory of the NumPy array that __array__ makes, which whoever holds the buffer keeps alive. */
-static int lend(PyObject *self, Py_buffer *view, int flags) {
-    PyObject *array = PyObject_CallMethod(self, "__array__", NULL);
-    int failed = array ? PyObject_GetBuffer(array, view, flags) : -1;
-    if (!array) view->obj = NULL;
-    Py_XDECREF(array);
-    return failed;
-}
-
-static PyBufferProcs lending = {.bf_getbuffer = lend};
-
-/* --- items of lazy arrays ------------------------------------------------------------------------------------------------------ */
-
-static PyTypeObject *plain_storage;         /* the type of storages that are a block of memory */
-static PyObject *read_item, *write_item;    /* (array, index), (array, index, value): what is not done here */
-static struct {
-    Py_ssize_t storage, np, path, readonly, scalar;
-} array_at;  /* where an array has its slots */
-static struct {
-    Py_ssize_t node, buffer, leaf, exported;
-} storage_at;
-
-static PyObject **slot(PyObject *object, Py_ssize_t offset) {
-    return (PyObject **)((char *)object + offset);
-}
-
-static int is_basic_item(PyObject *item) {
-    return PyLong_CheckExact(item) || PySlice_Check(item) || item == Py_None || item == Py_Ellipsis || Py_TYPE(item) == &PyLongArrType_Type;
-}
-
-static int is_basic(PyObject *index) {
-    if (!PyTuple_CheckExact(index)) return is_basic_item(index);
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(index); i++)
-        if (!is_basic_item(PyTuple_GET_ITEM(index, i))) return 0;
-    return 1;
-}
-
-/* The memory (borrowed) of an array that anybody may write to, that is not pending and that no pending work has to read; else NULL. */
-static PyArrayObject *present(PyObject *self) {
-    if (tracing->depth || tracing->recording || Py_TYPE(self) != lazy || *slot(self, array_at.readonly) != Py_False
-        || *slot(self, array_at.scalar) != Py_False)
-        return NULL;
-    PyObject *storage = *slot(self, array_at.storage), *memory = *slot(self, array_at.np);
-    if (storage != Py_None) {
-        if (Py_TYPE(storage) != plain_storage || *slot(storage, storage_at.node) != Py_None) return NULL;
-        PyObject *leaf = *slot(storage, storage_at.leaf), *path = *slot(self, array_at.path);
-        if (leaf != Py_None && PyWeakref_GetObject(leaf) != Py_None) return NULL;
-        if (PyTuple_GET_SIZE(path) == 0) memory = *slot(storage, storage_at.buffer);
-    }
-    return memory && PyArray_CheckExact(memory) && PyArray_ISWRITEABLE((PyArrayObject *)memory) ? (PyArrayObject *)memory : NULL;
-}
-
-/* What is small is NumPy's own view or scalar, whatever it costs the array later: its memory is known outside from now on. */
-static PyObject *array_item(PyObject *self, PyObject *index) {
-    PyArrayObject *memory = is_basic(index) ? present(self) : NULL;
-    if (memory) {
-        PyObject *found = PyObject_GetItem((PyObject *)memory, index);
-        if (!found || !PyArray_Check(found)) return found;
-        if (is_small(found)) {
-            PyObject *storage = *slot(self, array_at.storage);
-            if (storage != Py_None) Py_SETREF(*slot(storage, storage_at.exported), Py_NewRef(Py_True));
-            return found;
-        }
-        Py_DECREF(found);
-    }
-    return PyObject_CallFunctionObjArgs(read_item, self, index, NULL);
-}
-
-static int array_set_item(PyObject *self, PyObject *index, PyObject *value) {
-    if (!value) {
-        PyErr_SetString(PyExc_ValueError, "cannot delete array elements");
-        return -1;
-    }
-    enum Kind kind = kind_of(value);
-    PyArrayObject *memory = kind != OTHER && is_basic(index) ? present(self) : NULL;
-    if (memory && kind == SCALAR) return PyObject_SetItem((PyObject *)memory, index, value);
-    if (memory) {
-        PyObject *region = PyObject_GetItem((PyObject *)memory, index);
-        if (!region) return -1;
-        int is_view = PyArray_Check(region), fits = !is_view || is_small(region), failed = 0;
-        if (fits && is_view) failed = PyArray_CopyObject((PyArrayObject *)region, value);
-        if (fits && !is_view) failed = PyObject_SetItem((PyObject *)memory, index, value);
-        Py_DECREF(region);
-        if (fits) return failed;
-    }
-    PyObject *done = PyObject_CallFunctionObjArgs(write_item, self, index, value, NULL);
-    Py_XDECREF(done);
-    return done ? 0 : -1;
-}
-
-/* For the sequence protocol, whose positions have been counted from the beginning already. */
-static PyObject *array_position(PyObject *self, Py_ssize_t position) {
-    PyObject *index = PyLong_FromSsize_t(position), *found = index ? array_item(self, index) : NULL;
-    Py_XDECREF(index);
-    return found;
-}
-
-/* Where instances of a class have a member of its __slots__; -1 and an AttributeError if it has none of this name. */
-static Py_ssize_t offset_of(PyTypeObject *type, const char *name) {
-    PyObject *member = PyDict_GetItemString(type->tp_dict, name);
-    if (member && Py_TYPE(member) == &PyMemberDescr_Type) return ((PyMemberDescrObject *)member)->d_member->offset;
-    PyErr_Format(PyExc_AttributeError, "%s has no slot %s", type->tp_name, name);
-    return -1;
-}
-
-static PyObject *connect_items(PyObject *module, PyObject *args) {
-    PyTypeObject *array;
-    if (!PyArg_ParseTuple(args, "O!O!OO:connect_items", &PyType_Type, &array, &PyType_Type, &plain_storage, &read_item, &write_item)) return NULL;
-    array_at.storage = offset_of(array, "_storage"), array_at.np = offset_of(array, "_np"), array_at.path = offset_of(array, "_path");
-    array_at.readonly = offset_of(array, "_readonly"), array_at.scalar = offset_of(array, "_scalar");
-    storage_at.node = offset_of(plain_storage, "node"), storage_at.buffer = offset_of(plain_storage, "buffer");
-    storage_at.leaf = offset_of(plain_storage, "_leaf"), storage_at.exported = offset_of(plain_storage, "exported");
-    if (PyErr_Occurred()) return NULL;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); i++) Py_INCREF(PyTuple_GET_ITEM(args, i));
-    Py_RETURN_NONE;
-}
-
-static PyMappingMethods items = {.mp_subscript = array_item, .mp_ass_subscript = array_set_item};
-static PySequenceMethods positions = {.sq_item = array_position};
-static PyTypeObject BufferType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lazynp._hotpaths.Buffer",
-    .tp_doc = "An object whose memory is that of its __array__()",
-    .tp_basicsize = sizeof(PyObject),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
-    .tp_as_buffer = &lending,
-    .tp_as_mapping = &items,
-    .tp_as_sequence = &positions,
-    .tp_new = PyType_GenericNew,
-};
-
 /* --- the module ------------------------------------------------------------------------------------------------------------ */
 
 static PyObject *set_threshold(PyObject *module, PyObject *elements) {
@@ -718,7 +571,8 @@ static PyObject *fresh(PyObject *module, PyObject *const *args, Py_ssize_t n, Py
 static PyMethodDef functions[] = {
     {"set_threshold", set_threshold, METH_O, "set_threshold(elements): from how many elements an array is large"},
     {"connect", connect, METH_VARARGS, "connect(type of lazy arrays, adopt, handed_out, operate, item): what this module calls"},
-    {"connect_items", connect_items, METH_VARARGS, "connect_items(type of lazy arrays, type of storages, read, write): items of lazy arrays"},
+    {"connect_items", connect_items, METH_VARARGS, "connect_items(types of lazy arrays, storages, ArrayType, Step, slice, read, write): items of lazy arrays"},
+    {"connect_lines", connect_lines, METH_VARARGS, "connect_lines(type of lazy arrays, queue, short positions, known files): operations of short lines"},
     {"called_directly", called_directly, METH_O, "called_directly(cls): a class decorator that makes the calls of a subclass of Caller fast"},
     {"fresh", (PyCFunction)(void (*)(void))fresh, METH_FASTCALL | METH_KEYWORDS, "fresh(function, *args, **kwargs): its new arrays as lazynp hands them out"},
     {NULL},

@@ -80,16 +80,17 @@ class Where(NamedTuple):
         return f'File "{self.filename}", line {self.line}, in {self.code.co_name}'
 
 
-_ours: dict[str, bool] = {}
-"""By file: a code object's hash is made of all its instructions, anew each time."""
+KNOWN_FILES: dict[str, bool] = {}
+"""Name of a file -> whether its code is lazynp's or NumPy's dispatch. By file: a code object's hash is made of all its instructions, anew
+each time."""
 
 
 def is_ours(code: CodeType) -> bool:
     """Whether a frame belongs to lazynp or to NumPy's dispatch, so that the user's line lies further out."""
     name = code.co_filename
-    known = _ours.get(name)
+    known = KNOWN_FILES.get(name)
     if known is None:
-        known = _ours[name] = name.startswith((_PACKAGE, "<lazynp", "<__array_function__")) or _NUMPY in name
+        known = KNOWN_FILES[name] = name.startswith((_PACKAGE, "<lazynp", "<__array_function__")) or _NUMPY in name
     return known
 
 

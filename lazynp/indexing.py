@@ -589,4 +589,4 @@ def _setitem(self: Any, index: Any, value: Any) -> None:
         _write(self, index, value)
 
 
-connect_items(ndarray, Storage, _getitem, _setitem)
+connect_items(ndarray, (Storage, ArrayType, Step, slice_), _getitem, _setitem)

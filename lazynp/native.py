@@ -127,13 +127,21 @@ def connect(
         _hotpaths.connect(lazy, adopt, handed_out, operate, item)
 
 
-def connect_items(lazy: type, storage: type, read: Callable[..., Any], write: Callable[..., Any]) -> None:
-    """How items of lazy arrays are read and written. What is there and small the compiled module takes from the memory of their storages:
-    0.1 us, where Python takes 2 us to find out that it may."""
+def connect_items(lazy: type, parts: tuple[type, type, type, Any], read: Callable[..., Any], write: Callable[..., Any]) -> None:
+    """How items of lazy arrays are read and written. parts: the types of storages, of array types and of steps, and the op of slices.
+    What is there and small the compiled module takes from the memory of their storages: 0.1 us, where Python takes 2 us to find out that
+    it may; of what is there and large it makes the view."""
     if _hotpaths is not None:
-        _hotpaths.connect_items(lazy, storage, read, write)
+        _hotpaths.connect_items(lazy, *parts, read, write)
     else:
         lazy.__getitem__, lazy.__setitem__, lazy.__delitem__ = read, write, _refuse  # type: ignore[attr-defined]
+
+
+def connect_lines(lazy: type, queue: Any, short: dict[Any, int], files: dict[str, bool]) -> None:
+    """Have the compiled module compute with NumPy what is done on short lines (operands.short_here): 2 us beside NumPy's time for an
+    operation, where Python takes 10. lazy: the type of lazy arrays; queue: the home of new storages; short: its short positions; files: errors.KNOWN_FILES."""
+    if _hotpaths is not None:
+        _hotpaths.connect_lines(lazy, queue, short, files)
 
 
 def _refuse(array: Any, index: Any) -> None:

@@ -181,20 +181,21 @@ def recorded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
                 result = function(*map(from_array_method, args), **kwargs)
         finally:
             tracing_count.recording = False
-    made = [part for part in (result if type(result) is tuple else (result,)) if is_pending(part)]
-    for part in made:
-        mark(part._storage.node, where)
+    parts = [part for part in (result if type(result) is tuple else (result,)) if is_pending(part)]
+    made = [node for node in [part._storage.node for part in parts] if node is not None]  # another thread may have run the queue
+    for node in made:
+        mark(node, where)
     if made and not tracing() and _is_expected_now(made, where):
-        for part in made:
+        for part in parts:
             to_numpy(part)
     return result
 
 
-def _is_expected_now(made: list[Any], where: Where | None) -> bool:
+def _is_expected_now(made: list[Node], where: Where | None) -> bool:
     """Whether the program would catch here an error that depends on values: floating-point errors that it asked for, LinAlgError."""
     if where is not None and where.errors is not None and where.errors.at_once:
         return True
-    return any(_raises(part._storage.node) for part in made) and is_caught(sys._getframe(2))
+    return any(map(_raises, made)) and is_caught(sys._getframe(2))
 
 
 def _raises(node: Node) -> bool:

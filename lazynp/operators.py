@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.array import EAGER_SCALARS, exported, from_numpy, hooks, ndarray, to_numpy
+from lazynp.array import EAGER_SCALARS, exported, from_numpy, geometry, hooks, ndarray, to_numpy
 from lazynp.config import settings
+from lazynp.errors import KNOWN_FILES
 from lazynp.ir.op import Op
 from lazynp.ir.types import NotLazy, Symbolic, itemcount
-from lazynp.native import ARRAYS
+from lazynp.native import ARRAYS, connect_lines
 from lazynp.operands import goes_lazy, operand, recorded, short_here
 from lazynp.ops import elementwise as ew
 from lazynp.ordering import wrap_like
 from lazynp.runtime.stats import record_fallback
-from lazynp.runtime.storage import tracing
+from lazynp.runtime.storage import queue, tracing
 
 
 def elementwise(ufunc: np.ufunc, *operands: Any, through: Callable[..., Any] | None = None) -> Any:
@@ -164,7 +165,12 @@ def _inplace(ufunc: np.ufunc) -> Callable[..., Any]:
             return self
         if self._scalar:
             return hooks.ufunc(ufunc, "__call__", (self, other), {})
-        hooks.ufunc(ufunc, "__call__", (self, other), {"out": (self,)})
+        if short_here((self, other)) and self._writeable:
+            self._storage.settle_readers()
+            memory = geometry(self)
+            ufunc(memory, to_numpy(other), out=memory)
+        else:
+            hooks.ufunc(ufunc, "__call__", (self, other), {"out": (self,)})
         return self
 
     return operate
@@ -230,3 +236,4 @@ for _name, (_ufunc, _function) in {"divmod": (np.divmod, divmod), "matmul": (np.
     setattr(ndarray, f"__{_name}__", _forward)
     setattr(ndarray, f"__r{_name}__", _reflected)
 ndarray.__imatmul__ = _imatmul  # type: ignore[attr-defined]
+connect_lines(ndarray, queue(), queue().short, KNOWN_FILES)

@@ -53,7 +53,7 @@ for _function in (
 
 
 def eager(self: Any) -> bool:
-    return not operands.goes_lazy(self)
+    return not operands.goes_lazy(self) or operands.short_here((self,))
 
 
 def _reshape(self: Any, *shape: Any, order: str = "C", copy: Any = None) -> Any:
@@ -98,6 +98,8 @@ def _scalar_like(source: Any, result: Any) -> Any:
 
 
 def _copy(self: Any, order: str = "C") -> Any:
+    if not self._scalar and operands.short_here((self,)):
+        return arrays.from_numpy(arrays.to_numpy(self).copy(order))
     return operands.recorded(ordering.copy_of, self, order)
 
 

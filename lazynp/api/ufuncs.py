@@ -240,7 +240,7 @@ def call_ufunc(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any
     if (tracing_count.depth and tracing()) or (
         not (is_small_product(function, args) and not options)
         and (any_lazy((*args, *targets), {"where": options.get("where", True)}) or _broadcasts_large(args))
-        and not (operands.short_here(args) and not options)
+        and not (options.keys() <= _AT_ONCE and operands.short_here((*args, *targets, options.get("where", True))))
     ):
         try:
             return operands.recorded(_record, function, args, options)
@@ -251,6 +251,8 @@ def call_ufunc(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any
     return _with_outputs(lambda f, *a, **k: through_numpy(f, a, k), function, args, options)
 
 
+_AT_ONCE = {"out", "where", "dtype", "casting"}
+"""Options with which NumPy computes short lines."""
 _EXTREMA = (np.maximum, np.minimum)
 _THREE_ARGUMENTS = (
     "Passing more than 2 positional arguments to np.maximum and np.minimum is deprecated. If you meant to use the third argument as an "

@@ -1,0 +1,164 @@
+"""Lines whose work is short (operands.short_here): from their second turn on NumPy computes them, and nothing of what one sees changes.
+
+Each case is a loop body that runs several times over arrays that are large; what it leaves behind is compared after every turn."""
+
+import numpy
+import pytest
+
+import lazynp
+
+N = 1 << 17
+
+
+def _slices(np, x, y):
+    y[3:] = np.maximum(x[3:], y[:-3] + 1)
+    return x[::2] * 2, x[1:-1][1:], x[None, 5:], x[..., :-5], x[:]
+
+
+def _in_place(np, x, y):
+    x += y[::-1]
+    x[5:] -= x[:-5]
+    x *= 0.5
+    y **= 2
+    y /= 7.0
+    return x, y
+
+
+def _kept_before_the_write(np, x, y):
+    before = x + 1
+    view = x[10:]
+    x[10:20] = -1.0
+    return before, view, x
+
+
+def _functions(np, x, y):
+    return (
+        np.where(x > y, x, 0.0),
+        np.concatenate([x, y]),
+        np.sum(x, axis=0),
+        x.mean(),
+        np.clip(y, 0.1, 0.5),
+        np.cumsum(x),
+        np.asarray(x) is x,
+    )
+
+
+def _views_of_functions(np, x, y):
+    grid = np.reshape(x, (2, -1))
+    turned = np.transpose(grid)
+    x[0] = 41.0
+    grid[1, 1] = 42.0
+    return grid, turned, x
+
+
+def _integers(np, x, y):
+    k = (x * 100).astype(int)
+    return k // 7, k % 7, k & 3, k | 1, k ^ 5, k << 2, k >> 1, -k, ~k, abs(k), k == 3, k <= 7, 3 - k, 2.0 / (k + 1), k**2
+
+
+def _scalars(np, x, y):
+    total = x.sum()
+    return x * total, total * x, x - x[0], y + np.float32(1.5), y + 1j, x + numpy.arange(N)
+
+
+def _outputs(np, x, y):
+    np.sqrt(np.abs(x), out=y)
+    return np.add(x, y, out=x), np.multiply(x, 2.0, where=x > 0, out=y)
+
+
+def _copies(np, x, y):
+    z = x.copy()
+    z[:] = y
+    w = y.astype(numpy.float32)
+    w[0] = 9
+    return z, w, x, y, np.roll(x, 3), np.diff(y)
+
+
+BODIES = (_slices, _in_place, _kept_before_the_write, _functions, _views_of_functions, _integers, _scalars, _outputs, _copies)
+
+
+def _values(results):
+    return [numpy.array(r) for r in results]
+
+
+def _turns(np, body):
+    rng = numpy.random.default_rng(4)
+    x, y = np.array(rng.random(N)), np.array(rng.random(N))
+    seen = []
+    for _ in range(6):
+        seen += _values([*body(np, x, y), x, y])
+    return seen
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: body.__name__)
+def test_same_as_numpy(body):
+    expected, found = _turns(numpy, body), _turns(lazynp, body)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.dtype == theirs.dtype
+        numpy.testing.assert_allclose(ours, theirs, rtol=1e-14)
+
+
+def test_what_numpy_computes_is_ours():
+    x = lazynp.zeros(N) + 1.0
+    for _ in range(6):
+        y = x * 2
+        assert y[0] == 2
+        view = y[1:]
+        assert view.base is y
+        assert type(y) is type(x) is type(view)
+    y[1] = 5.0
+    assert view[0] == 5.0
+
+
+def test_errors_are_numpys_at_the_users_line():
+    x = lazynp.zeros(N) + 1.0
+    for _ in range(6):
+        y = x + 1
+        assert y[0] == 2
+    for width in (3, N, 3):
+        if width == N:
+            assert (x + numpy.ones(width))[0] == 2
+        else:
+            with pytest.raises(ValueError, match="could not be broadcast together"):
+                x + numpy.ones(width)
+    with pytest.raises(TypeError, match="bad operand|ufunc"):
+        x << 2.0
+
+
+def test_operators_of_others_are_asked():
+    class Other:
+        __array_ufunc__ = None
+
+        def __radd__(self, x):
+            return "other"
+
+    x = lazynp.zeros(N) + 1.0
+    for _ in range(6):
+        y = x + 1
+        assert y[0] == 2
+        assert x + Other() == "other"
+        with pytest.raises(TypeError):
+            x - Other()
+    assert pow(x, 2)[0] == 1
+    assert divmod(x, 1)[0][0] == 1
+
+
+def test_readonly_stays_readonly():
+    x = lazynp.broadcast_to(lazynp.ones(1), (N,))
+    for _ in range(4):
+        with pytest.raises(ValueError, match="read-only"):
+            x += 1
+        with pytest.raises(ValueError, match="read-only"):
+            x[5:] = 3.0
+    assert x[7] == 1
+
+
+def test_pending_readers_see_the_old_contents():
+    x = lazynp.arange(float(N))
+    kept = []
+    for turn in range(5):
+        kept.append(x * 2)
+        x += 1.0
+        x[:] = x - 0.5
+    for turn, early in enumerate(kept):
+        assert early[3] == 2 * (3 + turn * 0.5)
