@@ -156,7 +156,7 @@ def test_readonly_stays_readonly():
 def test_pending_readers_see_the_old_contents():
     x = lazynp.arange(float(N))
     kept = []
-    for turn in range(5):
+    for _ in range(5):
         kept.append(x * 2)
         x += 1.0
         x[:] = x - 0.5
