@@ -139,7 +139,8 @@ def connect_items(lazy: type, parts: tuple[type, type, type, Any], read: Callabl
 
 def connect_lines(lazy: type, queue: Any, short: dict[Any, int], files: dict[str, bool]) -> None:
     """Have the compiled module compute with NumPy what is done on short lines (operands.short_here): 2 us beside NumPy's time for an
-    operation, where Python takes 10. lazy: the type of lazy arrays; queue: the home of new storages; short: its short positions; files: errors.KNOWN_FILES."""
+    operation, where Python takes 10. lazy: the type of lazy arrays; queue: the home of new storages; short: its short positions; files:
+    errors.KNOWN_FILES."""
     if _hotpaths is not None:
         _hotpaths.connect_lines(lazy, queue, short, files)
 
