@@ -61,7 +61,6 @@ typedef struct {
     PyObject *kept; /* the tuple of everything below that is Python's */
     Entry entry;
     int slots, sizes, arguments, inputs, outsides, outputs, leaves, doubt;
-    int single;      /* the number of the output that is the result; -1: what `result` makes of all */
     npy_intp arena, large; /* bytes of the temporaries; bytes from which on `empty` makes a result */
     long long work;  /* the elements of the largest kernel; 0: it never asks for threads */
     void **slot;
@@ -70,7 +69,9 @@ typedef struct {
     Input *input;
     Outside *outside;
     Output *output;
-    PyObject *guards, *writes, *result, *after, *settings, *threads, *empty, *take, *give; /* borrowed from `kept` */
+    PyObject *form;  /* the result with the numbers of outputs in their places: a number, or tuples, lists and dicts of such; None: what
+                        `result` makes of all */
+    PyObject *guards, *writes, *result, *after, *settings, *threads, *empty, *take, *give; /* borrowed from `kept`, as form is */
 } Direct;
 
 static int same_static(PyObject *x, PyObject *value) {
@@ -232,11 +233,38 @@ static int threads_of(const Direct *d, int64_t *dims) {
     return !PyErr_Occurred();
 }
 
-static PyObject *made_of(const Direct *d, PyObject **outputs, PyObject **leaves) {
-    if (d->single >= 0) {
-        Py_INCREF(outputs[d->single]);
-        return PyArray_Return((PyArrayObject *)outputs[d->single]);
+/* A tree like `form` with the outputs in the places of their numbers. */
+static PyObject *filled(PyObject *form, PyObject **outputs) {
+    if (PyLong_CheckExact(form)) {
+        PyObject *array = outputs[PyLong_AS_LONG(form)];
+        Py_INCREF(array);
+        return PyArray_Return((PyArrayObject *)array);
     }
+    if (PyDict_CheckExact(form)) {
+        PyObject *made = PyDict_New(), *key, *member;
+        Py_ssize_t place = 0;
+        while (made && PyDict_Next(form, &place, &key, &member)) {
+            PyObject *value = filled(member, outputs);
+            if (!value || PyDict_SetItem(made, key, value) < 0) Py_CLEAR(made);
+            Py_XDECREF(value);
+        }
+        return made;
+    }
+    if (form == Py_None) Py_RETURN_NONE;
+    const int tuple = PyTuple_CheckExact(form);
+    const Py_ssize_t count = tuple ? PyTuple_GET_SIZE(form) : PyList_GET_SIZE(form);
+    PyObject *made = tuple ? PyTuple_New(count) : PyList_New(count);
+    for (Py_ssize_t k = 0; made && k < count; k++) {
+        PyObject *value = filled(tuple ? PyTuple_GET_ITEM(form, k) : PyList_GET_ITEM(form, k), outputs);
+        if (!value) Py_CLEAR(made);
+        else if (tuple) PyTuple_SET_ITEM(made, k, value);
+        else PyList_SET_ITEM(made, k, value);
+    }
+    return made;
+}
+
+static PyObject *made_of(const Direct *d, PyObject **outputs, PyObject **leaves) {
+    if (d->form != Py_None) return filled(d->form, outputs);
     PyObject *values = list_of(outputs, d->outputs), *given = list_of(leaves, d->leaves), *result = NULL;
     if (values && given) result = PyObject_CallFunctionObjArgs(d->result, values, given, Py_False, NULL);
     Py_XDECREF(values);
@@ -376,16 +404,16 @@ static int read_output(PyObject *row, Output *o) {
 #define TABLE(field, count, kind) (self->count = (int)n_##field, self->field = PyMem_Calloc(n_##field ? n_##field : 1, sizeof(kind)))
 
 static PyObject *direct_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"entry", "slots", "sizes", "arguments", "leaves", "inputs", "outside", "outputs", "arena", "work", "doubt", "single",
+    static char *names[] = {"entry", "slots", "sizes", "arguments", "leaves", "inputs", "outside", "outputs", "arena", "work", "doubt", "form",
                             "guards", "writes", "result", "after", "settings", "threads", "large", "empty", "take", "give", "owner", NULL};
     unsigned long long entry;
     Py_buffer slots, sizes;
-    PyObject *arguments, *inputs, *outside, *outputs, *guards, *writes, *result, *after, *settings, *threads, *empty, *take, *give, *owner;
-    int leaves, doubt, single;
+    PyObject *arguments, *inputs, *outside, *outputs, *form, *guards, *writes, *result, *after, *settings, *threads, *empty, *take, *give, *owner;
+    int leaves, doubt;
     Py_ssize_t arena, large;
     long long work;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Ky*y*O!iO!O!O!nLiiO!O!OOOOnOOOO:Direct", names, &entry, &slots, &sizes, &PyTuple_Type, &arguments,
-                                     &leaves, &PyTuple_Type, &inputs, &PyTuple_Type, &outside, &PyTuple_Type, &outputs, &arena, &work, &doubt, &single,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Ky*y*O!iO!O!O!nLiOO!O!OOOOnOOOO:Direct", names, &entry, &slots, &sizes, &PyTuple_Type, &arguments,
+                                     &leaves, &PyTuple_Type, &inputs, &PyTuple_Type, &outside, &PyTuple_Type, &outputs, &arena, &work, &doubt, &form,
                                      &PyTuple_Type, &guards, &PyTuple_Type, &writes, &result, &after, &settings, &threads, &large, &empty, &take,
                                      &give, &owner))
         return NULL;
@@ -399,10 +427,10 @@ static PyObject *direct_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     }
     if (!(self = (Direct *)type->tp_alloc(type, 0))) goto done;
     self->entry = (Entry)(uintptr_t)entry;
-    self->arena = arena, self->large = large, self->work = work, self->doubt = doubt, self->single = single, self->leaves = leaves;
+    self->arena = arena, self->large = large, self->work = work, self->doubt = doubt, self->form = form, self->leaves = leaves;
     self->guards = guards, self->writes = writes, self->result = result, self->after = after, self->settings = settings;
     self->threads = threads, self->empty = empty, self->take = take, self->give = give;
-    self->kept = Py_BuildValue("(OOOOOOOOOOOOOO)", arguments, inputs, outside, outputs, guards, writes, result, after, settings, threads, empty, take,
+    self->kept = Py_BuildValue("(OOOOOOOOOOOOOOO)", arguments, inputs, outside, outputs, form, guards, writes, result, after, settings, threads, empty, take,
                                give, owner);
     if (!self->kept || !TABLE(slot, slots, void *) || !TABLE(size, sizes, int64_t) || !TABLE(argument, arguments, Argument)
         || !TABLE(input, inputs, Input) || !TABLE(outside, outsides, Outside) || !TABLE(output, outputs, Output)) {

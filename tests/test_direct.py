@@ -7,6 +7,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -364,3 +365,45 @@ def test_trusted_input_is_not_looked_at():
     factor = 3.0
     assert careful(x)[0] == 3.0 and trusting(x)[0] == 2.0
     assert trusting(np.ones(4)).shape == (4,) and trusting(np.ones(3, np.float32)).dtype == np.float32
+
+
+FORMS = {
+    "dict": lambda x: {"b": x + 1, "a": x * 2},
+    "nested": lambda x: [x + 1, {"c": (x * 2, x.sum()), "a": []}, ()],
+    "nothing inside": lambda x: (x + 1, None, {"a": None}),
+    "twice the same": lambda x: (y := x + 1, [y]),
+    "with a constant": lambda x: (x + 1, 3.5),
+    "with the argument": lambda x: {"x": x, "y": x + 1},
+    "a view": lambda x: (x.reshape(2, 5) + 1)[:, ::2],
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_results_in_containers(name):
+    """Made by C they are what Python makes: types, order of keys, scalars, and which of them are one object."""
+    f, x = FORMS[name], np.arange(10.0)
+    compiled, expected = lazynp.jit(f, strict=True), f(x)
+    for _ in range(4):
+        found = compiled(x)
+        assert repr(found) == repr(expected) and found is not compiled(x)
+        assert [id(a) == id(b) for a, b in pairwise(leaves(found))] == [id(a) == id(b) for a, b in pairwise(leaves(expected))]
+        if name == "with the argument":
+            assert found["x"] is x
+
+
+def leaves(tree):
+    if isinstance(tree, (tuple, list)):
+        return [leaf for member in tree for leaf in leaves(member)]
+    return [leaf for member in tree.values() for leaf in leaves(member)] if isinstance(tree, dict) else [tree]
+
+
+def test_results_in_containers_leave_nothing_behind():
+    """Nobody else holds them: as many references as to what Python makes."""
+    f, x = lambda x: {"a": x + 1, "b": [x * 2, x.sum()]}, np.arange(10.0)
+    compiled = lazynp.jit(f, strict=True)
+    for _ in range(3):
+        compiled(x)
+    found, expected = compiled(x), f(x)
+    for tree in (found, expected):
+        tree["own"] = [sys.getrefcount(tree), sys.getrefcount(tree["a"]), sys.getrefcount(tree["b"]), sys.getrefcount(tree["b"][0])]
+    assert found["own"] == expected["own"]

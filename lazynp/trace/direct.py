@@ -72,7 +72,7 @@ def _built(entry: Any, tables: program.CallTables, args: tuple[Any, ...], kwargs
         arena=tables.arena,
         work=tables.work if tables.work > program.FEW else 0,
         doubt=values - 1 if entry.traced.doubted else -1,
-        single=entry.single(),
+        form=entry.plain_result(),
         guards=tuple(_guard(g) for g in entry.guards),
         writes=tuple(entry.writes),
         result=entry.result,

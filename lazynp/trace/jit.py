@@ -134,12 +134,19 @@ class Compiled:
         program, dims, _ = self.ready
         return program.call_tables(dims) if type(program) is CProgram else None
 
-    def single(self) -> int:
-        """The number of the value that is the whole result; -1: there is more to it."""
-        if self.structure is not _LEAF:
-            return -1
-        kind, index, path, _ = self.results[0]
-        return index if not path and (kind == "scalar" or (kind == "value" and self.traced.values[index].shape)) else -1
+    def plain_result(self) -> Any:
+        """What the function returns with the numbers of values in their places; None: there is more to it than new arrays and numbers in
+        tuples, lists and dicts."""
+        numbers = [index for kind, index, path, _ in self.results if not path and self._is_new(kind, index)]
+        if not numbers or len(numbers) < len(self.results):
+            return None
+        if self.structure is _LEAF:
+            return numbers[0]
+        return trees.unflatten(self.structure, numbers) if type(self.structure) is trees.Plain else None
+
+    def _is_new(self, kind: str, index: int) -> bool:
+        """Whether a leaf of the result is an array with axes or NumPy's scalar."""
+        return kind == "scalar" or (kind == "value" and bool(self.traced.values[index].shape))
 
     def reported(self, code: int, error: int, index: int, size: int, leaves: list[Any]) -> None:
         """After a call from C: floating-point flags and an index out of range."""
