@@ -103,3 +103,19 @@ def test_temporaries_of_rows_lie_on_the_stack():
     compiled = lazynp.jit(lambda x: normalised(lazynp, x)[0])
     np.testing.assert_allclose(compiled(x), normalised(np, x)[0], rtol=1e-12)
     assert compiled.memory_plan(x).temporaries < x.nbytes // 4
+
+
+def accumulated(np, x, w):
+    total = np.zeros((len(x) - 9, w.shape[1]))
+    for k in range(10):
+        total += x[k : len(x) - 9 + k] @ w
+    return (np.maximum(total + w[0], 0),)
+
+
+def test_what_a_loop_leaves_lies_where_the_result_is_wanted():
+    rng = np.random.default_rng(0)
+    x, w = rng.random((5000, 40)), rng.random((40, 20))
+    compiled = lazynp.jit(lambda *a: accumulated(lazynp, *a), strict=True)
+    np.testing.assert_allclose(compiled(x, w)[0], accumulated(np, x, w)[0], rtol=1e-12)
+    plan = compiled.memory_plan(x, w)
+    assert plan.temporaries < 1.5 * plan.results + x.nbytes

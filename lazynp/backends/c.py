@@ -18,7 +18,6 @@ from lazynp.backends import base, blas, diskcache, lapack, products, sorting, to
 from lazynp.backends.bands import confine
 from lazynp.backends.compact import compact
 from lazynp.backends.control import Block, Control, block_of, temporaries
-from lazynp.backends.fuse import share_outputs
 from lazynp.backends.lower import Memory
 from lazynp.backends.memory import plan_arena
 from lazynp.backends.partition import Plan, Step, Unbounded, partition, strip
@@ -138,10 +137,9 @@ class _Draft:
             else:
                 stretches.append([step])
         several = len(stretches) > 1
-        share = None if several else share_outputs
         read = _read_by(stretches) if several else {}
         self.parts: list[Block | Step] = [
-            part if isinstance(part, Step) else block_of(plan, part, lambda m, n=n: any(k != n for k in read.get(m, ())), share)
+            part if isinstance(part, Step) else block_of(plan, part, lambda m, n=n: any(k != n for k in read.get(m, ())), not several)
             for n, part in enumerate(stretches)
         ]
         self._confine_bands()

@@ -16,7 +16,7 @@ from lazynp.backends import interrupts, prelude
 from lazynp.backends.bands import bands
 from lazynp.backends.choices import BRANCH
 from lazynp.backends.digits import in_digits
-from lazynp.backends.fuse import drop_dead_stores, fuse, touched_memories
+from lazynp.backends.fuse import drop_dead_stores, fuse, move, share_outputs, touched_memories
 from lazynp.backends.lower import Memory, checked
 from lazynp.backends.nests import Gemm, Nest, nests_of, scalars
 from lazynp.backends.partition import Given, Plan, Step, partition, strip
@@ -62,6 +62,25 @@ class Control:
         for block in self.blocks:
             yield from block.items()
 
+    def move(self, moved: dict[Memory, Memory]) -> None:
+        """Let what lies in some memories lie in others."""
+        move([item.nest for item in self.items()], moved)
+        for part in self.parts():
+            part.limits = [moved.get(p, p) if isinstance(p, Memory) else p for p in part.limits]
+            part.integers = [(place, moved.get(memory, memory)) for place, memory in part.integers]
+            part.values = [(moved.get(memory, memory), shape) for memory, shape in part.values]
+            part.predicate = moved.get(part.predicate, part.predicate) if isinstance(part.predicate, Memory) else part.predicate
+            part.target = None if part.target is None else moved.get(part.target, part.target)
+            part.interface = {moved.get(memory, memory) for memory in part.interface}
+
+    def parts(self) -> Iterator[Control]:
+        """This loop or branch, and all inside it."""
+        waiting = [self]
+        while waiting:
+            part = waiting.pop()
+            yield part
+            waiting += [inner for block in part.blocks for inner in block.parts if isinstance(inner, Control)]
+
     def memories(self) -> set[Memory]:
         """Every memory that is touched inside, or that must outlive a turn."""
         found = set(self.interface)
@@ -85,8 +104,8 @@ class Block:
                     yield from group
 
 
-def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], share: Callable[[list[Nest]], None] | None = None) -> Block:
-    """The kernels of some steps. outlive: whether a memory is read after them; share: applied to the nests if there are no loops."""
+def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], share: bool = False) -> Block:
+    """The kernels of some steps. outlive: whether a memory is read after them; share: whether temporaries may live in outputs."""
     sequence: list[list[Nest] | Control] = []
     for step in steps:
         if step.kind in ("control", "callback"):
@@ -102,8 +121,8 @@ def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], s
             kept |= part.memories()
     lists = [without_twins(nests, lambda m, n=n: outlive(m) or m in kept or _elsewhere(m, lists, n)) for n, nests in enumerate(lists)]
     lists = drop_dead_stores([n for part in lists for n in part], [len(part) for part in lists], lambda m: outlive(m) or m in kept)
-    if share is not None and len(sequence) == 1 and lists:
-        share(lists[0])
+    if share and isinstance(sequence[-1], list):
+        _share(sequence, lists, kept)
     used = [{m for nest in nests for m in touched_memories(nest)} for nests in lists] if len(lists) > 1 else [set()]
     parts: list[list[list[Scheduled]] | Control] = []
     for part in sequence:
@@ -114,6 +133,18 @@ def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], s
         items = slide([ordered(in_digits(nest)) for nest in lists.pop(0)], lambda m, others=others: outlive(m) or m in others)
         parts.append(bands(list(map(collapsed, items))))
     return Block(parts)
+
+
+def _share(sequence: list[list[Nest] | Control], lists: list[list[Nest]], kept: set[Memory]) -> None:
+    """Temporaries that die in the last nests move into the outputs that are written there, also where a loop leaves them."""
+    others = kept.union(*[touched_memories(nest) for nests in lists[:-1] for nest in nests])
+    moved = share_outputs(lists[-1], others)
+    if not moved:
+        return
+    controls = [part for part in sequence if isinstance(part, Control)]
+    move([nest for nests in lists for nest in nests], moved)
+    for control in controls:
+        control.move(moved)
 
 
 def _elsewhere(memory: Memory, lists: list[list[Nest]], number: int) -> bool:

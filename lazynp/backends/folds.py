@@ -16,6 +16,9 @@ _SHORT, _SHORT_ROW = 128, 16
 one over vectors (a 3 x 3 convolution by loops: 2670 -> 60 us)."""
 BLOCK = 512
 """Elements whose sum is folded in independent lanes; sums of blocks are added pairwise."""
+_WHOLE = 1 << 40
+"""The same of folds that are exact in any order: counting 100,000 numbers 13 -> 10 us."""
+_EXACT = (ew.maximum, ew.minimum, ew.logical_or, ew.logical_and, ew.bitwise_or, ew.bitwise_and, ew.bitwise_xor)
 _BESIDE = 16
 """Rows with at most so many elements per lane are folded several at a time, each in the lanes of one vector; then one vector has the
 results of all. The sums of 1000 rows of 100: 22 -> 6 us (float64), 21 -> 3.3 us (float32). A lane adds no more than in NumPy's sum."""
@@ -113,6 +116,7 @@ class RowFold(Kernel):
         inner = reduced[-1]
         size = inner.size.constant
         blocks = not self._is_short(reduced) and (len(reduced) > 1 or size is None or size > BLOCK or bool(self.partial))
+        blocks = blocks and not (self._is_exact() and (size is None or size >= _SHORT_ROW))
         for k, f in enumerate(folds):
             lines.append(f"{self.ctype(f)} r{k} = {identity(f.op, f.value.dtype)}" + (f", s{k}[64];" if blocks else ";"))
         if blocks:
@@ -128,6 +132,10 @@ class RowFold(Kernel):
                 "while (top) { top--; " + " ".join([f"r{k} = {self.folded(f, f's{k}[top]', f'r{k}')};" for k, f in enumerate(folds)]) + " }"
             )
         return lines
+
+    def _is_exact(self) -> bool:
+        """Whether the folds come out the same in any order."""
+        return all(f.op in _EXACT or (f.op in (ew.add, ew.multiply) and f.value.dtype.kind in "biu") for f in self.nest.folds)
 
     def _is_short(self, reduced: list[Axis]) -> bool:
         """Whether the elements are so few that they are folded one after the other."""
@@ -147,8 +155,9 @@ class RowFold(Kernel):
             return [opened(inner, self.writer, begin, end), *body, *steps, "}"]
         lanes = self._lane_count()
         steps = [f"a{k}[l] = {self.folded(f, f'a{k}[l]', self.values.text[f.value])};" for k, f in enumerate(folds)]
-        lines = [f"for (int64_t b = {begin}; b < {end}; b += {BLOCK}) {{"]
-        lines.append(f"const int64_t stop = {end} - b < {BLOCK} ? {end} - b : {BLOCK};")
+        block = _WHOLE if self._is_exact() else BLOCK
+        lines = [f"for (int64_t b = {begin}; b < {end}; b += {block}) {{"]
+        lines.append(f"const int64_t stop = {end} - b < {block} ? {end} - b : {block};")
         for k, f in enumerate(folds):
             lines.append(f"{self.ctype(f)} a{k}[{lanes}];")
         lines.append(

@@ -219,8 +219,9 @@ def _alive(nest: Nest, users: dict[Memory, int], outlives: Callable[[Memory], bo
 # --- temporaries in the memory of outputs ----------------------------------------------------------------------------
 
 
-def share_outputs(nests: list[Nest]) -> None:
-    """Where an output's only store reads, at the same address, a temporary of its size that dies there, the temporary moves in."""
+def share_outputs(nests: list[Nest], kept: set[Memory]) -> dict[Memory, Memory]:
+    """Where an output's only store reads, at the same address, a temporary of its size that dies there, the temporary moves in.
+    kept: memories that loops before these nests touch. Returns temporary -> output."""
     last: dict[Memory, int] = {}
     users: dict[Memory, list[int]] = {}
     seen = [Touched(nest) for nest in nests]
@@ -232,12 +233,11 @@ def share_outputs(nests: list[Nest]) -> None:
     for number, nest in enumerate(nests):
         for store in nest.stores:
             memory = store.buffer.memory
-            if nest.kind == "loops" and memory.kind == "output" and users[memory] == [number] and memory not in moved.values():
-                guest = _guest(store, seen[number], last, number, moved)
-                if guest is not None:
-                    moved[guest] = memory
-    if moved:
-        _move(nests, moved)
+            free = memory.kind == "output" and memory not in kept and users[memory] == [number] and memory not in moved.values()
+            guest = _guest(store, seen[number], last, number, moved) if nest.kind == "loops" and free else None
+            if guest is not None:
+                moved[guest] = memory
+    return moved
 
 
 def _guest(store: Store, touched: Touched, last: dict[Memory, int], number: int, moved: dict[Memory, Memory]) -> Memory | None:
@@ -251,7 +251,8 @@ def _guest(store: Store, touched: Touched, last: dict[Memory, int], number: int,
     return None
 
 
-def _move(nests: Iterable[Nest], moved: dict[Memory, Memory]) -> None:
+def move(nests: Iterable[Nest], moved: dict[Memory, Memory]) -> None:
+    """Let what lies in some memories lie in others."""
     for nest in nests:
         buffers = [n.buffer for n in loads(nest.roots())] + [buffer for buffer, _ in nest.targets()]
         buffers += [*nest.call.reads, *nest.call.writes] if nest.call is not None else []

@@ -86,30 +86,21 @@ def independence(control: Control, sizes: Sizes) -> Independence | None:
 
 def _is_ordered(control: Control) -> bool:
     """Whether something inside must happen in the order of the turns, or has threads of its own: calls of Python, products of BLAS."""
-    return any(part.kind not in (loop, while_, cond) for part in _parts(control)) or any(
+    return any(part.kind not in (loop, while_, cond) for part in control.parts()) or any(
         item.nest.call is not None or item.nest.moves for item in control.items()
     )
-
-
-def _parts(control: Control) -> Iterator[Control]:
-    """The loop and all loops and branches inside it."""
-    waiting = [control]
-    while waiting:
-        part = waiting.pop()
-        yield part
-        waiting += [inner for block in part.blocks for inner in block.parts if isinstance(inner, Control)]
 
 
 def _inside(control: Control) -> set[Memory]:
     """Every memory that a turn knows."""
     found = {m for item in control.items() for m in touched_memories(item.nest)}
-    return found.union(*[part.interface for part in _parts(control)])
+    return found.union(*[part.interface for part in control.parts()])
 
 
 def _places(control: Control) -> set[int]:
     """The positions of the integers that a turn sets, without the loop's own variable."""
     found = set()
-    for part in _parts(control):
+    for part in control.parts():
         found |= {position for position, _ in part.integers}
         if part is not control and part.index >= 0:
             found.add(part.index)
@@ -117,7 +108,7 @@ def _places(control: Control) -> set[int]:
 
 
 def _accesses(control: Control) -> Iterator[_Access]:
-    for part in _parts(control):
+    for part in control.parts():
         integers = [memory for _, memory in part.integers]
         once = part is control  # the loop itself reads its limits once
         tested = integers if once else [*[m for m in (*part.limits, part.predicate) if isinstance(m, Memory)], *integers]
@@ -236,7 +227,7 @@ class _Own:
 
     def __init__(self, memory: Memory, control: Control, sizes: Sizes) -> None:
         self.memory = memory
-        self.places = {place for part in _parts(control) for place, m in part.integers if m is memory}
+        self.places = {place for part in control.parts() for place, m in part.integers if m is memory}
         self.sizes = sizes
 
     def is_value(self, node: Node) -> bool:
@@ -300,7 +291,7 @@ def _reduction(control: Control, memory: Memory, sizes: Sizes) -> Reduction | No
     if memory.size.constant != 1 or memory.dtype.kind not in "biu":
         return None
     own = _Own(memory, control, sizes)
-    parts = list(_parts(control))
+    parts = list(control.parts())
     if any(memory in (*part.limits, part.predicate) for part in parts) or own.is_used(_limits_of(control, sizes)):
         return None
     ops: set[Op] = set()
@@ -335,7 +326,7 @@ def _reduction(control: Control, memory: Memory, sizes: Sizes) -> Reduction | No
 
 def _limits_of(control: Control, sizes: Sizes) -> list[Poly]:
     """Limits of the loops, conditions of the branches, and what sizes of a turn are computed from."""
-    polys = [p for part in _parts(control) for p in (*part.limits, part.predicate) if isinstance(p, Poly)]
+    polys = [p for part in control.parts() for p in (*part.limits, part.predicate) if isinstance(p, Poly)]
     return polys + [sizes(n) for node in sizes.inner.values() for n in toposort(node.args) if n.op is dim]
 
 
