@@ -571,8 +571,11 @@ def _getitem(self: Any, index: Any) -> Any:
     storage = self._storage
     if storage is None:
         return _eager_item(self, index)
-    if self._scalar and type(index) is int:
-        raise IndexError("invalid index to scalar variable.")
+    if self._scalar:
+        try:
+            return _read(self, index)
+        except IndexError:
+            raise IndexError("invalid index to scalar variable.") from None
     if storage.node is None and not tracing_count.depth and not tracing_count.recording and _is_basic(index):
         return _present_item(self, index)
     return _read(self, index)

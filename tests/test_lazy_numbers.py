@@ -91,3 +91,12 @@ def test_c_code_that_wants_a_python_float_says_what_it_takes(all_lazy):
 def test_the_dtype_of_a_python_number_beside_integers(all_lazy, mantissa):
     """A dtype equals Python's int: the pair was taken for two Python numbers."""
     same(np.ldexp(mantissa, np.lazy([0, 1, 2])), numpy.ldexp(mantissa, [0, 1, 2]))
+
+
+@pytest.mark.parametrize("index", [..., None, (None, ...)], ids=str)
+def test_an_array_made_of_a_number_is_no_view_of_it(threshold, index):
+    total = np.arange(70_000.0).sum() * 2
+    float(total)
+    made = total[index]
+    made[...] = -1
+    assert total == 69_999 * 70_000.0
