@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from lazynp.askers import is_asked_by_name
 from lazynp.config import settings
 from lazynp.errors import DerivativeWarning
 from lazynp.ir.node import Node
@@ -82,7 +83,9 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
     @property
     def __class__(self) -> type:  # type: ignore[override]
         """What isinstance() sees: of what NumPy would have handed out as a scalar NumPy's scalar type, so that a float64 is a float."""
-        return self._type.dtype.type if self._scalar and not tracing_count.depth else ndarray
+        if self._scalar and not tracing_count.depth:
+            return self._type.dtype.type
+        return np.ndarray if is_asked_by_name() else ndarray
 
     @property
     def shape(self) -> tuple[int, ...]:
