@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from lazynp import array as arrays
 from lazynp.api.creation import asarray
 from lazynp.api.dispatch import HANDLERS, Unsupported, implements, into, sync, unwrapped
-from lazynp.api.selecting import convolve
+from lazynp.api.selecting import convolve, searchsorted
 from lazynp.api.shaping import lifted, ravel
 from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import ndarray, wrap
@@ -79,6 +79,13 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     values, edges = node_of(x), node_of(bins)
     if values.dtype.kind == "c" or edges.ndim != 1:
         raise Unsupported
+    if not arrays.is_pending(bins):
+        known = np.asarray(unwrapped(bins))
+        side = "left" if right else "right"
+        if np.all(known[1:] >= known[:-1]):
+            return searchsorted(known, wrap(values), side)
+        if np.all(known[1:] <= known[:-1]):
+            return known.size - searchsorted(np.ascontiguousarray(known[::-1]), wrap(values), side)
     return _one(np.digitize, [values, edges], values.shape, _INDEX, right=bool(right))
 
 

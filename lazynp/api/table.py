@@ -26,6 +26,7 @@ from lazynp.api import (  # noqa: F401  (they register)
     shaping,
     standard,
     transplant,
+    uniques,
 )
 from lazynp.api.dispatch import HANDLERS, LAZY, synced
 from lazynp.api.ufuncs import OBJECTS, ufunc

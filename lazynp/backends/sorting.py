@@ -25,52 +25,52 @@ _SEARCHED = frozenset({"b1", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64
 
 _HEADER = "void *malloc(__SIZE_TYPE__); void free(void *);"
 
-_SORT = """\
-/* out = a, sorted along the middle axis of (count, n, inner). */
-static int64_t lz_sort_$S(void *sort, const $T *a, $T *out, int64_t count, int64_t n, int64_t inner) {
-    int (*const sorted)(void *, int64_t, void *) = (int (*)(void *, int64_t, void *))sort;
+_LINES = """\
+/* $what of the lines along the middle axis of (count, n, inner). */
+static int64_t lz_$name_$S(void *sort, const $T *a, $result *out, int64_t count, int64_t n, int64_t inner) {
     const int64_t flags = lz_flags(), lines = n ? count * inner : 0;
     int64_t wrong = 0;
-    $T *line = inner > 1 ? malloc(n * sizeof($T)) : 0;
-    if (inner > 1 && !line) return -1;
-    if (inner == 1 && lines && out != a) __builtin_memcpy(out, a, lines * n * sizeof($T));
+    char *room = inner > 1 ? malloc(n * (sizeof(int64_t) + sizeof($T))) : 0;
+    if (inner > 1 && !room) return -1;
     for (int64_t c = 0; c < lines && !wrong; c++) {
         const int64_t first = c / inner * n * inner + c % inner;
-        if (inner == 1) { wrong = sorted(out + first, n, 0); continue; }
-        for (int64_t i = 0; i < n; i++) line[i] = a[first + i * inner];
-        wrong = sorted(line, n, 0);
-        for (int64_t i = 0; i < n; i++) out[first + i * inner] = line[i];
+        $result *const to = inner > 1 ? ($result *)room : out + first;
+        $sorted
+        for (int64_t i = 0; inner > 1 && i < n; i++) out[first + i * inner] = to[i];
     }
-    free(line);
+    free(room);
     lz_clear_flags();
     lz_raise_flags(flags);
     return wrong ? -1 : 0;
 }
 """
 
-_ARGSORT = """\
-/* The same of the order of the elements. */
-static int64_t lz_argsort_$S(void *sort, const $T *a, int64_t *out, int64_t count, int64_t n, int64_t inner) {
-    int (*const sorted)(void *, int64_t *, int64_t, void *) = (int (*)(void *, int64_t *, int64_t, void *))sort;
-    const int64_t flags = lz_flags(), lines = n ? count * inner : 0;
-    int64_t wrong = 0, *order = inner > 1 ? malloc(n * (sizeof(int64_t) + sizeof($T))) : 0;
-    if (inner > 1 && !order) return -1;
-    $T *line = ($T *)(order + n);
-    for (int64_t c = 0; c < lines && !wrong; c++) {
-        const int64_t first = c / inner * n * inner + c % inner;
-        int64_t *const places = inner == 1 ? out + first : order;
-        for (int64_t i = 0; i < n; i++) places[i] = i;
-        if (inner == 1) { wrong = sorted((void *)(a + first), places, n, 0); continue; }
-        for (int64_t i = 0; i < n; i++) line[i] = a[first + i * inner];
-        wrong = sorted(line, places, n, 0);
-        for (int64_t i = 0; i < n; i++) out[first + i * inner] = places[i];
-    }
-    free(order);
-    lz_clear_flags();
-    lz_raise_flags(flags);
-    return wrong ? -1 : 0;
-}
-"""
+
+def _lines(name: str, what: str, result: str, *steps: str) -> str:
+    """A function that sorts line after line; steps: what it does with one, in C."""
+    parts = {"$name": name, "$what": what, "$result": result, "$sorted": "\n        ".join(steps)}
+    made = _LINES
+    for part, value in parts.items():
+        made = made.replace(part, value)
+    return made
+
+
+_SORT = _lines(
+    "sort",
+    "The elements in order",
+    "$T",
+    "for (int64_t i = 0; i < n; i++) to[i] = a[first + i * inner];",
+    "wrong = ((int (*)(void *, int64_t, void *))sort)(to, n, 0);",
+)
+_ARGSORT = _lines(
+    "argsort",
+    "The order of the elements",
+    "int64_t",
+    "$T *const keys = ($T *)(inner > 1 ? room + n * sizeof(int64_t) : (char *)(a + first));",
+    "for (int64_t i = 0; inner > 1 && i < n; i++) keys[i] = a[first + i * inner];",
+    "for (int64_t i = 0; i < n; i++) to[i] = i;",
+    "wrong = ((int (*)(void *, int64_t *, int64_t, void *))sort)(keys, to, n, 0);",
+)
 
 _SEARCH = """\
 /* NumPy's order: NaN comes last. */
