@@ -671,6 +671,11 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "real": _parts(np.real),
     "imag": _parts(np.imag),
     "complex": _assemblies,
+    "outgrows": lambda rng: (
+        Case((x,), {}, np.logical_not((x >= -(2.0**62)) & (x < 2.0**62)))
+        for layout in layouts(rng, np.dtype(float))
+        for x in (layout, np.sign(layout) * 2.0**62, layout * 2.0**80)
+    ),
     "doubtful": lambda rng: (Case((x,), {}, x) for x in layouts(rng, np.dtype(bool))),
     "stop_gradient": lambda rng: (Case((x,), {}, x) for dtype in DTYPES for x in layouts(rng, dtype)),
     "permute": _of(_moving((2, 3, 4), lambda x: np.transpose(x, (2, 0, 1)), axes=(2, 0, 1))),

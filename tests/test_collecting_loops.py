@@ -172,3 +172,49 @@ def test_their_derivatives(function):
     direction, step = np.random.default_rng(1).normal(size=X.shape), 1e-6
     slope = (np.asarray(loss(X + step * direction)) - np.asarray(loss(X - step * direction))) / (2 * step)
     np.testing.assert_allclose(np.sum(g * direction), slope, rtol=1e-5)
+
+
+def filled_forwards(x):
+    out = np.zeros(50)
+    s = 0.0
+    for i in range(50):
+        s = 0.5 * s + x[i, 0]
+        out[i] = s
+    return out
+
+
+def filled_backwards(x):
+    out = np.full((50, 4), 7.0)
+    s = np.zeros(4)
+    for i in range(49, -1, -1):
+        s = s * 0.5 + x[i]
+        out[i] = s
+    return out
+
+
+def filled_in_part(x):
+    out = np.full(50, 7.0)
+    s = 0.0
+    for i in range(1, 50):
+        s = 0.5 * s + x[i, 0]
+        out[i] = s
+    return out
+
+
+def read_before(x):
+    out = np.ones(50)
+    for i in range(50):
+        out[i] = x[i, 0] + out[i - 1]
+    return out
+
+
+@pytest.mark.parametrize(
+    ("function", "begins"),
+    [(filled_forwards, "unset"), (filled_backwards, "unset"), (filled_in_part, "broadcast"), (read_before, "broadcast")],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_what_turns_overwrite_is_not_filled_before(function, begins):
+    (node,) = loops_of(function, X)
+    arrays = [a for a in node.args[3 : 3 + len(node.type)] if a.shape]
+    assert begins in [a.op.name for a in arrays]
+    np.testing.assert_allclose(lazynp.jit(function, strict=True)(X), function(X), rtol=1e-14)

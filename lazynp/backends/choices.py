@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from lazynp.backends.lower import Memory, load, position
+from lazynp.backends.polynomial import all_atoms
 from lazynp.ir.node import Node, const
 from lazynp.ops import elementwise as ew
 
@@ -21,27 +22,34 @@ _COMPARED = (ew.less, ew.less_equal, ew.greater, ew.greater_equal)
 
 
 class Choices(NamedTuple):
-    """branches: choices that are branches; nested: those among them that are made within one side of another one."""
+    """branches: choices that are branches; nested: those among them that are made within one side of another one; selects: choices
+    between integers, of which compilers make branches if one lets them (Collatz: 425 -> 305 us)."""
 
     branches: set[Node]
     nested: set[Node]
+    selects: set[Node]
 
 
-NO_CHOICES = Choices(set(), set())
+NO_CHOICES = Choices(set(), set(), set())
 
 
-def choices(order: Sequence[Node], uses: Mapping[Node, int], overwritten: set[Memory]) -> Choices:
-    """Among values in topological order. overwritten: what the turn stores to; its single numbers are what the last turn has left."""
+def choices(order: Sequence[Node], uses: Mapping[Node, int], overwritten: set[Memory], integers: set[str]) -> Choices:
+    """Among values in topological order. overwritten: what the turn stores to; its single numbers are what the last turn has left.
+    integers: the names of integers that it has left."""
     carried = {m for m in overwritten if m.size.constant == 1}
     late: set[Node] = set()
     """What depends on the turn before."""
     branches: set[Node] = set()
+    selects: set[Node] = set()
     for node in order:
-        if (node.op is load and node.buffer.memory in carried) or not late.isdisjoint(node.args):
+        left = node.op is position and not integers.isdisjoint([a.name for a in all_atoms(node.expression)])
+        if left or (node.op is load and node.buffer.memory in carried) or not late.isdisjoint(node.args):
             late.add(node)
         if node.op is ew.where and node.dtype.kind == "f" and node.args[0] in late and _computes(node, uses):
             branches.add(node)
-    return Choices(branches, {side for node in branches for side in node.args[1:] if side in branches and uses[side] == 1})
+        elif node.op is ew.where and node.dtype.kind in "iu" and node.args[0] in late and _computes(node, uses):
+            selects.add(node)
+    return Choices(branches, {side for node in branches for side in node.args[1:] if side in branches and uses[side] == 1}, selects)
 
 
 def _computes(node: Node, uses: Mapping[Node, int]) -> bool:

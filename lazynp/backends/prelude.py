@@ -62,6 +62,11 @@ typedef struct { double re, im; } lz_c128;
 #define LZ_BY_ZERO ({ volatile float lz_zero = 0; lz_zero = 1 / lz_zero; 0; }) /* 0, and the flag of floating-point divisions */
 #define LZ_INVALID ({ volatile float lz_zero = 0; lz_zero = lz_zero / lz_zero; })
 #define LZ_OVERFLOW ({ volatile float lz_large = 1e38f; lz_large = lz_large * lz_large; })
+#if defined(__x86_64__) /* what no integer can hold becomes the least one */
+#define LZ_OUTGROWS(a) ((int64_t)((uint64_t)(int64_t)(a) + ((uint64_t)1 << 62)) < 0)
+#else
+#define LZ_OUTGROWS(a) (!((a) >= -0x1p62 && (a) < 0x1p62))
+#endif
 #define LZ_INF __builtin_inf()
 #define LZ_SMALL 1e-140
 #define LZ_LARGE 1e150

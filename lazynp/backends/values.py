@@ -47,7 +47,7 @@ class Values:
         order = scalars(roots)
         uses = _uses(order, roots)
         self.impure = not later and any(node.op is checked for node in order)
-        self.choices = choices(order, uses, overwritten) if alone else NO_CHOICES
+        self.choices = choices(order, uses, overwritten, writer.integers) if alone else NO_CHOICES
         self.cost = 1.0
         for node in order:
             self._add(node, uses[node])
@@ -63,7 +63,10 @@ class Values:
             return
         if node in self.choices.nested:
             return
-        text = self._branch(node, depth) if node in self.choices.branches else self._expression(node)
+        if node in self.choices.branches:
+            text = self._branch(node, depth)
+        else:
+            text = self._select(node, depth) if node in self.choices.selects else self._expression(node)
         names = self.writer.names.get(node, ())
         if node.op is checked and self.later:
             text = self._check_later(node)
@@ -80,14 +83,22 @@ class Values:
         self.statements[depth] += [f"{prelude.ctype(node.dtype)} {name};", *branch(name, node, self.text.__getitem__, self.choices.nested)]
         return name
 
+    def _select(self, node: Node, depth: int) -> str:
+        """A choice of which compilers cannot see that one side could be left out."""
+        test, yes, no = [self.text[a] for a in node.args]
+        name = self.writer.fresh("v")
+        self.statements[depth] += [f"{prelude.ctype(node.dtype)} {name} = {unwrapped(no)};", f'__asm__ ("" : "+r"({name}));']
+        return f"({test} ? {yes} : {name})"
+
     def _check(self, node: Node, name: str) -> list[str]:
-        """An index and the test of it: out of range, the function is left."""
+        """An index and the test of it: out of range, the function is left. Negative ones are selected, not branched to: a sum over rows
+        of a sparse matrix, 404 -> 323 us."""
         raw, size = self.text[node.args[0]], self.poly(node.size)
         failed = f"{{ lz_fail(slots, {self.writer.failure(node)}, {raw}, {size}); goto {self.writer.leave}; }}"
-        outside = f"(uint64_t){name} >= (uint64_t){size}"  # of negative ones too
         test = [
             f"{name} = (int64_t){raw};",
-            f"if (__builtin_expect({outside}, 0)) {{ {name} += {size}; if ({outside}) {failed} }}",
+            f"{name} = {name} < 0 ? {name} + {size} : {name};",
+            f"if (__builtin_expect((uint64_t){name} >= (uint64_t){size}, 0)) {failed}",
         ]
         return [f"int64_t {name} = 0;", *([f"if ({self._test(node.guards)}) {{", *test, "}"] if node.guards else test)]
 
@@ -191,3 +202,15 @@ def joined_truth(store: Store) -> Node | None:
         if own.op is load and own.buffer.memory is store.buffer.memory and own.address == store.address and not own.guards:
             return other
     return None
+
+
+def conjuncts(value: Node) -> list[Node]:
+    """The truth values of which all must be true for this one to be."""
+    found, waiting = [], [value]
+    while waiting:
+        node = waiting.pop()
+        if node.op is ew.logical_and and all(a.dtype == bool for a in node.args):
+            waiting += node.args[::-1]
+        else:
+            found.append(node)
+    return found

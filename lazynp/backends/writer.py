@@ -94,6 +94,10 @@ class Writer:
         self.sizes: set[Atom] = set()
         self.leave = ""
         """The label to jump to when an index is out of range; none: the index becomes 0 and the work goes on."""
+        self.integers: set[str] = set()
+        """Names of integers that loops carry from turn to turn."""
+        self.decides: Memory | None = None
+        """A truth value that a loop goes on with; where it is false the loop is left at once."""
         self._serial = 0
 
     def fresh(self, letter: str) -> str:

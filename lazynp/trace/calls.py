@@ -16,7 +16,6 @@ from lazynp import operands
 from lazynp.api.dispatch import HANDLERS, UfuncBase
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
-from lazynp.ir.node import constant
 from lazynp.ir.types import Symbolic
 from lazynp.native import ARRAYS, Caller
 from lazynp.ops import elementwise as ew
@@ -141,7 +140,7 @@ def _int(*args: Any, **options: Any) -> Any:
     _converted()
     node = operands.node_of(_scalar(args[0]))
     if node.dtype.kind == "f":
-        queues.doubt(ew.logical_not(ew.less(ew.UFUNCS[np.absolute][0](node), constant(2.0**62, node.dtype))))
+        queues.doubt(ew.outgrows(ew.cast(node, to=np.dtype(float))))
     return number(ew.cast(node if node.dtype.kind in "biu" else ew.trunc(node), to=np.dtype(np.int64)))
 
 

@@ -170,7 +170,9 @@ class Compiled:
             if self.traced.doubted and hasattr(error, "lazynp_origin"):  # Python may have raised something else before
                 raise _Doubted from None
             raise located(error, self.form) from None
-        if raised:
+        if raised and self.traced.doubted and results[len(self.traced.values) - 1]:  # the call comes again, and with it its warnings
+            dropped()
+        elif raised:
             follow_up(self.ready.program, self.form, inputs, as_called(self.errors))
         return results
 
