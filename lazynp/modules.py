@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 from lazynp.api.table import SHARED
 
 
-class _NumpysOwn(MetaPathFinder, Loader):
-    """Finds lazynp.<name> where lazynp has no such module and NumPy shares its own."""
+class _NumpysOwn:
+    """Finds lazynp.<name> where lazynp has no such module and NumPy shares its own. A finder and a loader by its methods: the classes of
+    importlib.abc import pathlib and urllib, a tenth of the time of `import lazynp`."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         package, _, name = fullname.partition(".")

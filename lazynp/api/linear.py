@@ -2,7 +2,6 @@
 
 import builtins
 import operator as python_operator
-import string
 import warnings
 from typing import Any
 
@@ -216,7 +215,7 @@ def _letter(label: Any) -> str:
     return _LETTERS[number]
 
 
-_LETTERS = string.ascii_uppercase + string.ascii_lowercase
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """The labels of numpy.einsum, in its order."""
 
 
