@@ -19,10 +19,10 @@ class Settings:
     """Pending work is run when its results would hold so many bytes."""
     level: str = "stable"
     """Which rewrites may run: "exact", "stable" (only more accurate) or "fast" (reassociation)."""
-    compile_after: int = 25
-    """Lazy work is interpreted until NumPy has spent about so many milliseconds on its graph, by count of its work; then it is compiled in
-    the background, and the program is used from four times as many on. 1: compile at once. Functions under jit are always compiled at
-    once."""
+    compile_after: int = 100
+    """Lazy work is interpreted until NumPy has spent about so many milliseconds on its graph, by count of its work, or more where compiling
+    takes longer; then it is compiled in the background, and the program is used from twice as many on. 1: compile at once. Functions under
+    jit are always compiled at once."""
     backend: str = "c"
     """"c", or "reference": the NumPy interpreter."""
     cc: str = ""

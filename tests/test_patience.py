@@ -47,23 +47,23 @@ def run(folder: Path, turns: int, kind: str = "same") -> dict[str, float]:
 def test_short_programs_leave_notes_until_compiling_is_worth_it(tmp_path):
     compiled = []
     for _ in range(12):
-        run(tmp_path, 1)
+        run(tmp_path, 4)
         compiled.append(len(list(tmp_path.glob("*/*.plan"))))
     assert compiled[0] == 0 and compiled[-1] == 1
-    assert run(tmp_path, 1)["disk_hits"] >= 1
+    assert run(tmp_path, 4)["disk_hits"] >= 1
 
 
 @pytest.mark.parametrize("kind", ["same", "varying"])
 def test_a_program_that_began_to_compile_is_there_for_the_next_process(tmp_path, kind):
-    first = run(tmp_path, 8, kind)
-    assert first["interpreted"] == 8
+    first = run(tmp_path, 32, kind)
+    assert first["interpreted"] == 32
     second = run(tmp_path, 8, kind)
     assert second["disk_hits"] >= 1 and second["interpreted"] <= 2
 
 
 def test_a_long_loop_goes_over_to_the_program_by_count_of_work(tmp_path):
-    found = {run(tmp_path / str(k), 60)["interpreted"] for k in range(2)}
-    assert len(found) == 1 and 4 <= found.pop() <= 40
+    found = {run(tmp_path / str(k), 120)["interpreted"] for k in range(2)}
+    assert len(found) == 1 and 16 <= found.pop() <= 80
 
 
 IN_PLACE = {

@@ -41,11 +41,11 @@ def compile(graph: Graph, key: str) -> base.Program:
 
 
 def linked(blueprint: Blueprint, key: str) -> base.Program:
-    pool = threading.Thread(target=workers.entry)
-    if blueprint.parallel:  # the first time on a machine the pool is compiled too: on another processor, in the same time
+    pool = threading.Thread(target=workers.entry) if blueprint.parallel and workers.are_wanted() else None
+    if pool is not None:  # the first time on a machine the pool is compiled too: on another processor, in the same time
         pool.start()
     lib = toolchain.build(blueprint.source, key)
-    if blueprint.parallel:
+    if pool is not None:
         pool.join()
     diskcache.put(key, PLAN, pickle.dumps(blueprint, pickle.HIGHEST_PROTOCOL))
     return CProgram(blueprint, lib)

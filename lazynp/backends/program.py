@@ -165,7 +165,7 @@ class CProgram(base.Program):
         dims = ffi.new("int64_t[]", FIRST_DIM + blueprint.dims)
         errors = ffi.new("int64_t[]", 3)
         slots[ERRORS] = errors
-        if blueprint.parallel:
+        if blueprint.parallel and workers.are_wanted():
             slots[POOL] = ffi.cast("void *", workers.entry())
         if blueprint.interruptible:
             slots[SIGNALS] = interrupts.address()

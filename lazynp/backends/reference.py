@@ -13,6 +13,7 @@ from lazynp.ir.op import Kind
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import update, written_in_place
+from lazynp.ops.movement import join
 from lazynp.ops.reduction import reduce_add
 from lazynp.ops.structured import interpreter, item
 
@@ -88,15 +89,18 @@ _LARGE = 1 << 18
 
 
 def _memory_for(node: Node, last: Sequence[Node], known: dict[Node, Any]) -> np.ndarray | None:
-    """Where a ufunc may write a large result: over an argument that nobody reads after it, or into a block of the pool, whose pages are
-    there. None: into new memory."""
+    """Where a ufunc, or what joins arrays, may write a large result: over an argument that nobody reads after it (not what joins), or into a
+    block of the pool, whose pages are there. None: into new memory."""
     kind, ufunc = node.type, node.op.numpy
-    if type(ufunc) is not np.ufunc or ufunc.nout != 1 or node.attrs or not isinstance(kind, ArrayType) or Node in map(type, kind.shape):
+    joins = node.op is join
+    if not joins and (type(ufunc) is not np.ufunc or ufunc.nout != 1 or node.attrs):
+        return None
+    if not isinstance(kind, ArrayType) or Node in map(type, kind.shape):
         return None
     size = itemcount(kind.shape) * kind.dtype.itemsize  # type: ignore[arg-type]
     if size < _LARGE:
         return None
-    for a in last:
+    for a in () if joins else last:
         value = known[a]
         alike = type(value) is np.ndarray and value.dtype == kind.dtype and value.shape == kind.shape and value.flags.carray
         if alike and a.op is not input_ and _is_unshared(value):

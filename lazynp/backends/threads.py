@@ -20,11 +20,11 @@ def thread_count() -> int:
 
 
 def _automatic() -> int:
-    return max(1, min(_fixed_limit(), _affinity(), blas.thread_limit()))
+    return max(1, min(fixed_limit(), _affinity(), blas.thread_limit()))
 
 
 @cache
-def _fixed_limit() -> int:
+def fixed_limit() -> int:
     """What does not change while a process runs: the environment (as OpenMP libraries read it, once) and the cgroup's quota.
     OMP_NUM_THREADS may be a list, one number per nesting level."""
     texts = [os.environ.get(name, "").partition(",")[0].strip() for name in ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT")]

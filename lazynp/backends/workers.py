@@ -15,7 +15,8 @@ import zlib
 from functools import cache
 from typing import Any
 
-from lazynp.backends import toolchain
+from lazynp.backends import threads, toolchain
+from lazynp.config import settings
 from lazynp.errors import CompileError, PerformanceWarning
 
 PROTOTYPE = """\
@@ -164,6 +165,11 @@ int64_t lazynp_run(void **slots, const int64_t *dims) {
 }
 """
 )
+
+
+def are_wanted() -> bool:
+    """Whether this process may use several threads. Compiling the pool takes 60 ms, once on a machine."""
+    return settings.threads != 1 and (settings.threads > 1 or threads.fixed_limit() > 1)
 
 
 @cache

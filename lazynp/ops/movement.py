@@ -309,7 +309,7 @@ join = move(
     attrs=("axis", "length"),
     dims=frozenset({"length"}),
     infer=_join_infer,
-    numpy=lambda *xs, axis, length: np.concatenate(xs, axis),
+    numpy=lambda *xs, axis, length, out=None: np.concatenate(xs, axis, out),
     transpose=_join_transpose,
     door=_join_door,
 )

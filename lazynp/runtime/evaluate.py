@@ -60,12 +60,12 @@ def _interpreted_at_first(key: Any, form: Form) -> Ready | None:
     """For lazy work: the interpreter, as long as `patience` says so. None: a program is due; the one that was compiled meanwhile stands in
     the table."""
     cost = patience.milliseconds(form)
-    if settings.compile_after <= 1 or settings.backend != "c" or patience.is_long(cost):
+    if settings.compile_after <= 1 or settings.backend != "c" or patience.is_long(cost, form):
         return None
     known = _waiting.get(key)
     variant = None
     if known is None:
-        known = _waiting[key] = patience.Waiting()
+        known = _waiting[key] = patience.Waiting(form)
         while len(_waiting) > settings.memory_cache:
             _waiting.popitem(last=False)
     known.spend(cost)

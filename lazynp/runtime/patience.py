@@ -1,8 +1,8 @@
 """When lazy work is worth a program: the ski rental rule, by count of work.
 
 A script's preparations and reports run once; compiling them would cost more than running them. NumPy computes a graph until that has taken
-`settings.compile_after` milliseconds, in this process and in earlier ones. If this process alone has spent them, the C compiler starts
-beside the program, and its result is used from four times as much on, whether it was ready long before or is still waited for: whether the
+`settings.compile_after` milliseconds, more for a graph that the compiler takes longer for, in this process and in earlier ones. If this
+process alone has spent them, the C compiler starts beside the program, and its result is used from twice as much on, whether it was ready long before or is still waited for: whether the
 last bits are NumPy's or the compiled program's must not depend on how busy the machine is. Nothing is timed for the same reason. If it
 took several processes, the last one compiles when it has done its work, at exit. By the same rule nobody looks for a program on disk before
 NumPy has taken as long as looking takes: a first time, for the compiler's name and the versions of files, and then for each graph.
@@ -26,9 +26,12 @@ from lazynp.ops.elementwise import power, where
 from lazynp.ops.movement import broadcast
 
 _COMPILER_MS = 80.0
-"""What optimising and compiling a program takes, about."""
-_SWITCH = 4
-"""The program is used when NumPy has spent so many times `settings.compile_after`: it takes the compiler about as long."""
+"""What optimising and compiling a program of few operations takes, about."""
+_OPERATION, _COMPLEX_OPERATION, _FEW = 0.05, 0.5, 8
+"""By which part of that each operation beyond a few ones, and each one on complex numbers, adds to it: 70 ms for ten sums, 600 ms for a Julia
+set with complex magnitudes (gcc 12, on programs of tests/programs)."""
+_SWITCH = 2
+"""The program is used when NumPy has spent so many times the price of a program: it takes the compiler about as long."""
 _FIND_MS = 4.0
 """What a process pays before its first look at the disk: the CPU, the compiler, and the state of the sources are part of every name."""
 _LOAD_MS = 1.0
@@ -52,7 +55,9 @@ class Waiting:
     """A graph that NumPy computes. before, spent: milliseconds in earlier processes and in this one; name: its name on disk, "" as long as
     nobody has looked there."""
 
-    def __init__(self) -> None:
+    def __init__(self, form: Form) -> None:
+        self.price = settings.compile_after * max(1.0, compiling(form) / _COMPILER_MS)
+        """What NumPy must have spent before a program is compiled, in milliseconds."""
         self.name = ""
         self.looked = False
         self.before = 0.0
@@ -79,7 +84,7 @@ class Waiting:
         global _looked
         self.looked = _looked = True
         self.name = names[0] if names else ""
-        self.before = min(float(diskcache.get(self.name, _SPENT) or 0), settings.compile_after) if names else 0.0
+        self.before = min(float(diskcache.get(self.name, _SPENT) or 0), self.price) if names else 0.0
 
     def spend(self, cost: float) -> None:
         """NumPy is about to take so many milliseconds."""
@@ -89,13 +94,13 @@ class Waiting:
 
     def is_due(self) -> bool:
         """Whether a program is worth its compilation, and nobody works on it."""
-        enough = self.looked and self.begun is None and self.before + self.spent > settings.compile_after
+        enough = self.looked and self.begun is None and self.before + self.spent > self.price
         return enough and toolchain.find_compiler() is not None
 
     def may_begin(self) -> bool:
         """Whether the compiler should start now: for what this process goes on with, and not beside as many others as there are other
         processors."""
-        if self.spent <= settings.compile_after:
+        if self.spent <= self.price:
             return False
         _running[:] = [thread for thread in _running if thread.is_alive()]
         return len(_running) < max(1, threads.processors() - 1)
@@ -110,7 +115,7 @@ class Waiting:
 
     def is_over(self) -> bool:
         """Whether it is time for a program."""
-        return self.before + self.spent > _SWITCH * settings.compile_after
+        return self.before + self.spent > _SWITCH * self.price
 
     def program(self) -> base.Program | None:
         """What the compiler has made, waited for; None if it was never started. Raises CompileError."""
@@ -120,9 +125,20 @@ class Waiting:
 _running: list[Any] = []
 
 
-def is_long(cost: float) -> bool:
+def is_long(cost: float, form: Form) -> bool:
     """Whether running a graph once takes longer than compiling it."""
-    return cost > 2 * _COMPILER_MS
+    return cost > 2 * _COMPILER_MS and cost > 2 * compiling(form)
+
+
+def compiling(form: Form) -> float:
+    """What optimising and compiling a graph takes, about, in milliseconds."""
+    units = 0.0
+    for node in form.order:
+        if node.args and isinstance(node.type, ArrayType) and node.op.kind is not Kind.MOVE:
+            first = node.args[0].type
+            is_complex = isinstance(first, ArrayType) and first.dtype.kind == "c"
+            units += _COMPLEX_OPERATION / _OPERATION if is_complex else 1.0
+    return _COMPILER_MS * (1.0 + _OPERATION * max(0.0, units - _FEW))
 
 
 def milliseconds(form: Form) -> float:
