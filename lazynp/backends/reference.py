@@ -89,8 +89,8 @@ _LARGE = 1 << 18
 
 
 def _memory_for(node: Node, last: Sequence[Node], known: dict[Node, Any]) -> np.ndarray | None:
-    """Where a ufunc, or what joins arrays, may write a large result: over an argument that nobody reads after it (not what joins), or into a
-    block of the pool, whose pages are there. None: into new memory."""
+    """Where a ufunc, or what joins arrays, may write a large result: over an argument that nobody reads after it, which only a ufunc can,
+    or into a block of the pool, whose pages are there. None: into new memory."""
     kind, ufunc = node.type, node.op.numpy
     joins = node.op is join
     if not joins and (type(ufunc) is not np.ufunc or ufunc.nout != 1 or node.attrs):

@@ -1,11 +1,12 @@
 """When lazy work is worth a program: the ski rental rule, by count of work.
 
-A script's preparations and reports run once; compiling them would cost more than running them. NumPy computes a graph until that has taken
-`settings.compile_after` milliseconds, more for a graph that the compiler takes longer for, in this process and in earlier ones. If this
-process alone has spent them, the C compiler starts beside the program, and its result is used from twice as much on, whether it was ready long before or is still waited for: whether the
-last bits are NumPy's or the compiled program's must not depend on how busy the machine is. Nothing is timed for the same reason. If it
-took several processes, the last one compiles when it has done its work, at exit. By the same rule nobody looks for a program on disk before
-NumPy has taken as long as looking takes: a first time, for the compiler's name and the versions of files, and then for each graph.
+A script's preparations and reports run once; compiling them would cost more than running them. NumPy computes a graph until that has
+taken `settings.compile_after` milliseconds, more for a graph that the compiler takes longer for, in this process and in earlier ones. If
+this process alone has spent them, the C compiler starts beside the program, and its result is used from twice as much on, whether it was
+ready long before or is still waited for: whether the last bits are NumPy's or the compiled program's must not depend on how busy the
+machine is. Nothing is timed for the same reason. If it took several processes, the last one compiles when it has done its work, at exit. By
+the same rule nobody looks for a program on disk before NumPy has taken as long as looking takes: a first time, for the compiler's name and
+the versions of files, and then for each graph.
 """
 
 import atexit
@@ -28,8 +29,8 @@ from lazynp.ops.movement import broadcast
 _COMPILER_MS = 80.0
 """What optimising and compiling a program of few operations takes, about."""
 _OPERATION, _COMPLEX_OPERATION, _FEW = 0.05, 0.5, 8
-"""By which part of that each operation beyond a few ones, and each one on complex numbers, adds to it: 70 ms for ten sums, 600 ms for a Julia
-set with complex magnitudes (gcc 12, on programs of tests/programs)."""
+"""By which part of that each operation beyond a few ones, and each one on complex numbers, adds to it: 70 ms for ten sums, 600 ms for a
+Julia set with complex magnitudes (gcc 12, on programs of tests/programs)."""
 _SWITCH = 2
 """The program is used when NumPy has spent so many times the price of a program: it takes the compiler about as long."""
 _FIND_MS = 4.0
