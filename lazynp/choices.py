@@ -48,9 +48,9 @@ TABLE = {
     ),
     "band": Choice(
         "Elements of a band of rows over which two nests hand over what they have in common.",
-        8192,
-        (2048, 8192, 32768),
-        "64 kB of float64: between the first- and the second-level cache",
+        4096,
+        (1024, 4096, 16384),
+        "32 kB of float64: the first-level cache, and no more than threads have of stack; 2048 to 8192 take the same time",
     ),
     "parallel": Choice(
         "Elements from which a kernel uses threads; 0: as config.parallel_threshold says.",

@@ -16,8 +16,8 @@ from lazynp.backends.schedule import Scheduled
 
 _LOOK_BACK = 6
 """How many groups back one to join is looked for."""
-_STACK = 1 << 18
-"""Bytes of such temporaries of one function: threads of some systems have half a megabyte of stack."""
+_STACK = 96 << 10
+"""Bytes of such temporaries of one function: threads of some systems have 128 kB of stack."""
 _MOST_SCALARS = 400
 """Operations of all nests of a band."""
 _MOST_BEFORE_SCATTER = 60.0

@@ -9,6 +9,7 @@ import numpy as np
 
 from lazynp import choices
 from lazynp.backends import lapack
+from lazynp.backends.turns import in_turns
 from lazynp.ir.node import Graph, Node, transform
 from lazynp.ir.op import Kind
 from lazynp.ir.types import itemcount
@@ -84,7 +85,7 @@ def _contraction(node: Node) -> Node:
         wide = tuple([ew.recast(x, np.dtype(np.float32)) for x in node.args])
         return ew.recast(_contraction(contract.make(wide, **node.attributes)), node.dtype)
     if _for_blas(node, labels):
-        return _matrix_product(node, labels)
+        return in_turns(node) or _matrix_product(node, labels)
     return _fused(node, labels)
 
 
