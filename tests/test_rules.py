@@ -22,9 +22,10 @@ from lazynp.ops import reduction as red
 from lazynp.ops.contraction import contract
 from lazynp.ops.indexing import gather, update
 from lazynp.ops.library import det
-from lazynp.ops.movement import Step, broadcast, diagonal, follow, join, pad, permute, reshape, slice_
+from lazynp.ops.movement import Step, broadcast, diagonal, embed_diagonal, follow, join, pad, permute, reshape, slice_
 from lazynp.ops.structured import call, item
 from lazynp.optimize.contract import contraction
+from lazynp.optimize.diagonals import diagonals
 from lazynp.optimize.fast import fast
 from lazynp.optimize.fold import fold
 from lazynp.optimize.moves import moves
@@ -32,11 +33,12 @@ from lazynp.optimize.passes import algebra, logsumexp, softmax
 from lazynp.optimize.simplify import simplify, undetach
 from lazynp.optimize.stabilize import stabilize
 
-SETS = (undetach, simplify, moves, fold, stabilize, contraction, softmax, logsumexp, fast)
+SETS = (undetach, simplify, moves, fold, stabilize, diagonals, contraction, softmax, logsumexp, fast)
 RULES = [rule for rules in SETS for rule in rules]
 PATTERNED = [rule for rule in RULES if rule.pattern is not None]
 SHAPE = (3, 4)
 F8, F4, I8, BOOL, C16 = (np.dtype(code) for code in ("f8", "f4", "i8", "?", "c16"))
+_DIAGONAL = (Step(reshape, ((16,),)), Step(slice_, ((0,), (5,), (4,))))
 _REGION = (Step(slice_, ((1, 0), (1, 2), (2, 2))),)
 
 
@@ -340,6 +342,14 @@ EXAMPLES: dict[str, list[Node]] = {
         red.reduce_add(broadcast(reshape(_A, (3, 4, 1)), (3, 4, 5)) * broadcast(reshape(_B, (1, 4, 5)), (3, 4, 5)), (1,)),
         red.reduce_add(broadcast(_B, (3, 4, 5)) * broadcast(reshape(_A, (3, 4, 1)), (3, 4, 5)), (1,)),
     ],
+    "diagonal_factor": [
+        _product(x=embed_diagonal(reshape(_ROW, (4,)), axis1=0, axis2=1)),
+        contract(_A, update(ew.filled((4, 4), 0, F8), reshape(_ROW, (4,)), _DIAGONAL), (0, 1), (2, 1), (2, 0)),
+    ],
+    "one_hot_factor": [
+        _product(x=gather(embed_diagonal(ew.filled((4,), 1, F8), axis1=0, axis2=1), constant(np.array([3, -1, 0])), axes=(0,), position=0))
+    ],
+    "diagonal_of_product": [diagonal(_product(y=slice_(_B, (0, 0), (1, 1), (4, 3))), axis1=0, axis2=1)],
     "scalar_factor": [_product(x=_A * 2.5)],
     "better_order": [
         contract(_product(), slice_(_B, (0, 0), (1, 1), (1, 5)), (0, 1), (2, 1), (0,)),

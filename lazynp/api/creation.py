@@ -17,7 +17,7 @@ from lazynp.native import ARRAYS
 from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import iota, unset
-from lazynp.ops.movement import broadcast
+from lazynp.ops.movement import broadcast, embed_diagonal
 from lazynp.ops.sizes import SymInt, as_size, counted, greatest, number
 from lazynp.runtime.storage import has_value, queue, tracing
 
@@ -247,14 +247,20 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     return as_array(ordering.wrap_ordered(node_of(a), ordering.order_of(a, order)))
 
 
+_LARGE = 64
+"""Rows of an identity matrix that a program makes itself: it is seldom needed as a matrix."""
+
+
 @implements(np.eye)
 def eye(N: int, M: Any = None, k: int = 0, dtype: Any = float, order: str = "C", **options: Any) -> Any:
+    if tracing() and type(N) is int and N >= _LARGE and (M is None or M == N) and k == 0 and np.dtype(dtype) in LAZY_DTYPES:
+        return wrap(embed_diagonal(ew.filled((N,), 1, np.dtype(dtype)), axis1=0, axis2=1))
     return from_numpy(np.eye(N, M, k, dtype))
 
 
 @implements(np.identity)
 def identity(n: int, dtype: Any = None, **options: Any) -> Any:
-    return from_numpy(np.identity(n, dtype))
+    return eye(n, dtype=float if dtype is None else dtype)
 
 
 @implements(np.linspace)

@@ -8,6 +8,7 @@ from lazynp.ir.rewrite import Listener, Rules, rewrite
 from lazynp.ir.verify import verify
 from lazynp.ops.pruning import prune
 from lazynp.optimize.contract import contraction
+from lazynp.optimize.diagonals import diagonals
 from lazynp.optimize.dims import simplify_sizes
 from lazynp.optimize.fast import fast
 from lazynp.optimize.fold import fold
@@ -21,7 +22,7 @@ from lazynp.optimize.triangular import substitute_instead
 
 Pass = Rules | Callable[[Graph, str, Listener | None], Graph]
 
-algebra = undetach + simplify + moves + fold + stabilize + contraction + fast
+algebra = undetach + simplify + moves + fold + stabilize + diagonals + contraction + fast
 
 
 def bodies(graph: Graph, level: str, listener: Listener | None) -> Graph:

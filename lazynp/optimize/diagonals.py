@@ -1,0 +1,79 @@
+"""Products with diagonal matrices and rows of the identity, diagonals of products: none of them needs a product of matrices.
+
+The zeros of such a matrix are not multiplied with anything: an infinity or NaN stays where it is, while a product of matrices spreads it
+over its column or row.
+"""
+
+from collections.abc import Iterator
+
+from lazynp.ir.node import Node
+from lazynp.ir.rewrite import Rules, scalar_value
+from lazynp.ops.contraction import Labels, contract, reorder
+from lazynp.ops.indexing import gather, update
+from lazynp.ops.movement import Step, diagonal, embed_diagonal, reshape, slice_
+
+diagonals = Rules("diagonals", level="stable")
+
+
+def _diagonal_of(matrix: Node) -> Node | None:
+    """The diagonal of a matrix that has nothing beside it: `np.diag(d)`, as it is recorded, and the identity."""
+    if matrix.ndim != 2 or matrix.dtype.kind not in "iufc":
+        return None
+    if matrix.op is embed_diagonal:
+        return matrix.args[0]
+    if matrix.op is not update or scalar_value(matrix.args[0]) != 0:
+        return None
+    n, m = matrix.shape
+    flat = (Step(reshape, ((n * n,),)), Step(slice_, ((0,), (n + 1,), (n,)))) if type(n) is int and n == m else None
+    return matrix.args[1] if matrix.path == flat else None
+
+
+def _sums_over_one(node: Node) -> Iterator[tuple[Node, int, int, Node, Labels]]:
+    """(matrix, its summed label, its other label, the other operand, its labels) where a matrix has one label that is summed with the other
+    operand's, and one of its own."""
+    for (x, xs), (y, ys) in (((node.args[0], node.xs), (node.args[1], node.ys)), ((node.args[1], node.ys), (node.args[0], node.xs))):
+        for summed, kept in (xs, xs[::-1]) if len(xs) == 2 else ():
+            if summed in ys and summed not in node.out and kept in node.out and kept not in ys:
+                yield x, summed, kept, y, ys
+
+
+def _renamed(labels: Labels, old: int, new: int) -> Labels:
+    return tuple([new if label == old else label for label in labels])
+
+
+@diagonals.on(contract)
+def diagonal_factor(node: Node) -> Node | None:
+    """diag(d) @ a is d[:, None] * a."""
+    for matrix, summed, kept, other, labels in _sums_over_one(node):
+        d = _diagonal_of(matrix)
+        if d is not None:
+            return contract(d, other, (kept,), _renamed(labels, summed, kept), node.out)
+    return None
+
+
+@diagonals.on(contract)
+def one_hot_factor(node: Node) -> Node | None:
+    """eye(n)[i] @ a is a[i]."""
+    for matrix, summed, kept, other, labels in _sums_over_one(node):
+        if matrix.op is not gather or len(matrix.args) != 2 or matrix.axes != (0,) or matrix.position != 0 or other.dtype != node.dtype:
+            continue
+        own = (node.xs if matrix is node.args[0] else node.ys)[0]
+        d = _diagonal_of(matrix.args[0])
+        if own == kept and d is not None and scalar_value(d) == 1:
+            axis = labels.index(summed)
+            return reorder(gather(other, matrix.args[1], axes=(axis,), position=axis), _renamed(labels, summed, kept), node.out)
+    return None
+
+
+@diagonals.on(diagonal)
+def diagonal_of_product(node: Node) -> Node | None:
+    """The diagonal of a @ b is (a * b.T).sum(1): n * n products instead of n * n * n."""
+    product = node.args[0]
+    if product.op is not contract:
+        return None
+    xs, ys, out = product.xs, product.ys, product.out
+    row, column = out[node.axis1], out[node.axis2]
+    if (row in xs) == (row in ys) or (column in xs) == (column in ys) or (row in xs) == (column in xs):
+        return None
+    rest = tuple([label for label in out if label not in (row, column)])
+    return contract(*product.args, _renamed(xs, column, row), _renamed(ys, column, row), (*rest, row))
