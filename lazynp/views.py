@@ -164,10 +164,11 @@ def reshaped(x: Any, shape: tuple[int, ...]) -> Any:
     if x._storage is None and not tracing():
         return from_view(x._np.reshape(shape), x)
     x = wrap(node_of(x)) if x._storage is None else _unshared(x)
-    probe = geometry(x).view()
     try:
-        probe.shape = shape
-    except AttributeError:
+        geometry(x).reshape(shape, copy=False)
+    except ValueError as error:
+        if "copy" not in str(error):  # another size
+            raise
         return as_array(wrap(reshape(node_of(x), shape)))
     return view_of(x, reshape, out_shape=shape)
 

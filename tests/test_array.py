@@ -81,6 +81,7 @@ def test_attributes_are_numpys(threshold, dtype):
     assert isinstance(actual, np.ndarray) and isinstance(expected, np.ndarray)
 
 
+@pytest.mark.filterwarnings("ignore:Setting the shape on a NumPy array has been deprecated:DeprecationWarning")  # from NumPy 2.5 on
 def test_assigning_the_shape(threshold):
     expected, actual = both(grid())
     expected.shape = actual.shape = (5, 6)

@@ -336,9 +336,7 @@ def follow_numpy(x: np.ndarray, path: Path) -> np.ndarray:
     """The same view of a NumPy array: no step copies (a reshape that cannot be a view raises ValueError)."""
     for op, attrs in path:
         if op is reshape:
-            view = x.view()
-            view.shape = attrs[0]
-            x = view
+            x = x.reshape(attrs[0], copy=False)
         elif op is diagonal:
             x = diagonal_view(x, *attrs)
         else:
