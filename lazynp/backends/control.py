@@ -25,6 +25,7 @@ from lazynp.backends.program import CALLS, ERRORS, FIRST_DIM
 from lazynp.backends.render import kernel_of, print_band
 from lazynp.backends.schedule import Scheduled, collapsed, ordered
 from lazynp.backends.slide import slide
+from lazynp.backends.sweeps import ROWS, Sweep, sweep_of
 from lazynp.backends.texts import expression, literal
 from lazynp.backends.twins import without_twins
 from lazynp.backends.writer import LEAVE, Writer, indented
@@ -511,7 +512,13 @@ class Turns:
         return self.limit(control.limits[0]), self.limit(control.limits[1])
 
     def loop(self, control: Control) -> list[str]:
+        found = self.sweep(control)
+        return self.plain_loop(control) if found is None else self.swept(control, found)
+
+    def plain_loop(self, control: Control, begin: str = "") -> list[str]:
+        """The loop as it is written; begin: where it begins, if that is not its start."""
         start, stop = self.range(control)
+        start = begin or start
         step = self.limit(control.limits[2])
         known = control.limits[2].constant if isinstance(control.limits[2], Poly) else None
         name = f"n{control.index}"
@@ -528,6 +535,49 @@ class Turns:
         opening += [f"int {left} = {often};"] if look else []
         opening += ["#pragma GCC unroll 4"] if BRANCH in turn or (branches and all(isinstance(p, Poly) for p in control.limits)) else []
         return [*opening, f"for (int64_t {name} = {start}; {test}; {name} += {step}) {{", *counted, *turn, "}", "}"]
+
+    def sweep(self, control: Control) -> Sweep | None:
+        """The loop as a sweep over rows of which the loop in it goes through the columns."""
+        inner = control.blocks[0].parts[0] if len(control.blocks[0].parts) == 1 else None
+        if not isinstance(inner, Control) or inner.kind is not loop or self.printer.is_apart(inner) or control.integers or inner.integers:
+            return None
+        limits = [limit for limit in (*inner.limits, *control.limits) if isinstance(limit, Poly)]
+        parts, places = inner.blocks[0].parts, {control.index, inner.index}
+        if len(limits) != 6 or {limits[2].constant, limits[5].constant} != {1} or len(parts) != 1 or isinstance(parts[0], Control):
+            return None
+        items = [item for group in parts[0] for item in group]
+        computed = any(not places.isdisjoint(self.places(node)) for node in self.sizes.inner.values())
+        if len(items) != 1 or computed:
+            return None
+        return sweep_of(items[0].nest, control.index, inner.index, (limits[0], limits[1]), self.sizes)
+
+    def swept(self, control: Control, sweep: Sweep) -> list[str]:
+        """Some rows at a time, each `lag` columns behind the one before; then the rows that are left."""
+        (inner,) = inner_loops(control)
+        first, last = self.range(inner)
+        row, column, t, begin = f"n{control.index}", f"n{inner.index}", self.writer.fresh("t"), self.writer.fresh("row")
+        ctype = prelude.ctype(sweep.memory.dtype)
+        opening, points = [], []
+        self.turn(control)
+        self.turn(inner)
+        for k in range(ROWS):
+            name, behind = self.writer.fresh("left"), k * sweep.lag
+            place = f"const int64_t {row} = {begin} + {k}"
+            opening += [
+                f"{ctype} {name};",
+                f"{{ {place}; {name} = {self.writer.pointer(sweep.memory)}[{self.writer.poly(sweep.first)}]; }}",
+            ]
+            self.writer.neighbour = (sweep.memory, sweep.left, sweep.place, name)
+            points += [f"if ({t} >= {first} + {behind} && {t} < {last} + {behind}) {{", f"{place}, {column} = {t} - {behind};"]
+            points += [*self.block(inner.blocks[0]), "}"]
+        self.writer.neighbour = None
+        end, look = self.range(control)[1], [] if self.is_brief(control) else self.look(control)
+        enough = f"{self.writer.poly(sweep.room)} >= 0 && {first} < {last} && {begin} + {ROWS - 1} < {end}"
+        return [
+            "{", f"int64_t {begin} = {self.range(control)[0]};", f"for (; {enough}; {begin} += {ROWS}) {{", *opening,
+            f"for (int64_t {t} = {first}; {t} < {last} + {(ROWS - 1) * sweep.lag}; {t}++) {{", *points, "}", *look, "}",
+            *self.plain_loop(control, begin), "}",
+        ]  # fmt: skip
 
     def strips(self, name: str, start: str, end: str, step: int, turn: list[str]) -> list[str]:
         """An innermost loop in pieces, between which it looks for signals: the pieces stay loops that can become vectors."""

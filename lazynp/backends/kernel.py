@@ -93,6 +93,8 @@ class Kernel:
                 lines.append(
                     f"if (__builtin_expect({test}, 0)) {{ {place} = 1; goto {leaves}; }}" if leaves else f"if ({test}) {place} = 1;"
                 )
+            elif (next_to := self.writer.neighbour) is not None and (s.buffer.memory, s.address) == (next_to[0], next_to[2]):
+                lines += [f"{next_to[3]} = {unwrapped(self.value(s, place))};", f"{place} = {next_to[3]};"]
             else:
                 lines.append(f"{place} = {unwrapped(self.value(s, place))};")
         return lines

@@ -138,6 +138,9 @@ class Values:
         return expression(node.op, node, [a.dtype for a in node.args], [self.text[a] for a in node.args])
 
     def _load(self, node: Node) -> str:
+        known = self.writer.neighbour
+        if known is not None and node.buffer.memory is known[0] and node.address == known[1]:
+            return known[3]
         text = f"{self.writer.pointer(node.buffer.memory)}[{unwrapped(self.poly(node.address))}]"
         if not node.guards:
             return text

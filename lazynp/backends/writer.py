@@ -98,6 +98,8 @@ class Writer:
         """Names of integers that loops carry from turn to turn."""
         self.decides: Memory | None = None
         """A truth value that a loop goes on with; where it is false the loop is left at once."""
+        self.neighbour: tuple[Memory, Poly, Poly, str] | None = None
+        """An element that a point needs of the point before: memory, its address, the address that this point stores to, the variable."""
         self._serial = 0
 
     def fresh(self, letter: str) -> str:
