@@ -4,23 +4,26 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy
 import pytest
 
 import lazynp as np
-from lazynp.backends import reference
+from lazynp.backends import diskcache, reference
 from lazynp.ir.node import Graph, new_input
 from lazynp.ir.types import ArrayType
 from lazynp.ops import elementwise as ew
+from lazynp.runtime import patience
 
 PROGRAM = """
 import json, sys
 import lazynp as np
-from lazynp.backends import reference
+from lazynp.backends import diskcache, reference
 from lazynp.ir.node import Graph, new_input
 from lazynp.ir.types import ArrayType
 from lazynp.ops import elementwise as ew
+from lazynp.runtime import patience
 turns, varying = int(sys.argv[1]), sys.argv[2] == "varying"
 x = np.ones(300_000)
 for turn in range(turns):
@@ -51,6 +54,24 @@ def test_short_programs_leave_notes_until_compiling_is_worth_it(tmp_path):
         compiled.append(len(list(tmp_path.glob("*/*.plan"))))
     assert compiled[0] == 0 and compiled[-1] == 1
     assert run(tmp_path, 4)["disk_hits"] >= 1
+
+
+def test_nothing_is_compiled_at_exit_where_nobody_will_find_it(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    folder, built = str(tmp_path / "file"), []
+    with np.config(cache_dir=folder):
+        assert not diskcache.lasts()
+    with np.config(cache_dir=str(tmp_path / "new" / "cache")):
+        assert diskcache.lasts() and not (tmp_path / "new").exists()
+    leave = []
+    monkeypatch.setattr(patience.atexit, "register", leave.append)
+    waiting = SimpleNamespace(due=SimpleNamespace(graph="graph"), begun=None)
+    monkeypatch.setattr(patience, "keep_notes", lambda waiting: None)
+    patience.at_exit({0: waiting}, built.append)
+    for place, expected in ((folder, []), (str(tmp_path / "cache"), ["graph"])):
+        with np.config(cache_dir=place):
+            leave[0]()
+        assert built == expected
 
 
 @pytest.mark.parametrize("kind", ["same", "varying"])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import lazynp
 from lazynp.backends import blas, prelude, products, toolchain, workers
 from lazynp.backends.program import FIRST_SLOT, POOL
 
@@ -80,3 +81,12 @@ def test_they_are_wanted_where_the_library_has_narrower_vectors(monkeypatch: pyt
     monkeypatch.setattr(blas, "core_name", lambda: core)
     wide = "-mprefer-vector-width=512" in toolchain.find_compiler().flags
     assert products.wanted() == (wanted and wide)
+
+
+def test_the_memory_plan_counts_the_blocks_of_products(monkeypatch):
+    monkeypatch.setattr(products, "wanted", lambda: True)
+    a = np.random.default_rng(2).random((150, 150))
+    plan = lazynp.jit(lambda a: a @ a + len("a program of its own"), strict=True).memory_plan(a)
+    assert plan.buffers > 0 and plan.buffers % products.packed("f64") == 0
+    assert plan.peak == plan.results + plan.temporaries + plan.buffers
+    assert lazynp.jit(lambda a: a + 1).memory_plan(a).buffers == 0

@@ -110,6 +110,16 @@ def directory() -> str:
     return wanted if os.access(wanted, os.W_OK | os.X_OK) else _go_private(PermissionError(f"not writable: {wanted}"))
 
 
+def lasts() -> bool:
+    """Whether the next process will find what is put now. Makes nothing, warns of nothing."""
+    if _private is not None and _private[0] == os.getpid():
+        return False
+    place = os.path.join(root(), code_version())
+    while not os.path.exists(place) and os.path.dirname(place) != place:
+        place = os.path.dirname(place)
+    return os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK)
+
+
 def _go_private(error: OSError) -> str:
     global _private
     path = tempfile.mkdtemp(prefix="lazynp-")

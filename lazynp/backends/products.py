@@ -30,6 +30,11 @@ def wanted() -> bool:
     return compiler is not None and _WIDE in compiler.flags and core != "" and core not in _WIDE_CORES
 
 
+def packed(suffix: str) -> int:
+    """The bytes of the blocks that a thread keeps for its products."""
+    return (_HIGH + _ACROSS) * _DEPTH * {"f32": 4, "f64": 8}[suffix]
+
+
 def text(suffix: str) -> str:
     """lz_product_<s>(slots, dims, gemm, turned, a, b, c, batch, m, n, k, half): c (batch, m, n) = op(a) (m, k) op(b) (k, n) for each member
     of the batch, all of them contiguous. turned: 1, where a is stored transposed, plus 2, where b is. half: the result is symmetric, and

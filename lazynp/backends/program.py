@@ -74,6 +74,7 @@ class Blueprint:
     callbacks: what C calls in Python, as (op, attributes, (ndim, dtype) of the values);
     outline: None for programs with Python steps; integers: of the BLAS it was compiled for;
     arena: text of its bytes; blocks: per memory outside of the arena (kind, text of its elements, bytes of one);
+    buffers: bytes that every thread keeps for matrix products;
     threshold: elements from which its kernels use threads, 0: as the settings say; choices: the answers that were measured for it.
     """
 
@@ -96,6 +97,7 @@ class Blueprint:
     integers: str = ""
     arena: str = "0"
     blocks: list[tuple[str, str, int]] = field(default_factory=list)
+    buffers: int = 0
     threshold: int = 0
     choices: dict[str, float] = field(default_factory=dict)
 
@@ -103,7 +105,8 @@ class Blueprint:
 class MemoryPlan(NamedTuple):
     """What a call of a compiled function holds at most, in bytes, known before it runs.
 
-    arguments and constants exist before; results and temporaries are made by the call: `peak` is their sum. steps: how many routines (a
+    arguments and constants exist before; results, temporaries and buffers (the blocks of matrices that each thread keeps for products) are
+    made by the call: `peak` is their sum. steps: how many routines (a
     singular value decomposition, a sort) run in between; their own workspace is not counted, what they return is. donated: results that
     lie in the memory of donated arguments, not counted in `results`; kept: whether results and temporaries stay for the next call."""
 
@@ -114,10 +117,11 @@ class MemoryPlan(NamedTuple):
     steps: int
     donated: int = 0
     kept: bool = False
+    buffers: int = 0
 
     @property
     def peak(self) -> int:
-        return self.results + self.temporaries
+        return self.results + self.temporaries + self.buffers
 
 
 class CallTables(NamedTuple):
@@ -189,7 +193,8 @@ class CProgram(base.Program):
         for kind, text, itemsize in blueprint.blocks:
             total[kind] += int(eval(text, {}, sizes)) * itemsize
         temporaries = total["array"] + int(eval(blueprint.arena, {}, sizes))
-        return MemoryPlan(total["input"], total["const"], total["output"], temporaries, len(blueprint.steps))
+        buffers = blueprint.buffers * (threads.thread_count() if blueprint.parallel else 1)
+        return MemoryPlan(total["input"], total["const"], total["output"], temporaries, len(blueprint.steps), buffers=buffers)
 
     def _mentioned(self, dims: Sequence[int]) -> dict[str, int]:
         """The sizes by their names, without the last ones if the optimised graph does not need them: their places are those of `extra`."""

@@ -14,7 +14,7 @@ from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import update, written_in_place
 from lazynp.ops.movement import join
-from lazynp.ops.reduction import reduce_add
+from lazynp.ops.reduction import folded, reduce_add
 from lazynp.ops.structured import interpreter, item
 
 
@@ -39,7 +39,7 @@ def interpret(
         if node in summed:
             known[node] = known[node.args[0]]
         elif node.op is reduce_add and node.args[0] in summed:
-            known[node] = np.asarray(np.add.reduce(known[node.args[0]], axis=node.axes, dtype=node.dtype))
+            known[node] = np.asarray(folded(ew.add, known[node.args[0]], node.axes, node.dtype))
         elif (
             node.op is update
             and node.args[0] in last

@@ -136,17 +136,22 @@ def _hypot_weights(node: Node) -> Node:
     return x / broadcast(keep_axes(x, ew.where(ew.equal(node, 0), 1, node), node.axes), x.shape)
 
 
-def reducer(scalar: Op, **facts: Any) -> Op:
-    """numpy.<scalar>.reduce over several axes; the axes are dropped (`keep_axes` puts them back)."""
+def folded(scalar: Op, x: Any, axes: tuple[int, ...], dtype: np.dtype) -> Any:
+    """The fold of an array whose elements are converted to a dtype as they are folded."""
     ufunc = scalar.ufunc
     assert ufunc is not None
+    if scalar.commutative and scalar.associative and _several_axes(ufunc):
+        return ufunc.reduce(x, axis=axes, dtype=dtype if scalar.name not in _LOGICAL else None)
+    for axis in sorted(axes, reverse=True):
+        x = ufunc.reduce(x, axis=axis, dtype=dtype)
+    return x
+
+
+def reducer(scalar: Op, **facts: Any) -> Op:
+    """numpy.<scalar>.reduce over several axes; the axes are dropped (`keep_axes` puts them back)."""
 
     def numpy(x: Any, axes: tuple[int, ...]) -> Any:
-        if scalar.commutative and scalar.associative and (scalar.ufunc is not None and _several_axes(ufunc)):
-            return ufunc.reduce(x, axis=axes, dtype=x.dtype if scalar.name not in _LOGICAL else None)
-        for axis in sorted(axes, reverse=True):
-            x = ufunc.reduce(x, axis=axis, dtype=x.dtype)
-        return x
+        return folded(scalar, x, axes, x.dtype)
 
     return register(
         Op(

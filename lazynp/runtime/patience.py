@@ -223,9 +223,11 @@ _AT_EXIT = 2
 
 
 def at_exit(waiting: dict[Any, Waiting], build: Callable[[Graph], Any]) -> None:
-    """At the end of this process note what was spent on what waits then, and build what is due."""
+    """At the end of this process note what was spent on what waits then, and build what is due, where the next one will find it."""
 
     def leave() -> None:
+        if not diskcache.lasts():
+            return
         keep_notes(waiting.values())
         due = [one.due for one in waiting.values() if one.due is not None and one.begun is None]
         for variant in due[:_AT_EXIT]:
