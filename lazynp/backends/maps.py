@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from lazynp.backends import prelude
+from lazynp.backends.aligned import common_load, head
 from lazynp.backends.kernel import Kernel
 from lazynp.backends.lower import Axis, Memory, checked, load
 from lazynp.backends.nests import Store, scalars
 from lazynp.backends.polynomial import Atom, Poly, variable
-from lazynp.backends.texts import combined
+from lazynp.backends.texts import combined, unwrapped
 from lazynp.backends.values import Values, is_own, modulus
 from lazynp.backends.writer import opened
 from lazynp.ir.node import Node
@@ -62,12 +63,16 @@ class Map(Kernel):
         axes = self.nest.axes
         lines: list[str] = []
         mask, unsure = self._mask(), self._unsure()
+        plain = not (mask is not None or unsure or self.checks or self.values.impure or self.inline)
+        alike = common_load(self.nest, axes[-1]) if plain else None
         for depth, axis in enumerate(axes[outer:], outer + 1):
             if depth == len(axes) and (mask is not None or unsure):
                 lines += self._in_blocks(mask, unsure, axis, depth)
                 continue
             if depth == 1 and not self.inline and self._only_copies(axis.variable):
                 return [*lines, *map(self._copy, self.nest.stores)]
+            if depth == len(axes) and alike is not None:
+                return [*lines, *self._aligned(alike, axis, depth), *["}"] * (len(axes) - outer - 1)]
             if depth == len(axes) and self.checks:
                 lines += ["uint8_t outside = 0;", "#pragma omp simd reduction(|:outside)"]
             elif depth == len(axes) and not self.values.impure:
@@ -77,6 +82,24 @@ class Map(Kernel):
         lines += [] if mask is not None or unsure else self.stores()
         closed = ["}"] * (len(axes) - outer)
         return [*lines, *closed[:1], *self._failed(axes[-1], len(axes)), *closed[1:]] if self.checks else [*lines, *closed]
+
+    def _aligned(self, alike: Node, axis: Axis, depth: int) -> list[str]:
+        """The innermost loop as single elements up to where its loads begin a line, and vectors from there on."""
+        v, body = axis.variable.name, [*self.values.statements[depth], *self.stores(), "}"]
+        first = {axis.variable: variable("begin") if depth == 1 else axis.begin}
+        begin, end = ("begin", "end") if depth == 1 else (self.writer.poly(axis.begin), unwrapped(self.writer.poly(axis.end)))
+        place = f"&{self.at(alike.buffer.memory, alike.address.replaced(first))}"
+        return [
+            "{",
+            *head(begin, end, place, alike.dtype.itemsize),
+            "#pragma GCC unroll 1",
+            f"for (int64_t {v} = {begin}; {v} < whole_begin; {v}++) {{",
+            *body,
+            "#pragma omp simd",
+            f"for (int64_t {v} = whole_begin; {v} < {end}; {v}++) {{",
+            *body,
+            "}",
+        ]
 
     def _only_copies(self, along: Atom) -> bool:
         """Whether the nest moves blocks of memory of which none is where another one goes: not two arrays that change places."""
