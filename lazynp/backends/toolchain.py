@@ -6,7 +6,7 @@
     load(key) -> lib | None                 from the disk cache only; starts no process
     counters                                {"compiles": int, "compile_seconds": float, "disk_hits": int}
 
-Every program exports `int64_t lazynprun(void **slots, const int64_t *dims)`; call `lib.lazynprun(slots, dims)` with `ffi` of this file.
+Every program exports `int64_t lazynp_run(void **slots, const int64_t *dims)`; call `lib.lazynp_run(slots, dims)` with `ffi` of this file.
 What a key must contain is up to the caller, but `find_compiler().fingerprint` belongs in it: compiler, flags and CPU.
 """
 
@@ -42,7 +42,7 @@ ffi = _cffi_backend.FFI(
     _types=b"\x00\x00\x04\x0d\x00\x00\x05\x03\x00\x00\x04\x03\x00\x00\x00\x0f\x00\x00\x17\x01\x00\x00\x06\x03\x00\x00\x00\x01",
     _globals=(b"\x00\x00\x00\x23lazynp_run", 0),
 )
-"""What `cffi` writes for cdef("int64_t lazynprun(void **slots, const int64_t *dims);") in its out-of-line ABI mode: parsing that
+"""What `cffi` writes for cdef("int64_t lazynp_run(void **slots, const int64_t *dims);") in its out-of-line ABI mode: parsing that
 declaration at run time would import pycparser, which costs more than loading the program. tests/test_toolchain.py regenerates it."""
 
 counters: dict[str, float] = {"compiles": 0, "compile_seconds": 0.0, "disk_hits": 0}
