@@ -256,6 +256,13 @@ static PyObject *plain_argument(PyObject *x, npy_intp *most, int depth) {
     return made;
 }
 
+/* Whether a result shows the memory of an operand: then it should be a view of that array, which Python makes. */
+static int is_view_of(PyObject *result, PyObject *operand) {
+    if (!PyArray_Check(result) || !PyArray_Check(operand)) return 0;
+    PyObject *shown = PyArray_BASE((PyArrayObject *)result);
+    return shown && (shown == operand || shown == PyArray_BASE((PyArrayObject *)operand));
+}
+
 /* function(*args, **kwargs) on a short line, for a function of NumPy's; NULL without an error: not on such a line. */
 PyObject *short_call(PyObject *function, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {
     Py_ssize_t named = kwnames ? PyTuple_GET_SIZE(kwnames) : 0, total = n + named, count = 0;
@@ -270,7 +277,10 @@ PyObject *short_call(PyObject *function, PyObject *const *args, Py_ssize_t n, Py
         result = PyObject_Vectorcall(function, plain, n, kwnames);
         Py_ssize_t same = 0;
         while (result && same < n && !(result == plain[same] && PyArray_Check(result))) same++;
+        int is_view = 0;
+        for (Py_ssize_t i = 0; result && i < n; i++) is_view |= is_view_of(result, plain[i]);
         if (result && same < n) Py_SETREF(result, Py_NewRef(args[same])); /* a function that converts returns its argument */
+        else if (is_view) Py_CLEAR(result);
         else result = adopted(result);
     } else
         PyErr_Clear();

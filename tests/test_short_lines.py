@@ -162,3 +162,13 @@ def test_pending_readers_see_the_old_contents():
         x[:] = x - 0.5
     for turn, early in enumerate(kept):
         assert early[3] == 2 * (3 + turn * 0.5)
+
+
+def test_views_that_functions_make_know_their_arrays():
+    x = lazynp.zeros(N) + 1.5
+    for _ in range(5):
+        grid, wide = lazynp.reshape(x, (2, -1)), lazynp.broadcast_to(x, (2, N))
+        assert float(grid.sum()) == 1.5 * N
+        assert float(wide.sum()) == 3 * N
+        assert grid.base is x
+        assert wide.base is x

@@ -306,9 +306,11 @@ def _public(original: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
             args, kwargs = selection.computed(args), selection.computed(kwargs)
         if any_foreign(args) or (kwargs and any_foreign(kwargs.values())):
             return sync(original, *args, **kwargs)
-        if (tracing_count.depth and tracing()) or (
-            any_lazy(args, kwargs) and not (is_small_product(original, args) and not kwargs) and not operands.short_here(args)
-        ):
+        if (tracing_count.depth and tracing()) or (any_lazy(args, kwargs) and not (is_small_product(original, args) and not kwargs)):
+            if operands.short_here(args):
+                result = through_numpy(original, args, kwargs)
+                if not any(_is_view_of(result, a) for a in args):
+                    return result
             try:
                 return operands.recorded(lazy, *args, **kwargs)
             except (NotLazy, Unsupported, OverflowError):  # a Python integer that the dtype does not hold: NumPy decides
@@ -320,6 +322,14 @@ def _public(original: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
         return through_numpy(original, args, kwargs)
 
     return _named_like(original, function(original, general))
+
+
+def _is_view_of(result: Any, x: Any) -> bool:
+    """Whether what NumPy returned shows the memory of an array of ours, so that it should be a view of that array."""
+    if type(result) is not ndarray or type(x) is not ndarray or result is x or result._storage is None or x._storage is None:
+        return False
+    shown, memory = result._storage.buffer.base, x._storage.buffer
+    return shown is not None and (shown is memory or shown is memory.base)
 
 
 _MOST_STAND_INS = 1 << 24
