@@ -209,3 +209,23 @@ def test_resize_to_as_many_elements_stays_a_view(all_lazy):
     view.resize((2, 3))
     view[1, 0] = 9
     assert x.tolist() == [0, 1, 2, 9, 4, 5]
+
+
+@pytest.mark.parametrize("view", ["ravel", "reshape", "expand_dims"])
+def test_writes_to_a_view_that_numpy_made(view):
+    """Lines whose work is short are NumPy's: what they return has a storage of its own, over memory that another storage has too."""
+    function, arguments = getattr(lnp, view), {"ravel": (), "reshape": (-1,), "expand_dims": (0,)}[view]
+    with lnp.config(lazy_threshold=8, backend="reference"):
+        for _ in range(6):
+            x = lnp.array(np.ones((2, 3, 2)))
+            x[()] = 2.0
+            shown = function(x, *arguments)
+            shown[shown > 1] = 9
+            assert x.min() == 9
+            shown += 1
+            assert x.max() == 10
+
+
+def test_the_transpose_of_a_vector_is_the_vector(all_lazy):
+    x = lnp.arange(5.0) + 1
+    assert x.T is x

@@ -96,6 +96,11 @@ def give_arena(arena: np.ndarray) -> None:
         _arenas.append(arena)
 
 
+class Lent(np.ndarray):
+    """What a result and its views refer to in memory that is also kept: an object of their own, so that references to it tell how many
+    they are."""
+
+
 class Kept:
     """Memory that belongs to one signature of a jitted function, and that its calls use again and again: the arena of its temporaries, and
     the memory of results that nobody holds any more. Used by several threads, each takes what the others have left."""
@@ -119,7 +124,7 @@ class Kept:
             known.append(candidate)
         if memory is None:
             memory = _block(size)
-        array = np.ndarray(shape, dtype, memory)
+        array = np.ndarray(shape, dtype, memory.view(Lent))
         if len(known) < _MOST_KEPT:
             known.append(memory)
         return array

@@ -16,7 +16,7 @@ import numpy as np
 
 from lazynp.backends.base import Program, raised
 from lazynp.backends.holding import Held
-from lazynp.backends.pool import KEPT, POOLED, Block, Kept, empty
+from lazynp.backends.pool import POOLED, Block, Lent, empty
 from lazynp.config import settings
 from lazynp.errors import CaptureError
 from lazynp.ir import canonical
@@ -168,7 +168,7 @@ def _references(holder: Any) -> tuple[int, int]:
     base = buffer.base
     if base is None:
         return sys.getrefcount(buffer), 0
-    foreign = type(base) is not Block and (type(base) not in ARRAYS or base.base is not None)
+    foreign = type(base) is not Block and type(base) is not Lent and (type(base) not in ARRAYS or base.base is not None)
     return sys.getrefcount(buffer), 1 << 30 if foreign else sys.getrefcount(base)
 
 
@@ -179,16 +179,14 @@ class _Sample:
         self.buffer = buffer
 
 
-_KEPT = Kept()
 _ALONE_OWNER = _references(_Sample(np.empty(2)))
 _ALONE_VIEW = _references(_Sample(np.empty(2).reshape(1, 2)))
 _ALONE_POOLED = _references(_Sample(empty((POOLED,), np.dtype(np.uint8))))
-_ALONE_KEPT = _references(_Sample(_KEPT.empty((KEPT,), np.dtype(np.uint8))))
 
 
 def _alone(storage: Storage) -> bool:
     """Whether nobody outside can reach the storage's memory any more."""
-    return _references(storage) in (_ALONE_OWNER, _ALONE_VIEW, _ALONE_POOLED, _ALONE_KEPT)
+    return _references(storage) in (_ALONE_OWNER, _ALONE_VIEW, _ALONE_POOLED)
 
 
 def owns_memory(array: np.ndarray) -> bool:
