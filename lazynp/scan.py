@@ -72,7 +72,8 @@ def _limit(n: Any) -> Any:
 
 
 def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Any, limit: int | None = None) -> Any:
-    """value = init; while condition(value): value = body(value), at most `limit` times. Reverse-mode derivatives need a limit."""
+    """value = init; while condition(value): value = body(value), at most `limit` times. Without a limit, reverse-mode derivatives run
+    the loop once more, to count its turns."""
 
     def turn_by_turn() -> Any:
         value, turns = init, 0

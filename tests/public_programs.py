@@ -31,6 +31,18 @@ def escape_time(x, y, most):
     return 255
 
 
+DERIVED: dict[str, tuple[Callable[..., Any], np.ndarray]] = {}
+"""Programs of one array whose elements, or one scalar, are derived by it."""
+
+
+def derived(argument: np.ndarray) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def enter(f: Callable[..., Any]) -> Callable[..., Any]:
+        DERIVED[f.__name__] = f, argument
+        return f
+
+    return enter
+
+
 @program(-2.0, 1.0, np.zeros((12, 18), dtype=np.uint8), 20)
 def mandelbrot_by_points(lower, upper, image, most):
     for x in range(image.shape[1]):
@@ -59,6 +71,7 @@ def moments_by_enumeration(image):
     return total, moment
 
 
+@derived(data(12, 12, seed=4) + 12 * np.eye(12)[::-1])
 @program(data(9, 9) + np.eye(9))
 def inverse_by_elimination(matrix):
     n = matrix.shape[0]
@@ -187,3 +200,35 @@ def step_9_laplace(nx, ny, target):
         p[-1, :] = p[-2, :]
         norm = np.sum(np.abs(p[:]) - np.abs(pn[:])) / np.sum(np.abs(pn[:]))
     return p
+
+
+@derived(1 + data(7))
+def decay_until_it_is_small(x):
+    turns = 0
+    while np.sum(x * x) > 1.0 and turns < 500:
+        x = x * 0.9 + 0.01 * np.sin(x)
+        turns += 1
+    return x**3
+
+
+@derived(data(24, 3, seed=5))
+def recurrent_network(x):
+    state, outputs = np.zeros(3), []
+    weights = np.cos(np.arange(9.0)).reshape(3, 3)
+    for row in x:
+        state = np.tanh(row @ weights + state @ weights.T)
+        outputs.append(state * row)
+    return np.array(outputs)
+
+
+@derived(0.5 + data(20, seed=6))
+def tridiagonal_system(d):
+    n = len(d)
+    upper, right, x = np.zeros(n), np.zeros(n), np.zeros(n)
+    for i in range(n):
+        pivot = 4.0 + d[i] - upper[i - 1] if i > 0 else 4.0 + d[i]
+        upper[i] = 1.0 / pivot
+        right[i] = (d[i] - right[i - 1]) / pivot if i > 0 else d[i] / pivot
+    for i in range(n - 1, -1, -1):
+        x[i] = right[i] - upper[i] * x[i + 1] if i < n - 1 else right[i]
+    return x

@@ -362,8 +362,16 @@ def test_while_with_a_limit_backwards() -> None:
     gradient = lnp.jit(lnp.grad(f), strict=True)(x)
     for k in range(3):
         assert gradient[k] == pytest.approx(lnp.jvp(f, (x,), (np.eye(3)[k],))[1], rel=1e-12)
-    with pytest.raises(TypeError, match="limit"):
-        lnp.grad(lambda x: scan.while_loop(lambda v: v > 0.1, lambda v: v * v * 0.4, x))(np.float64(0.9))
+
+
+def test_while_without_a_limit_backwards() -> None:
+    """It is run once more, to count its turns; also where there are none."""
+
+    def f(x: Any) -> Any:
+        return scan.while_loop(lambda v: v > 0.1, lambda v: v * v * 0.4, x)
+
+    for x in (np.float64(0.9), np.float64(0.05)):
+        assert lnp.grad(f)(x) == pytest.approx(lnp.jvp(f, (x,), (np.float64(1.0),))[1], rel=1e-12)
 
 
 @pytest.mark.parametrize("turns", [1, 7, 30])

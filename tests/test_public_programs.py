@@ -40,3 +40,23 @@ def test_compiled(name):
         compiled = lazynp.jit(function, strict=True)
         for _ in range(2):
             assert_same(called(compiled, arguments), called(function, arguments))
+
+
+@pytest.mark.parametrize("name", public_programs.DERIVED)
+def test_derivatives(name):
+    """Under jit, compiled, and outside; along one direction, against central differences of NumPy's results."""
+    function, argument = public_programs.DERIVED[name]
+    generator = np.random.default_rng(7)
+    direction, step = generator.normal(size=argument.shape), 1e-6
+    above, below = (np.asarray(function(argument + s * direction)) for s in (step, -step))
+    weights = generator.normal(size=above.shape)
+    expected = np.sum(weights * (above - below)) / (2 * step)
+
+    def loss(x):
+        return np.sum(weights * function(x))
+
+    with lazynp.config(unroll_nodes=200):
+        compiled = lazynp.jit(lazynp.grad(loss), strict=True)(argument)
+    np.testing.assert_allclose(np.sum(compiled * direction), expected, rtol=1e-6)
+    outside = lazynp.grad(lambda x: lazynp.sum(weights * _LAZY[name](x)))(argument)
+    np.testing.assert_allclose(outside, compiled, rtol=1e-9, atol=1e-12)

@@ -285,7 +285,7 @@ def located(error: BaseException, form: Form) -> BaseException:
 def execute(outputs: tuple[Node, ...], arrays: dict[Node, np.ndarray]) -> list[np.ndarray]:
     """The values of some nodes, given those of their leaves."""
     form = canonical.take_apart(outputs, {})
-    ready = prepare(form)
+    ready = prepare(form, patient=patience.is_large(form))
     given = [arrays[leaf] for leaf in form.leaves]
     if settings.debug_nans:
         check_nans(form, given)

@@ -131,6 +131,12 @@ def is_long(cost: float, form: Form) -> bool:
     return cost > 2 * _COMPILER_MS and cost > 2 * compiling(form)
 
 
+def is_large(form: Form) -> bool:
+    """Whether compiling a graph takes seconds. Derivatives, which are compiled at once for the calls to come, then begin as lazy work does:
+    one that asks for values in a loop makes such a graph at every turn, each one different."""
+    return compiling(form) > 12 * _COMPILER_MS
+
+
 def compiling(form: Form) -> float:
     """What optimising and compiling a graph takes, about, in milliseconds."""
     units = 0.0

@@ -229,6 +229,8 @@ class Queue:
 
     derives = False
     """Whether a derivative is taken of what is recorded here, or around it."""
+    concrete = False
+    """Whether that derivative has values, so that everything recorded here can be computed at once."""
 
     def __init__(self) -> None:
         self._pending: list[ref[Storage]] = []
@@ -510,7 +512,7 @@ def tracing() -> bool:
 
 def has_value(scope: Queue, node: Node) -> bool:
     """Whether a value that is recorded here can be computed at once: made of no argument, or in a derivative outside of jit."""
-    return bool(scope.derives and scope.concrete) or not depends_on_arguments(node)  # type: ignore[attr-defined]
+    return (scope.derives and scope.concrete) or not depends_on_arguments(node)
 
 
 @contextmanager

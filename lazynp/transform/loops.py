@@ -152,10 +152,7 @@ def pulled_back(node: Node, cotangents: Sequence[Node | None], active: Callable[
         return _pulled_branches(node, cotangents, active, pullback)
     if node.op is while_:
         if node.limit is None:
-            raise TypeError(
-                "lazynp: the derivative backwards through a while loop needs a bound for its number of turns: "
-                "while_loop(..., limit=n); forward mode (lazynp.jvp) needs none"
-            )
+            return pulled_back(counted(node), cotangents, active, pullback)[3:]
         node = bounded(node)
         return pulled_back(node, cotangents_of_bounded(cotangents), active, pullback)[4:]
     return _pulled_loop(node, cotangents, active, pullback)
@@ -420,7 +417,18 @@ def _nest(node: Node, rows: int, level: int, values: Sequence[Node], numbers: tu
     return loop(constant(0), stop, constant(1), *values, *numbers, body=body, again=level < _LEVELS - 1)  # type: ignore[no-any-return]
 
 
-# --- while with a bound ----------------------------------------------------------------------------------------------
+# --- while ----------------------------------------------------------------------------------------------
+
+
+def counted(node: Node) -> Node:
+    """A while loop without a limit as a loop of as many turns as it has, which it is run once for to know."""
+    inputs = node.body.inputs
+    done = new_input(constant(0).type)
+    graphs = [Graph((done, *inputs), node.condition.outputs), Graph((done, *inputs), (done + 1, *node.body.outputs))]
+    condition, body = canonical_bodies(graphs, simplify_size)
+    turns = item(while_(constant(0), *node.args, condition=condition, body=body, limit=None), index=0)
+    (turn,) = canonical_bodies([Graph((new_dim(), *inputs), node.body.outputs)], simplify_size)
+    return loop(constant(0), turns, constant(1), *node.args, body=turn)  # type: ignore[no-any-return]
 
 
 def bounded(node: Node) -> Node:
