@@ -202,6 +202,13 @@ def step_9_laplace(nx, ny, target):
     return p
 
 
+@program(data(60), 11)
+def smoothed_by_a_window(x, n):
+    padded = np.r_[x[n - 1 : 0 : -1], x, x[-2 : -n - 1 : -1]]
+    window = np.hanning(n)
+    return np.convolve(window / window.sum(), padded, mode="valid"), np.c_[x, x * 2]
+
+
 @derived(1 + data(7))
 def decay_until_it_is_small(x):
     turns = 0

@@ -14,6 +14,7 @@ import numpy as np
 from lazynp import array as arrays
 from lazynp import operands
 from lazynp.api.dispatch import HANDLERS, UfuncBase
+from lazynp.api.grids import OBJECTS
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.ir.types import Symbolic
@@ -328,9 +329,15 @@ class _Table:
         return arrays.wrap(operands.node_of(self.array))[index]
 
 
+_GRIDS = {type(getattr(np, name)): ours for name, ours in OBJECTS.items()}
+"""NumPy's objects that make arrays of what they are indexed with, such as np.r_ -> lazynp's."""
+
+
 def indexed(x: Any) -> Any:
     """What is indexed where the user's function reads x[...]."""
-    return _Table(x) if type(x) in ARRAYS and tracing() else x
+    if type(x) in ARRAYS:
+        return _Table(x) if tracing() else x
+    return _GRIDS[type(x)] if type(x) in _GRIDS and tracing() else x
 
 
 def target(x: Any) -> Any:
