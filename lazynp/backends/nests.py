@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -240,8 +240,9 @@ def _through_temporary(plan: Plan, step: Step, nests: list[Nest]) -> list[Nest]:
     for nest in nests:
         stores = [s._replace(buffer=values) for s in nest.stores]
         folds = [f._replace(buffer=values) for f in nest.folds]
+        scattered = {values if buffer == target else buffer: combine for buffer, combine in nest.scattered.items()}
         call = nest.call and nest.call._replace(out=values)
-        before.append(Nest(nest.kind, nest.axes, stores, folds, nest.reduced, nest.op, call))
+        before.append(replace(nest, stores=stores, folds=folds, scattered=scattered, call=call))
     return [*before, _copied(values, target)]
 
 
