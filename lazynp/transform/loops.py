@@ -424,7 +424,7 @@ def counted(node: Node) -> Node:
     """A while loop without a limit as a loop of as many turns as it has, which it is run once for to know."""
     inputs = node.body.inputs
     done = new_input(constant(0).type)
-    graphs = [Graph((done, *inputs), node.condition.outputs), Graph((done, *inputs), (done + 1, *node.body.outputs))]
+    graphs = [Graph((done, *inputs), node.condition.outputs), Graph((done, *inputs), (ew.add(done, 1), *node.body.outputs))]
     condition, body = canonical_bodies(graphs, simplify_size)
     turns = item(while_(constant(0), *node.args, condition=condition, body=body, limit=None), index=0)
     (turn,) = canonical_bodies([Graph((new_dim(), *inputs), node.body.outputs)], simplify_size)
