@@ -26,13 +26,13 @@ FORMS = {
     "an update of rank one, times a vector": (lambda np, A, u, v, x: (A + np.outer(u, v)) @ x, (A, U, V, X), 1),
     "an outer product times a vector": (lambda np, u, v, x: np.outer(u, v) @ x, (U, V, X), 1),
     "the identity": (lambda np, A: A @ np.eye(N), (A,), 1),
-    "the identity before": (lambda np, A: np.identity(N) @ A, (A,), 1),
+    "the identity before": (lambda np, A: np.identity(N) @ A, (A,), 2),
     "the identity added": (lambda np, A: A + 3 * np.eye(N), (A,), 1),
-    "a diagonal before": (lambda np, d, A: np.diag(d) @ A, (D, A), 1),
+    "a diagonal before": (lambda np, d, A: np.diag(d) @ A, (D, A), 2),
     "a diagonal behind": (lambda np, d, A: A @ np.diag(d), (D, A), 1),
-    "a diagonal times a vector": (lambda np, d, x: np.diag(d) @ x, (D, X), 1),
-    "a diagonal on both sides": (lambda np, d, A: np.diag(d) @ A @ np.diag(d), (D, A), 1),
-    "rows of the identity": (lambda np, i, A: np.eye(N)[i] @ A, (I, A), 1),
+    "a diagonal times a vector": (lambda np, d, x: np.diag(d) @ x, (D, X), 2),
+    "a diagonal on both sides": (lambda np, d, A: np.diag(d) @ A @ np.diag(d), (D, A), 4),
+    "rows of the identity": (lambda np, i, A: np.eye(N)[i] @ A, (I, A), 2),
     "zeros": (lambda np, A: A @ np.zeros((N, N)), (A,), 1),
     "the trace of a product": (lambda np, A, B: np.trace(A @ B), (A, B), 2),
     "the diagonal of a product": (lambda np, A, B: np.diag(A @ B.T) * 2, (A, B), 2),
@@ -70,3 +70,27 @@ def test_derivatives_through_diagonals():
 def test_indices_out_of_range_of_the_identity():
     with pytest.raises(IndexError):
         lazynp.jit(lambda i, A: lazynp.eye(N)[i] @ A)(np.array([0, N]), A)
+
+
+NOT_FINITE = A.copy()
+NOT_FINITE[3, 4], NOT_FINITE[5, 6], NOT_FINITE[3, 6] = np.inf, np.nan, -np.inf
+
+
+@pytest.mark.parametrize(
+    "name", ["the identity", "the identity before", "a diagonal before", "a diagonal behind", "a diagonal on both sides"]
+)
+def test_zeros_times_infinity_are_nan(name):
+    function, (*others, _), _ = FORMS[name]
+    others = [other - 0.5 for other in others if other is D]
+    with np.errstate(invalid="ignore"):
+        expected = function(np, *others, NOT_FINITE)
+        found = lazynp.jit(lambda *args: function(lazynp, *args))(*others, NOT_FINITE)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_rows_of_the_identity_times_what_is_not_finite():
+    with np.errstate(invalid="ignore"):
+        expected = np.eye(N)[I] @ NOT_FINITE
+        found = lazynp.jit(lambda i, A: lazynp.eye(N)[i] @ A)(I, NOT_FINITE)
+    np.testing.assert_array_equal(found, expected)

@@ -1,16 +1,20 @@
 """Products with diagonal matrices and rows of the identity, diagonals of products: none of them needs a product of matrices.
 
-The zeros of such a matrix are not multiplied with anything: an infinity or NaN stays where it is, while a product of matrices spreads it
-over its column or row.
+The zeros of such a matrix are not multiplied with anything. Zero times an infinity or NaN is NaN, though: where another element of the sum
+is not finite, the result is NaN, as that of the product of matrices.
 """
 
 from collections.abc import Iterator
 
-from lazynp.ir.node import Node
+import numpy as np
+
+from lazynp.ir.node import Node, constant
 from lazynp.ir.rewrite import Rules, scalar_value
+from lazynp.ops import elementwise as ew
 from lazynp.ops.contraction import Labels, contract, reorder
 from lazynp.ops.indexing import gather, update
-from lazynp.ops.movement import Step, diagonal, embed_diagonal, reshape, slice_
+from lazynp.ops.movement import Step, broadcast, diagonal, embed_diagonal, reshape, slice_
+from lazynp.ops.reduction import reduce_add
 
 diagonals = Rules("diagonals", level="stable")
 
@@ -41,13 +45,35 @@ def _renamed(labels: Labels, old: int, new: int) -> Labels:
     return tuple([new if label == old else label for label in labels])
 
 
+def _with_zeros(value: Node, of: Node, other: Node, labels: Labels, summed: int, out: Labels) -> Node:
+    """The value that one term of a sum gives, with the terms of zero times the others. of: which elements of that term are not finite, as an
+    integer; labels: of the other operand, whose label `summed` is another one in `out`."""
+    if value.dtype.kind not in "fc":
+        return value
+    rest = tuple([label for label in labels if label != summed])
+    counted = reduce_add(_doubtful(other), (labels.index(summed),))
+    inner = tuple([label for label in out if label in rest])
+    sizes = dict(zip(rest, counted.shape, strict=True))
+    counted = reshape(reorder(counted, rest, inner), tuple([sizes.get(label, 1) for label in out]))
+    spread = ew.less(of, broadcast(counted, value.shape))
+    return ew.where(spread, constant(np.nan, value.dtype), ew.add(value, constant(0.0, value.dtype)))
+
+
+def _doubtful(x: Node) -> Node:
+    """1 where a number is not finite, else 0."""
+    return ew.as_node(ew.logical_not(ew.isfinite(x)), np.dtype(np.int64))
+
+
 @diagonals.on(contract)
 def diagonal_factor(node: Node) -> Node | None:
     """diag(d) @ a is d[:, None] * a."""
     for matrix, summed, kept, other, labels in _sums_over_one(node):
         d = _diagonal_of(matrix)
         if d is not None:
-            return contract(d, other, (kept,), _renamed(labels, summed, kept), node.out)
+            own = _renamed(labels, summed, kept)
+            return _with_zeros(
+                contract(d, other, (kept,), own, node.out), reorder(_doubtful(other), own, node.out), other, labels, summed, node.out
+            )
     return None
 
 
@@ -60,8 +86,9 @@ def one_hot_factor(node: Node) -> Node | None:
         own = (node.xs if matrix is node.args[0] else node.ys)[0]
         d = _diagonal_of(matrix.args[0])
         if own == kept and d is not None and scalar_value(d) == 1:
-            axis = labels.index(summed)
-            return reorder(gather(other, matrix.args[1], axes=(axis,), position=axis), _renamed(labels, summed, kept), node.out)
+            axis, renamed = labels.index(summed), _renamed(labels, summed, kept)
+            rows, doubts = [gather(x, matrix.args[1], axes=(axis,), position=axis) for x in (other, _doubtful(other))]
+            return _with_zeros(reorder(rows, renamed, node.out), reorder(doubts, renamed, node.out), other, labels, summed, node.out)
     return None
 
 
