@@ -46,8 +46,8 @@ def _renamed(labels: Labels, old: int, new: int) -> Labels:
 
 
 def _with_zeros(value: Node, of: Node, other: Node, labels: Labels, summed: int, out: Labels) -> Node:
-    """The value that one term of a sum gives, with the terms of zero times the others. of: which elements of that term are not finite, as an
-    integer; labels: of the other operand, whose label `summed` is another one in `out`."""
+    """The value that one term of a sum gives, with the terms of zero times the others. of: which elements of that term are not finite, as
+    integers; labels: of the other operand, whose label `summed` is another one in `out`."""
     if value.dtype.kind not in "fc":
         return value
     rest = tuple([label for label in labels if label != summed])
