@@ -534,7 +534,7 @@ def _broadcasts_to_mask(x: Any, mask: Any, value: Any) -> bool:
     """Whether a masked write is a `where`: the value does not depend on which elements the mask selects."""
     shape = () if isinstance(value, Symbolic) else value.shape if isinstance(value, ndarray) else np.shape(value)
     rest = x.shape[mask.ndim :]
-    return len(shape) <= len(rest) and np.broadcast_shapes(shape, rest) == rest if len(shape) <= len(rest) else False
+    return len(shape) <= len(rest) and all(n in (1, m) for n, m in zip(reversed(shape), reversed(rest), strict=False))
 
 
 def _write_masked(x: Any, mask: Any, value: Any) -> None:
@@ -549,12 +549,22 @@ def is_advanced(x: Any, index: Any) -> bool:
 
 
 def write_scattered(x: Any, index: Any, value: Any, combine: Op | None = None) -> None:
+    whole_mask = combine is None and _is_whole_mask(x, index)
+    if whole_mask and len(np.shape(value)) > 1:
+        raise TypeError(
+            f"NumPy boolean array indexing assignment requires a 0 or 1-dimensional input, input has {np.ndim(value)} dimensions"
+        )
     view, indices, axes, position = advanced(x, index)
     base = node_of(view)
     region = gather.infer(base.type, *[i.type for i in indices], axes=axes, position=position)
     try:
         new = _fitted(value, region)
     except ValueError:
+        if whole_mask:
+            raise ValueError(
+                f"NumPy boolean array indexing assignment cannot assign {len(value)} input values to the {region.shape[0]} output values "
+                "where the mask is true"
+            ) from None
         raise ValueError(
             f"shape mismatch: value array of shape {_shape_text(np.shape(to_numpy(value)))} could not be broadcast to "
             f"indexing result of shape {_shape_text(region.shape)}"
