@@ -222,3 +222,92 @@ def test_inside_jit():
         )
 
     same([np.asarray(v) for v in lnp.jit(standardized)(lnp.lazy(DATA["m"]))], plain(standardized(strict.asarray(DATA["m"]))))
+
+
+# --- every function of one or two arrays, over all pairs of dtypes and special values ------------------------------------------
+
+DTYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128".split()
+SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.5, -2.5, np.inf, -np.inf, np.nan, 1e30, 3.0, 0.5]
+PARTS = [complex(a, b) for a in (0.0, -0.0, 1.0, -2.5, np.inf, np.nan) for b in (0.0, -0.0, 2.0, -np.inf)]
+SWEPT = [
+    name
+    for name in strict.__all__
+    if inspect.isfunction(getattr(strict, name)) and "info" not in name and "empty" not in name and name not in ("repeat", "from_dlpack")
+]
+"""`repeat` by unsigned numbers is NumPy's TypeError, where the standard has values."""
+
+
+def samples(dtype):
+    if dtype == "bool":
+        return np.array([False, True])
+    if "int" in dtype:
+        return np.array(([-7, -1, -128] if dtype[0] == "i" else []) + [0, 1, 2, 3, 7, 100], dtype)
+    return np.array(SPECIAL if "float" in dtype else PARTS, dtype)
+
+
+def calls(name):
+    """The arguments to try: what the standard allows of them is found by trying."""
+    function = getattr(strict, name)
+    count = len([p for p in inspect.signature(function).parameters.values() if p.kind == p.POSITIONAL_ONLY])
+    elementwise = "_elementwise" in inspect.getsourcefile(function)
+    if count == 1:
+        return [(samples(dtype),) for dtype in DTYPES]
+    pairs = [(samples(a), samples(b)) for a in DTYPES for b in DTYPES] if count == 2 else []
+    return [(a[:, None], b[None]) if elementwise else (a[:2], b[:2]) for a, b in pairs]
+
+
+def signs(values):
+    """Of zeros; 0 for all else."""
+    return np.where(values == 0, np.copysign(1, values), 0)
+
+
+@pytest.mark.parametrize("name", SWEPT)
+def test_all_dtypes_and_special_values(name):
+    """dtypes as the standard's, values and signs of zeros as NumPy's."""
+    with lnp.config(lazy_threshold=0, backend="reference"):
+        for arguments in calls(name):
+            try:
+                wanted = getattr(strict, name)(*[strict.asarray(x) for x in arguments])
+            except Exception:  # what the standard leaves open
+                continue
+            if not hasattr(wanted, "dtype"):
+                continue
+            expected = np.asarray(getattr(np, name)(*arguments))
+            got = np.asarray(getattr(lnp, name)(*map(lnp.array, arguments)))
+            assert str(got.dtype) == plain(wanted.dtype) == str(expected.dtype)
+            tolerance = 1e-5 if expected.dtype in (np.float32, np.complex64) else 1e-12
+            for part in ("real", "imag") if expected.dtype.kind == "c" else ("real",):
+                a, b = getattr(got, part), getattr(expected, part)
+                np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance, err_msg=str(arguments))
+                if a.dtype.kind == "f":
+                    np.testing.assert_array_equal(signs(a), signs(b))
+
+
+DLPACK = {
+    "plain": {}, "stream": {"stream": None}, "version": {"max_version": (1, 0)}, "old": {"max_version": (0, 8)},
+    "device": {"dl_device": (1, 0)}, "copy": {"copy": True, "max_version": (1, 0)}, "no copy": {"copy": False},
+    "wrong stream": {"stream": 3}, "wrong device": {"dl_device": (2, 0)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DLPACK)
+def test_dlpack(threshold, name):
+    """What a consumer on the CPU or on another device may ask for: NumPy's answer, or its error."""
+
+    def outcome(x):
+        try:
+            return type(x.__dlpack__(**DLPACK[name])).__name__, x.__dlpack_device__()
+        except Exception as error:
+            return type(error), str(error)
+
+    assert outcome(lnp.arange(70_000.0) * 2) == outcome(np.arange(70_000.0) * 2)
+
+
+def test_dlpack_shares_memory(threshold):
+    x = lnp.arange(70_000.0) * 2
+    seen = np.from_dlpack(x)
+    assert seen.__array_interface__["data"] == x.__array_interface__["data"]
+    x[0] = 7
+    assert seen[0] == 7
+    assert strict.from_dlpack(x)[0] == 7
+    assert lnp.from_dlpack(strict.asarray(seen))[0] == 7
