@@ -237,3 +237,21 @@ def test_no_warning_of_what_the_mask_leaves_out(name, mode):
         return MASKED[name](n, x, z * 2)
 
     np.testing.assert_allclose(run(function, mode), function(np, X, Z, BIG), rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["log", "sums"])
+def test_what_prints_warns_and_prints_once(name, capsys):
+    """The graph of a program that has raised flags runs again; what it has printed stays printed."""
+    x = X.copy()
+    x[3] = np.nan
+
+    def shown(n, x):
+        print(n.log(x)[:4] if name == "log" else n.max(n.sqrt(x)), n.max(x))
+
+    outcomes = []
+    for n, call in ((np, lambda: shown(np, x)), (lnp, lambda: lnp.jit(strict=True)(lambda x: shown(lnp, x))(x))):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            call()
+        outcomes.append((capsys.readouterr().out, messages(caught), n.geterr()))
+    assert outcomes[0] == outcomes[1]

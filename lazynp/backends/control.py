@@ -697,7 +697,8 @@ class Turns:
         return [
             "{", *lines, f"void *values[] = {{{', '.join([*places, '0'])}}};", f"int64_t sizes[] = {{{', '.join([*sizes, '0'])}}};",
             f"{self.writer.pointer(control.target)}[0] = 0;",
-            f"if ({call}) {{ *(int64_t *)slots[{ERRORS}] = {interrupts.INTERRUPTED}; goto done; }}", "}",
+            f"const int64_t flags = lz_flags(); const int wrong = {call}; lz_clear_flags(); lz_raise_flags(flags);",  # NumPy clears them
+            f"if (wrong) {{ *(int64_t *)slots[{ERRORS}] = {interrupts.INTERRUPTED}; goto done; }}", "}",
         ]  # fmt: skip
 
     def check(self, control: Control) -> list[str]:

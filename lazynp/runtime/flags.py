@@ -18,6 +18,7 @@ from lazynp.ir.canonical import Form
 from lazynp.ir.node import Node, toposort
 from lazynp.ir.op import Kind
 from lazynp.ops import elementwise as ew
+from lazynp.ops.printing import printed
 
 _BITS = {"divide": base.DIVIDE, "invalid": base.INVALID, "over": base.OVER, "under": base.UNDER}
 _PATIENCE = 3
@@ -88,6 +89,9 @@ def _find(form: Form, arrays: Sequence[np.ndarray], settings_of: Settings) -> bo
     halves = _halves_of_divmod(form)
     for node in toposort(form.outputs, stop=lambda n: n in known):
         if node in known:
+            continue
+        if node.op is printed:
+            known[node] = np.int64(0)  # it has been printed
             continue
         settings = settings_of(node)
         with np.errstate(**dict(settings.modes), call=settings.call), warnings.catch_warnings(record=True) as caught:
