@@ -239,3 +239,16 @@ def tridiagonal_system(d):
     for i in range(n - 1, -1, -1):
         x[i] = right[i] - upper[i] * x[i + 1] if i < n - 1 else right[i]
     return x
+
+
+@program(data(12, 8, seed=8))
+def householder(a):
+    m, n = a.shape
+    upper, q = a.copy(), np.eye(m)
+    for j in range(n):
+        x = upper[j:, j].copy()
+        x[0] += np.copysign(np.linalg.norm(x), x[0])
+        x /= np.linalg.norm(x)
+        upper[j:, j:] -= 2 * np.outer(x, x @ upper[j:, j:])
+        q[:, j:] -= 2 * np.outer(q[:, j:] @ x, x)
+    return q, np.triu(upper), upper[2:, 0].ravel()

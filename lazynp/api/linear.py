@@ -100,7 +100,7 @@ def vdot(a: Any, b: Any, /) -> Any:
 @implements(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     x, y = lifted(ravel(a)), lifted(ravel(b))
-    return into(views.reshaped(x, (x.size, 1)) * views.reshaped(y, (1, y.size)), out)
+    return into(x[:, None] * y[None, :], out)
 
 
 @implements(np.kron)

@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from lazynp import array as arrays
 from lazynp import operands, ordering
 from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
-from lazynp.array import eager, ndarray, wrap
+from lazynp.array import eager, handle, ndarray, wrap
 from lazynp.ir.types import itemcount
 from lazynp.native import ARRAYS
 from lazynp.operands import node_of
@@ -20,8 +20,9 @@ from lazynp.ops.movement import diagonal as diagonal_step
 from lazynp.ops.movement import join, permute, slice_, window
 from lazynp.ops.movement import pad as pad_node
 from lazynp.ops.movement import reshape as reshape_node
+from lazynp.ops.sizes import SymInt
 from lazynp.ordering import copy_of
-from lazynp.runtime.storage import tracing
+from lazynp.runtime.storage import Snapshot, tracing
 from lazynp.views import from_view, reshaped, view_of
 
 
@@ -70,9 +71,18 @@ def _named_order(a: Any, order: str) -> str:
     return "F" if flags.fnc else "C"
 
 
+def _same_line(a: Any) -> Any:
+    """A line whose size is known only at run time, in its own shape. Whether NumPy gives a view of it depends on its strides."""
+    node = node_of(a)
+    what = "an array in another shape, of a size known only at run time, and perhaps a view of another array"
+    return wrap(node) if a._storage is None else handle(Snapshot(node, (a._storage,), what), (), node.type, None)
+
+
 @implements(np.reshape)
 def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: Any = None) -> Any:
     a = lifted(a)
+    if a.ndim == 1 and type(a.shape[0]) is SymInt and not copy and shape in (-1, (-1,)):
+        return _same_line(a)
     target = full_shape(shape, a.size)
     if order == "K":
         raise Unsupported
@@ -89,6 +99,8 @@ def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: Any = None) -> Any
 @implements(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
     a = lifted(a)
+    if a.ndim == 1 and type(a.shape[0]) is SymInt:
+        return _same_line(a)
     named = _named_order(a, order)
     flags = arrays.geometry(a).flags
     line = reshape(a, (-1,), order=named)
