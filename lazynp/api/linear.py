@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from lazynp import array as arrays
-from lazynp import ordering, views
+from lazynp import ordering
 from lazynp.api.dispatch import HANDLERS, Unsupported, implements, into
 from lazynp.api.reductions import max as max_
 from lazynp.api.reductions import root_of_squares
