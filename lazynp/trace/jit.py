@@ -419,7 +419,10 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
                 if not _concerns_capture(error):
                     result = self._run_lazily(leaves, rebuild)  # raises again what is the function's own
                     self._remember(key, _UNCOMPILED)
-                    self._warn(error, f"{type(error).__name__}: {error}")
+                    reason = f"{type(error).__name__}: {error}"
+                    if self._strict:
+                        raise CaptureError(f"lazynp.jit(strict=True): {self.__name__} cannot be compiled: {reason}") from error
+                    self._warn(error, reason)
                     return result
                 if any(type(leaf) in TRACED_SCALARS for leaf in leaves):  # perhaps Python needs their values
                     self._remember(key, _BY_VALUE)

@@ -1,0 +1,722 @@
+"""Loops as NumPy users write them, hostile to a compiler: views of carried arrays, numbers that change their types, jumps, records.
+
+PROGRAMS: name -> (function, arguments). Each runs on NumPy, under jit and in lazy mode: tests/test_user_loops.py.
+"""
+
+# ruff: noqa: B007, B905, F841, N802
+
+import numpy as np
+
+PROGRAMS = {}
+
+
+def program(*arguments):
+    def enter(function):
+        PROGRAMS[function.__name__] = (function, arguments)
+        return function
+
+    return enter
+
+
+rng = np.random.default_rng(0)
+x12 = rng.normal(size=12)
+m66 = rng.normal(size=(6, 6))
+ints = rng.integers(0, 6, 12)
+SCALE = 2.5
+TABLE = np.arange(6.0) ** 2
+CONF = {"a": 0.5, "b": 2}
+
+
+class Model:
+    def __init__(self):
+        self.w = np.arange(6.0)
+        self.bias = 1.0
+        self.hist = []
+
+    def step(self, v):
+        return np.tanh(self.w * 0.1 + v) * self.bias
+
+    def run(self, v, n):
+        for _ in range(n):
+            v = self.step(v)
+        return v
+
+
+MODEL = Model()
+
+
+@program(x12)
+def running_max(x):
+    best = x[0]
+    arg = 0
+    for i in range(1, len(x)):
+        if x[i] > best:
+            best = x[i]
+            arg = i
+    return best, arg
+
+
+@program(x12)
+def int_to_float_carry(x):
+    s = 0
+    for i in range(len(x)):
+        if i % 3 == 0:
+            s += 1
+        else:
+            s += x[i]
+    return s
+
+
+@program(x12)
+def int_stays_int(x):
+    s = 0
+    for i in range(len(x)):
+        if x[i] > 0:
+            s += i
+    return s
+
+
+@program(ints)
+def dtype_changes(k):
+    a = k.copy()
+    for i in range(4):
+        a = a * 0.5 + i
+    return a
+
+
+@program(x12)
+def alias_view(x):
+    y = x.copy()
+    v = y[2:8]
+    for i in range(6):
+        v[i] += y[i + 1]
+    return y, v
+
+
+@program(x12)
+def alias_view_after(x):
+    y = x.copy()
+    for i in range(1, 12):
+        y[i] += 0.5 * y[i - 1]
+    v = y[::2]
+    v[1] = 7.0
+    for i in range(3):
+        y[i] *= v[i + 1]
+    return y
+
+
+@program(m66)
+def row_views(m):
+    m = m.copy()
+    for i in range(5):
+        r = m[i]
+        n = m[i + 1]
+        n -= r * (n[i] / (r[i] + 3))
+    return m
+
+
+@program(m66)
+def columns_from_T(m):
+    m = m.copy()
+    t = m.T
+    for i in range(6):
+        t[i] -= t[i].mean()
+    return m
+
+
+@program(x12)
+def negative_range(x):
+    out = []
+    for i in range(len(x) - 1, -1, -2):
+        out.append(x[i] * i)
+    return np.array(out)
+
+
+@program(x12, ints)
+def range_from_data(x, k):
+    s = 0.0
+    for i in range(k[0], k[1] + 5, k[2] + 1):
+        s += x[i] * i
+    return s
+
+
+@program(m66)
+def varying_slices(m):
+    out = np.zeros(6)
+    for i in range(6):
+        out[i] = m[i, i:].sum() - m[:i, i].sum() + m[i, :i].prod()
+    return out
+
+
+@program(m66)
+def triangular_append(m):
+    rows = []
+    for i in range(6):
+        acc = 0.0
+        for j in range(i + 1, 6):
+            acc += m[i, j] * m[j, i]
+        rows.append(acc)
+    return np.stack(rows)
+
+
+@program(x12)
+def while_break(x):
+    i = 0
+    s = 0.0
+    while True:
+        s += x[i] ** 2
+        i += 1
+        if s > 3 or i == len(x):
+            break
+    return s, i
+
+
+@program(x12)
+def while_else(x):
+    i = 0
+    while i < len(x):
+        if x[i] > 100:
+            break
+        i += 1
+    else:
+        i = -1
+    return i
+
+
+@program(x12)
+def for_else(x):
+    for i, v in enumerate(x):
+        if v > 1.0:
+            r = i
+            break
+    else:
+        r = -1
+    return r
+
+
+@program(x12)
+def early_return(x):
+    for i in range(len(x)):
+        for j in range(i):
+            if x[i] * x[j] < -1:
+                return i, j, x[i] + x[j]
+    return -1, -1, 0.0
+
+
+@program(x12)
+def continue_loop(x):
+    s = 0.0
+    for v in x:
+        if v < 0:
+            continue
+        if v > 1:
+            s -= v
+            continue
+        s += v
+    return s
+
+
+@program(x12)
+def closure(x):
+    k = 3.0
+
+    def f(v, a=2.0):
+        return a * v + k
+
+    s = 0.0
+    for v in x:
+        s = f(s) * 0.1 + f(v, a=SCALE)
+    return s
+
+
+@program(x12)
+def global_table(x):
+    s = 0.0
+    for i in range(6):
+        s += TABLE[i] * x[i] * CONF["a"]
+    return s
+
+
+@program(rng.normal(size=6))
+def method(v):
+    return MODEL.run(v, 7)
+
+
+@program({"u": x12.copy(), "v": x12[::-1].copy()})
+def dict_of_arrays(d):
+    for i in range(1, 11):
+        d["u"][i] = 0.5 * (d["u"][i - 1] + d["v"][i + 1])
+        d["v"][i] -= d["u"][i]
+    return d
+
+
+@program(x12)
+def local_dict(x):
+    st = {"pos": x.copy(), "t": 0.0}
+    for _ in range(5):
+        st["pos"] = st["pos"] + 0.1 * np.sin(st["pos"])
+        st["t"] += 0.1
+    return st["pos"], st["t"]
+
+
+@program(np.zeros(0))
+def zero_iter(x):
+    s = 1.0
+    last = None
+    for v in x:
+        s += v
+    out = np.zeros(3)
+    for i in range(5, 5):
+        out[i] = s
+    while s < 0:
+        s += 1
+    return s, out
+
+
+@program(x12)
+def zip_enumerate(x):
+    s = 0.0
+    for i, (a, b) in enumerate(zip(x[:-1], x[1:])):
+        s += (b - a) * i
+    return s
+
+
+@program(m66)
+def rows_iter(m):
+    t = np.zeros(6)
+    for r in m:
+        t = np.maximum(t * 0.5, r)
+    return t
+
+
+@program(x12)
+def exc_in_loop(x):
+    for i in range(15):
+        x[i] = 0.0
+    return x
+
+
+@program(x12)
+def exc_value(x):
+    s = 0.0
+    for v in x:
+        if v > 1.2:
+            raise ValueError("too big")
+        s += v
+    return s
+
+
+@program(x12)
+def try_in_loop(x):
+    s = 0.0
+    for i in range(14):
+        try:
+            s += x[i]
+        except IndexError:
+            s += 100
+    return s
+
+
+@program(x12)
+def bool_flags(x):
+    found = False
+    cnt = 0
+    for v in x:
+        if v > 0.5 and not found:
+            found = True
+        elif found and (v < 0 or v > 1):
+            cnt += 1
+    return found, cnt
+
+
+@program(x12)
+def cond_expr(x):
+    s = 0.0
+    for i in range(12):
+        s += x[i] if i % 2 else -x[i] if x[i] > 0 else 1
+    return s
+
+
+@program(ints)
+def int_division(k):
+    s = 0
+    for v in k:
+        s += int(v) // 2 + int(v) % 3 - (-int(v)) // 4
+    return s
+
+
+@program(ints)
+def bits(k):
+    h = 5381
+    for v in k:
+        h = ((h << 5) + h ^ int(v)) & 0xFFFFFFFF
+    return h
+
+
+@program(np.arange(10, dtype=np.uint8))
+def uint8_wrap(a):
+    s = a[0]
+    for v in a[1:]:
+        s = s * 3 + v
+    return s
+
+
+@program(np.arange(10, dtype=np.float32))
+def float32_carry(a):
+    s = np.float32(0)
+    for v in a:
+        s = s * 0.5 + v
+    return s
+
+
+@program(np.arange(10, dtype=np.float32))
+def float32_to_64(a):
+    s = 0
+    for v in a:
+        s = s + v * np.float64(1.1)
+    return s
+
+
+@program(m66)
+def inplace_swap(m):
+    m = m.copy()
+    for i in range(3):
+        m[[i, 5 - i]] = m[[5 - i, i]]
+    return m
+
+
+@program(m66)
+def pivot_lu(m):
+    A = m.copy()
+    n = 6
+    p = np.arange(n)
+    for k in range(n - 1):
+        j = k + np.argmax(np.abs(A[k:, k]))
+        if j != k:
+            A[[k, j]] = A[[j, k]]
+            p[[k, j]] = p[[j, k]]
+        A[k + 1 :, k] /= A[k, k]
+        A[k + 1 :, k + 1 :] -= np.outer(A[k + 1 :, k], A[k, k + 1 :])
+    return A, p
+
+
+@program(x12)
+def bubble(x):
+    x = x.copy()
+    n = len(x)
+    for i in range(n):
+        for j in range(n - 1 - i):
+            if x[j] > x[j + 1]:
+                x[j], x[j + 1] = x[j + 1], x[j]
+    return x
+
+
+@program(x12)
+def insertion(x):
+    x = x.copy()
+    for i in range(1, len(x)):
+        key = x[i]
+        j = i - 1
+        while j >= 0 and x[j] > key:
+            x[j + 1] = x[j]
+            j -= 1
+        x[j + 1] = key
+    return x
+
+
+@program(np.sort(x12), 0.3)
+def bsearch(x, key):
+    lo, hi = 0, len(x)
+    while lo < hi:
+        mid = (lo + hi) // 2
+        if x[mid] < key:
+            lo = mid + 1
+        else:
+            hi = mid
+    return lo
+
+
+@program(m66)
+def nested_break(m):
+    hits = 0
+    for i in range(6):
+        for j in range(6):
+            if m[i, j] > 1:
+                break
+            hits += 1
+        else:
+            hits += 10
+    return hits
+
+
+@program(x12)
+def tuple_state(x):
+    a, b, c = 0.0, 1.0, (2.0, 3)
+    for v in x:
+        a, b, c = b + v, a * 0.5, (c[0] * 0.9 + v, c[1] + 1)
+    return a, b, c
+
+
+@program(x12)
+def list_record(x):
+    st = [0.0, 1.0, x[:3].copy()]
+    for v in x:
+        st[0] += v
+        st[1] *= 0.9
+        st[2] = st[2] + st[0]
+    return st
+
+
+@program(x12)
+def append_cond(x):
+    out = []
+    for v in x:
+        if v > 0:
+            out.append(v)
+    return np.array(out)
+
+
+@program(x12)
+def append_pairs(x):
+    ts, ys = [], []
+    t = 0.0
+    y = 1.0
+    for k in range(20):
+        ts.append(t)
+        ys.append(y)
+        y += 0.1 * (-y + x[k % 12])
+        t += 0.1
+    return np.array(ts), np.array(ys)
+
+
+@program(x12)
+def slices_step(x):
+    s = 0.0
+    for k in range(1, 5):
+        s += x[::k].sum() - x[k::-1].sum() + x[-k:].mean()
+    return s
+
+
+@program(x12, ints)
+def scatter(x, k):
+    out = np.zeros(6)
+    cnt = np.zeros(6, int)
+    for i in range(12):
+        out[k[i]] += x[i]
+        cnt[k[i]] += 1
+    return out / np.maximum(cnt, 1)
+
+
+@program(ints)
+def linked(k):
+    i = 0
+    path = []
+    for _ in range(8):
+        path.append(i)
+        i = int(k[i])
+    return np.array(path)
+
+
+@program(m66)
+def matpow(m):
+    r = np.eye(6)
+    b = m.copy()
+    e = 13
+    while e:
+        if e & 1:
+            r = r @ b
+        b = b @ b
+        e >>= 1
+    return r
+
+
+@program(x12)
+def neg_index(x):
+    y = x.copy()
+    for i in range(1, 6):
+        y[-i] = y[i] - y[-i - 1]
+    return y
+
+
+@program(x12)
+def loop_var_after(x):
+    for i in range(5):
+        t = x[i] * 2
+    return i, t
+
+
+@program(x12)
+def del_and_reassign(x):
+    s = 0.0
+    for i in range(12):
+        i = i + 1 if i < 11 else i
+        s += x[i] * i
+    return s, i
+
+
+@program(x12)
+def shadow(x):
+    x = x.copy()
+    for x_i in range(3):
+        x = np.append(x[1:], x[0] + x_i)
+    return x
+
+
+@program(x12)
+def grows(x):
+    a = x[:2]
+    for i in range(4):
+        a = np.concatenate([a, a[-1:] + i])
+    return a
+
+
+@program(m66)
+def while_norm(m):
+    v = np.ones(6)
+    k = 0
+    while np.linalg.norm(v) > 1e-3 and k < 50:
+        v = 0.1 * m @ v
+        k += 1
+    return v, k
+
+
+@program(x12)
+def walrus(x):
+    i = 0
+    s = 0.0
+    while (v := x[i]) < 1.2 and i < 10:
+        s += v
+        i += 1
+    return s, i
+
+
+@program(x12)
+def recursion(x):
+    def fib(n):
+        return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+    s = 0.0
+    for i in range(8):
+        s += x[i] * fib(i)
+    return s
+
+
+@program(x12)
+def mask_in_loop(x):
+    y = x.copy()
+    for k in range(4):
+        y[y > k * 0.3] -= 0.5
+        y = np.where(y < -1, y + 1, y)
+    return y
+
+
+@program(x12)
+def complex_carry(x):
+    z = 0
+    for v in x:
+        z = z * 1j + v
+    return z
+
+
+@program(x12)
+def divide_zero(x):
+    s = 1.0
+    for i in range(3):
+        s = s / (i)
+    return s
+
+
+@program(x12)
+def np_divide_zero(x):
+    s = 0.0
+    for i in range(3):
+        with np.errstate(divide="ignore"):
+            s += x[i] / np.float64(i)
+    return s
+
+
+@program(x12)
+def min_max_abs(x):
+    lo, hi = np.inf, -np.inf
+    for v in x:
+        lo = min(lo, v)
+        hi = max(hi, abs(v), round(float(v)))
+    return lo, hi
+
+
+@program(m66)
+def ndindex(m):
+    s = 0.0
+    for i, j in np.ndindex(m.shape):
+        s += m[i, j] * (i - j)
+    for idx, v in np.ndenumerate(m):
+        s += v * idx[0]
+    return s
+
+
+@program(m66)
+def reversed_loop(m):
+    s = 0.0
+    for r in reversed(m):
+        s = s * 0.5 + r.sum()
+    for i in reversed(range(6)):
+        s = s * 0.5 + m[i, i]
+    return s
+
+
+@program(x12)
+def string_branch(x, mode="sum"):
+    s = 0.0
+    for v in x:
+        if mode == "sum":
+            s += v
+        elif mode == "prod":
+            s *= v
+    return f"{len(x)}", s
+
+
+@program(x12)
+def attr_state(x):
+    m = Model()
+    for v in x:
+        m.bias = m.bias * 0.9 + v
+        m.hist.append(m.bias)
+    return m.bias, np.array(m.hist)
+
+
+@program(m66)
+def outer_alias(m):
+    a = m.copy()
+    b = a
+    for i in range(5):
+        b[i + 1] += a[i]
+    return a
+
+
+@program(m66)
+def buffer_reuse(m):
+    buf = np.empty(6)
+    out = []
+    for i in range(6):
+        np.multiply(m[i], 2, out=buf)
+        out.append(buf.sum())
+    return out, buf
+
+
+@program(m66)
+def keep_views(m):
+    m = m.copy()
+    keep = []
+    for i in range(6):
+        keep.append(m[i])
+        m[i] *= 2
+    return np.stack(keep)
+
+
+@program(x12)
+def swap_arrays(x):
+    a, b = x.copy(), np.zeros(12)
+    for k in range(5):
+        b[1:-1] = a[:-2] + a[2:]
+        a, b = b, a
+    return a, b
