@@ -7,6 +7,11 @@ import pytest
 
 import lazynp
 from lazynp import grad, jit, scan
+from lazynp.ir.canonical import specific
+from lazynp.ir.node import toposort
+from lazynp.ops.structured import loop
+from lazynp.optimize.passes import optimize
+from lazynp.trace.jit import form_of
 
 X = np.linspace(0.5, 1.5, 8)
 
@@ -222,3 +227,71 @@ def test_no_iteration_at_all(n):
     assert np.asarray(results).shape == (n,) and np.isclose(last, 2.0 + xs.sum())
     assert jit(lambda n: scan.while_loop(lambda s: s < n, lambda s: s + 1, 0))(n) == n
     assert jit(lambda x: scan.fori_loop(0, n, lambda i, s: s + x, 1.0))(3.0) == 1.0 + 3.0 * n
+
+
+# --- rewrites of scans: each program, the loops that are left, how many values their turns carry, and operations that a turn does not do
+
+
+def invariants(x, w):
+    return scan.scan(lambda h, t: (h * 0.5 + np.exp(w).sum() * t, h), 1.0, x)[1]
+
+
+def dead_results(x, w):
+    return scan.scan(lambda c, t: ((c[0] + t, c[1] * np.sin(t)), (c[0], np.cos(c[1]))), (0.0, 1.0), x)[1][0]
+
+
+def constant_states(x, w):
+    return scan.scan(lambda c, t: ((c[0] + c[1] * t, c[1]), c[0]), (0.0, w[0]), x)[0][0]
+
+
+def last_step_only(x, w):
+    return scan.scan(lambda h, t: (h * 0.5 + t, h * t), 1.0, x)[1][-1]
+
+
+def neighbours(x, w):
+    first = scan.scan(lambda h, t: (h * 0.5 + t, h), 1.0, x)[1]
+    return scan.scan(lambda h, t: (h * 0.25 + t, h), 2.0, first)[0]
+
+
+def the_same_twice(x, w):
+    first, second = [scan.scan(lambda h, t: (h * 0.5 + t, h), 1.0, x) for _ in range(2)]
+    return first[0] + second[0]
+
+
+def values_beside_gradients(x, w):
+    def f(w):
+        return scan.scan(lambda h, t: (np.tanh(h * w[0]) + t, 0.0), 1.0, x)[0]
+
+    return f(w) + grad(f)(w)[0]
+
+
+def nothing_read(x, w):
+    scan.scan(lambda h, t: (h * 0.5 + t, h), 1.0, x)
+    return x.sum()
+
+
+REWRITES = {
+    invariants: (1, 2, "exp"),
+    dead_results: (1, 2, "sin"),
+    constant_states: (1, 1, None),
+    last_step_only: (1, 2, None),
+    neighbours: (1, 2, None),
+    the_same_twice: (1, 1, None),
+    values_beside_gradients: (2, None, None),
+    nothing_read: (0, 0, None),
+}
+
+
+@pytest.mark.parametrize("function", REWRITES, ids=lambda f: f.__name__)
+def test_rewrites(function):
+    count, carried, gone = REWRITES[function]
+    w = np.array([0.3, 0.7])
+    with lazynp.config(unroll=0):
+        form = form_of(lazynp.jit(function)._trace([X, w], lambda new: (tuple(new), {}), {}))
+        loops = [node for node in toposort(optimize(specific(form).graph).outputs) if node.op is loop]
+        found = jit(function)(X, w)
+    assert len(loops) == count
+    assert carried is None or sum(len(node.type) for node in loops) == carried
+    assert gone not in [node.op.name for one in loops for node in toposort(one.body.outputs)]
+    with lazynp.config(backend="reference"):
+        np.testing.assert_allclose(found, function(X, w), rtol=1e-12)

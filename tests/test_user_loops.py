@@ -14,7 +14,9 @@ from lazynp.errors import PerformanceWarning
 
 UNCOMPILED = {
     "append_cond": "the length of the list depends on data",
+    "appended_to_different_lists": "which list grows depends on data",
     "attr_state": "a list of an object grows",
+    "counts_dict": "the keys of the dictionary are data",
     "for_else": "a variable that is unbound on one way",
     "try_in_loop": "errors are handled inside",
     "walrus": "an assignment inside the condition",

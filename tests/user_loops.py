@@ -3,7 +3,7 @@
 PROGRAMS: name -> (function, arguments). Each runs on NumPy, under jit and in lazy mode: tests/test_user_loops.py.
 """
 
-# ruff: noqa: B007, B905, F841, N802
+# ruff: noqa: B007, B905, E731, F841, N802, PIE808
 
 import numpy as np
 
@@ -720,3 +720,573 @@ def swap_arrays(x):
         b[1:-1] = a[:-2] + a[2:]
         a, b = b, a
     return a, b
+
+
+big = rng.normal(size=(40, 40))
+sq = rng.uniform(0.5, 2, (8, 8))
+
+
+@program(sq)
+def gs_upper(u):
+    n = len(u)
+    for it in range(3):
+        for i in range(n):
+            for j in range(i, n):
+                s = 0.0
+                for k in range(i):
+                    s += u[k, i] * u[k, j]
+                u[i, j] = u[i, j] - 0.01 * s
+    return u
+
+
+@program(sq)
+def two_outputs_alias(u):
+    a = u[0]
+    b = u[1]
+    for i in range(8):
+        a[i], b[i] = b[i], a[i] + 1
+    return u
+
+
+@program(x12, 3)
+def window_mean(x, w):
+    out = np.empty(len(x) - w + 1)
+    for i in range(len(out)):
+        out[i] = np.mean(x[i : i + w])
+    return out
+
+
+@program(x12)
+def ewm(x, alpha=0.3):
+    y = np.zeros_like(x)
+    y[0] = x[0]
+    for t in range(1, len(x)):
+        y[t] = alpha * x[t] + (1 - alpha) * y[t - 1]
+    return y
+
+
+@program(x12)
+def first_diff_sign(x):
+    count = 0
+    prev = None
+    for v in x:
+        s = np.sign(v)
+        if prev is not None and s != prev:
+            count += 1
+        prev = s
+    return count
+
+
+@program(x12)
+def none_then_value(x):
+    best = None
+    for v in x:
+        if best is None or v > best:
+            best = v
+    return best
+
+
+@program(sq)
+def power_method(A):
+    v = np.ones(8) / 8
+    lam = 0
+    for it in range(100):
+        w = A @ v
+        new = v @ w / (v @ v)
+        v = w / np.linalg.norm(w)
+        if abs(new - lam) < 1e-10:
+            break
+        lam = new
+    return lam, it
+
+
+@program(x12)
+def bisect(x):
+    f = lambda t: t**3 - x[0] - 2
+    a, b = -5.0, 5.0
+    while b - a > 1e-8:
+        c = 0.5 * (a + b)
+        if f(a) * f(c) <= 0:
+            b = c
+        else:
+            a = c
+    return a
+
+
+@program(sq)
+def heat_until(u):
+    k = 0
+    while True:
+        new = u.copy()
+        new[1:-1, 1:-1] = 0.25 * (u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2])
+        d = np.abs(new - u).max()
+        u = new
+        k += 1
+        if d < 1e-3:
+            break
+    return u, k
+
+
+@program(x12)
+def nested_fn_state(x):
+    acc = np.zeros(3)
+
+    def add(i, v):
+        acc[i] += v
+        return acc.sum()
+
+    tot = 0.0
+    for k in range(12):
+        tot += add(k % 3, x[k])
+    return acc, tot
+
+
+@program(x12)
+def nonlocal_state(x):
+    c = 0.0
+
+    def bump(v):
+        nonlocal c
+        c = c * 0.5 + v
+
+    for v in x:
+        bump(v)
+    return c
+
+
+@program(ints)
+def counts_dict(k):
+    d = {}
+    for v in k.tolist():
+        d[v] = d.get(v, 0) + 1
+    return d
+
+
+@program(x12)
+def generator_sum(x):
+    return sum(x[i] * i for i in range(12)), sum([x[i] for i in range(3)]), max(x[i] for i in range(12))
+
+
+@program(x12)
+def comprehension(x):
+    return np.array([x[i] - x[i - 1] for i in range(1, 12)]), [float(v) > 0 for v in x[:3]]
+
+
+@program(sq)
+def comp_2d(u):
+    return np.array([[u[i, j] * (i < j) for j in range(8)] for i in range(8)])
+
+
+@program(x12)
+def any_all(x):
+    r = []
+    for i in range(3):
+        if (x[i : i + 4] > 0).any():
+            r.append(1)
+        elif (x[i : i + 4] < 0).all():
+            r.append(2)
+        else:
+            r.append(3)
+    return r
+
+
+@program(x12)
+def int_arith(x):
+    n = 0
+    for i in range(12):
+        n = n * 2 + (x[i] > 0)
+    return n
+
+
+@program(x12)
+def int_truediv(x):
+    n = 7
+    for i in range(1, 4):
+        n = n / i
+    return n
+
+
+@program(x12)
+def mixed_where(x):
+    s = np.zeros(12, dtype=int)
+    for i in range(12):
+        s[i] = x[i] * 3
+    return s
+
+
+@program(np.arange(8, dtype=np.int32))
+def int32_acc(a):
+    s = np.int32(1)
+    for v in a:
+        s = s * 3 + v
+    return s
+
+
+@program(np.arange(8, dtype=np.int8))
+def int8_scalar(a):
+    a = a.copy()
+    for i in range(1, 8):
+        a[i] += a[i - 1] * 10
+    return a
+
+
+@program(np.array([True, False, True]))
+def bool_acc(a):
+    s = False
+    n = 0
+    for v in a:
+        s = s ^ v
+        n += v
+    return s, n
+
+
+@program(x12)
+def pow_loop(x):
+    s = 0.0
+    for i in range(5):
+        s += x[i] ** i + 2**i + i**2
+    return s
+
+
+@program(x12)
+def neg_step_slice(x):
+    y = x.copy()
+    for i in range(3, 8):
+        y[i : i - 3 : -1] = y[i - 3 : i][::-1] + 1
+    return y
+
+
+@program(x12)
+def empty_slices(x):
+    s = 0.0
+    for i in range(12):
+        s += x[i:i].sum() + x[i : i - 1].sum() + x[12:].sum()
+    return s
+
+
+@program(x12)
+def out_of_range_slices(x):
+    s = 0.0
+    for i in range(10, 16):
+        s += x[i : i + 3].sum() + x[-i:].sum()
+    return s
+
+
+@program(sq)
+def block_loop(u):
+    u = u.copy()
+    for b in range(0, 8, 2):
+        u[b : b + 2, b : b + 2] = u[b : b + 2, b : b + 2] @ u[b : b + 2, b : b + 2].T
+    return u
+
+
+@program(sq)
+def solve_in_loop(u):
+    x = np.ones(8)
+    for i in range(3):
+        x = np.linalg.solve(u + i * np.eye(8) * 5, x)
+    return x
+
+
+@program(sq)
+def svd_in_loop(u):
+    s = 0.0
+    for i in range(3):
+        s += np.linalg.svd(u[i:, i:])[1][0]
+    return s
+
+
+@program(x12)
+def sort_in_loop(x):
+    y = x.copy()
+    for i in range(0, 12, 4):
+        y[i : i + 4].sort()
+    return y, np.argsort(y)
+
+
+@program(x12)
+def fancy_in_loop(x):
+    y = x.copy()
+    idx = np.array([0, 3, 5])
+    for i in range(4):
+        y[idx + i] += y[idx] * 0.1
+    return y
+
+
+@program(sq)
+def tuple_index(u):
+    p = (0, 0)
+    s = 0.0
+    for k in range(7):
+        s += u[p]
+        p = (p[0] + 1, p[1]) if u[p] > 1 else (p[0], p[1] + 1)
+    return s, p
+
+
+@program(x12)
+def enumerate_start(x):
+    s = 0.0
+    for k, v in enumerate(x[::2], start=3):
+        s += k * v
+    return s
+
+
+@program(sq)
+def zip_three(u):
+    out = []
+    for a, b, c in zip(u, u[1:], u[2:]):
+        out.append((a * b - c).sum())
+    return np.array(out)
+
+
+@program(x12)
+def while_two(x):
+    i, j = 0, len(x) - 1
+    while i < j:
+        if x[i] + x[j] > 0:
+            j -= 1
+        else:
+            i += 1
+    return i, j
+
+
+@program(x12)
+def slope(x):
+    s = x[0]
+    tr = 0.0
+    out = []
+    for v in x[1:]:
+        last = s
+        s = 0.5 * v + 0.5 * (s + tr)
+        tr = 0.1 * (s - last) + 0.9 * tr
+        out.append(s + tr)
+    return np.array(out)
+
+
+@program(x12)
+def raise_midway(x):
+    y = x.copy()
+    for i in range(12):
+        y[i] = 0
+        if x[i] > 1:
+            raise RuntimeError("stop")
+    return y
+
+
+@program(x12.copy())
+def raise_after_write(x):
+    for i in range(12):
+        x[i] = 0
+        if i == 5:
+            assert x[i + 1] < -100
+    return x
+
+
+@program(x12)
+def shape_error(x):
+    for i in range(3):
+        x[i : i + 2] = np.ones(3)
+
+
+@program(x12)
+def zero_div_int(x):
+    s = 0
+    for i in range(3):
+        s += 5 // i
+    return s
+
+
+@program(sq)
+def aliased_swap_rows(u):
+    for i in range(4):
+        t = u[i]
+        u[i] = u[7 - i]
+        u[7 - i] = t
+    return u
+
+
+@program(sq)
+def copy_swap_rows(u):
+    for i in range(4):
+        t = u[i].copy()
+        u[i] = u[7 - i]
+        u[7 - i] = t
+    return u
+
+
+@program(x12)
+def overlap_shift(x):
+    for i in range(4):
+        x[1:] = x[:-1] + 1
+    return x
+
+
+@program(x12)
+def inplace_view_ops(x):
+    v = x[::-1]
+    for i in range(3):
+        v += x
+    return x
+
+
+@program(x12)
+def carried_view_moves(x):
+    v = x
+    for i in range(5):
+        v = v[1:]
+    v[0] = 9
+    return x, v
+
+
+@program(big)
+def reshape_view(m):
+    f = m.reshape(-1)
+    for i in range(0, 100):
+        f[i * 3] = f[i] + 1
+    return m
+
+
+@program(big)
+def diag_view(m):
+    d = np.einsum("ii->i", m)
+    for i in range(1, 40):
+        d[i] = d[i - 1] * 0.5 + m[i, 0]
+    return m
+
+
+@program(x12)
+def float_range_while(x):
+    t = 0.0
+    s = 0.0
+    n = 0
+    while t < 1.0:
+        s += x[n % 12] * t
+        t += 0.1
+        n += 1
+    return s, n
+
+
+@program(x12)
+def modulo_neg(x):
+    s = 0
+    for i in range(-5, 6):
+        s += i % 3 - (i // 4) + (-i) % 5
+    return s
+
+
+@program(x12)
+def chained_compare(x):
+    n = 0
+    for v in x:
+        if -0.5 < v <= 0.5:
+            n += 1
+    return n
+
+
+@program(x12)
+def not_in(x):
+    n = 0
+    for i in range(12):
+        if i not in (2, 5) and not x[i] > 0:
+            n += 1
+    return n
+
+
+@program(x12)
+def star_args(x):
+    f = lambda *a, **k: a[0] * k["s"] + sum(a[1:])
+    s = 0.0
+    for i in range(10):
+        s += f(x[i], x[i + 1], x[i + 2], s=2)
+    return s
+
+
+@program(x12)
+def unpack_rows(x):
+    m = x.reshape(4, 3)
+    s = 0.0
+    for a, b, c in m:
+        s += a * b - c
+    (p, q), *rest = m[:2, :2], m[2]
+    return s, p, len(rest)
+
+
+@program(x12)
+def accumulate_matrix(x):
+    M = np.eye(2)
+    for v in x:
+        M = np.array([[np.cos(v), -np.sin(v)], [np.sin(v), np.cos(v)]]) @ M
+    return M
+
+
+@program(x12)
+def astype_loop(x):
+    s = np.zeros(3, dtype=np.float32)
+    for v in x:
+        s += v
+    t = np.float32(0)
+    for v in x:
+        t += v
+    return s, t
+
+
+@program(x12)
+def string_key(x):
+    r = {}
+    for name, k in (("a", 1), ("b", 2)):
+        s = 0.0
+        for v in x:
+            s += v * k
+        r[name] = s
+    return r
+
+
+@program(x12)
+def inf_loop_guard(x):
+    n = 0
+    while n < 1000:
+        n += 1
+        if np.isnan(x[n % 12]):
+            return -1
+    return n
+
+
+@program(x12)
+def set_loop(x):
+    seen = set()
+    for i in [1, 2, 1, 3]:
+        seen.add(i)
+    s = 0.0
+    for i in sorted(seen):
+        s += x[i]
+    return s, len(seen)
+
+
+@program(x12)
+def appended_on_both_ways(x):
+    out = []
+    for v in x:
+        if v > 1:
+            w = v * v
+            out.append(w - 1)
+        elif v > 0:
+            out.append(v)
+        else:
+            v = -v
+            out.append(v)
+    return np.array(out)
+
+
+@program(x12)
+def appended_to_different_lists(x):
+    up, down = [], []
+    if x[0] > 0:
+        up.append(x[1])
+    else:
+        down.append(x[2])
+    return len(up), len(down)
+
+
+@program(x12)
+def greatest_of_a_generator(x):
+    return max(x[i] for i in range(12)), min(abs(v) for v in [x[0], x[1], -2.0]), max((x[2], 1.0))

@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import BuiltinFunctionType, FunctionType
+from types import BuiltinFunctionType, FunctionType, GeneratorType
 from typing import Any
 
 import numpy as np
@@ -117,8 +117,9 @@ def _extreme(name: str) -> Any:
 
     def extreme(*values: Any, **options: Any) -> Any:
         items = values
-        if len(values) == 1 and type(values[0]) in (list, tuple):
+        if len(values) == 1 and type(values[0]) in (list, tuple, GeneratorType):
             items = tuple(values[0])
+            values = (items,)
         if options or len(items) < 2 or not any(map(_is_traced, items)):
             return plain(*values, **options)
         best = items[0]

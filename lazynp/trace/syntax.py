@@ -17,6 +17,7 @@ import ast
 import copy
 from typing import Any
 
+from lazynp.trace.appends import joined
 from lazynp.trace.scopes import Liveness, assigned, contains, declared, ends_loops, jumps, only_appended
 
 RUNTIME = "_lazynp_control"
@@ -37,6 +38,7 @@ def rewritten(function: Any) -> Any:
     if isinstance(function, ast.Lambda):
         function.body = _Expressions().visit(function.body)
     else:
+        function = joined(function)
         function.body = _Maker(function).function_body(function)
     return ast.fix_missing_locations(function)
 
