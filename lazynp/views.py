@@ -276,7 +276,7 @@ def _set_shape(x: Any, shape: Any) -> None:
 
 
 def _transposed(x: Any) -> Any:
-    return x if x._scalar or x.ndim < 2 else view_of(x, permute, axes=tuple(reversed(range(x.ndim))))
+    return x if x._scalar else view_of(x, permute, axes=tuple(reversed(range(x.ndim))))
 
 
 def _matrix_transposed(x: Any) -> Any:
