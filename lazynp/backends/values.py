@@ -91,14 +91,14 @@ class Values:
         return f"({test} ? {yes} : {name})"
 
     def _check(self, node: Node, name: str) -> list[str]:
-        """An index and the test of it: out of range, the function is left. Negative ones are selected, not branched to: a sum over rows
-        of a sparse matrix, 404 -> 323 us."""
+        """An index and the test of it: out of range, the function is left. Negative ones are branched to, not selected: sums over the rows
+        of a sparse matrix 356 -> 288 us, a bucket sort 77 -> 55 us."""
         raw, size = self.text[node.args[0]], self.poly(node.size)
         failed = f"{{ lz_fail(slots, {self.writer.failure(node)}, {raw}, {size}); goto {self.writer.leave}; }}"
+        outside = f"(uint64_t){name} >= (uint64_t){size}"  # of negative ones too
         test = [
             f"{name} = (int64_t){raw};",
-            f"{name} = {name} < 0 ? {name} + {size} : {name};",
-            f"if (__builtin_expect((uint64_t){name} >= (uint64_t){size}, 0)) {failed}",
+            f"if (__builtin_expect({outside}, 0)) {{ {name} += {size}; if ({outside}) {failed} }}",
         ]
         return [f"int64_t {name} = 0;", *([f"if ({self._test(node.guards)}) {{", *test, "}"] if node.guards else test)]
 
