@@ -10,7 +10,7 @@ from lazynp.backends.nests import Fold, Store, polynomials, scalars
 from lazynp.backends.polynomial import Poly, all_atoms
 from lazynp.backends.schedule import Scheduled
 from lazynp.backends.texts import cast_text, fold_text, unwrapped
-from lazynp.backends.values import Values, conjuncts, joined_truth
+from lazynp.backends.values import Values, decisions, joined_truth
 from lazynp.backends.writer import Program, Writer, opened
 from lazynp.ops import elementwise as ew
 
@@ -84,7 +84,8 @@ class Kernel:
         lines = []
         for s in self.nest.stores:
             if s.buffer.memory is self.writer.decides:
-                lines += [f"if (!({unwrapped(self.values.text[part])})) break;" for part in conjuncts(s.value)]
+                tests = [" & ".join([self.values.text[part] for part in group]) for group in decisions(s.value)]
+                lines += [f"if (!({test})) break;" for test in tests]
                 continue
             place, more = self.at(s.buffer.memory, self.address(s)), joined_truth(s) if self.inline else None
             if more is not None:

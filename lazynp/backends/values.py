@@ -207,6 +207,15 @@ def joined_truth(store: Store) -> Node | None:
     return None
 
 
+def decisions(value: Node) -> list[list[Node]]:
+    """The truth values of which all must be true for this one to be, in groups that are tested at once: comparisons of floating-point
+    numbers alone, they take long; all others together (Newton's method: 621 us one by one, 466)."""
+    parts = conjuncts(value)
+    slow = [part for part in parts if any(a.dtype.kind == "f" for a in part.args)]
+    quick = [part for part in parts if part not in slow]
+    return [*[[part] for part in slow], *([quick] if quick else [])]
+
+
 def conjuncts(value: Node) -> list[Node]:
     """The truth values of which all must be true for this one to be."""
     found, waiting = [], [value]
