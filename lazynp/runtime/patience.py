@@ -4,8 +4,8 @@ A script's preparations and reports run once; compiling them would cost more tha
 taken `settings.compile_after` milliseconds, more for a graph that the compiler takes longer for, in this process and in earlier ones. If
 this process alone has spent them, the C compiler starts beside the program, and its result is used from twice as much on, whether it was
 ready long before or is still waited for: whether the last bits are NumPy's or the compiled program's must not depend on how busy the
-machine is. Nothing is timed for the same reason. If it took several processes, the last one compiles when it has done its work, at exit. By
-the same rule nobody looks for a program on disk before NumPy has taken as long as looking takes: a first time, for the compiler's name and
+machine is. Nothing is timed for the same reason. A graph that earlier processes have met will be met by later ones: a quarter of the price
+is enough for it, and the process compiles when it has done its work, at exit. By the same rule nobody looks for a program on disk before NumPy has taken as long as looking takes: a first time, for the compiler's name and
 the versions of files, and then for each graph.
 """
 
@@ -33,6 +33,9 @@ _OPERATION, _COMPLEX_OPERATION, _FEW = 0.05, 0.5, 8
 Julia set with complex magnitudes (gcc 12, on programs of tests/programs)."""
 _SWITCH = 2
 """The program is used when NumPy has spent so many times the price of a program: it takes the compiler about as long."""
+_AGAIN = 4
+"""By how much a program is worth more for what is run again and again. A script of 25 ms that starts daily should not wait for days; it has
+shown that it is one when it starts for the second time."""
 _FIND_MS = 4.0
 """What a process pays before its first look at the disk: the CPU, the compiler, and the state of the sources are part of every name."""
 _LOAD_MS = 1.0
@@ -95,7 +98,8 @@ class Waiting:
 
     def is_due(self) -> bool:
         """Whether a program is worth its compilation, and nobody works on it."""
-        enough = self.looked and self.begun is None and self.before + self.spent > self.price
+        price = self.price / _AGAIN if self.before else self.price
+        enough = self.looked and self.begun is None and self.before + self.spent > price
         return enough and toolchain.find_compiler() is not None
 
     def may_begin(self) -> bool:
