@@ -50,10 +50,10 @@ def run(folder: Path, turns: int, kind: str = "same") -> dict[str, float]:
 def test_short_programs_leave_notes_until_compiling_is_worth_it(tmp_path):
     compiled = []
     for _ in range(12):
-        run(tmp_path, 4)
+        run(tmp_path, 1)
         compiled.append(len(list(tmp_path.glob("*/*.plan"))))
     assert compiled[0] == 0 and compiled[-1] == 1
-    assert run(tmp_path, 4)["disk_hits"] >= 1
+    assert run(tmp_path, 1)["disk_hits"] >= 1
 
 
 def test_nothing_is_compiled_at_exit_where_nobody_will_find_it(tmp_path, monkeypatch):
