@@ -34,8 +34,9 @@ def test_a_scalar_recurrence_is_as_fast_as_c(c):
 
 
 def test_a_stencil_is_as_fast_as_c(c, monkeypatch):
-    """1.2 times the time of C on the same threads is the aim."""
-    row = criteria.stencil_against_c(c, 256, 200, 25, time.process_time)
+    """1.2 times the time of C on the same threads is the aim. Both arrays together fit a cache of 1 MB wherever their pages are: of two with
+    256 x 256 numbers some of each would push out the other's on some days."""
+    row = criteria.stencil_against_c(c, 160, 500, 25, time.process_time)
     assert row["lazynp"] < 2.4 * row["c"], row
 
 

@@ -5,8 +5,8 @@ taken `settings.compile_after` milliseconds, more for a graph that the compiler 
 this process alone has spent them, the C compiler starts beside the program, and its result is used from twice as much on, whether it was
 ready long before or is still waited for: whether the last bits are NumPy's or the compiled program's must not depend on how busy the
 machine is. Nothing is timed for the same reason. A graph that earlier processes have met will be met by later ones: a quarter of the price
-is enough for it, and the process compiles when it has done its work, at exit. By the same rule nobody looks for a program on disk before NumPy has taken as long as looking takes: a first time, for the compiler's name and
-the versions of files, and then for each graph.
+is enough for it, and the process compiles when it has done its work, at exit. By the same rule nobody looks for a program on disk before
+NumPy has taken as long as looking takes: a first time, for the compiler's name and the versions of files, and then for each graph.
 """
 
 import atexit
