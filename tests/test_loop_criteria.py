@@ -34,8 +34,8 @@ def test_a_scalar_recurrence_is_as_fast_as_c(c):
 
 
 def test_a_stencil_is_as_fast_as_c(c, monkeypatch):
-    """1.2 times the time of C on the same threads is the aim. Either side takes three times as long for some tenths of a second now and then,
-    whatever the addresses are, while the other one does not: the least of several attempts counts."""
+    """1.2 times the time of C on the same threads is the aim. Either side takes three times as long for some tenths of a second now and
+    then, whatever the addresses are, while the other one does not: the least of several attempts counts."""
     best = {"lazynp": float("inf"), "c": float("inf")}
     for _ in range(8):
         row = criteria.stencil_against_c(c, 256, 200, 10, time.process_time)
