@@ -3,8 +3,12 @@
    A `Direct` is one signature of a jitted function with everything that its calls have in common: what the arguments must be, a table of
    slots and sizes for the program, and what the results are. A `Dispatch` is the function: it tries its Directs and else calls `slow`. */
 
+#define _GNU_SOURCE /* CPU_COUNT */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#ifdef __linux__
+#include <sched.h>
+#endif
 #include <stddef.h>
 #include <stdint.h>
 #include <structmember.h>
@@ -162,12 +166,13 @@ static int collides(const Direct *d, PyObject **leaves) {
 
 /* --- memory ---------------------------------------------------------------------------------------------------------------- */
 
-enum { ARENAS = 4, SMALL_ARENA = 1 << 18 };
+enum { ARENAS = 4, SMALL_ARENA = 1 << 20, PAGE = 4096 };
 static void *arenas[ARENAS];
 static npy_intp arena_sizes[ARENAS];
 static int kept_arenas;
 
-/* Memory for temporaries: what an earlier call gave back if it is large enough. The GIL protects the store. */
+/* Memory for temporaries, and a page to begin them where a page begins (see aligned() in backends/pool.py): what an earlier call gave back
+   if it is large enough. The GIL protects the store. */
 static void *small_arena(npy_intp *size) {
     if (kept_arenas) {
         void *memory = arenas[--kept_arenas];
@@ -177,7 +182,7 @@ static void *small_arena(npy_intp *size) {
         }
         PyMem_RawFree(memory);
     }
-    return PyMem_RawMalloc(*size);
+    return PyMem_RawMalloc(*size + PAGE);
 }
 
 static void give_back(void *memory, npy_intp size) {
@@ -308,10 +313,11 @@ static PyObject *run(const Direct *d, PyObject **leaves) {
         if (!(large_arena = PyObject_CallFunction(d->take, "n", d->arena))) goto done;
         slots[ARENA] = PyArray_DATA((PyArrayObject *)large_arena);
     } else if (d->arena) {
-        if (!(slots[ARENA] = arena = small_arena(&arena_size))) {
+        if (!(arena = small_arena(&arena_size))) {
             PyErr_NoMemory();
             goto done;
         }
+        slots[ARENA] = (void *)(((uintptr_t)arena + PAGE - 1) & -(uintptr_t)PAGE);
     }
     int64_t code;
     Py_BEGIN_ALLOW_THREADS;
@@ -587,7 +593,27 @@ static PyObject *sorters(PyObject *module, PyObject *number) {
     return found;
 }
 
+/* The least of a limit, the processors of this thread's affinity and, where its address is known, what BLAS says. */
+static PyObject *least_threads(PyObject *module, PyObject *args) {
+    int least;
+    Py_ssize_t address;
+    if (!PyArg_ParseTuple(args, "in", &least, &address)) return NULL;
+#ifdef __linux__
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed)) Py_RETURN_NONE; /* more processors than the set has room for */
+    if (CPU_COUNT(&allowed) < least) least = CPU_COUNT(&allowed);
+    if (address) {
+        int (*getter)(void) = (int (*)(void))address;
+        if (getter() < least) least = getter();
+    }
+    return PyLong_FromLong(least);
+#else
+    Py_RETURN_NONE;
+#endif
+}
+
 static PyMethodDef functions[] = {
+    {"least_threads", least_threads, METH_VARARGS, "least_threads(limit, address of BLAS's getter or 0); None where that is not known here"},
     {"sorters", sorters, METH_O, "sorters(number of a dtype): the addresses of its functions for sort, then for argsort, by algorithm"},
     {"enable", enable, METH_O, "enable(bool): whether calls may go past Python"},
     {"runs", count_runs, METH_NOARGS, "runs(): how many programs were run this way"},

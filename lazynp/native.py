@@ -194,6 +194,12 @@ def direct_runs() -> int:
     return 0 if _direct is None else int(_direct.runs())
 
 
+def least_threads(limit: int, address: int) -> int | None:
+    """The least of a limit, the processors that this thread may use, and what the C function at an address returns (0: there is none).
+    None where the compiled module is absent or does not know."""
+    return None if _direct is None else _direct.least_threads(limit, address)  # type: ignore[no-any-return]
+
+
 @cache
 def numpy_sorter(name: str) -> int:
     """The address of "numpy.sort 0 12", NumPy's own function for one algorithm (NPY_SORTKIND) and dtype (number), or of an argsort; 0 where

@@ -4,6 +4,7 @@ import importlib
 import os
 import pickle
 import pkgutil
+import platform
 import re
 import subprocess
 import sys
@@ -780,3 +781,15 @@ def test_what_is_no_gnu_compiler_is_asked_for_its_macros(tmp_path: Path) -> None
         script.write_text(f"#!/bin/sh\n{text}\n")
         script.chmod(0o755)
         assert toolchain._gnu((str(script),)) is None
+
+
+@needs_compiler
+@pytest.mark.skipif(platform.machine() != "x86_64" or not sys.platform.startswith("linux"), reason="the GNU C library's older memcpy")
+def test_copies_are_the_c_librarys_newest(cache: Path) -> None:
+    """An undefined memcpy without a version is bound to the one of 2002."""
+    copy = "int64_t lazynp_run(void **slots, const int64_t *dims) { __builtin_memcpy(slots[0], slots[1], dims[1]); return 1; }"
+    y = np.zeros(5)
+    assert call(toolchain.build(prelude.HEADER + copy, "c" * 16), [y, np.arange(5.0)], 1, 24) == 1
+    assert y.tolist() == [0, 1, 2, 0, 0]
+    made = diskcache.get("c" * 16, ".so")
+    assert made is not None and b"memmove" in made and b"memcpy" not in made

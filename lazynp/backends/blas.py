@@ -196,6 +196,13 @@ def thread_limit() -> int:
 
 
 @cache
+def thread_getter() -> int:
+    """The address of the C function that `thread_limit` calls; 0 for libraries that set no limit."""
+    getter = _thread_getter()
+    return ctypes.cast(getter, ctypes.c_void_p).value or 0 if isinstance(getter, ctypes._CFuncPtr) else 0
+
+
+@cache
 def from_scipy() -> Blas | None:
     """SciPy's exported pointers; None if SciPy is not installed. Imports scipy.linalg."""
     try:

@@ -52,6 +52,9 @@ typedef struct { uint16_t bits; } lz_f16;
 typedef struct { float re, im; } lz_c64;
 typedef struct { double re, im; } lz_c128;
 #define LZ_INLINE static inline __attribute__((always_inline, unused))
+#if defined(__ELF__) && defined(__x86_64__) /* Without its version, memcpy is the GNU C library's of 2002, which has short vectors. */
+void *memcpy(void *to, const void *from, __SIZE_TYPE__ size) __asm__("memmove");
+#endif
 /* Division by a constant power of two is a shift, also for negative numbers: the floor is wanted. */
 #if defined(__FMA__) || defined(__FP_FAST_FMA) || defined(__aarch64__)
 #define LZ_FMA 1

