@@ -22,7 +22,8 @@ SHAPES = [
 """(batch, rows, columns, inner): below and above a panel, a block and the depth of a block."""
 ENTRY = """
 int64_t lazynp_run(void **slots, const int64_t *dims) {
-    lz_product_%s(slots, dims, slots[9], dims[3], slots[6], slots[7], slots[8], dims[4], dims[5], dims[6], dims[7], dims[8]);
+    lz_product_%s(slots, dims, slots[9], dims[3], slots[6], slots[7], slots[8], dims[4], dims[5], dims[6], dims[7], dims[8],
+        (lz_onto_%s){1, 1, 1, 0, 0, 0, 0});
     return 0;
 }
 """
@@ -32,7 +33,7 @@ def product(a: np.ndarray, b: np.ndarray, turned: int = 0, half: bool = False, t
     """a (batch, rows, inner) times b (batch, inner, columns); stored transposed where `turned` says so."""
     suffix = prelude.suffix(a.dtype)
     library = blas.table()
-    source = "\n".join([prelude.emit([]), workers.PROTOTYPE, library.calls(suffix), products.text(suffix), ENTRY % suffix])
+    source = "\n".join([prelude.emit([]), workers.PROTOTYPE, library.calls(suffix), products.text(suffix), ENTRY % (suffix, suffix)])
     lib = toolchain.build(source, f"test-products-{suffix}-{toolchain.find_compiler().fingerprint}")
     out = np.full((a.shape[0], a.shape[1], b.shape[2]), np.nan, a.dtype)
     stored = [np.ascontiguousarray(x.transpose(0, 2, 1) if turned >> k & 1 else x) for k, x in enumerate((a, b))]

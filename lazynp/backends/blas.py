@@ -92,10 +92,12 @@ class Blas:
             lz_gemm_<s>(fn, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)    c (m, n) = alpha op(a) (m, k) op(b) (k, n) + beta c
             lz_syrk_<s>(fn, ta, m, k, alpha, a, lda, beta, c)    c (m, m) = alpha op(a) (m, k) op(a).T + beta c, half the work of gemm
             lz_gemv_<s>(fn, ta, m, n, alpha, a, lda, x, incx, beta, y, incy)         y = alpha op(a) x + beta y, a (m, n) as stored
+            lz_gemm_onto_<s>(fn, ta, tb, a, b, c, batch, m, n, k, onto)    contiguous c = alpha op(a) op(b) + beta d, real dtypes only
 
         fn is the slot; ta, tb: 'N', 'T' or, in gemm only, 'C'; ld*: elements from row to row; alpha, beta by value."""
         letter = LETTERS[suffix]
-        text = _CALLS.replace("$S", suffix).replace("$X", letter).replace("$T", _CTYPES[suffix]).replace("$I", self.int_type)
+        whole = _CALLS + _ONTO if suffix in ("f32", "f64") else _CALLS
+        text = whole.replace("$S", suffix).replace("$X", letter).replace("$T", _CTYPES[suffix]).replace("$I", self.int_type)
         return "\n".join([*[self.prototype(f"{letter}{routine}") for routine in CALLED], text])
 
 
@@ -124,6 +126,25 @@ static void lz_gemv_$S(void *fn, char ta, int64_t m, int64_t n, $T alpha, const 
     $I m_ = ($I)m, n_ = ($I)n, lda_ = lz_ld_$S(lda, n), incx_ = ($I)incx, incy_ = ($I)incy;
     char turned = ta == 'N' ? 'T' : 'N';
     ((lz_$Xgemv_t)fn)(&turned, &n_, &m_, &alpha, (void *)a, &lda_, (void *)x, &incx_, &beta, y, &incy_);
+}
+"""
+
+
+_ONTO = """\
+/* What a product and its left operand are multiplied with, and what is added to it: beta d, where d is null, the result itself or an array
+   with strides. */
+typedef struct { $T scale, alpha, beta; const $T *d; int64_t member, row, column; } lz_onto_$S;
+/* c (batch, m, n) = alpha op(a) op(b) + beta d; alpha is not zero, scale is one. */
+static __attribute__((unused)) void lz_gemm_onto_$S(void *fn, char ta, char tb, const $T *a, const $T *b, $T *c, int64_t batch, int64_t m,
+                                                    int64_t n, int64_t k, lz_onto_$S onto) {
+    const int there = onto.d == c && onto.beta != 0; /* BLAS does not read what is multiplied by zero */
+    for (int64_t i = 0; i < batch; i++, a += m * k, b += k * n, c += m * n, onto.d += onto.d ? onto.member : 0) {
+        if (onto.d && !there)
+            for (int64_t r = 0; r < m; r++)
+                if (onto.column == 1) for (int64_t j = 0; j < n; j++) c[r * n + j] = onto.beta * onto.d[r * onto.row + j];
+                else for (int64_t j = 0; j < n; j++) c[r * n + j] = onto.beta * onto.d[r * onto.row + j * onto.column];
+        lz_gemm_$S(fn, ta, tb, m, n, k, onto.alpha, a, ta == 'N' ? k : m, b, tb == 'N' ? n : k, there ? onto.beta : onto.d != 0, c, n);
+    }
 }
 """
 

@@ -5,41 +5,77 @@ from __future__ import annotations
 import numpy as np
 
 from lazynp.backends import blas, lapack, prelude, products, sorting
-from lazynp.backends.nests import Gemm, Lapack
+from lazynp.backends.lower import Buffer
+from lazynp.backends.nests import Factor, Gemm, Lapack, Onto
 from lazynp.backends.program import FIRST_DIM
 from lazynp.backends.texts import literal
 from lazynp.backends.writer import LEAVE, Program, Writer
+from lazynp.ir.node import const
 
 
 def gemm_call(gemm: Gemm, program: Program) -> str:
     writer = Writer(program)
     suffix = prelude.suffix(gemm.dtype)
     letter = blas.LETTERS[suffix]
-    m, n, k = [writer.poly(p) for p in gemm.sizes]
-    ctype = prelude.ctype(gemm.dtype)
-    places = []
-    for buffer, size in ((gemm.x, f"{m} * {k}"), (gemm.y, f"{k} * {n}"), (gemm.out, f"{m} * {n}")):
-        program.name(buffer.memory)
-        places.append(f"({ctype} *){program.address(buffer.memory)} + b * {size}")
+    sizes = [writer.poly(p) for p in gemm.sizes]
     batch = writer.poly(gemm.batch)
-    sizes = " ".join([f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in sorted(writer.sizes)])
-    alike = gemm.x.memory is gemm.y.memory and gemm.turned[0] != gemm.turned[1]  # a matrix by its own transpose
+    for buffer in gemm.reads + gemm.writes:
+        program.name(buffer.memory)
     if suffix in products.SUFFIXES and products.wanted():
         program.products.add(suffix)
-        bare = [f"({ctype} *){program.address(buffer.memory)}" for buffer in (gemm.x, gemm.y, gemm.out)]
+        operands = [_place(buffer, gemm, program) for buffer in (gemm.x, gemm.y, gemm.out)]
         turned = gemm.turned[0] + 2 * gemm.turned[1]
-        operands = f"{program.routine(letter + 'gemm')}, {turned}, {', '.join(bare)}, {batch}, {m}, {n}, {k}, {int(alike)}"
-        return f"{{ {sizes} lz_product_{suffix}(slots, dims, {operands}); }}"
-    one, zero = [literal(np.array(x, gemm.dtype)[()], gemm.dtype) for x in (1, 0)]
-    letters = ["'T'" if t else "'N'" for t in gemm.turned]
-    ld = [m if gemm.turned[0] else k, k if gemm.turned[1] else n]
-    if alike:
-        routine = program.routine(letter + "syrk")
-        call = f"lz_syrk_{suffix}({routine}, {letters[0]}, {m}, {k}, {one}, {places[0]}, {ld[0]}, {zero}, {places[2]});"
+        onto = _onto_text(gemm, program, writer)
+        given = ["slots", "dims", program.routine(letter + "gemm"), turned, *operands, batch, *sizes, int(gemm.alike), onto]
+        call = f"lz_product_{suffix}({', '.join(map(str, given))});"
+    elif gemm.onto is not None and gemm.onto.added is not None:
+        letters = ["'T'" if t else "'N'" for t in gemm.turned]
+        operands = [_place(buffer, gemm, program) for buffer in (gemm.x, gemm.y, gemm.out)]
+        given = [program.routine(letter + "gemm"), *letters, *operands, batch, *sizes, _onto_text(gemm, program, writer)]
+        call = f"lz_gemm_onto_{suffix}({', '.join(given)});"
     else:
-        operands = f"{one}, {places[0]}, {ld[0]}, {places[1]}, {ld[1]}, {zero}, {places[2]}, {n}"
-        call = f"lz_gemm_{suffix}({program.routine(letter + 'gemm')}, {letters[0]}, {letters[1]}, {m}, {n}, {k}, {operands});"
-    return f"{{ {sizes} for (int64_t b = 0; b < {batch}; b++) {call} }}"
+        call = f"for (int64_t b = 0; b < {batch}; b++) {_library_call(gemm, program, sizes)}"
+    known = " ".join([f"const int64_t {a.name} = dims[{FIRST_DIM} + {a.name[1:]}];" for a in sorted(writer.sizes)])
+    return f"{{ {known} {call} }}"
+
+
+def _place(buffer: Buffer, gemm: Gemm, program: Program) -> str:
+    return f"({prelude.ctype(gemm.dtype)} *){program.address(buffer.memory)}"
+
+
+def _library_call(gemm: Gemm, program: Program, sizes: list[str]) -> str:
+    """One product of a batch, which nothing is added to."""
+    suffix, (m, n, k) = prelude.suffix(gemm.dtype), sizes
+    letter = blas.LETTERS[suffix]
+    extents = (f"{m} * {k}", f"{k} * {n}", f"{m} * {n}")
+    x, y, out = [f"{_place(b, gemm, program)} + b * {size}" for b, size in zip((gemm.x, gemm.y, gemm.out), extents, strict=True)]
+    one, zero = [literal(np.array(value, gemm.dtype)[()], gemm.dtype) for value in (1, 0)]
+    factor = one if gemm.onto is None else _factor(gemm.onto.alpha, gemm, program, Writer(program))
+    left, right = ["'T'" if t else "'N'" for t in gemm.turned]
+    ld = [m if gemm.turned[0] else k, k if gemm.turned[1] else n]
+    if gemm.alike:
+        return f"lz_syrk_{suffix}({program.routine(letter + 'syrk')}, {left}, {m}, {k}, {factor}, {x}, {ld[0]}, {zero}, {out});"
+    operands = f"{factor}, {x}, {ld[0]}, {y}, {ld[1]}, {zero}, {out}, {n}"
+    return f"lz_gemm_{suffix}({program.routine(letter + 'gemm')}, {left}, {right}, {m}, {n}, {k}, {operands});"
+
+
+def _onto_text(gemm: Gemm, program: Program, writer: Writer) -> str:
+    """The lz_onto_ of a product as C."""
+    onto = gemm.onto or Onto()
+    added = "0"
+    if onto.added is not None:
+        added = f"{_place(onto.added, gemm, program)} + {writer.poly(onto.offset)}"
+    factors = [_factor(factor, gemm, program, writer) for factor in onto.factors]
+    return f"(lz_onto_{prelude.suffix(gemm.dtype)}){{{', '.join([*factors, added, *map(writer.poly, onto.strides)])}}}"
+
+
+def _factor(factor: Factor, gemm: Gemm, program: Program, writer: Writer) -> str:
+    node, sign = factor.value, "-" if factor.negated else ""
+    if node is None:
+        return sign + literal(gemm.dtype.type(1), gemm.dtype)
+    if node.op is const:
+        return sign + literal(node.value.array[()], node.dtype)
+    return f"{sign}({_place(node.buffer, gemm, program)})[{writer.poly(node.address)}]"
 
 
 def lapack_call(call: Lapack, program: Program) -> str:

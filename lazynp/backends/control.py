@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lazynp.backends import interrupts, prelude
+from lazynp.backends.accumulate import accumulated
 from lazynp.backends.bands import bands
 from lazynp.backends.choices import BRANCH
 from lazynp.backends.digits import in_digits
@@ -121,6 +122,7 @@ def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], s
         if isinstance(part, Control):
             kept |= part.memories()
     lists = [without_twins(nests, lambda m, n=n: outlive(m) or m in kept or _elsewhere(m, lists, n)) for n, nests in enumerate(lists)]
+    lists = [accumulated(nests, lambda m, n=n: outlive(m) or m in kept or _elsewhere(m, lists, n)) for n, nests in enumerate(lists)]
     lists = drop_dead_stores([n for part in lists for n in part], [len(part) for part in lists], lambda m: outlive(m) or m in kept)
     if share and isinstance(sequence[-1], list):
         _share(sequence, lists, kept)

@@ -99,8 +99,36 @@ class Nest:
         return values + [n for s in self.stores for n in values_in(s.address)]
 
 
+class Factor(NamedTuple):
+    """A number that a product is multiplied with: a constant or a load of one element; None: one."""
+
+    value: Node | None
+    negated: bool = False
+
+
+class Onto(NamedTuple):
+    """alpha times the product of `scale` times x with y, plus beta times `added`, whose strides along batch, rows and columns are given in
+    elements."""
+
+    scale: Factor = Factor(None)
+    alpha: Factor = Factor(None)
+    beta: Factor = Factor(None)
+    added: Buffer | None = None
+    offset: Poly = polynomial.ZERO
+    strides: tuple[Poly, Poly, Poly] = (polynomial.ZERO,) * 3
+
+    @property
+    def factors(self) -> tuple[Factor, Factor, Factor]:
+        return self.scale, self.alpha, self.beta
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        factors = [factor.value.buffer for factor in self.factors if factor.value is not None and factor.value.op is load]
+        return (*factors, *([self.added] if self.added is not None else []))
+
+
 class Gemm(NamedTuple):
-    """out (batch, m, n) = op(x) (m, k) op(y) (k, n)."""
+    """out (batch, m, n) = op(x) (m, k) op(y) (k, n), or what `onto` says of that product."""
 
     x: Buffer
     y: Buffer
@@ -109,10 +137,16 @@ class Gemm(NamedTuple):
     batch: Poly
     sizes: tuple[Poly, Poly, Poly]
     dtype: np.dtype
+    onto: Onto | None = None
+
+    @property
+    def alike(self) -> bool:
+        """Whether it is a matrix by its own transpose."""
+        return self.x.memory is self.y.memory and self.turned[0] != self.turned[1]
 
     @property
     def reads(self) -> tuple[Buffer, ...]:
-        return self.x, self.y
+        return self.x, self.y, *(self.onto.reads if self.onto is not None else ())
 
     @property
     def writes(self) -> tuple[Buffer, ...]:

@@ -19,6 +19,8 @@ _ROWS, _VECTORS = 8, 3
 """The tile in registers: 24 accumulators of 32 registers. Also 14 x 2 and 12 x 2 were measured: they are slower from 400 columns on."""
 _DEPTH, _HIGH, _ACROSS = 256, 128, 480
 """Elements of the packed blocks: 128 x 256 of the left operand stay in the second-level cache, a panel of the right one in the first."""
+_LEAST = 32768
+"""Multiplications of a product that is worth packing."""
 _WIDE_CORES = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
 """OpenBLAS's names of kernels for vectors of 512 bits."""
 
@@ -30,15 +32,22 @@ def wanted() -> bool:
     return compiler is not None and _WIDE in compiler.flags and core != "" and core not in _WIDE_CORES
 
 
+def packs(m: int | None, n: int | None, k: int | None, suffix: str) -> bool:
+    """Whether a product of these sizes is certainly no call of the library: operands are packed, which can multiply them by a number."""
+    return bool(wanted() and m and n and k and m >= _ROWS and 2 * n > _BYTES // {"f32": 4, "f64": 8}[suffix] and m * n * k > _LEAST)
+
+
 def packed(suffix: str) -> int:
     """The bytes of the blocks that a thread keeps for its products."""
     return (_HIGH + _ACROSS) * _DEPTH * {"f32": 4, "f64": 8}[suffix]
 
 
 def text(suffix: str) -> str:
-    """lz_product_<s>(slots, dims, gemm, turned, a, b, c, batch, m, n, k, half): c (batch, m, n) = op(a) (m, k) op(b) (k, n) for each member
-    of the batch, all of them contiguous. turned: 1, where a is stored transposed, plus 2, where b is. half: the result is symmetric, and
-    only one triangle is computed. gemm: the library's routine, for results of a few rows or columns, where packing costs as much."""
+    """lz_product_<s>(slots, dims, gemm, turned, a, b, c, batch, m, n, k, half, onto): c (batch, m, n) = op(a) (m, k) op(b) (k, n) for each
+    member of the batch, all of them contiguous. turned: 1, where a is stored transposed, plus 2, where b is. half: the result is symmetric,
+    and only one triangle is computed. gemm: the library's routine, for results of a few rows or columns, where packing costs as much.
+    onto: an lz_onto_<s> (blas.py), c = alpha (scale op(a)) op(b) + beta d. scale is one in products for the library (`packs`), and `half`
+    goes without d."""
     ctype, lanes = {"f32": "float", "f64": "double"}[suffix], _BYTES // {"f32": 4, "f64": 8}[suffix]
     names = {
         "$S": suffix,
@@ -50,6 +59,7 @@ def text(suffix: str) -> str:
         "$H": _HIGH,
         "$N": _ACROSS,
         "$P": POOL,
+        "$M": _LEAST,
     }
     parts = [_TYPES, *[_kernel(vectors, lanes) for vectors in range(1, _VECTORS + 1)], _LOOPS]
     whole = "\n".join(parts)
@@ -89,19 +99,20 @@ _TYPES = """\
 #endif
 typedef $T lz_vector_$S __attribute__((vector_size(64)));
 typedef $T lz_loose_$S __attribute__((vector_size(64), aligned(4), may_alias));
-typedef struct { const $T *a, *b; $T *c; int64_t m, n, k, blocks, high; int turned, half; } lz_product_of_$S;
+typedef struct { const $T *a, *b; $T *c; int64_t m, n, k, blocks, high; int turned, half; lz_onto_$S onto; } lz_product_of_$S;
 static __thread $T lz_left_$S[$H * $K] __attribute__((aligned(64))), lz_right_$S[$N * $K] __attribute__((aligned(64)));
 """
 
 # x[p * along + i * across]: i < count runs over rows or columns of the result, p < k is summed over. A panel has `width` of them per p.
 _LOOPS = """\
-static void lz_pack_$S(const $T *restrict x, int64_t along, int64_t across, int64_t count, int64_t k, $T *restrict to, int64_t width) {
+static void lz_pack_$S(const $T *restrict x, int64_t along, int64_t across, int64_t count, int64_t k, $T *restrict to, int64_t width,
+                        $T scale) {
     if (across == 1 && count == width) {
-        for (int64_t p = 0; p < k; p++) for (int64_t r = 0; r < width; r++) to[p * width + r] = x[p * along + r];
+        for (int64_t p = 0; p < k; p++) for (int64_t r = 0; r < width; r++) to[p * width + r] = scale * x[p * along + r];
     } else if (along == 1 && count == width) {
-        for (int64_t p = 0; p < k; p++) for (int64_t r = 0; r < width; r++) to[p * width + r] = x[p + r * across];
+        for (int64_t p = 0; p < k; p++) for (int64_t r = 0; r < width; r++) to[p * width + r] = scale * x[p + r * across];
     } else for (int64_t p = 0; p < k; p++) {
-        for (int64_t r = 0; r < count; r++) to[p * width + r] = x[p * along + r * across];
+        for (int64_t r = 0; r < count; r++) to[p * width + r] = scale * x[p * along + r * across];
         for (int64_t r = count; r < width; r++) to[p * width + r] = 0;
     }
 }
@@ -112,7 +123,18 @@ static void lz_tile_$S(int64_t k, const $T *a, const $T *b, $T *c, int64_t ld, i
     else if (width == 2 * $L) lz_tile2_$S(k, a, b, c, ld, add);
     else lz_tile1_$S(k, a, b, c, ld, add);
 }
-static void lz_block_$S(const lz_product_of_$S *p, const $T *a, const $T *b, $T *c, int64_t first, int64_t last) {
+/* A tile into its place: the first of the sums along k brings what is added, the others add to it. */
+static inline void lz_place_$S(const $T *restrict tile, int64_t width, $T *c, int64_t ld, int64_t rows, int64_t columns, int later,
+                               $T alpha, const lz_onto_$S *onto, const $T *d) {
+    for (int64_t r = 0; r < rows; r++, tile += width, c += ld, d += onto->row) {
+        if (later) for (int64_t l = 0; l < columns; l++) c[l] = c[l] + alpha * tile[l];
+        else if (!onto->d) for (int64_t l = 0; l < columns; l++) c[l] = alpha * tile[l];
+        else if (onto->column == 1) for (int64_t l = 0; l < columns; l++) c[l] = alpha * tile[l] + onto->beta * d[l];
+        else for (int64_t l = 0; l < columns; l++) c[l] = alpha * tile[l] + onto->beta * d[l * onto->column];
+    }
+}
+static void lz_block_$S(const lz_product_of_$S *p, const $T *a, const $T *b, $T *c, const $T *d, int64_t first, int64_t last) {
+    const int plain = !p->onto.d && p->onto.alpha == 1;
     const int64_t n = p->n, k = p->k, ra = p->turned & 1 ? 1 : k, ca = p->turned & 1 ? p->m : 1;
     const int64_t rb = p->turned & 2 ? 1 : n, cb = p->turned & 2 ? k : 1;
     $T edge[$R * $W] __attribute__((aligned(64)));
@@ -120,21 +142,22 @@ static void lz_block_$S(const lz_product_of_$S *p, const $T *a, const $T *b, $T 
     for (int64_t k0 = 0; k0 < k; k0 += $K) {
         const int64_t nc = lz_least_$S(n - j0, $N), kc = lz_least_$S(k - k0, $K);
         for (int64_t j = 0; j < nc; j += $W)
-            lz_pack_$S(b + k0 * rb + (j0 + j) * cb, rb, cb, lz_least_$S(nc - j, $W), kc, lz_right_$S + j * kc, lz_padded_$S(nc - j));
+            lz_pack_$S(b + k0 * rb + (j0 + j) * cb, rb, cb, lz_least_$S(nc - j, $W), kc, lz_right_$S + j * kc, lz_padded_$S(nc - j), 1);
         for (int64_t i0 = first; i0 < last; i0 += $H) {
             const int64_t mc = lz_least_$S(last - i0, $H);
             for (int64_t i = 0; i < mc; i += $R)
-                lz_pack_$S(a + (i0 + i) * ra + k0 * ca, ca, ra, lz_least_$S(mc - i, $R), kc, lz_left_$S + i * kc, $R);
+                lz_pack_$S(a + (i0 + i) * ra + k0 * ca, ca, ra, lz_least_$S(mc - i, $R), kc, lz_left_$S + i * kc, $R,
+                            p->onto.scale);
             for (int64_t j = 0; j < nc; j += $W)
             for (int64_t i = 0; i < mc; i += $R) {
                 if (p->half && j0 + j >= i0 + i + $R) continue;
                 const int64_t width = lz_padded_$S(nc - j), rows = lz_least_$S(mc - i, $R), columns = lz_least_$S(nc - j, $W);
                 const $T *left = lz_left_$S + i * kc, *right = lz_right_$S + j * kc;
                 $T *to = c + (i0 + i) * n + j0 + j;
-                if (rows == $R && columns == width) { lz_tile_$S(kc, left, right, to, n, k0 > 0, width); continue; }
+                if (plain && rows == $R && columns == width) { lz_tile_$S(kc, left, right, to, n, k0 > 0, width); continue; }
                 lz_tile_$S(kc, left, right, edge, width, 0, width);
-                for (int64_t r = 0; r < rows; r++)
-                    for (int64_t l = 0; l < columns; l++) to[r * n + l] = edge[r * width + l] + (k0 > 0 ? to[r * n + l] : 0);
+                lz_place_$S(edge, width, to, n, rows, columns, k0 > 0, p->onto.alpha, &p->onto,
+                            p->onto.d ? d + (i0 + i) * p->onto.row + (j0 + j) * p->onto.column : 0);
             }
         }
     }
@@ -142,8 +165,8 @@ static void lz_block_$S(const lz_product_of_$S *p, const $T *a, const $T *b, $T 
 static void lz_product_task_$S(const void *with, int64_t chunk) {
     const lz_product_of_$S *p = with;
     const int64_t member = chunk / p->blocks, first = chunk % p->blocks * p->high;
-    lz_block_$S(p, p->a + member * p->m * p->k, p->b + member * p->k * p->n, p->c + member * p->m * p->n, first,
-                lz_least_$S(first + p->high, p->m));
+    lz_block_$S(p, p->a + member * p->m * p->k, p->b + member * p->k * p->n, p->c + member * p->m * p->n,
+                p->onto.d ? p->onto.d + member * p->onto.member : 0, first, lz_least_$S(first + p->high, p->m));
 }
 static void lz_mirror_$S($T *c, int64_t n) {
     for (int64_t i0 = 0; i0 < n; i0 += 32) for (int64_t j0 = i0; j0 < n; j0 += 32)
@@ -151,17 +174,15 @@ static void lz_mirror_$S($T *c, int64_t n) {
             for (int64_t j = j0 > i ? j0 : i + 1; j < n && j < j0 + 32; j++) c[i * n + j] = c[j * n + i];
 }
 static void lz_product_$S(void **slots, const int64_t *dims, void *gemm, int turned, const void *a, const void *b, void *c, int64_t batch,
-                          int64_t m, int64_t n, int64_t k, int half) {
-    if (m < $R || 2 * n <= $L || m * n * k <= 32768) {
-        for (int64_t i = 0; i < batch; i++)
-            lz_gemm_$S(gemm, turned & 1 ? 'T' : 'N', turned & 2 ? 'T' : 'N', m, n, k, 1, (const $T *)a + i * m * k, turned & 1 ? m : k,
-                       (const $T *)b + i * k * n, turned & 2 ? k : n, 0, ($T *)c + i * m * n, n);
+                          int64_t m, int64_t n, int64_t k, int half, lz_onto_$S onto) {
+    if ((m < $R || 2 * n <= $L || m * n * k <= $M) && (onto.alpha != 0 || !k)) { /* BLAS skips what is multiplied by zero, NaN too */
+        lz_gemm_onto_$S(gemm, turned & 1 ? 'T' : 'N', turned & 2 ? 'T' : 'N', a, b, c, batch, m, n, k, onto);
         return;
     }
     const int many = dims[0] > 1 && slots[$P] && batch * m * n * k > 16 * dims[2];
     const int64_t share = (m + 4 * dims[0] - 1) / (4 * dims[0]), least = share < $H ? $H : share;
     const int64_t high = many && batch < dims[0] ? (least + $R - 1) / $R * $R : m, blocks = (m + high - 1) / high;
-    const lz_product_of_$S task = {a, b, c, m, n, k, blocks, high, turned, half};
+    const lz_product_of_$S task = {a, b, c, m, n, k, blocks, high, turned, half, onto};
     if (many && blocks * batch > 1) ((lz_parallel)slots[$P])(lz_product_task_$S, &task, blocks * batch, dims[0], 0);
     else for (int64_t i = 0; i < blocks * batch; i++) lz_product_task_$S(&task, i);
     if (half) for (int64_t i = 0; i < batch; i++) lz_mirror_$S(($T *)c + i * n * n, n);
