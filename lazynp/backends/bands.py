@@ -18,6 +18,8 @@ _LOOK_BACK = 6
 """How many groups back one to join is looked for."""
 _STACK = 96 << 10
 """Bytes of such temporaries of one function: threads of some systems have 128 kB of stack."""
+_LANES = (16, 8)
+"""Rows that are folded beside each other: bands end where these do."""
 _MOST_SCALARS = 400
 """Operations of all nests of a band."""
 _MOST_BEFORE_SCATTER = 60.0
@@ -104,10 +106,19 @@ def same_rows(row: Atom, uses: list[tuple[Scheduled, Poly]], sizes: Sizes | None
 # --- temporaries of a band -------------------------------------------------------------------------------------------
 
 
+def band_of(group: list[Scheduled]) -> int:
+    """The elements of a band of some nests."""
+    widest = max([memory.dtype.itemsize for item in group for memory in touched_memories(item.nest)], default=8)
+    return max(choices.whole("band") // widest, 1)
+
+
 def rows_of(group: list[Scheduled]) -> int | None:
     """The rows of a band of some nests; None where the size of a row is not known."""
     row_size = product([a.size for a in max([item.nest.axes for item in group], key=len)[1:]]).constant
-    return None if row_size is None else max(choices.whole("band") // max(row_size, 1), 1)
+    if row_size is None:
+        return None
+    rows = max(band_of(group) // max(row_size, 1), 1)
+    return next((rows // lanes * lanes for lanes in _LANES if rows >= lanes), rows)
 
 
 def row_stride(group: list[Scheduled], memory: Memory) -> int:

@@ -33,6 +33,8 @@ _CHEAP_FROM_FAR, _FAR, _SOURCES = 32.0, 1 << 22, 2
 takes 2.3 ms, by four 3.5 ms. That holds for additions and products of at most so many arrays; more of them would be loaded again."""
 _ARITHMETIC = 2.0
 """The cost of an operation that is no more than that."""
+_ROW = 16
+"""Elements of a row, at least, where nobody knows."""
 _MOST_OPS = 250
 """Operations in one kernel: compile time stays linear in the length of a chain."""
 
@@ -182,7 +184,7 @@ def _materialised(plan: Plan, graph: Graph, order: list[Node]) -> set[Node]:
     for node in order:
         if type(node.type) is tuple:
             continue
-        effort = _effort(node, chosen, known)
+        effort = _effort(plan, node, known)
         if node not in chosen and node.args and _worth_storing(plan, node, effort, users):
             chosen.add(strip(node))
         known[node] = _loaded(node) if node in chosen or strip(node) in chosen else effort
@@ -204,7 +206,9 @@ def _loaded(node: Node) -> _Effort:
     return _Effort(0.0, 0, 0.0, frozenset() if single else frozenset((strip(node),)))
 
 
-def _effort(node: Node, chosen: set[Node], known: dict[Node, _Effort]) -> _Effort:
+def _effort(plan: Plan, node: Node, known: dict[Node, _Effort]) -> _Effort:
+    if node.op is movement.broadcast and not _repeats(node, node.args[0]):
+        return _shared(plan, node, known.get(node.args[0]) or _loaded(node.args[0]))
     own = node.op.cost if node.op.kind is Kind.ELEMENTWISE else 0.0
     parts = [known[a] if a in known else _loaded(a) for a in node.args]
     more = 2.0 if node.op in (movement.pad, movement.join, movement.embed_diagonal, indexing.gather) else 0.0
@@ -219,6 +223,14 @@ def _effort(node: Node, chosen: set[Node], known: dict[Node, _Effort]) -> _Effor
         max([own, more, *[p.dearest for p in parts]]),
         sources,
     )
+
+
+def _shared(plan: Plan, node: Node, once: _Effort) -> _Effort:
+    """What is computed once for all elements of inner loops: `x - mean` of rows is one subtraction, however the mean comes about."""
+    count = product(map(plan.sizes, node.shape)).constant
+    before = product(map(plan.sizes, node.args[0].shape)).constant
+    many = _ROW if count is None or before is None else max(count // max(before, 1), 1)
+    return once._replace(additions=once.additions / many, dearest=once.dearest / many)
 
 
 def _worth_storing(plan: Plan, node: Node, effort: _Effort, users: dict[Node, tuple[int, int]]) -> bool:

@@ -288,8 +288,10 @@ _row("float_power", "double", "pow(a, b)")
 _rows1("float", {"absolute": "__builtin_fabs$F(a)", "reciprocal": "1 / a", "sign": "a != a ? a : ($T)((a > 0) - (a < 0))"})
 _rows1("float", {"isnan": "a != a", "isinf": "__builtin_fabs$F(a) == LZ_INF", "isfinite": "__builtin_fabs$F(a) < LZ_INF"}, "uint8_t")
 _row("signbit", "float", "$U u; __builtin_memcpy(&u, &a, sizeof u); return u >> ($B - 1);", "$T a", "uint8_t")
-_rows2("float", {"maximum": "(a >= b) | (a != a) ? a : b", "minimum": "(a <= b) | (a != a) ? a : b"})
-_rows2("float", {"fmax": "(a >= b) | (b != b) ? a : b", "fmin": "(a <= b) | (b != b) ? a : b"})
+# One comparison that the processor's maximum makes as well, then NaN. Of `(a >= b) | (a != a) ? a : b` gcc makes branches where it is
+# nested, and random rows take them at random (softmax of 10,000 rows of 100, float32: 1190 -> 470 us).
+_rows2("float", {op: f"$T m = b {sign} a ? b : a; return b != b ? b : m;" for op, sign in (("maximum", ">"), ("minimum", "<"))})
+_rows2("float", {op: f"$T m = b {sign} a ? b : a; return a != a ? b : m;" for op, sign in (("fmax", ">"), ("fmin", "<"))})
 _row("clip", "ordered", "lz_minimum_$S(lz_maximum_$S(a, b), c)", "$T a, $T b, $T c")
 _row("heaviside", "float", "a != a ? a : a == 0 ? b : ($T)(a > 0)")
 _rows1("float", dict.fromkeys(("deg2rad", "radians"), "a * (($T)3.14159265358979323846 / ($T)180)"))

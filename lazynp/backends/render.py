@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from lazynp import choices
 from lazynp.backends import interrupts, prelude
-from lazynp.backends.bands import row_stride, rows_of
+from lazynp.backends.bands import band_of, row_stride, rows_of
 from lazynp.backends.calls import gemm_call, lapack_call
 from lazynp.backends.chunks import function
 from lazynp.backends.folds import RowFold
@@ -70,7 +69,7 @@ def print_band(program: Program, number: int, group: list[Scheduled]) -> tuple[s
         own.append(f"{ctype} {name}_rows[{rows * stride}] __attribute__((aligned(64)));")
         begun.append(f"{ctype} *restrict const {name} = {name}_rows - begin * {stride};")
     per = " * ".join([writer.poly(a.size) for a in widest.nest.axes[1:]]) or "1"
-    most = choices.whole("band")
+    most = band_of(group)
     band = f"row_size < {most} ? {most} / (row_size > 0 ? row_size : 1) : 1" if rows is None else str(rows)
     lines = [
         *([f"const int64_t row_size = {per};"] if rows is None else []),
