@@ -12,6 +12,8 @@ lazynp.jit: above 1, lazynp is ahead.
 import argparse
 import json
 import math
+import os
+import subprocess
 import sys
 import time
 import tracemalloc
@@ -103,13 +105,14 @@ def row(case: Case, n: int, dtype: str, peers: dict[str, Peer], options: argpars
     with np.errstate(all="ignore"):
         result = measure(case, n, peers, options.repeat, options.budget, lambda text: print(text, file=sys.stderr), dtype, clock)
         if "median" in result["peers"].get("lazynp.jit", {}):
-            result["memory"] = memory(case, in_precision(case.arguments(np.random.default_rng(0), n), dtype))
+            args = in_precision(case.arguments(np.random.default_rng(0), n), dtype)
+            result["memory"] = memory(case, args, n, dtype)
     print(line(result, [name for name in options.peers if name in peers or name in PEERS]), flush=True)
     return result
 
 
-def memory(case: Case, args: tuple[Any, ...]) -> dict[str, int]:
-    """The most bytes that a call holds beside its arguments: NumPy's as traced, lazynp's as planned."""
+def memory(case: Case, args: tuple[Any, ...], n: int, dtype: str) -> dict[str, int]:
+    """The most bytes that a call holds beside its arguments, with what is packed for products: NumPy's as traced, lazynp's as planned."""
     plan = lazynp.jit(rebound(case.function, lazynp), strict=True).memory_plan(*args)
     own = copies(args)
     tracemalloc.start()
@@ -118,7 +121,14 @@ def memory(case: Case, args: tuple[Any, ...]) -> dict[str, int]:
         traced = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    return {"numpy": traced, "lazynp": plan.peak}
+    return {"numpy": traced + (packed_by_blas(case, n, dtype) if plan.buffers else 0), "lazynp": plan.peak}
+
+
+def packed_by_blas(case: Case, n: int, dtype: str) -> int:
+    """The bytes in which NumPy's BLAS keeps packed operands after a case: what a fresh process has touched of its buffers."""
+    path = os.pathsep.join([str(Path(__file__).resolve().parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, str(Path(__file__).with_name("packed.py")), case.name, str(n), dtype]
+    return int(subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, check=True, capture_output=True, text=True).stdout)
 
 
 def header(names: list[str]) -> str:

@@ -18,6 +18,7 @@ SHAPES = [
     (1, 5, 50, 50),
     (1, 50, 3, 50),
     (1, 300, 700, 30),
+    (1, 800, 800, 520),
 ]
 """(batch, rows, columns, inner): below and above a panel, a block and the depth of a block."""
 ENTRY = """
@@ -88,6 +89,7 @@ def test_the_memory_plan_counts_the_blocks_of_products(monkeypatch):
     monkeypatch.setattr(products, "wanted", lambda: True)
     a = np.random.default_rng(2).random((150, 150))
     plan = lazynp.jit(lambda a: a @ a + len("a program of its own"), strict=True).memory_plan(a)
-    assert plan.buffers > 0 and plan.buffers % products.packed("f64") == 0
+    assert plan.buffers > 0 and plan.buffers % products.packed("f64", (150, 150, 150)) == 0
+    assert products.packed("f64", (150, 150, 150)) == (96 + 168) * 150 * 8 < products.packed("f64")
     assert plan.peak == plan.results + plan.temporaries + plan.buffers
     assert lazynp.jit(lambda a: a + 1).memory_plan(a).buffers == 0

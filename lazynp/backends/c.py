@@ -170,7 +170,7 @@ class _Draft:
         known = dict.fromkeys((*self.plan.inputs, *self.plan.outputs, *text.memories))
         result.blocks = [(m.kind, m.size.text(), m.dtype.itemsize) for m in known if m.kind != "temp"]
         result.routines = text.routines
-        result.buffers = sum(map(products.packed, text.products))
+        result.buffers = sum(text.products.values())
         result.failures = [(_origin(where), *error) for where, *error in text.failures]
         result.slots = FIRST_SLOT + len(text.memories) + len(text.routines)
         if printer.spread:

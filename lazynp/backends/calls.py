@@ -22,7 +22,8 @@ def gemm_call(gemm: Gemm, program: Program) -> str:
     for buffer in gemm.reads + gemm.writes:
         program.name(buffer.memory)
     if suffix in products.SUFFIXES and products.wanted():
-        program.products.add(suffix)
+        packed = products.packed(suffix, [size.constant for size in gemm.sizes])
+        program.products[suffix] = max(packed, program.products.get(suffix, 0))
         operands = [_place(buffer, gemm, program) for buffer in (gemm.x, gemm.y, gemm.out)]
         turned = gemm.turned[0] + 2 * gemm.turned[1]
         onto = _onto_text(gemm, program, writer)

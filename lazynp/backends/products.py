@@ -9,6 +9,9 @@ operands are packed so that the innermost kernel reads memory in order and keeps
 the same order for any number of threads.
 """
 
+from collections.abc import Sequence
+from math import prod
+
 from lazynp.backends import blas, toolchain
 from lazynp.backends.program import POOL
 
@@ -17,8 +20,11 @@ _WIDE = "-mprefer-vector-width=512"
 _BYTES = 64
 _ROWS, _VECTORS = 8, 3
 """The tile in registers: 24 accumulators of 32 registers. Also 14 x 2 and 12 x 2 were measured: they are slower from 400 columns on."""
-_DEPTH, _HIGH, _ACROSS = 256, 128, 480
-"""Elements of the packed blocks: 128 x 256 of the left operand stay in the second-level cache, a panel of the right one in the first."""
+_DEPTH, _HIGH, _ACROSS = 256, (96, 128), {"f32": (240, 480), "f64": (192, 384)}
+"""Elements of the packed blocks of small products and of large ones: 128 x 256 of the left operand stay in the second-level cache, a panel
+of the right one in the first. Small products are as fast with small blocks, which are no more than what OpenBLAS packs for them."""
+_LARGE = 1 << 28
+"""Multiplications of a product that is large: 1000 x 1000 x 1000 is 3 % faster with large blocks."""
 _LEAST = 32768
 """Multiplications of a product that is worth packing."""
 _WIDE_CORES = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
@@ -37,9 +43,14 @@ def packs(m: int | None, n: int | None, k: int | None, suffix: str) -> bool:
     return bool(wanted() and m and n and k and m >= _ROWS and 2 * n > _BYTES // {"f32": 4, "f64": 8}[suffix] and m * n * k > _LEAST)
 
 
-def packed(suffix: str) -> int:
-    """The bytes of the blocks that a thread keeps for its products."""
-    return (_HIGH + _ACROSS) * _DEPTH * {"f32": 4, "f64": 8}[suffix]
+def packed(suffix: str, sizes: Sequence[int | None] = (None, None, None)) -> int:
+    """The bytes that a thread keeps of its blocks after a product of some rows, columns and inner sizes; None: not known."""
+    itemsize = {"f32": 4, "f64": 8}[suffix]
+    wide = _VECTORS * _BYTES // itemsize
+    large = None in sizes or prod(filter(None, sizes)) > _LARGE
+    limits = (_HIGH[large], _ACROSS[suffix][large], _DEPTH)
+    m, n, k = [limit if size is None else min(size, limit) for size, limit in zip(sizes, limits, strict=True)]
+    return (-(-m // _ROWS) * _ROWS + -(-n // wide) * wide) * k * itemsize
 
 
 def text(suffix: str) -> str:
@@ -56,8 +67,11 @@ def text(suffix: str) -> str:
         "$R": _ROWS,
         "$W": lanes * _VECTORS,
         "$K": _DEPTH,
-        "$H": _HIGH,
-        "$N": _ACROSS,
+        "$H": _HIGH[1],
+        "$h": _HIGH[0],
+        "$N": _ACROSS[suffix][1],
+        "$n": _ACROSS[suffix][0],
+        "$Z": _LARGE,
         "$P": POOL,
         "$M": _LEAST,
     }
@@ -134,17 +148,18 @@ static inline void lz_place_$S(const $T *restrict tile, int64_t width, $T *c, in
     }
 }
 static void lz_block_$S(const lz_product_of_$S *p, const $T *a, const $T *b, $T *c, const $T *d, int64_t first, int64_t last) {
-    const int plain = !p->onto.d && p->onto.alpha == 1;
     const int64_t n = p->n, k = p->k, ra = p->turned & 1 ? 1 : k, ca = p->turned & 1 ? p->m : 1;
     const int64_t rb = p->turned & 2 ? 1 : n, cb = p->turned & 2 ? k : 1;
+    const int plain = !p->onto.d && p->onto.alpha == 1, large = p->m * n * k > $Z;
+    const int64_t across = large ? $N : $n, most = large ? $H : $h;
     $T edge[$R * $W] __attribute__((aligned(64)));
-    for (int64_t j0 = 0; j0 < n && !(p->half && j0 >= last); j0 += $N)
+    for (int64_t j0 = 0; j0 < n && !(p->half && j0 >= last); j0 += across)
     for (int64_t k0 = 0; k0 < k; k0 += $K) {
-        const int64_t nc = lz_least_$S(n - j0, $N), kc = lz_least_$S(k - k0, $K);
+        const int64_t nc = lz_least_$S(n - j0, across), kc = lz_least_$S(k - k0, $K);
         for (int64_t j = 0; j < nc; j += $W)
             lz_pack_$S(b + k0 * rb + (j0 + j) * cb, rb, cb, lz_least_$S(nc - j, $W), kc, lz_right_$S + j * kc, lz_padded_$S(nc - j), 1);
-        for (int64_t i0 = first; i0 < last; i0 += $H) {
-            const int64_t mc = lz_least_$S(last - i0, $H);
+        for (int64_t i0 = first; i0 < last; i0 += most) {
+            const int64_t mc = lz_least_$S(last - i0, most);
             for (int64_t i = 0; i < mc; i += $R)
                 lz_pack_$S(a + (i0 + i) * ra + k0 * ca, ca, ra, lz_least_$S(mc - i, $R), kc, lz_left_$S + i * kc, $R,
                             p->onto.scale);

@@ -38,8 +38,8 @@ class Program:
         """What the functions of loops on threads have in common; empty where there are none."""
         self.helpers: set[tuple[str, np.dtype]] = set()
         """The functions of lapack.py and sorting.py that it calls."""
-        self.products: set[str] = set()
-        """Suffixes of the dtypes of which it has products of its own (products.py)."""
+        self.products: dict[str, int] = {}
+        """Suffixes of the dtypes of which it has products of its own (products.py), and the bytes that a thread packs for one."""
         self._names: dict[Memory, str] = {}
         self._codes: dict[tuple[Any, str, str], int] = {}
 
