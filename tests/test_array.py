@@ -659,6 +659,30 @@ def test_pooled_memory_is_not_reused_while_a_view_lives():
     assert view.tolist() == [1.0] * 5
 
 
+@pytest.mark.parametrize("size", [1 << 18, 300_000, 1 << 21, (1 << 21) + 4096, 5_000_000, 9_000_001])
+def test_pieces_of_new_memory_do_not_overlap(size):
+    from lazynp.backends.pool import fresh_pages
+
+    pieces = [fresh_pages(size) for _ in range(12)]
+    for k, piece in enumerate(pieces):
+        piece[:] = k
+    for k, piece in enumerate(pieces):
+        assert piece.size == size
+        assert piece.ctypes.data % 4096 == 0
+        assert (piece == k).all()
+    last = pieces[-1]
+    del pieces, piece
+    assert (last == 11).all()
+
+
+def test_the_terms_of_a_sum_over_slices_run_together(all_lazy):
+    padded, before = np.arange(40.0) * 1.5, storage._main_queue.runs
+    total = sum(w * padded[k : k + 36] for k, w in enumerate(numpy.array([1, 4, 6, 4, 1]) / 16))
+    assert storage._main_queue.runs == before
+    assert total.tolist() == (numpy.arange(2, 38) * 1.5).tolist()
+    assert storage._main_queue.runs == before + 1
+
+
 def test_an_error_in_pending_work_reaches_only_who_reads_it(all_lazy):
     inverse = np.linalg.inv(np.zeros((3, 3)))
     shifted = inverse + 1

@@ -24,6 +24,7 @@ from lazynp.ir.canonical import Form
 from lazynp.ir.node import Node, dim, input_, new_input, toposort
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.native import ARRAYS, tracing_count
+from lazynp.ops.indexing import update
 from lazynp.ops.sizes import hinted
 from lazynp.runtime.evaluate import interpreted, is_interpreted, located, lock, prepare, work
 from lazynp.runtime.flags import follow_up
@@ -93,7 +94,7 @@ class Storage:
     def write(self, node: Node) -> None:
         """Give the storage a new value: the whole contents, of the same type. Whoever holds a NumPy view of it sees it at once."""
         here = queue()
-        here.count_write()
+        here.count_write(node)
         if self.home is not here:
             here.before_write_outside(self)
         if self.node is None:
@@ -224,6 +225,11 @@ def bound(leaf: Node) -> np.ndarray | None:
     return _bound.get(leaf)
 
 
+_SHORT_TURN, _TOGETHER = 3, 24
+"""Iterations of so few operations, like the terms of a sum over shifted slices, run together until they are so many operations (a sum of
+five terms: 11 -> 3 ms of 2.4 million elements)."""
+
+
 class Queue:
     """The pending storages of a thread of control, in order of creation."""
 
@@ -237,13 +243,17 @@ class Queue:
         self.serial = 0
         self.nodes = 0
         self.bytes = 0
-        self.positions: set[Any] = set()
+        self.positions: dict[Any, int] = {}
+        """Where the operations since the last run were recorded -> the number of the last one."""
+        self.noted = 0
+        self.writes_parts = False
         self.short: dict[Any, int] = {}
         """Positions whose work costs more to record than NumPy takes for it -> the most elements that an array had there."""
         self.runs = 0
 
-    def count_write(self) -> None:
+    def count_write(self, node: Node) -> None:
         """A storage is about to get a new value."""
+        self.writes_parts |= node.op is update
 
     def add(self, storage: Storage) -> None:
         self.serial += 1
@@ -269,24 +279,28 @@ class Queue:
 
     def note(self, key: Any) -> None:
         """Called before an operation is recorded. A position seen before is a loop's next iteration: what is pending runs now, so that
-        every iteration has the same graph and finds its program in the cache; so do bounds on nodes and bytes."""
-        if key in self.positions or self.nodes >= settings.pending_nodes or self.bytes >= settings.pending_bytes:
+        every iteration has the same graph and finds its program in the cache; so do bounds on nodes and bytes. Short iterations run
+        several at a time unless they write parts of arrays: those programs do not fuse."""
+        before = self.positions.get(key)
+        again = before is not None and (self.noted - before > _SHORT_TURN or self.noted >= _TOGETHER or self.writes_parts)
+        if again or self.nodes >= settings.pending_nodes or self.bytes >= settings.pending_bytes:
             self.run(None)
-        self.positions.add(key)
+        self.positions[key] = self.noted
+        self.noted += 1
 
     def run(self, wanted: Storage | None) -> None:
         """Compute everything pending and alive in one program, into the storages' own memory."""
         with lock:
             self.runs += 1
             storages = [s for s in self.alive() if s.node is not None and s.failure is None]
-            positions = tuple(self.positions)
+            positions, noted = tuple(self.positions), self.noted
             self._reset()
             if wanted is not None and wanted.node is not None and all(s is not wanted for s in storages):
                 storages.append(wanted)
             while storages:
                 try:
                     form = run_storages(storages)
-                    if form is not None and settings.lazy_threshold > 0 and is_short(form, len(positions)):
+                    if form is not None and settings.lazy_threshold > 0 and is_short(form, noted):
                         self._note_short(positions, form)
                     return
                 except BaseException as error:
@@ -305,7 +319,8 @@ class Queue:
     def _reset(self) -> None:
         self._pending.clear()
         self.positions.clear()
-        self.nodes = self.bytes = 0
+        self.noted = self.nodes = self.bytes = 0
+        self.writes_parts = False
 
 
 class TraceQueue(Queue):
@@ -333,7 +348,7 @@ class TraceQueue(Queue):
         self.data_sizes: dict[Node, Node] = {}
         self.binds_sizes = False
 
-    def count_write(self) -> None:
+    def count_write(self, node: Node) -> None:
         """Raises CaptureError for a loop over elements or slices that is being written out: compiling it would take minutes."""
         self.writes += 1
         if self.most_writes is not None and self.writes > self.most_writes:
