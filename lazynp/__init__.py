@@ -38,7 +38,7 @@ _LATER = {
     "lazynp.functional.gradients": ("elementwise_grad", "grad", "hvp", "jvp", "linearize", "value_and_grad", "vjp"),
     "lazynp.functional.implicit": ("custom_linear_solve", "custom_root", "fixed_point"),
     "lazynp.functional.jacobians": ("hessian", "jacfwd", "jacobian", "jacrev"),
-    "lazynp.functional.markers": ("stop_gradient",),
+    "lazynp.trace.markers": ("stop_gradient",),
     "lazynp.functional.operators": (
         "deriv", "grad_and_aux", "grad_named", "hessian_tensor_product", "hessian_vector_product", "holomorphic_grad", "make_ggnvp",
         "make_hvp", "make_jvp", "make_vjp", "multigrad_dict", "tensor_jacobian_product", "vector_jacobian_product",

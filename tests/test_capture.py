@@ -1,7 +1,6 @@
 """Loops and branches captured from the source: hostile Python, each time on NumPy and under jit. Results, what is left in arguments and
 variables, and exceptions are equal; no wrong answer, whatever is compiled."""
 
-import copy
 import linecache
 import subprocess
 import sys
@@ -10,55 +9,22 @@ import warnings
 import numpy as np
 import pytest
 from hostile import CASES, x6, x12
+from outcomes import outcome, same
 from random_loops import Writer
 
 import lazynp
-
-
-def outcome(function, arguments):
-    """What a call returns or raises, and what it leaves in its arguments."""
-    arguments = copy.deepcopy(arguments)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            result = function(*arguments)
-        except Exception as error:
-            return type(error), arguments
-    return result, arguments
-
-
-def close(actual, expected, where="result"):
-    if isinstance(expected, (tuple, list)):
-        assert type(actual) is type(expected) and len(actual) == len(expected), where
-        for k, (a, b) in enumerate(zip(actual, expected, strict=True)):
-            close(a, b, f"{where}[{k}]")
-    elif isinstance(expected, dict):
-        assert list(actual) == list(expected), where
-        for key in expected:
-            close(actual[key], expected[key], f"{where}[{key!r}]")
-    elif isinstance(expected, (np.ndarray, np.generic, int, float, complex)) and not isinstance(expected, type):
-        a, b = np.asarray(actual), np.asarray(expected)
-        assert a.shape == b.shape and a.dtype == b.dtype, (where, a.dtype, b.dtype, actual, expected)
-        if a.dtype == object:  # integers of more than 64 bits
-            assert actual == expected
-        else:
-            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12, err_msg=where)
-    elif hasattr(expected, "__dict__") and not isinstance(expected, type):
-        close(vars(actual), vars(expected), where)
-    else:
-        assert actual == expected, (where, actual, expected)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_jit_is_numpy(name):
     function, cases = CASES[name]
     for arguments in cases:
-        expected, theirs = outcome(function, arguments)
+        expected, theirs, _ = outcome(function, arguments)
         compiled = lazynp.jit(function)
         for _ in range(2):
-            actual, ours = outcome(compiled, arguments)
-            close(actual, expected)
-            close(ours, theirs, "arguments")
+            actual, ours, _ = outcome(compiled, arguments)
+            same(actual, expected)
+            same(ours, theirs, "arguments")
 
 
 @pytest.mark.parametrize("seed", range(24))
@@ -68,10 +34,10 @@ def test_random_programs(seed):
     linecache.cache[name] = (len(source), None, source.splitlines(True), name)
     exec(compile(source, name, "exec"), space := {"np": np})
     arguments = (np.array([0.3, -0.4, 0.5, 0.1, 0.9]), np.array([0.1, 0.2, -0.6, 0.8, 0.4]), 0.7)
-    expected, theirs = outcome(space["program"], arguments)
-    actual, ours = outcome(lazynp.jit(space["program"]), arguments)
-    close(actual, expected)
-    close(ours, theirs, "arguments")
+    expected, theirs, _ = outcome(space["program"], arguments)
+    actual, ours, _ = outcome(lazynp.jit(space["program"]), arguments)
+    same(actual, expected)
+    same(ours, theirs, "arguments")
 
 
 # --- derivatives ------------------------------------------------------------------------------------------------------------
@@ -270,7 +236,7 @@ def test_short_loops_in_short_loops_are_loops_where_they_would_be_too_long():
         return s
 
     a, s = np.arange(216.0).reshape(6, 4, 3, 3) / 216, np.zeros((3, 4, 3, 3))
-    close(lazynp.jit(f, strict=True)(a, s.copy()), f(a, s.copy()))
+    same(lazynp.jit(f, strict=True)(a, s.copy()), f(a, s.copy()))
 
 
 def test_arrays_made_by_their_class_hold_traced_values():
@@ -282,7 +248,7 @@ def test_arrays_made_by_their_class_hold_traced_values():
             out[i] = row.sum()
         return out, isinstance(out, np.ndarray), type(out) is np.ndarray
 
-    close(lazynp.jit(f, strict=True)(np.arange(9.0)), f(np.arange(9.0)))
+    same(lazynp.jit(f, strict=True)(np.arange(9.0)), f(np.arange(9.0)))
 
 
 def test_errors_of_the_program_compile():
@@ -311,6 +277,6 @@ def _spectrum(x):
 
 def test_functions_that_call_themselves_are_captured_as_long_as_they_are_short():
     x = np.arange(256.0) % 7 + 0j
-    close(lazynp.jit(_spectrum, strict=True)(x[:8]), _spectrum(x[:8]))
+    same(lazynp.jit(_spectrum, strict=True)(x[:8]), _spectrum(x[:8]))
     with pytest.raises(lazynp.CaptureError, match="calls itself too often"):
         lazynp.jit(_spectrum, strict=True)(x)

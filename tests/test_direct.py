@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from user_loops import steps_of_collatz
 
 import lazynp
 from lazynp import native
@@ -59,16 +60,6 @@ def shifted(a: Any, b: Any) -> Any:
 def written_anew(a: Any, b: Any) -> Any:
     a[...] = b * 2
     return b
-
-
-def steps_of_collatz(numbers: Any) -> Any:
-    steps = np.zeros(len(numbers), dtype=int)
-    for k in range(len(numbers)):
-        n = int(numbers[k])
-        while n != 1:
-            n = n // 2 if n % 2 == 0 else 3 * n + 1
-            steps[k] += 1
-    return steps
 
 
 PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = {

@@ -17,13 +17,13 @@ from lazynp.errors import DerivativeWarning
 from lazynp.functional.gradients import elementwise_grad, grad, hvp, jvp, linearize, value_and_grad, vjp
 from lazynp.functional.jacobians import hessian, jacobian
 from lazynp.functional.linear import Linear
-from lazynp.functional.markers import stop_gradient
 from lazynp.ir.node import toposort, transform
 from lazynp.ops import elementwise as ew
 from lazynp.ops.library import draw, inv, pack_state
 from lazynp.ops.reduction import reduce_add
 from lazynp.testing import check_grads
 from lazynp.trace.jit import jit
+from lazynp.trace.markers import stop_gradient
 
 
 def _function(op: Any) -> Callable[[Any], Any]:

@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from loop_programs import collatz
 
 import lazynp
 from lazynp.backends import spread
@@ -153,16 +154,7 @@ def within_time_steps(x, a):
     return x
 
 
-@independent(60)
-def collatz(n):
-    lengths = np.zeros(n, dtype=np.int64)
-    for i in range(1, n):
-        k, steps = i, 0
-        while k != 1:
-            k = k // 2 if k % 2 == 0 else 3 * k + 1
-            steps += 1
-        lengths[i] = steps
-    return lengths
+independent(60)(collatz)
 
 
 # --- dependent --------------------------------------------------------------------------------------------------------------

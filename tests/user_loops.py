@@ -12,7 +12,8 @@ PROGRAMS = {}
 
 def program(*arguments):
     def enter(function):
-        PROGRAMS[function.__name__] = (function, arguments)
+        again = sum(name.partition("_again")[0] == function.__name__ for name in PROGRAMS)
+        PROGRAMS[function.__name__ + "_again" * again] = (function, arguments)
         return function
 
     return enter
@@ -588,6 +589,142 @@ def walrus(x):
         s += v
         i += 1
     return s, i
+
+
+@program(np.array([1, 6, 27]))
+def steps_of_collatz(numbers):
+    steps = np.zeros(len(numbers), dtype=int)
+    for k in range(len(numbers)):
+        n = int(numbers[k])
+        while n != 1:
+            if n % 2 == 0:
+                n //= 2
+            else:
+                n = 3 * n + 1
+            steps[k] += 1
+    return steps
+
+
+@program(x12)
+def walrus_in_a_later_operand(x):
+    i = 0
+    s = 0.0
+    while i < 10 and (v := x[i]) < 1.2:
+        if (v > 0 and (w := 2 * v) < 1) or not (w := v):
+            s += w
+        elif not (v < -1 and (u := v * v) > 2):
+            continue_ = w
+        else:
+            s -= u
+        i += 1
+    return s, i, v, w, continue_
+
+
+@program(x12)
+def for_else_bound_on_either_way(x):
+    places = np.zeros(4, int)
+    for k, limit in enumerate((0.5, 1.0, 2.0, 9.0)):
+        for i in range(len(x)):
+            if x[i] > limit:
+                place = i
+                break
+        else:
+            place = -1
+        places[k] = place
+    return places
+
+
+@program(x12, 0.1)
+@program(x12, 99.0)
+def for_else_that_raises(x, limit):
+    for i in range(len(x)):
+        if x[i] > limit:
+            found = x[i] * 2
+            break
+    else:
+        raise ValueError("nothing is large enough")
+    return found
+
+
+@program(x12)
+def while_else_that_returns(x):
+    i = 0
+    while i < len(x):
+        if x[i] > 1.2:
+            found = x[i], i
+            break
+        i += 1
+    else:
+        return 0.0, -1
+    return found
+
+
+@program(x12)
+def bound_in_the_first_turn(x):
+    s = 0.0
+    for i in range(len(x)):
+        if i == 0:
+            first = x[i]
+        else:
+            s += first * x[i]
+    return s, first
+
+
+@program(x12, 0.1)
+@program(x12, 99.0)
+def bound_when_seen(x, limit):
+    seen = False
+    s = 0.0
+    for v in x:
+        if not seen and v > limit:
+            first = v
+            seen = True
+        if seen:
+            s += first
+    return s, first
+
+
+@program(x12, 3)
+@program(x12, 0)
+def bound_by_turns_from_data(x, n):
+    limit = int(x[0] * 0) + n
+    k = 0
+    while k < limit:
+        last = x[k]
+        k += 1
+    return last, k
+
+
+@program(x12)
+def added_to_what_may_be_unbound(x):
+    for v in x:
+        if v > 0.1:
+            s = v
+        if v > 0.5:
+            s += 1.0
+    return s
+
+
+@program(x12)
+def nested_reads_of_what_may_be_unbound(x):
+    for v in x:
+        if v > 0.5:
+            w = v
+    double = lambda: 2 * w
+    return double()
+
+
+@program(x12)
+def deleted_again(x):
+    for v in x:
+        if v > 0.5:
+            w = v
+    y = 2 * w
+    del w
+    try:
+        return w
+    except NameError:
+        return y
 
 
 @program(x12)

@@ -6,12 +6,12 @@ from typing import Any
 
 from lazynp.array import wrap
 from lazynp.functional.custom import Call, Custom, fitted
-from lazynp.functional.markers import stop_gradient
 from lazynp.functional.run import zeros
 from lazynp.ir.node import Node
 from lazynp.ops.structured import item
 from lazynp.runtime.storage import queue
 from lazynp.trace import trees
+from lazynp.trace.markers import stop_gradient
 
 Function = Callable[..., Any]
 

@@ -4,6 +4,7 @@ import dis
 import functools
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import CellType, CodeType, FunctionType
 from typing import Any, NamedTuple
 
@@ -13,8 +14,9 @@ from lazynp.errors import CaptureError
 from lazynp.ir.node import constant
 from lazynp.ops.elementwise import filled
 from lazynp.trace import kinds, trees
+from lazynp.trace.maybe import MaybeUnbound
 from lazynp.trace.objects import touch_reachable
-from lazynp.trace.places import UNBOUND, Journal, Place, touch
+from lazynp.trace.places import UNBOUND, Journal, Maybe, Place, touch
 
 GO_ON, BROKEN, RETURNED = 0, 1, 2
 """How a block ends: at its end, by `break`, by `return`."""
@@ -55,7 +57,9 @@ class Block:
     functions: those whose variables the body assigns; names: those of them that are needed later. places: also what the trace finds to be
     changed. late: stand-ins for places that are empty before the first turn and never after it. opened: the places whose objects
     are taken apart. dropped: variables that nobody needs afterwards: they are unbound, so that nothing of a trace is left in them.
-    spaces: the global variables, if it assigns some."""
+    spaces: the global variables, if it assigns some. maybe: the places whose variables the turns of a loop assign on one way only: the loop
+    carries [value, whether it was assigned]. flags: whether a variable that every turn assigns is one of these too, because there may be no
+    turn."""
 
     def __init__(self, functions: Sequence[FunctionType], names: Sequence[str]) -> None:
         cells: dict[str, CellType] = {}
@@ -68,6 +72,8 @@ class Block:
         self.spaces = [spaces] if any(sets_globals(f.__code__) for f in functions) else []
         self.functions = functions
         self.late: dict[int, Any] = {}
+        self.maybe: set[int] = set()
+        self.flags = False
         self.opened: set[int] = set()
         self.retries = 0
         self.appended: list[list[Any]] = []
@@ -76,8 +82,18 @@ class Block:
         """What is at the places now, as a pytree."""
         return [self.late[k] if k in self.late else self._boxed(k, place.read()) for k, place in enumerate(self.places)]
 
+    def carried(self) -> list[Any]:
+        """The same as a loop carries it."""
+        values = self.values()
+        for k, value in enumerate(values):
+            if type(value) is Maybe:
+                self.maybe.add(k)
+                values[k] = [value.value, value.bound]
+        return values
+
     def _boxed(self, k: int, value: Any) -> Any:
-        return value if k in self.opened or value is UNBOUND or kinds.described(value) is not None else Box(value)
+        known = k in self.opened or k in self.maybe or value is UNBOUND or type(value) is Maybe
+        return value if known or kinds.described(value) is not None else Box(value)
 
     def own(self) -> frozenset[int]:
         """The ids of the arrays at the places whose memory only they know: a place refers to the handle, and the handle to the storage."""
@@ -91,6 +107,7 @@ class Block:
             for place in self.dropped:
                 place.write(UNBOUND)
             signal, after = self._run(run, values, arguments)
+        self._note_maybes(values, after)
         self._look_closer(after, journal, lists)
         self.appended = [next((more for holder, more in journal.grown if holder is known), []) for known in lists]
         return signal, after
@@ -113,6 +130,26 @@ class Block:
         now = [place.read() for place in self.places]
         return signal, [old if v is g else v for v, g, old in zip(now, given, values, strict=True)]
 
+    def _note_maybes(self, values: list[Any], after: list[Any]) -> None:
+        """What a turn leaves of variables that are assigned on one way only, as the loop carries it, in place."""
+        for k, value in enumerate(after):
+            if k in self.maybe and value is not values[k]:
+                after[k] = _flagged(value, values[k])
+            elif type(value) is Maybe:
+                after[k] = UNBOUND
+                if self.places[k].read() is UNBOUND and self.is_asked(k):
+                    self._begin_unassigned(k, value.value)
+
+    def is_asked(self, k: int) -> bool:
+        """Whether the function reads the variable at a place where it may be unassigned."""
+        return type(self.places[k].name) is MaybeUnbound
+
+    def _begin_unassigned(self, k: int, value: Any) -> None:
+        with suppress(CaptureError):  # the shape of which depends on the turn: then reading it will be an error
+            self.late[k] = [zeros_like(value), False]
+            self.maybe.add(k)
+            self.again("a traced body binds too many names")
+
     def _look_closer(self, after: list[Any], journal: Journal, lists: Sequence[list[Any]] = ()) -> None:
         own = [*self.places, *self.dropped]
         more = [place for place in journal.found(lists) if not any(place.is_at(p) for p in own)]
@@ -131,24 +168,38 @@ class Block:
 
     def bind(self, after: list[Any]) -> None:
         """Give places that a turn fills for the first time a stand-in of the right type, and ask for another trace."""
-        new = {
-            k: zeros_like(v) for k, v in enumerate(after) if v is not UNBOUND and k not in self.late and self.places[k].read() is UNBOUND
-        }
+        first = [k for k, v in enumerate(after) if v is not UNBOUND and k not in self.late and self.places[k].read() is UNBOUND]
+        for k in first:
+            if self.flags and self.is_asked(k):
+                self._begin_unassigned(k, after[k])
+        new = {k: zeros_like(after[k]) for k in first}
         if new:
             self.late |= new
             self.again("a traced body binds too many names")
 
     def put(self, values: Sequence[Any]) -> None:
         """Write values to the places."""
-        for place, value in zip(self.places, values, strict=True):
+        for k, (place, value) in enumerate(zip(self.places, values, strict=True)):
+            value = Maybe(*value) if k in self.maybe and value is not UNBOUND else value
             place.write(value.value if type(value) is Box else value)
 
-    def finish(self, values: Sequence[Any], any_turn: bool = True) -> None:
-        """Write the results to the places. any_turn: whether there was certainly a turn; else names that only a turn binds are unbound:
-        reading one is an error, never a wrong value."""
-        self.put([UNBOUND if k in self.late and not any_turn else v for k, v in enumerate(values)])
+    def finish(self, values: Sequence[Any], any_turn: Any = True) -> None:
+        """Write the results to the places. any_turn: whether there was a turn, for certain or as a traced truth value; else names that
+        only a turn binds are unbound: reading one unseen is an error, never a wrong value."""
+        values = list(values)
+        if any_turn is not True:
+            for k in self.late.keys() - self.maybe:
+                values[k] = Maybe(values[k], any_turn) if any_turn is not False and self.is_asked(k) else UNBOUND
+        self.put(values)
         for place in self.dropped:
             place.write(UNBOUND)
+
+
+def _flagged(value: Any, before: list[Any]) -> list[Any]:
+    """[value, whether it was assigned] after a turn."""
+    if type(value) is Maybe:
+        return [value.value, value.bound]
+    return [before[0], False] if value is UNBOUND else [value, True]
 
 
 def _is_own(place: Place) -> bool:

@@ -1,8 +1,10 @@
 """What rewritten functions call in the place of `if`, conditional expressions and logical operators: Python's own where the condition is
 known while tracing, else one node of which one branch runs."""
 
+import functools
 import operator
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FunctionType
 from typing import Any
 
@@ -17,7 +19,7 @@ from lazynp.ops.sizes import SymBool
 from lazynp.runtime.storage import depends_on_arguments
 from lazynp.trace import bodies, queues
 from lazynp.trace.blocks import GO_ON, RETURNED, Block, Box, Signal, until_known, zeros_like
-from lazynp.trace.places import UNBOUND, Journal
+from lazynp.trace.places import UNBOUND, Journal, Maybe
 
 
 def is_traced(x: Any) -> bool:
@@ -57,38 +59,59 @@ def branch(
     """yes() if test else no(), for a traced test: both are traced, one of them runs."""
     body = Block(functions, names)
     codes: dict[Any, frozenset[int]] = {}
+    maybe: set[int] = set()
 
     def traced(run: Callable[[], Any], values: list[Any]) -> Callable[[], Any]:
         def branch() -> Any:
             signal, after = body.branch(run, values)
             codes[run] = frozenset({GO_ON}) if signal is None else signal.possible
             code, value = (GO_ON, None) if signal is None else signal[:2]
-            return [code, (value,) if RETURNED in codes[run] else (), after]
+            halves = [[v.value, v.bound] for v in after if type(v) is Maybe]  # leaves of the branch, which knows their nodes
+            return [code, (value,) if RETURNED in codes[run] else (), after, halves]
 
         return branch
 
     def trace() -> Any:
         values = body.values()
-        return bodies.traced_cond(test, traced(yes, values), traced(no, values), (), _agreed, values=False)
+        maybe.clear()
+        agree = functools.partial(_agreed, body, maybe)
+        return bodies.traced_cond(test, traced(yes, values), traced(no, values), (), agree, values=False)
 
-    code, value, after = until_known(trace)
-    body.finish(after)
+    code, value, after, _ = until_known(trace)
+    body.finish([Maybe(*v) if k in maybe else v for k, v in enumerate(after)])
     possible = codes[yes] | codes[no]
     return None if possible == {GO_ON} else Signal(code, value[0] if value else None, possible)
 
 
-def _agreed(yes: list[Any], no: list[Any]) -> tuple[list[Any], list[Any]]:
-    """The outcomes of two branches as trees of one form: where one binds a name and the other does not, it is unbound; where one
-    returns a value and the other does not, it returns zeros that nobody reads."""
+def _agreed(body: Block, maybe: set[int], yes: list[Any], no: list[Any]) -> tuple[list[Any], list[Any]]:
+    """The outcomes of two branches as trees of one form: where one binds a name and the other does not, it is unbound, but what it may be
+    is kept beside the truth value that tells it (maybe: at which places); where one returns a value and the other does not, it returns
+    zeros that nobody reads."""
     for one, other in ((yes, no), (no, yes)):
         if one[1] != () and other[1] == ():
             other[1] = zeros_like(one[1])
+    yes[3] = no[3] = []
     for k, (a, b) in enumerate(zip(yes[2], no[2], strict=True)):
-        if (a is UNBOUND) != (b is UNBOUND):
-            yes[2][k] = no[2][k] = UNBOUND
-        elif a is not b:
+        if a is b:
+            continue
+        if all(v is not UNBOUND and type(v) is not Maybe for v in (a, b)):
             yes[2][k], no[2][k] = _unboxed(a), _unboxed(b)
+            continue
+        yes[2][k] = no[2][k] = UNBOUND
+        if body.is_asked(k):
+            with suppress(CaptureError):  # the shape of which depends on the turn: then reading it is an error
+                yes[2][k], no[2][k] = _one_way(a, b), _one_way(b, a)
+                maybe.add(k)
     return yes, no
+
+
+def _one_way(value: Any, other: Any) -> list[Any]:
+    """[value, whether it is assigned] at the end of a branch; other: at the end of the other one, for the type of what is not."""
+    if type(value) is Maybe:
+        return [value.value, value.bound]
+    if value is UNBOUND:
+        return [zeros_like(other.value if type(other) is Maybe else _unboxed(other)), False]
+    return [_unboxed(value), True]
 
 
 def _unboxed(value: Any) -> Any:

@@ -4,8 +4,6 @@ functions in the place of NumPy's; inside a traced body nothing may change Pytho
 import builtins
 import math
 import operator
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import BuiltinFunctionType, FunctionType, GeneratorType
 from typing import Any
 
@@ -359,16 +357,17 @@ def touched(x: Any) -> Any:
     return x
 
 
-@contextmanager
-def tried() -> Iterator[None]:
+class tried:  # noqa: N801
     """Around the statements of a `try` with handlers: what they record may fail when the program runs, where nobody would handle it."""
-    before = traced_count.values
-    try:
-        yield
-    except CaptureError as error:
-        raise bodies.Escape(error) from None
-    if traced_count.values != before and queues.under_jit():
-        raise bodies.Escape(CaptureError("a `try` with handlers around traced operations: their errors come when the program runs"))
+
+    def __enter__(self) -> None:
+        self.before = traced_count.values
+
+    def __exit__(self, kind: Any, error: Any, where: Any) -> None:
+        if isinstance(error, CaptureError):
+            raise bodies.Escape(error) from None
+        if error is None and traced_count.values != self.before and queues.under_jit():
+            raise bodies.Escape(CaptureError("a `try` with handlers around traced operations: their errors come when the program runs"))
 
 
 def owner(x: Any, name: str) -> Any:

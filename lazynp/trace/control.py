@@ -19,14 +19,16 @@ from lazynp.trace.branches import after, and_, chain, choose, if_, if_raises, no
 from lazynp.trace.calls import check_effects, indexed, note_variables, owner, stand_in, target, touched, tried
 from lazynp.trace.collecting import in_one_list
 from lazynp.trace.loops import Hopeless, for_, listed, while_
+from lazynp.trace.maybe import MaybeUnbound, read_maybe
 from lazynp.trace.objects import touch_objects, touch_reachable
 from lazynp.trace.places import Journal
 from lazynp.trace.printing import text
 from lazynp.trace.source import is_library, rewritten_code, with_control
+from lazynp.trace.syntax import RUNTIME
 
 __all__ = [
-    "BREAK", "RETURN", "Signal", "after", "and_", "chain", "choose", "for_", "function", "if_", "if_raises", "in_one_list", "indexed",
-    "listed", "not_", "or_", "owner", "result", "target", "text", "touched", "tried", "while_",
+    "BREAK", "RETURN", "MaybeUnbound", "Signal", "after", "and_", "chain", "choose", "for_", "function", "if_", "if_raises", "in_one_list",
+    "indexed", "listed", "not_", "or_", "owner", "read_maybe", "result", "target", "text", "touched", "tried", "while_",
 ]  # fmt: skip
 RETURN = RETURNED
 BREAK = Signal(BROKEN)
@@ -51,7 +53,7 @@ def captured(f: Any) -> Any:
         return MethodType(captured(f.__func__), f.__self__)
     if isinstance(f, functools.partial):
         return functools.partial(captured(f.func), *f.args, **f.keywords)
-    if type(f) is not FunctionType or is_library(f.__code__):
+    if type(f) is not FunctionType or is_library(f.__code__) or RUNTIME in f.__code__.co_freevars:
         return f
     rewritten = with_control(f, sys.modules[__name__])
     if rewritten is None:

@@ -102,10 +102,10 @@ def _for_as_loop(elements: Elements, turn: FunctionType, names: Sequence[str], l
         return after
 
     def trace() -> list[Any]:
-        return [bodies.traced_for(elements.lower, elements.upper, elements.step, one, body.values(), peel=False, own=body.own())]
+        return [bodies.traced_for(elements.lower, elements.upper, elements.step, one, body.carried(), peel=False, own=body.own())]
 
     (values,) = _worth_it(body, trace)
-    body.finish(values, elements.any)
+    body.finish(values, elements.any or (elements.count is None and _before(elements.lower, elements)))
     collection.finish(elements.count)
     return None
 
@@ -116,7 +116,7 @@ def _worth_it(body: Block, trace: Callable[[], list[Any]]) -> list[Any]:
     scope: Any = queue()
     writes = scope.writes
     results = until_known(trace)
-    pairs = zip(trees.flatten(body.values())[0], trees.flatten(results[-1])[0], strict=True)
+    pairs = zip(trees.flatten(body.carried())[0], trees.flatten(results[-1])[0], strict=True)
     changed = [pair for pair in pairs if pair[1] is not pair[0] and type(pair[1]) is not Box]
     if scope.writes == writes and changed and not any(map(_involves_arrays, changed)):
         raise _PythonOnly("nothing in the loop is traced")
@@ -225,6 +225,8 @@ def _while_as_loop(
     if test is not None and stored(test):
         raise CaptureError("the condition of a while loop assigns a name")
     body = Block([turn] if test is None else [turn, test], names)
+    any_turn = any_turn or (elements is not None and elements.any)
+    body.flags = not any_turn
     ends = _Ends()
     endless = False
 
@@ -252,10 +254,10 @@ def _while_as_loop(
     def trace() -> Any:
         start, limit = (elements.lower, elements.count) if elements is not None else (0, None)
         limit = limit if queue().derives else None  # where it is not needed, it would make a program for each number of turns
-        return bodies.traced_while(condition, one, [start, GO_ON, ends.stand_in, body.values()], limit, body.own())
+        return bodies.traced_while(condition, one, [start, GO_ON, ends.stand_in, body.carried()], limit, body.own())
 
     _, code, value, values = _worth_it(body, trace)
-    body.finish(values, any_turn or (elements is not None and elements.any))
+    body.finish(values, any_turn)
     if not ends.codes:
         return None
     codes = ends.codes - {GO_ON} if endless else ends.codes | {GO_ON}  # `while True` ends by its jumps alone

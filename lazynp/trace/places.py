@@ -25,6 +25,16 @@ class _Unbound:
 UNBOUND = _Unbound()
 
 
+class Maybe:
+    """What a variable holds that was assigned on one way only, and is empty in Python. bound: the truth value that tells whether it was;
+    value: of the same type where it was not."""
+
+    __slots__ = ("bound", "value")
+
+    def __init__(self, value: Any, bound: Any) -> None:
+        self.value, self.bound = value, bound
+
+
 class Place(NamedTuple):
     """holder: a cell, list or dict (also the __dict__ of an object or module). key: None, an index or a key. name: for messages."""
 
@@ -56,12 +66,16 @@ def contents(holder: Any) -> dict[Any, Any]:
         try:
             return {None: holder.cell_contents}
         except ValueError:
-            return {}
+            maybe = _maybes().get(id(holder))
+            return {} if maybe is None else {None: maybe[1]}
     return dict(holder) if isinstance(holder, dict) else dict(enumerate(holder))
 
 
 def _fill(cell: CellType, value: Any) -> None:
-    if value is not UNBOUND:
+    _maybes().pop(id(cell), None)
+    if type(value) is Maybe:
+        _maybes()[id(cell)] = cell, value
+    if value is not UNBOUND and type(value) is not Maybe:
         cell.cell_contents = value
     elif contents(cell):
         del cell.cell_contents
@@ -93,6 +107,8 @@ class Journal:
                 self.changes += [(Place(holder, k, str(k)), k in now) for k in keys]
             if keys:
                 _restore(holder, before)
+        if not _stack():  # the variables of the trace are gone
+            _maybes().clear()
         now = before = holder = None  # type: ignore[assignment]
         self.before = {}
 
@@ -117,9 +133,13 @@ class Journal:
 
     def outliving(self) -> list[Place]:
         """The changed places that outlive a call."""
+        outliving = [place for place, _ in self._known_outside()]
+        alive = {id(place.holder) for place in outliving}
+        gone = {id(place.holder): place.holder for place, _ in self.changes if id(place.holder) not in alive}
         mentions = Counter(id(value) for _, added in self.grown for value in added)  # lists in lists: the outer one tells
+        mentions.update(id(value) for holder in gone.values() for value in contents(holder).values())
         known = [k for k, (holder, _) in enumerate(self.grown) if sys.getrefcount(holder) - mentions[id(holder)] > _GROWN_ALONE]
-        return [place for place, _ in self._known_outside()] + [Place(self.grown[k][0], None, "the length") for k in known]
+        return outliving + [Place(self.grown[k][0], None, "the length") for k in known]
 
 
 def _restore(holder: Any, before: dict[Any, Any]) -> None:
@@ -154,6 +174,13 @@ def _stack() -> list[Journal]:
     if not hasattr(_local, "stack"):
         _local.stack = []
     return _local.stack  # type: ignore[no-any-return]
+
+
+def _maybes() -> dict[int, tuple[CellType, Maybe]]:
+    """What empty cells may hold, by their ids."""
+    if not hasattr(_local, "maybes"):
+        _local.maybes = {}
+    return _local.maybes  # type: ignore[no-any-return]
 
 
 def in_body() -> bool:

@@ -18,6 +18,7 @@ import copy
 from typing import Any
 
 from lazynp.trace.appends import joined
+from lazynp.trace.assignment import mark_reads
 from lazynp.trace.scopes import Liveness, assigned, contains, declared, ends_loops, jumps, only_appended
 
 RUNTIME = "_lazynp_control"
@@ -99,6 +100,10 @@ def _thunk(expression: ast.expr) -> ast.expr:
     return ast.copy_location(ast.Lambda(nothing, expression), expression)
 
 
+def _read_maybe(node: ast.Name) -> ast.expr:
+    return _call("read_maybe", [_thunk(_name(node.id, node))], node)
+
+
 # --- expressions -------------------------------------------------------------------------------------------------------
 
 _OPERATORS = {
@@ -118,12 +123,12 @@ class _Expressions(ast.NodeTransformer):
 
     def test(self, node: ast.expr) -> ast.expr:
         """An expression of which only the truth matters."""
-        if isinstance(node, ast.BoolOp) and not _binds(node):
+        if isinstance(node, ast.BoolOp) and not any(map(_binds, node.values[1:])):
             return self._logical(node, True)
         return self.visit(node)  # type: ignore[no-any-return]
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-        return self._plain(node) if _binds(node) else self._logical(node, False)
+        return self._plain(node) if any(map(_binds, node.values[1:])) else self._logical(node, False)
 
     def _plain(self, node: Any) -> Any:
         return self.generic_visit(node)
@@ -186,6 +191,9 @@ class _Expressions(ast.NodeTransformer):
             value = _call("in_one_list", [value], node) if number else value
         return value
 
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return _read_maybe(node) if hasattr(node, "maybe") and isinstance(node.ctx, ast.Load) else node
+
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         node = self.generic_visit(node)  # type: ignore[assignment]
         node.value = _call("indexed" if isinstance(node.ctx, ast.Load) else "target", [node.value], node.value)
@@ -232,6 +240,7 @@ class _Maker:
         self.locals: set[str] = set()
 
     def function_body(self, function: Any) -> list[Any]:
+        self.maybe = mark_reads(function, self.outer | self.globals)
         body = self._settled(function.body, False)
         function.body = body
         self.live = Liveness(function, self.outer | self.globals)
@@ -258,9 +267,11 @@ class _Maker:
             if isinstance(node, ast.If) and node.orelse and _only_raises(node.orelse) and not _only_raises(node.body):
                 _raise_first(node)
             if isinstance(node, (ast.For, ast.While)) and node.orelse and not opaque:
-                broken = self._fresh("broken")
+                broken = self._fresh("flag")
                 flag, unless = _else_clause(node, broken)
                 return [*out, *self._settled([flag, node, unless, *rest], opaque)]
+            if isinstance(node, ast.If) and not opaque:
+                out += self._binding_test(node)
             if isinstance(node, ast.If) and jumps([node]):
                 if opaque:
                     node.plain = True  # type: ignore[attr-defined]
@@ -281,6 +292,19 @@ class _Maker:
             if isinstance(node, (ast.Return, ast.Break, ast.Continue, ast.Raise)):
                 break
         return out
+
+    def _binding_test(self, node: ast.If) -> list[Any]:
+        """`if a and (b := ...)`: the operands of a logical operator that may assign names become statements before the branch, which are
+        returned: flag = a; if flag: flag = (b := ...)."""
+        test, negated = _without_not(node.test)
+        if not _binds_later(test):
+            return []
+        flag = self._fresh("flag")
+        go_on = _name(flag, node) if isinstance(test.op, ast.And) else _not(_name(flag, node))
+        made = [_truth_kept(flag, test.values[0])]
+        made += [ast.copy_location(ast.If(copy.copy(go_on), [_truth_kept(flag, v)], []), v) for v in test.values[1:]]
+        node.test = _not(_name(flag, node)) if negated else _name(flag, node)
+        return self._settled(made, False)
 
     def _settle_loop(self, node: Any, opaque: bool) -> None:
         plain = opaque and contains(node.body, (ast.Return,))
@@ -360,7 +384,13 @@ class _Maker:
                 return []
             node = ast.copy_location(ast.Assign([node.target], node.value), node)
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            return [ast.copy_location(ast.Expr(_call("touched", [_name(node.target.id, node)], node)), node), self.expressions.visit(node)]
+            name = node.target.id
+            held = [ast.copy_location(ast.Assign([_name(name, node, store=True)], _read_maybe(node.target)), node)]
+            return [
+                *(held if hasattr(node.target, "maybe") else []),
+                ast.copy_location(ast.Expr(_call("touched", [_name(node.target.id, node)], node)), node),
+                self.expressions.visit(node),
+            ]
         return [self.expressions.visit(node)]
 
     def _python(self, node: Any, nested: bool, in_loop: bool) -> Any:
@@ -409,7 +439,7 @@ class _Maker:
         targets = sorted((bound & after) - again) if isinstance(node.target, ast.Name) else []
         state -= set(targets)
         leaves = ends_loops(node.body)
-        arguments = [self.expressions.visit(node.iter), _name(name, node), self._state(state, node), _constant(targets, node)]
+        arguments = [self.expressions.visit(node.iter), _name(name, node), self._state(state, node), self._state(set(targets), node)]
         call = _call("for_", [*arguments, _constant(leaves, node), _constant(lists, node)], node)
         return [function, *self._after_loop(node, call, nested)]
 
@@ -435,7 +465,9 @@ class _Maker:
         return [rest, self._returned(_call("after", [call, _name(name, node), self._state(state, node)], node), node, nested)]
 
     def _state(self, names: set[str], at: ast.AST) -> ast.expr:
-        return _constant(sorted(names - self.globals), at)
+        texts = [_constant(name, at) for name in sorted(names - self.globals)]
+        listed = [_call("MaybeUnbound", [text], at) if text.value in self.maybe else text for text in texts]  # type: ignore[attr-defined]
+        return ast.copy_location(ast.Tuple(listed, ast.Load()), at)
 
     def _body(self, name: str, statements: list[Any], at: ast.AST, *arguments: str) -> Any:
         function = self._function(name, statements, at, *arguments)
@@ -449,7 +481,7 @@ class _Maker:
     def _closed(self, function: Any, statements: list[Any], names: set[str] | None = None) -> Any:
         """The function with the given statements, whose names are those of the user's function."""
         names = assigned(function.body) if names is None else names
-        names = {n for n in names if not n.startswith("_lazynp_") or n.startswith("_lazynp_broken")}
+        names = {n for n in names if not n.startswith("_lazynp_") or n.startswith("_lazynp_flag")}
         self.locals |= names
         scopes: list[Any] = []
         if names & self.globals:
@@ -458,6 +490,29 @@ class _Maker:
             scopes.append(ast.copy_location(ast.Nonlocal(sorted(names - self.globals)), function))
         function.body = [*scopes, *statements] or [ast.copy_location(ast.Pass(), function)]
         return function
+
+
+def _without_not(test: ast.expr) -> tuple[Any, bool]:
+    """The test without `not`, and whether there was one."""
+    negated = isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
+    return (test.operand if negated else test), negated  # type: ignore[attr-defined]
+
+
+def _binds_later(test: ast.expr) -> bool:
+    """Whether a logical operator may assign names in operands after the first, which may not be evaluated."""
+    return isinstance(test, ast.BoolOp) and any(map(_binds, test.values))
+
+
+def _truth_kept(flag: str, value: ast.expr) -> Any:
+    """A statement that keeps the truth of an expression."""
+    if not _binds_later(_without_not(value)[0]):
+        return ast.copy_location(ast.Assign([_name(flag, value, store=True)], _not(_not(value))), value)
+    kept = [[ast.copy_location(ast.Assign([_name(flag, value, store=True)], _constant(truth, value)), value)] for truth in (True, False)]
+    return ast.copy_location(ast.If(value, *kept), value)
+
+
+def _not(test: ast.expr) -> ast.expr:
+    return ast.copy_location(ast.UnaryOp(ast.Not(), test), test)
 
 
 def _falls_through(statements: list[Any]) -> bool:
@@ -479,20 +534,20 @@ def _only_raises(statements: list[Any]) -> bool:
 
 def _checked(node: ast.Assert) -> ast.If:
     """assert test, message: `if not test: raise AssertionError(message)`."""
-    test = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
+    test = _not(node.test)
     error = ast.Call(_name("AssertionError", node), [node.msg] if node.msg else [], [])
     return ast.fix_missing_locations(ast.copy_location(ast.If(test, [ast.Raise(error)], []), node))
 
 
 def _raise_first(node: ast.If) -> None:
     """if test: ... else: raise ..., the other way round."""
-    node.test = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
+    node.test = _not(node.test)
     node.body, node.orelse = node.orelse, node.body
 
 
 def _test_inside(node: ast.While) -> None:
     """A condition that assigns names is part of the turn: `while True: if not condition: break`."""
-    test = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
+    test = _not(node.test)
     node.body = [ast.copy_location(ast.If(test, [ast.copy_location(ast.Break(), node.test)], []), node.test), *node.body]
     node.test = _constant(True, node)
 
@@ -503,7 +558,7 @@ def _else_clause(node: Any, broken: str) -> tuple[Any, Any]:
         at = block[position]
         block.insert(position, ast.copy_location(ast.Assign([_name(broken, at, store=True)], _constant(True, at)), at))
     flag = ast.copy_location(ast.Assign([_name(broken, node, store=True)], _constant(False, node)), node)
-    test = ast.copy_location(ast.UnaryOp(ast.Not(), _name(broken, node)), node)
+    test = _not(_name(broken, node))
     unless = ast.copy_location(ast.If(test, node.orelse, []), node.orelse[0])
     node.orelse = []
     return flag, unless
