@@ -13,7 +13,7 @@ from typing import Any
 
 from lazynp import array as arrays
 from lazynp import operands
-from lazynp.api import creation, selecting, shaping
+from lazynp.api import along, creation, selecting, shaping
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.ir.types import Symbolic
@@ -44,6 +44,9 @@ def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any
         return value
 
     return _compiled(lambda: bodies.traced_for(_limit(lower), _limit(upper), _limit(step), _pure(body), init), turn_by_turn)
+
+
+along.hooks.loop, along.hooks.captured = fori_loop, captured_under_jit
 
 
 def _compiled(structured: Callable[[], Any], turn_by_turn: Callable[[], Any]) -> Any:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lazynp.api import (  # noqa: F401  (they register)
+    along,
     arraytype,
     creation,
     fourier,

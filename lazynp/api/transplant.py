@@ -16,7 +16,6 @@ from lazynp.api.dispatch import FORMULAS, HANDLERS, Unsupported, implements, syn
 from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import ndarray
 from lazynp.ir.types import NotLazy
-from lazynp.runtime.storage import tracing
 
 
 class _Names:
@@ -134,17 +133,6 @@ def formula_of(*functions: Any) -> None:
         FORMULAS[function] = _adopted(function)
 
 
-def traced_only(function: Any) -> None:
-    """The same for functions that call a Python function per piece: where nothing is traced, NumPy does that better."""
-
-    def lazy(*args: Any, **kwargs: Any) -> Any:
-        if not tracing():
-            raise NotLazy
-        return transplanted(function)(*args, **kwargs)
-
-    implements(function)(lazy)
-
-
 adopts(
     np.array_equiv,  np.ediff1d, np.fix, np.geomspace, np.logspace, np.insert, np.ix_, np.poly, np.polyadd, np.polyder,
     np.polydiv, np.polyint, np.polysub, np.sort_complex, np.unwrap, np.vander, np.apply_over_axes, np.fromfunction,
@@ -157,7 +145,6 @@ formula_of(
 )  # fmt: skip
 if "row_stack" in vars(np):  # gone in NumPy 2.5
     adopts(vars(np)["row_stack"])
-traced_only(np.apply_along_axis)
 
 
 @implements(np.i0)
