@@ -52,7 +52,8 @@ def test_bits_of_numpy(name, dtype):
         if name == "solve" and shape[-1] < 2:
             continue
         a = matrix(shape, dtype)
-        equal(compiled(a), FUNCTIONS[name](a))
+        with lazynp.config(level="exact"):  # elsewhere positive definite matrices have no pivots
+            equal(compiled(a), FUNCTIONS[name](a))
     steps = lazynp.explain(FUNCTIONS[name])(matrix((4, 4), dtype)).library_steps
     assert steps == (0 if {"float32": "d", "complex64": "D"}.get(dtype, np.dtype(dtype).char) in IN_C[name] else 1)
 

@@ -37,6 +37,8 @@ _SIGNATURES = {
     "gesv": "iiviivii",
     "potrf": "civii",
     "potrs": "ciivivii",
+    "potri": "civii",
+    "trtri": "ccivii",
     "trtrs": "ccciivivii",
     "geqrf": "iivivvii",
 }
@@ -49,7 +51,10 @@ _COMPLEX = {
     "heevd": "ccivivviviiii",
     "gesdd": "ciivivvivivivii",
 }
-_LAPACK = {"getrf", "getrs", "getri", "gesv", "potrf", "potrs", "trtrs", "geqrf", "orgqr", "ungqr", "syevd", "heevd", "gesdd"}
+_LAPACK = {
+    *("getrf", "getrs", "getri", "gesv", "potrf", "potrs", "potri", "trtri", "trtrs", "geqrf", "orgqr", "ungqr"),
+    *("syevd", "heevd", "gesdd"),
+}
 
 
 CALLED = ("gemm", "gemv", "syrk")

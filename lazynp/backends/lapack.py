@@ -7,7 +7,8 @@
 Every function takes the slots of its routines, its arguments, its results (a null pointer for one that nobody reads), how many
 matrices there are, and sizes. It returns 0, the number that LAPACK complains with, or -1 where there was no memory. Matrices are turned
 into column-major order and back as in NumPy's umath_linalg.cpp, so that the last bits are NumPy's too. Floating point flags that LAPACK
-raises are dropped, as there.
+raises are dropped, as there. Systems and determinants of triangular and of positive definite matrices take other routines, of half the work
+or less, except at level "exact": what a matrix is, is seen while it runs.
 """
 
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lazynp.backends import blas, prelude
+from lazynp.config import settings
 from lazynp.ir.node import Node
 
 _REAL = {"f32": "float", "f64": "double", "c64": "float", "c128": "double"}
@@ -54,9 +56,58 @@ static inline void lz_turn_$S($T *restrict to, const $T *restrict from, int64_t 
 }
 """
 
+_KINDS = """\
+enum { lz_general, lz_upper, lz_lower, lz_positive };
+"""
+
+_KIND = """\
+static int lz_finite_$S(const $T *x, int64_t n) {
+    int64_t finite = 1;
+    for (int64_t i = 0; i < n; i++) finite &= x[i] - x[i] == 0;
+    return finite;
+}
+/* What can be seen of a matrix that is solved for: a triangle of zeros, or that it is its own transpose and may be positive definite. Of
+   most matrices the first element off the diagonal tells that it is neither. */
+static int lz_kind_$S(const $T *a, int64_t n) {
+    if (n < $LEAST || $EXACT) return lz_general;
+    int64_t upper = 1, lower = 1, alike = 1;
+    for (int64_t i = 0; i < n && upper; i++) for (int64_t j = 0; j < i; j++) upper &= a[i * n + j] == 0;
+    for (int64_t i = 0; i < n && lower; i++) for (int64_t j = i + 1; j < n; j++) lower &= a[i * n + j] == 0;
+    if (upper || lower) return !lz_finite_$S(a, n * n) ? lz_general : upper ? lz_upper : lz_lower;
+    for (int64_t i = 0; i < n && alike; i++) alike = a[i * n + i] > 0 && a[i] == a[i * n];
+    for (int64_t i0 = 0; i0 < n && alike; i0 += 16)
+        for (int64_t j0 = i0; j0 < n; j0 += 16)
+            for (int64_t i = i0; i < n && i < i0 + 16; i++)
+                for (int64_t j = j0; j < n && j < j0 + 16; j++) alike &= a[i * n + j] == a[j * n + i];
+    return alike ? lz_positive : lz_general;
+}
+/* Cholesky's factor in the lower triangle of a column-major matrix, and the logarithm of the determinant. 0: the matrix is not positive
+   definite, or so nearly singular that it is for the factors with pivots to say whether it is. */
+static int lz_positive_factor_$S(void *potrf, $T *a, int64_t n, $T *logdet) {
+    char lower = 'L';
+    $I n_ = ($I)n, info = 0;
+    $T most = 0, least = 0, sum = 0;
+    for (int64_t i = 0; i < n; i++) if (a[i * n + i] > most) most = a[i * n + i];
+    ((lz_$Xpotrf_t)potrf)(&lower, &n_, a, &n_, &info);
+    if (info) return 0;
+    for (int64_t i = 0; i < n; i++) {
+        const $T pivot = a[i * n + i] * a[i * n + i];
+        if (i == 0 || !(pivot >= least)) least = pivot;
+        if (logdet) sum += 2 * $LOG(a[i * n + i]);
+    }
+    if (logdet) *logdet = sum;
+    return least > n * $EPS * most;
+}
+"""
+
+_LOGARITHM = """\
+$R $LOG($R);
+"""
+
 _FACTORS = """\
 /* The factors of a copy of a, or its inverse applied to b; b null: to the identity. */
-static int64_t lz_apply_inverse_$S(void *gesv, const $T *a, const $T *b, $T *out, int64_t count, int64_t n, int64_t k) {
+static int64_t lz_apply_inverse_$S(void *gesv, void *potrf, void *potrs, void *potri, void *trsm, void *trtri, const $T *a, const $T *b,
+                                   $T *out, int64_t count, int64_t n, int64_t k) {
     const int64_t flags = lz_flags();
     lz_scratch s;
     $T *turned = lz_scratch_take(&s, (n * n + n * k) * (int64_t)sizeof($T) + n * (int64_t)sizeof($I));
@@ -64,10 +115,11 @@ static int64_t lz_apply_inverse_$S(void *gesv, const $T *a, const $T *b, $T *out
     $T *sides = turned + n * n;
     $I *pivots = ($I *)(sides + n * k), n_ = ($I)n, k_ = ($I)k, ld = n > 0 ? ($I)n : 1, info = 0;
     for (int64_t c = 0; c < count && n && k && !info; c++, a += n * n, out += n * k) {
+        const int kind = $KIND;
         lz_turn_$S(turned, a, n, n, n);
         if (b) { lz_turn_$S(sides, b, n, k, k); b += n * k; }
-        else for (int64_t i = 0; i < n; i++) for (int64_t j = 0; j < n; j++) sides[i * n + j] = $ONE;
-        ((lz_$Xgesv_t)gesv)(&n_, &k_, turned, &ld, pivots, sides, &ld, &info);
+        else if (kind != lz_positive) for (int64_t i = 0; i < n; i++) for (int64_t j = 0; j < n; j++) sides[i * n + j] = $ONE;
+        $SPECIAL
         lz_turn_$S(out, sides, k, n, n);
     }
     lz_scratch_give(&s);
@@ -75,15 +127,40 @@ static int64_t lz_apply_inverse_$S(void *gesv, const $T *a, const $T *b, $T *out
 }
 """
 
+_SPECIAL = """\
+if ((kind == lz_upper || kind == lz_lower) && lz_finite_$S(sides, b ? n * k : 0)) { /* pivots spread NaN further */
+            char side = 'L', part = kind == lz_upper ? 'U' : 'L', no = 'N';
+            $T one = 1;
+            for (int64_t i = n; i-- > 0;) if (a[i * n + i] == 0) info = ($I)(i + 1);
+            if (info) break;
+            if (!b) { ((lz_$Xtrtri_t)trtri)(&part, &no, &n_, turned, &ld, &info); lz_turn_$S(out, turned, n, n, n); continue; }
+            ((lz_$Xtrsm_t)trsm)(&side, &part, &no, &no, &n_, &k_, &one, turned, &ld, sides, &ld);
+        } else if (kind == lz_positive && lz_positive_factor_$S(potrf, turned, n, 0)) {
+            char lower = 'L';
+            if (!b) {
+                ((lz_$Xpotri_t)potri)(&lower, &n_, turned, &ld, &info);
+                for (int64_t i = 0; i < n; i++) for (int64_t j = i; j < n; j++) out[i * n + j] = out[j * n + i] = turned[i * n + j];
+                continue;
+            }
+            ((lz_$Xpotrs_t)potrs)(&lower, &n_, &k_, turned, &ld, sides, &ld, &info);
+        } else {
+            if (kind == lz_positive) lz_turn_$S(turned, a, n, n, n);
+            if (kind == lz_positive && !b) for (int64_t i = 0; i < n; i++) for (int64_t j = 0; j < n; j++) sides[i * n + j] = i == j;
+            ((lz_$Xgesv_t)gesv)(&n_, &k_, turned, &ld, pivots, sides, &ld, &info);
+        }"""
+_PLAIN = "(void)kind; ((lz_$Xgesv_t)gesv)(&n_, &k_, turned, &ld, pivots, sides, &ld, &info);"
+
 _SOLVE = """\
-static int64_t lz_solve_$S(void *gesv, const $T *a, const $T *b, $T *out, int64_t count, int64_t n, int64_t k) {
-    return lz_apply_inverse_$S(gesv, a, b, out, count, n, k);
+static int64_t lz_solve_$S(void *gesv, void *potrf, void *potrs, void *potri, void *trsm, void *trtri, const $T *a, const $T *b, $T *out,
+                           int64_t count, int64_t n, int64_t k) {
+    return lz_apply_inverse_$S(gesv, potrf, potrs, potri, trsm, trtri, a, b, out, count, n, k);
 }
 """
 
 _INV = """\
-static int64_t lz_inv_$S(void *gesv, const $T *a, $T *out, int64_t count, int64_t n) {
-    return lz_apply_inverse_$S(gesv, a, 0, out, count, n, n);
+static int64_t lz_inv_$S(void *gesv, void *potrf, void *potrs, void *potri, void *trsm, void *trtri, const $T *a, $T *out, int64_t count,
+                         int64_t n) {
+    return lz_apply_inverse_$S(gesv, potrf, potrs, potri, trsm, trtri, a, 0, out, count, n, n);
 }
 """
 
@@ -107,18 +184,26 @@ static int64_t lz_cholesky_$S(void *potrf, const $T *a, $T *out, int64_t count, 
 """
 
 _SLOGDET = """\
-$R $LOG($R); $R $EXP($R);
+$R $EXP($R);
 /* Sign and logarithm from the factors with pivots; a singular matrix has 0 and -inf. det: their product. */
-static int64_t lz_factored_$S(void *getrf, const $T *a, $T *sign, $T *logdet, $T *det, int64_t count, int64_t n) {
+static int64_t lz_factored_$S(void *getrf, void *potrf, const $T *a, $T *sign, $T *logdet, $T *det, int64_t count, int64_t n) {
     const int64_t flags = lz_flags();
     lz_scratch s;
     $T *turned = lz_scratch_take(&s, n * n * (int64_t)sizeof($T) + n * (int64_t)sizeof($I));
     if (!turned) return -1;
     $I *pivots = ($I *)(turned + n * n), n_ = ($I)n, ld = n > 0 ? ($I)n : 1, info = 0;
     for (int64_t c = 0; c < count; c++, a += n * n) {
+        $T one = 1, log_ = 0;
+        const int kind = lz_kind_$S(a, n);
         if (n) lz_turn_$S(turned, a, n, n, n);
-        if (n) ((lz_$Xgetrf_t)getrf)(&n_, &n_, turned, &ld, pivots, &info);
-        $T one = 1, log_ = info > 0 ? -__builtin_inf() : 0;
+        if (kind == lz_positive && lz_positive_factor_$S(potrf, turned, n, &log_)) goto found;
+        if (kind == lz_positive) lz_turn_$S(turned, a, n, n, n);
+        if (kind == lz_upper || kind == lz_lower) for (int64_t i = 0; i < n; i++) {
+            pivots[i] = ($I)(i + 1);
+            if (turned[i * n + i] == 0) info = 1;
+        }
+        else if (n) ((lz_$Xgetrf_t)getrf)(&n_, &n_, turned, &ld, pivots, &info);
+        log_ = info > 0 ? -__builtin_inf() : 0;
         if (info > 0) one = 0;
         for (int64_t i = 0; i < n && info <= 0; i++) if (pivots[i] != ($I)(i + 1)) one = -one;
         for (int64_t i = 0; i < n && info <= 0; i++) {
@@ -126,6 +211,7 @@ static int64_t lz_factored_$S(void *getrf, const $T *a, $T *sign, $T *logdet, $T
             if (pivot < 0) { one = -one; pivot = -pivot; }
             log_ += $LOG(pivot);
         }
+    found:
         if (sign) sign[c] = one;
         if (logdet) logdet[c] = log_;
         if (det) det[c] = one * $EXP(log_);
@@ -134,11 +220,11 @@ static int64_t lz_factored_$S(void *getrf, const $T *a, $T *sign, $T *logdet, $T
     lz_scratch_give(&s);
     return lz_leave_flags(flags, 0);
 }
-static inline int64_t lz_slogdet_$S(void *getrf, const $T *a, $T *sign, $T *logdet, int64_t count, int64_t n) {
-    return lz_factored_$S(getrf, a, sign, logdet, 0, count, n);
+static inline int64_t lz_slogdet_$S(void *getrf, void *potrf, const $T *a, $T *sign, $T *logdet, int64_t count, int64_t n) {
+    return lz_factored_$S(getrf, potrf, a, sign, logdet, 0, count, n);
 }
-static inline int64_t lz_det_$S(void *getrf, const $T *a, $T *det, int64_t count, int64_t n) {
-    return lz_factored_$S(getrf, a, 0, 0, det, count, n);
+static inline int64_t lz_det_$S(void *getrf, void *potrf, const $T *a, $T *det, int64_t count, int64_t n) {
+    return lz_factored_$S(getrf, potrf, a, 0, 0, det, count, n);
 }
 """
 
@@ -238,12 +324,17 @@ static int64_t lz_svd_$S(void *gesdd, const $T *a, $T *u, $T *values, $T *vt, in
 }
 """
 
+_SOLVERS = ("gesv", "potrf", "potrs", "potri", "trsm", "trtri")
+_KNOWN = (_KINDS, _LOGARITHM, _KIND)
+_LEAST_KIND = 24
+"""Rows from which the kind of a matrix is looked for; smaller ones are as fast with pivots."""
+
 ROUTINES = {
     "cholesky": Routine(("potrf",), "dD", "m", "Matrix is not positive definite", (_CHOLESKY,)),
-    "solve": Routine(("gesv",), "dD", "mk", "Singular matrix", (_FACTORS, _SOLVE)),
-    "inv": Routine(("gesv",), "dD", "m", "Singular matrix", (_FACTORS, _INV)),
-    "slogdet": Routine(("getrf",), "d", "m", "", (_SLOGDET,)),
-    "det": Routine(("getrf",), "d", "m", "", (_SLOGDET,)),
+    "solve": Routine(_SOLVERS, "dD", "mk", "Singular matrix", (*_KNOWN, _FACTORS, _SOLVE)),
+    "inv": Routine(_SOLVERS, "dD", "m", "Singular matrix", (*_KNOWN, _FACTORS, _INV)),
+    "slogdet": Routine(("getrf", "potrf"), "d", "m", "", (*_KNOWN, _SLOGDET)),
+    "det": Routine(("getrf", "potrf"), "d", "m", "", (*_KNOWN, _SLOGDET)),
     "solve_triangular": Routine(("trsm",), "fdFD", "mk", "singular matrix: resolution failed at diagonal {0}", (_TRIANGULAR,)),
     "eigh": Routine(("syevd",), "d", "m", "Eigenvalues did not converge", (_EIGH,)),
     "eigvalsh": Routine(("syevd",), "d", "m", "Eigenvalues did not converge", (_EIGH,)),
@@ -294,10 +385,16 @@ def text(helpers: Iterable[tuple[str, np.dtype]], library: blas.Blas) -> str:
 
 def _written(piece: str, suffix: str, integer: str) -> str:
     real, number = _REAL[suffix], prelude.CTYPES[suffix]
+    is_complex = suffix.startswith("c")
+    if is_complex and piece is _KIND:
+        return ""
+    piece = piece.replace("$SPECIAL", _PLAIN if is_complex else _SPECIAL).replace("$KIND", "0" if is_complex else "lz_kind_$S(a, n)")
+    piece = piece.replace("$EXACT", str(int(settings.level == "exact"))).replace("$LEAST", str(_LEAST_KIND))
+    piece = piece.replace("$EPS", "2.220446049250313e-16" if real == "double" else "1.1920929e-07f")
     narrow = "f" if real == "float" else ""
-    unit, zero = ("{1, 0}", "(($T){0, 0})") if suffix.startswith("c") else ("1", "0")
-    one = "(($T){i == j, 0})" if suffix.startswith("c") else "i == j"
-    none = "z.re == 0 && z.im == 0" if suffix.startswith("c") else "z == 0"
+    unit, zero = ("{1, 0}", "(($T){0, 0})") if is_complex else ("1", "0")
+    one = "(($T){i == j, 0})" if is_complex else "i == j"
+    none = "z.re == 0 && z.im == 0" if is_complex else "z == 0"
     words = {"$ONE": one, "$ZERO": zero, "$UNIT": unit, "$NONE": none, "$LOG": f"log{narrow}", "$EXP": f"exp{narrow}"}
     for word, meaning in (*words.items(), ("$S", suffix), ("$X", blas.LETTERS[suffix]), ("$T", number), ("$R", real), ("$I", integer)):
         piece = piece.replace(word, meaning)

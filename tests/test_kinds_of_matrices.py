@@ -1,0 +1,104 @@
+"""Triangular and positive definite matrices: other routines, the same solutions, and NumPy's errors."""
+
+import numpy as np
+import pytest
+
+import lazynp
+from lazynp.backends import blas, toolchain
+
+pytestmark = pytest.mark.skipif(toolchain.find_compiler() is None or blas.table() is None, reason="needs a C compiler and LAPACK")
+
+N = 40
+rng = np.random.default_rng(0)
+FULL = rng.standard_normal((N, N))
+SHIFT = 2 * N**0.5 * np.eye(N)
+ONES = np.ones((N, N))
+MATRICES = {
+    "positive definite": FULL.T @ FULL + 0.1 * np.eye(N),
+    "lower": np.tril(FULL) + SHIFT,
+    "upper": np.triu(FULL) - SHIFT,
+    "diagonal": np.diag(rng.standard_normal(N)),
+    "symmetric": FULL + FULL.T,
+    "symmetric, with a positive diagonal": FULL + FULL.T + 3 * np.eye(N),
+    "nearly symmetric": FULL.T @ FULL + np.eye(N) + 1e-9 * np.eye(N, k=N - 1),
+    "general": FULL,
+    "small": FULL[:5, :5].T @ FULL[:5, :5],
+}
+SIDES = rng.standard_normal((N, 3))
+FUNCTIONS = {
+    "solve": lambda a, b: np.linalg.solve(a, b),
+    "vector": lambda a, b: np.linalg.solve(a, b[:, 0]),
+    "inv": lambda a, b: np.linalg.inv(a),
+    "slogdet": lambda a, b: np.stack(np.linalg.slogdet(a)),
+    "det": lambda a, b: np.linalg.det(a / N),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("kind", MATRICES)
+@pytest.mark.parametrize("dtype", ["float64", "float32", "complex128"])
+def test_solutions(name: str, kind: str, dtype: str) -> None:
+    a, b = MATRICES[kind].astype(dtype), SIDES.astype(dtype)
+    b, f = b[: len(a)], FUNCTIONS[name]
+    if name == "slogdet" and dtype == "complex128":
+        pytest.skip("signs and logarithms of complex matrices have different dtypes")
+    tolerance = 1e-4 if dtype == "float32" else 1e-9
+    found, wanted = lazynp.jit(f)(a, b), f(a, b)
+    assert found.dtype == wanted.dtype
+    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance * np.abs(wanted).max())
+
+
+def test_every_matrix_of_a_stack_has_its_own_kind() -> None:
+    stack = np.stack([a for a in MATRICES.values() if len(a) == N])
+    sides = np.stack([SIDES] * len(stack))
+    np.testing.assert_allclose(lazynp.jit(np.linalg.solve)(stack, sides), np.linalg.solve(stack, sides), rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(lazynp.jit(lambda a: np.linalg.inv(a))(stack), np.linalg.inv(stack), rtol=1e-8, atol=1e-10)
+
+
+SINGULAR = {
+    "ones": ONES,
+    "zeros": np.zeros((N, N)),
+    "lower": np.tril(ONES) - np.eye(N) * (np.arange(N) == 7),
+    "upper": np.triu(ONES) - np.eye(N) * (np.arange(N) == 7),
+    "of low rank": np.outer(np.arange(1.0, N + 1), np.arange(1.0, N + 1)),
+}
+
+
+@pytest.mark.parametrize("kind", SINGULAR)
+def test_singular_matrices_are_numpys(kind: str) -> None:
+    a = SINGULAR[kind]
+    for f in (lambda a: np.linalg.solve(a, SIDES), lambda a: np.linalg.inv(a)):
+        with pytest.raises(np.linalg.LinAlgError) as expected:
+            f(a)
+        with pytest.raises(np.linalg.LinAlgError) as found:
+            lazynp.jit(f)(a)
+        assert str(found.value).startswith(str(expected.value))
+    np.testing.assert_array_equal(lazynp.jit(lambda a: np.stack(np.linalg.slogdet(a)))(a), np.stack(np.linalg.slogdet(a)))
+    assert lazynp.jit(lambda a: np.linalg.det(a))(a) == np.linalg.det(a)
+
+
+def test_nearly_singular_ones_have_the_digits_of_pivots() -> None:
+    tall = rng.standard_normal((5, N))
+    a = tall.T @ tall + 1e-14 * np.eye(N)
+    np.testing.assert_array_equal(lazynp.jit(lambda a: np.linalg.inv(a))(a), np.linalg.inv(a))
+
+
+@pytest.mark.parametrize("kind", ["positive definite", "lower", "upper"])
+def test_nan_reaches_what_it_reaches_in_numpy(kind: str) -> None:
+    for place in ((3, 5), (5, 3), (6, 6)):
+        a = MATRICES[kind].copy()
+        a[place] = np.nan
+        np.testing.assert_array_equal(lazynp.jit(np.linalg.solve)(a, SIDES), np.linalg.solve(a, SIDES))
+    b = SIDES.copy()
+    b[5, 1] = np.nan
+    found, wanted = [f(MATRICES[kind], b) for f in (lazynp.jit(np.linalg.solve), np.linalg.solve)]
+    np.testing.assert_allclose(found, wanted, rtol=1e-9)
+
+
+def test_only_exact_results_keep_their_last_bits() -> None:
+    a = MATRICES["positive definite"]
+    f = lazynp.jit(lambda a: np.linalg.inv(a))
+    assert np.abs(f(a) - np.linalg.inv(a)).max() > 0
+    np.testing.assert_array_equal(f(a), f(a).T)
+    with lazynp.config(level="exact"):
+        np.testing.assert_array_equal(lazynp.jit(lambda a: np.linalg.inv(a))(a), np.linalg.inv(a))
