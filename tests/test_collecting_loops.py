@@ -204,7 +204,7 @@ def filled_in_part(x):
 def read_before(x):
     out = np.ones(50)
     for i in range(50):
-        out[i] = x[i, 0] + out[i - 1]
+        out[i] = x[i, 0] + out[49 - i]
     return out
 
 

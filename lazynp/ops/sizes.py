@@ -22,6 +22,7 @@ from lazynp.ir.op import Kind, Op, register
 from lazynp.ir.show import size_text
 from lazynp.ir.types import ArrayType, Dim, Symbolic
 from lazynp.ops import elementwise as ew
+from lazynp.ops import turning
 from lazynp.ops.elementwise import add, floor_divide, maximum, minimum, multiply, negative, remainder, subtract
 
 Monomial = tuple[Node, ...]
@@ -35,7 +36,7 @@ _ARITHMETIC = frozenset({add, subtract, negative, multiply, floor_divide, remain
 
 def simplify_size(size: Dim) -> Dim:
     """The normal form of a size: an int where it is constant."""
-    return size if type(size) is int else _size(polynomial(size))
+    return size if type(size) is int else size_of(polynomial(size))
 
 
 def polynomial(size: Dim) -> Polynomial:
@@ -77,7 +78,7 @@ def _polynomial(node: Node, known: dict[Node, Polynomial]) -> Polynomial:
 
 def _opaque(node: Node, parts: list[Polynomial]) -> Polynomial:
     """A node that is no polynomial stands for itself, over simplified arguments."""
-    sizes = [_size(p) for p in parts]
+    sizes = [size_of(p) for p in parts]
     if sizes and all(type(n) is int for n in sizes):
         return _clean({(): int(node.op.numpy(*[constant(n, node.dtype).value.array for n in sizes], **node.attributes))})
     args = [constant(n, a.dtype) if type(n) is int else n for n, a in zip(sizes, node.args, strict=True)]
@@ -112,7 +113,7 @@ def _quotient(first: Polynomial, second: Polynomial) -> Polynomial | None:
     return {monomial: n // divisor for monomial, n in first.items()}
 
 
-def _size(terms: Polynomial) -> Dim:
+def size_of(terms: Polynomial) -> Dim:
     """The node of a polynomial: higher degrees first, the constant last."""
     if not terms:
         return 0
@@ -266,7 +267,7 @@ def upper_bound(size: Dim, leaf: Node) -> Dim:
     terms = _above(polynomial(size), leaf, _DEEPEST)
     if terms is None:
         raise TypeError(f"lazynp: no bound is known for a size that depends on a loop variable, {size_text(size)}")
-    return _size(terms)
+    return size_of(terms)
 
 
 def _above(terms: Polynomial, leaf: Node, depth: int) -> Polynomial | None:
@@ -283,7 +284,7 @@ def _above(terms: Polynomial, leaf: Node, depth: int) -> Polynomial | None:
         found = [_above(_sum(rest, {m: n * factor for m, n in polynomial(b).items()}, 1), leaf, depth - 1) for b in bounds]
         if any(f is None for f in found):
             continue
-        sizes = [_size(f) for f in found]  # type: ignore[arg-type]
+        sizes = [size_of(f) for f in found]  # type: ignore[arg-type]
         largest = sizes[0]
         for other in sizes[1:]:
             largest = greatest(largest, other)
@@ -354,7 +355,8 @@ def _python_result(ufunc: np.ufunc, a: Any, b: Any) -> Any:
         )
     if kinds <= {int, bool} and ufunc in _INTEGER:
         _doubt_integer(ufunc, a, b)
-        return number(_INTEGER[ufunc](_node(a), _node(b)))
+        around = _around(a, b) if ufunc is np.remainder else None
+        return number(_INTEGER[ufunc](_node(a), _node(b)) if around is None else around)
     if complex in kinds:
         return None
     _doubt_division(ufunc, b)
@@ -362,6 +364,24 @@ def _python_result(ufunc: np.ufunc, a: Any, b: Any) -> Any:
     if ufunc is np.power:
         hooks.doubt(ew.logical_not(ew.isfinite(result.node)))
     return result
+
+
+def _around(a: Any, b: Any) -> Node | None:
+    """a % b where a is at most once around: a, a + b or a - b. None where nothing tells which."""
+    place, length = _node(a), _node(b)
+    if not is_manageable(place) or not is_manageable(length):
+        return None
+    below, above = add(place, length), subtract(multiply(length, constant(2)), add(place, constant(1)))
+    if not never_negative(subtract(length, constant(1))) or not never_negative(below) or not never_negative(above):
+        return None
+    left, inside = never_negative(-place - 1), never_negative(place)
+    right, before = never_negative(subtract(place, length)), never_negative(subtract(length, add(place, constant(1))))
+    if left or right or (inside and before):
+        return below if left else subtract(place, length) if right else place
+    for number, known in ((place, inside), (subtract(place, length), before)):
+        if not known:
+            turning.ask(polynomial(number))
+    return None
 
 
 def _kind(x: Any) -> Any:
@@ -473,6 +493,10 @@ def _compared(ufunc: np.ufunc, a: Any, b: Any) -> Any:
 def _decided(ufunc: np.ufunc, difference: Node) -> bool | None:
     below, above = never_negative(-difference - 1), never_negative(difference - 1)
     at_most, at_least = never_negative(-difference), never_negative(difference)
+    if not below and not at_least and ufunc not in (np.less_equal, np.greater):
+        turning.ask(polynomial(difference))
+    if not above and not at_most and ufunc not in (np.less, np.greater_equal):
+        turning.ask(polynomial(difference - 1))
     if ufunc is np.less:
         return True if below else False if at_least else None
     if ufunc is np.less_equal:

@@ -9,8 +9,9 @@ from lazynp.errors import CaptureError
 from lazynp.ir.node import Node, constant
 from lazynp.ir.types import Dim, Shape
 from lazynp.ops import elementwise as ew
+from lazynp.ops import turning
 from lazynp.ops.movement import Step, reshape, slice_
-from lazynp.ops.sizes import SymInt, as_size, greatest, hooks, is_size, least, never_negative, simplify_size
+from lazynp.ops.sizes import SymInt, as_size, greatest, hooks, is_size, least, never_negative, polynomial, simplify_size
 
 
 def mentions_sizes(shape: Shape, items: tuple[Any, ...]) -> bool:
@@ -82,7 +83,13 @@ def _position(item: Any, n: Dim) -> Dim | None:
     if never_negative(place) and never_negative(_plus(_plus(n, place, -1), -1)):
         return place
     wrapped = _plus(n, place)
-    return wrapped if never_negative(_plus(-1, place, -1)) and never_negative(wrapped) else None
+    if not never_negative(wrapped):
+        return None
+    if never_negative(_plus(-1, place, -1)):
+        return wrapped
+    if never_negative(_plus(_plus(n, place, -1), -1)):
+        turning.ask(polynomial(place))
+    return None
 
 
 def _doubted_position(item: Any, n: Dim) -> Dim | None:

@@ -19,10 +19,10 @@ from lazynp.ir.node import Node, constant, substitute
 from lazynp.ir.types import Dim, Symbolic
 from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
-from lazynp.ops import structured
+from lazynp.ops import structured, turning
 from lazynp.ops.movement import broadcast
-from lazynp.ops.sizes import SymInt, hint_of, is_size, new_size, simplify_size, size_
-from lazynp.runtime.storage import Snapshot, Storage, queue, trace_scope
+from lazynp.ops.sizes import SymInt, hint_of, is_size, new_size, simplify_size, size_, size_of
+from lazynp.runtime.storage import Snapshot, Storage, queue, trace_scope, traced_count
 from lazynp.trace import kinds, queues, trees
 from lazynp.trace.closing import closed_graphs, with_data_sizes
 
@@ -150,16 +150,19 @@ def traced_for(
     again: bool = False,
     peel: bool = True,
     own: frozenset[int] | None = None,
+    cut: Callable[[Sequence[Node | int], int], None] | None = None,
 ) -> Any:
     """for i in range(lower, upper, step): value = body(i, value), as one node. Raises CaptureError.
 
     again: the derivative backwards computes the turns again rather than to keep what they leave behind. peel: where the first turn changes
-    the types of the carried values, it is done on its own. own: the ids of arrays in `init` whose memory nobody else knows, so that writing
-    to what is carried is right; None: carried arrays are values, and whose memory they are is not asked."""
+    the types of the carried values, it is done on its own, and a few turns are written out. own: the ids of arrays in `init` whose memory
+    nobody else knows, so that writing to what is carried is right; None: carried arrays are values, and whose memory they are is not asked.
+    cut: told the places where answers to questions about the loop variable change, and how many values a turn records, before there is a
+    node; it may raise."""
     leaves, structure = trees.flatten(init)
     if all(type(n) is int for n in (lower, upper, step)):
         count = len(range(lower, upper, step))
-        if count <= settings.unroll:
+        if peel and count <= settings.unroll:
             return _unrolled(range(lower, upper, step), body, init)
     else:
         count = -1
@@ -171,8 +174,11 @@ def traced_for(
         traced = _Body(leaves, plan, sharing)
         with trace_scope(traced.scope):
             index = _loop_variable(lower, upper, step)
+        recorded = traced_count.values
         try:
-            returned = traced.call(body, structure, SymInt(index))
+            with turning.watched(index) as points:
+                returned = traced.call(body, structure, SymInt(index))
+            recorded = traced_count.values - recorded
             swaps = _permutation(traced, returned)
             if swaps is None:
                 plan = traced.grown(returned)
@@ -187,6 +193,8 @@ def traced_for(
             traced.scope.restore()
         if swaps is not None:
             return _by_periods(lower, upper, step, count, swaps, body, init)
+        if cut is not None and points:
+            cut([size_of(point) for point in points], recorded)
         (graph,), others = closed_graphs([index, *traced.inputs()], [outputs], traced.others())
         limits = [_limit(lower), _limit(upper), constant(step)]
         node = queues.made(structured.loop, *limits, *traced.arguments(), *others, body=graph, again=again)

@@ -16,6 +16,7 @@ from lazynp.ir.node import Node, constant
 from lazynp.ir.types import LAZY_DTYPES, Symbolic
 from lazynp.native import ARRAYS
 from lazynp.ops import elementwise as ew
+from lazynp.ops import turning
 from lazynp.ops.sizes import hooks, least, number, surface
 
 
@@ -38,7 +39,8 @@ class Elements:
             return self.count > 0
         if isinstance(self.lower, ndarray) or isinstance(self.upper, ndarray):
             return False
-        before = self.lower < self.upper if self.step > 0 else self.lower > self.upper
+        with turning.unnoted():
+            before = self.lower < self.upper if self.step > 0 else self.lower > self.upper
         return before is True
 
     def place(self, turn: Any) -> Any:

@@ -6,6 +6,7 @@ and the loop is one node of the graph. What cannot be traced is written out, as 
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -19,7 +20,7 @@ from lazynp.ir.node import constant
 from lazynp.ops import elementwise as ew
 from lazynp.ops.sizes import number
 from lazynp.runtime.storage import depends_on_arguments, queue, traced_count
-from lazynp.trace import bodies, queues, trees
+from lazynp.trace import bodies, cutting, queues, trees
 from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Block, Box, Signal, stored, until_known, zeros_like
 from lazynp.trace.branches import both, branch, is_traced
 from lazynp.trace.collecting import Collection
@@ -52,15 +53,37 @@ def for_(
     if elements is None:
         budget.allow_items(iterable)
         return _in_python(iterable, turn, names, budget)
+    return _for_elements(elements, turn, names, targets, leaves, lists, budget)
+
+
+def _for_elements(
+    elements: Elements,
+    turn: FunctionType,
+    names: Sequence[str],
+    targets: Sequence[str],
+    leaves: bool,
+    lists: Sequence[str],
+    budget: "_Budget",
+    cuts: bool = True,
+) -> Signal | None:
+    """A loop over elements that are known by their indices. cuts: whether it may be done in parts."""
     count = elements.count
     for first in range(_PEELED + 1):
-        if count is not None and count - first <= settings.unroll:
+        if count is not None and count - first <= (settings.unroll if cuts else cutting.FEW):
             break
         rest = elements.since(first)
         try:
-            return _for_as_loop(rest, turn, (*names, *targets), leaves, lists)
+            return _for_as_loop(rest, turn, (*names, *targets), leaves, lists, cuts and not queue().derives)
         except Hopeless:
             raise
+        except cutting.Cut as cut:
+            for part in cut.parts:
+                turns = cutting.turns_of(part)
+                if turns is None or turns > cutting.FEW:
+                    _for_elements(part, turn, names, targets, leaves, lists, budget, False)
+                else:
+                    _in_python([part.at(part.place(number)) for number in range(turns)], turn, names, budget)
+            return None
         except CaptureError as error:
             budget.because(error)
             if count is None:
@@ -72,7 +95,7 @@ def for_(
         signal = turn(elements.at(elements.place(first)))  # after a turn or two the types may be those of all others
         if signal is not None:
             return _interrupted(signal, rest.since(1), turn, names, budget)
-    return _in_python(iterable if first == 0 else elements.since(first), turn, names, budget)
+    return _in_python(elements if first == 0 else elements.since(first), turn, names, budget)
 
 
 def listed(values: Iterable[Any], value: Callable[..., Any], unpack: bool) -> list[Any]:
@@ -87,7 +110,10 @@ def listed(values: Iterable[Any], value: Callable[..., Any], unpack: bool) -> li
     return made
 
 
-def _for_as_loop(elements: Elements, turn: FunctionType, names: Sequence[str], leaves: bool, lists: Sequence[str]) -> Signal | None:
+def _for_as_loop(
+    elements: Elements, turn: FunctionType, names: Sequence[str], leaves: bool, lists: Sequence[str], cuts: bool
+) -> Signal | None:
+    """cuts: whether to raise Cut where the loop is better done in parts."""
     if leaves:
         return _while_as_loop(None, turn, names, elements)
     body = Block([turn], names)
@@ -102,7 +128,8 @@ def _for_as_loop(elements: Elements, turn: FunctionType, names: Sequence[str], l
         return after
 
     def trace() -> list[Any]:
-        return [bodies.traced_for(elements.lower, elements.upper, elements.step, one, body.carried(), peel=False, own=body.own())]
+        cut = partial(cutting.check, elements) if cuts and not collection.lists else None
+        return [bodies.traced_for(elements.lower, elements.upper, elements.step, one, body.carried(), peel=False, own=body.own(), cut=cut)]
 
     (values,) = _worth_it(body, trace)
     body.finish(values, elements.any or (elements.count is None and _before(elements.lower, elements)))
