@@ -3,7 +3,8 @@
     entry() -> int        the address of `lz_parallel` (its type: PROTOTYPE); 0 where there is none
 
 The caller works on its chunks at once and waits only for chunks that somebody has begun, so a helper that wakes up late (50-100 us on
-a virtual machine) or that a busy neighbour holds up costs nothing; OpenMP's barrier waits for every thread. Chunks are taken one by
+a virtual machine) costs nothing; OpenMP's barrier waits for every thread. What jobs take is measured: where neighbours are so busy that
+helpers do not help, the caller works alone. Chunks are taken one by
 one, by the caller from the front and by helpers from the back. Which thread takes a chunk does not change what it computes, so results do
 not depend on the number of threads. A
 second Python thread that calls while the pool is busy computes alone. A forked child begins with an empty pool.
@@ -61,8 +62,17 @@ int pthread_cond_init(void *condition, const void *attributes);
 int pthread_cond_wait(void *condition, void *mutex);
 int pthread_cond_broadcast(void *condition);
 int sched_yield(void);
+int clock_gettime(int clock, int64_t *time);
 
 #define MOST_HELPERS 255
+#define JOBS 64
+#define UNTRIED 8
+#define SHARE 32
+#if defined(__APPLE__)
+#define STEADY 6
+#else
+#define STEADY 1
+#endif
 #define SPIN 1000
 #if defined(__x86_64__) || defined(__i386__)
 #define PAUSE() __builtin_ia32_pause()
@@ -92,6 +102,38 @@ static void take_behind(void) {
     while (__atomic_fetch_add(&taken, 1, __ATOMIC_ACQ_REL) < chunks) {
         body(task, chunks - 1 - __atomic_fetch_add(&behind, 1, __ATOMIC_RELAXED));
     }
+}
+
+static int64_t now(void) {
+    int64_t time[2];
+    clock_gettime(STEADY, time);
+    return time[0] * 1000000000 + time[1];
+}
+
+/* What a job takes with helpers and without, on average. With busy neighbours helpers sleep in the middle of a chunk, and wake up in the
+   place of the caller: then it works alone. The slower way is tried again now and then, for one part in SHARE of the time. */
+typedef struct { lz_body body; int64_t chunks, calls, saved, mean[2]; } job_times;
+static job_times times[JOBS];
+
+static job_times *times_of(lz_body run, int64_t count) {
+    job_times *known = &times[((uint64_t)run / 16 + (uint64_t)count) % JOBS];
+    if (known->body != run || known->chunks != count) *known = (job_times){run, count, 0, 0, {0, 0}};
+    return known;
+}
+
+static int is_alone(job_times *known) {
+    const int64_t shared = known->mean[0], alone = known->mean[1];
+    if (!shared || !alone) return shared && ++known->calls >= UNTRIED;
+    const int better = alone < shared;
+    known->saved += (better ? alone : shared) / SHARE;
+    if (known->saved < (better ? shared - alone : alone - shared)) return better;
+    known->saved = 0;
+    return !better;
+}
+
+static void note(job_times *known, int alone, int64_t spent) {
+    int64_t *mean = &known->mean[alone];
+    *mean = *mean ? *mean + (spent - *mean) / 4 : spent;
 }
 
 static int64_t wait_for_job(int64_t last) {
@@ -130,6 +172,14 @@ static void parallel(lz_body run, const void *with, int64_t count, int64_t threa
         for (int64_t c = 0; c < count; c++) run(with, c);
         return;
     }
+    const int64_t begun = now();
+    job_times *known = times_of(run, count);
+    if (is_alone(known)) {
+        for (int64_t c = 0; c < count; c++) run(with, c);
+        note(known, 1, now() - begun);
+        __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
+        return;
+    }
     if (!ready) ready = !pthread_mutex_init(mutex, 0) && !pthread_cond_init(condition, 0);
     while (ready && helpers < threads - 1 && helpers < MOST_HELPERS) {
         int64_t thread[4];
@@ -153,6 +203,7 @@ static void parallel(lz_body run, const void *with, int64_t count, int64_t threa
         if (waiting) waiting(with, k);
         sched_yield();
     }
+    note(known, 0, now() - begun);
     if (flags) lz_raise_flags(flags);
     __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
 }
