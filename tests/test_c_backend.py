@@ -758,3 +758,16 @@ def test_many_kernels_of_one_form_that_look_for_positions() -> None:
     a = np.random.default_rng(0).random((15, 15))
     positions = lazynp.jit(lambda a: [np.argmax(np.abs(a[k:, k])) for k in (0, 1, 2, 3, 4, 5, 6, 7)], strict=True)
     assert positions(a) == [np.argmax(a[k:, k]) for k in range(8)]
+
+
+@pytest.mark.parametrize("width", [2, 3, 4, 8])
+def test_choices_between_arrays_beside_another_store(width):
+    """gcc up to 12.3 and 13.2 makes masked loads of one side and permutes them wrongly: https://gcc.gnu.org/PR114375."""
+    y = np.random.default_rng(1).integers(-3, 4, (240, width)).astype(float)
+    x, z = -y, y.copy()
+
+    def program(xp, x, y, z):
+        return xp.where(x > 0, x, y), z.sum(axis=-1)
+
+    for actual, expected in zip(lazynp.jit(lambda *a: program(lazynp, *a))(x, y, z), program(np, x, y, z), strict=True):
+        np.testing.assert_array_equal(actual, expected)

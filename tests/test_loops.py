@@ -806,3 +806,32 @@ def test_a_loop_reads_what_it_overwrites_and_a_later_write_extends():
 
     x = np.arange(9.0)
     np.testing.assert_array_equal(lnp.jit(f)(x), np.asarray(f(lnp.array(x))))
+
+
+def both_sides_store(a, b):
+    x, first = np.zeros(a.shape), np.zeros(len(a))
+    for i in range(len(a)):
+        for j in range(2):
+            if a[i, j] > 0:
+                x[i, j] = b[i, j] * 2
+            else:
+                x[i, j] = a[i, j]
+        first[i] = 1
+    return x, first
+
+
+def each_side_is_a_value(a, b):
+    x, first = np.zeros(a.shape), np.zeros(len(a))
+    for i in range(len(a)):
+        u = b[i, 1] if a[i, 0] > 0 else 2.0
+        v = b[i, 0] if a[i, 1] > 0 else 2.0
+        x[i, 0], x[i, 1], first[i] = u, v, a[i, 0]
+    return x, first
+
+
+@pytest.mark.parametrize("program", [both_sides_store, each_side_is_a_value])
+def test_branches_that_read_arrays_beside_another_store(program):
+    """gcc up to 12.3 and 13.2 makes masked loads of them and permutes them wrongly: https://gcc.gnu.org/PR114375."""
+    a, b = np.random.default_rng(0).normal(size=(2, 301, 2))
+    for actual, expected in zip(lnp.jit(program, strict=True)(a, b), program(a, b), strict=True):
+        np.testing.assert_array_equal(actual, expected)

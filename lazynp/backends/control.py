@@ -19,7 +19,7 @@ from lazynp.backends.choices import BRANCH
 from lazynp.backends.digits import in_digits
 from lazynp.backends.fuse import drop_dead_stores, fuse, move, share_outputs, touched_memories
 from lazynp.backends.lower import Memory, checked
-from lazynp.backends.nests import Gemm, Nest, nests_of, scalars
+from lazynp.backends.nests import Gemm, Nest, loads, nests_of, scalars
 from lazynp.backends.partition import Given, Plan, Step, partition, strip
 from lazynp.backends.polynomial import Poly, Sizes, product
 from lazynp.backends.program import CALLS, ERRORS, FIRST_DIM
@@ -379,6 +379,11 @@ class Turns:
         self.writer.leave = "done"
         self.definitions: list[str] = []
         self.called: set[Memory] = set()
+        self.touched: set[tuple[Memory, Poly]] = set()
+        """The elements that the turn has read or written before."""
+        self.chooses = False
+        """Whether a side of a branch reads other elements of arrays. gcc would make masked loads of that, which up to 12.3 and 13.2 it permutes wrongly where
+        it also makes one vector of several turns of a short inner loop (https://gcc.gnu.org/PR114375)."""
         """Memories that functions called from here touch: they have to be where the plan says."""
         self.calls: set[Control] = set()
         """Loops and branches from whose bodies functions are called."""
@@ -447,7 +452,7 @@ class Turns:
         given = [re.split(r"\W", p)[-1] for p in more] + [self.text.address(m) for m in memories]
         parameters = ", ".join(["void **slots", "const int64_t *dims", *more, *pointers])
         return [
-            f"static __attribute__((noinline)) void {name}_turns({parameters}) {{", *lines, "}",
+            f"static __attribute__((noinline)){' LZ_NO_MASKS' if self.chooses else ''} void {name}_turns({parameters}) {{", *lines, "}",
             head, f"{name}_turns({', '.join(['slots', 'dims', *given])});", "}",
         ]  # fmt: skip
 
@@ -497,6 +502,8 @@ class Turns:
                 if all(map(self.printer.is_inline, group)):
                     for item in group:
                         lines += kernel_of(self.text, 0, item, self.writer, inline=True).block()
+                        self.touched |= {(read.buffer.memory, read.address) for read in loads(item.nest.computed())}
+                        self.touched |= {(store.buffer.memory, store.address) for store in item.nest.stores}
                 else:
                     definition, call = self.printer.kernel(group)
                     self.definitions += [definition] if definition else []
@@ -675,9 +682,17 @@ class Turns:
     def cond(self, control: Control) -> list[str]:
         assert control.predicate is not None
         test = self.limit(control.predicate)
-        yes, no = [self.block(block) for block in control.blocks]
+        yes, no = [self.side(block) for block in control.blocks]
         start = [*self.turn(control)]
         return ["{", *start, f"if ({test}) {{", *yes, "} else {", *no, "}", "}"]
+
+    def side(self, block: Block) -> list[str]:
+        before = set(self.touched)
+        reads = {(read.buffer.memory, read.address) for item in block.items() for read in loads(item.nest.computed())}
+        self.chooses |= any(memory.size.constant != 1 for memory, _ in reads - before)
+        lines = self.block(block)
+        self.touched = before
+        return lines
 
     def callback(self, control: Control) -> list[str]:
         """Single numbers are copied: variables whose address is taken would live in memory."""

@@ -82,6 +82,11 @@ void *memcpy(void *to, const void *from, __SIZE_TYPE__ size) __asm__("memmove");
 #else
 #define LZ_ROUNDED(x) (x)
 #endif
+#if defined(__GNUC__) && !defined(__clang__)
+#define LZ_NO_MASKS __attribute__((optimize("no-tree-loop-if-convert")))
+#else
+#define LZ_NO_MASKS
+#endif
 #if LZ_MVEC >= 22 && !defined(__clang__)
 #define LZ_SIMD22 __attribute__((simd("notinbranch"), const, nothrow))
 #else

@@ -47,6 +47,7 @@ class Values:
         order = scalars(roots)
         uses = _uses(order, roots)
         self.impure = not later and any(node.op is checked for node in order)
+        self.selects = any(node.op is ew.where for node in order)
         self.choices = choices(order, uses, overwritten, writer.integers) if alone else NO_CHOICES
         self.cost = 1.0
         for node in order:
@@ -112,7 +113,9 @@ class Values:
         return f"({place} & -(int64_t)((uint64_t){place} < (uint64_t){size}))"
 
     def _must_come_first(self, node: Node) -> bool:
-        return node.op is checked or (node.op is load and node.buffer.memory in self.overwritten)
+        """Loads are never left to one side of a choice: gcc makes masked loads of these, and up to 12.3 and 13.2 permutes them wrongly
+        where a short inner loop is unrolled (https://gcc.gnu.org/PR114375)."""
+        return node.op is checked or (node.op is load and (self.selects or node.buffer.memory in self.overwritten))
 
     def _own_depth(self, node: Node) -> int:
         found = [self.levels[v] for p in polynomials(node) for v in p.variables]
