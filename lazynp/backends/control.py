@@ -382,8 +382,8 @@ class Turns:
         self.touched: set[tuple[Memory, Poly]] = set()
         """The elements that the turn has read or written before."""
         self.chooses = False
-        """Whether a side of a branch reads other elements of arrays. gcc would make masked loads of that, which up to 12.3 and 13.2 it permutes wrongly where
-        it also makes one vector of several turns of a short inner loop (https://gcc.gnu.org/PR114375)."""
+        """Whether a side of a branch reads other elements of arrays. gcc would make masked loads of that, which up to 12.3 and 13.2 it
+        permutes wrongly where it also makes one vector of several turns of a short inner loop (https://gcc.gnu.org/PR114375)."""
         """Memories that functions called from here touch: they have to be where the plan says."""
         self.calls: set[Control] = set()
         """Loops and branches from whose bodies functions are called."""
