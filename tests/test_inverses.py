@@ -45,6 +45,12 @@ def test_an_inverse_that_serves_something_else_is_kept(f):
     assert "inv(" in lazynp.show(f, A, B)
 
 
+def test_an_inverse_that_serves_many_sides_is_kept():
+    sides = rng.normal(size=(4, 17))
+    assert "inv(" in lazynp.show(lambda a, b: np.linalg.inv(a) @ b, A, sides)
+    assert "inv(" not in lazynp.show(lambda a, b: np.linalg.inv(a) @ b, A, sides[:, :16])
+
+
 def test_the_exact_level_inverts():
     with lazynp.config(level="exact"):
         assert "inv(" in lazynp.show(lambda a, b: np.linalg.inv(a) @ b, A, B)

@@ -102,3 +102,47 @@ def test_only_exact_results_keep_their_last_bits() -> None:
     np.testing.assert_array_equal(f(a), f(a).T)
     with lazynp.config(level="exact"):
         np.testing.assert_array_equal(lazynp.jit(lambda a: np.linalg.inv(a))(a), np.linalg.inv(a))
+
+
+SMALL = {
+    "solve": lambda a, b: np.linalg.solve(a, b),
+    "inv": lambda a, b: np.linalg.inv(a),
+    "det": lambda a, b: np.linalg.det(a),
+    "slogdet": lambda a, b: np.stack(np.linalg.slogdet(a)),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 8, 9])
+def test_stacks_of_small_matrices(name: str, n: int) -> None:
+    a, b = rng.standard_normal((200, n, n)), rng.standard_normal((200, n, 2))
+    found, wanted = [f(a, b) for f in (lazynp.jit(SMALL[name]), SMALL[name])]
+    np.testing.assert_allclose(found, wanted, rtol=1e-8, atol=1e-10)
+
+
+ODD = {
+    "singular but for rounding": [[1, 2, 3], [4, 5, 6], [7, 8, 9]],
+    "singular": [[1, 2], [2, 4]],
+    "zero": [[0, 0], [0, 0]],
+    "determinant below all numbers": [[1e-200, 0], [0, 1e-200]],
+    "determinant above all numbers": [[1e300, 0], [0, 1e300]],
+    "nan": [[np.nan, 1], [1, 2]],
+    "inf": [[np.inf, 1], [1, 2]],
+    "exchanged": [[0, 1], [1, 0]],
+    "of different sizes": [[1, 1e-17], [1, 1]],
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_small_matrices_are_numpys(name: str, kind: str) -> None:
+    a, f = np.array(ODD[kind], float), SMALL[name]
+    b = np.ones((len(a), 1))
+    try:
+        wanted = f(a, b)
+    except np.linalg.LinAlgError as error:
+        with pytest.raises(np.linalg.LinAlgError, match=str(error)):
+            lazynp.jit(f)(a, b)
+    else:
+        np.testing.assert_allclose(lazynp.jit(f)(a, b), wanted, rtol=1e-12)

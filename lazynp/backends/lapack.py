@@ -100,6 +100,42 @@ static int lz_positive_factor_$S(void *potrf, $T *a, int64_t n, $T *logdet) {
 }
 """
 
+_SMALL = """\
+/* The factors of a small matrix with pivots, applied to the rows of x (n, k). 0, where a pivot is so small that the matrix may be
+   singular, or is not finite: then LAPACK's roundings decide. det: the product of the pivots with its sign. */
+static inline int lz_small_$S(const $T *a, $T *x, int64_t n, int64_t k, $T *det) {
+    $T u[$SMALL * $SMALL], most = 0, product = 1;
+    for (int64_t i = 0; i < n * n; i++) {
+        u[i] = a[i];
+        if (__builtin_fabs(a[i]) > most) most = __builtin_fabs(a[i]);
+    }
+    const $T least = n * $EPS * most;
+    for (int64_t c = 0; c < n; c++) {
+        int64_t best = c;
+        for (int64_t i = c + 1; i < n; i++) if (__builtin_fabs(u[i * n + c]) > __builtin_fabs(u[best * n + c])) best = i;
+        if (best != c) {
+            for (int64_t j = c; j < n; j++) { const $T t = u[c * n + j]; u[c * n + j] = u[best * n + j]; u[best * n + j] = t; }
+            for (int64_t j = 0; j < k; j++) { const $T t = x[c * k + j]; x[c * k + j] = x[best * k + j]; x[best * k + j] = t; }
+            product = -product;
+        }
+        const $T pivot = u[c * n + c];
+        if (!(__builtin_fabs(pivot) > least)) return 0;
+        product *= pivot;
+        for (int64_t i = c + 1; i < n; i++) {
+            const $T f = u[i * n + c] / pivot;
+            for (int64_t j = c + 1; j < n; j++) u[i * n + j] -= f * u[c * n + j];
+            for (int64_t j = 0; j < k; j++) x[i * k + j] -= f * x[c * k + j];
+        }
+    }
+    for (int64_t i = n - 1; i >= 0 && k; i--) {
+        for (int64_t l = i + 1; l < n; l++) for (int64_t j = 0; j < k; j++) x[i * k + j] -= u[i * n + l] * x[l * k + j];
+        for (int64_t j = 0; j < k; j++) x[i * k + j] /= u[i * n + i];
+    }
+    if (det) *det = product;
+    return 1;
+}
+"""
+
 _LOGARITHM = """\
 $R $LOG($R);
 """
@@ -115,6 +151,7 @@ static int64_t lz_apply_inverse_$S(void *gesv, void *potrf, void *potrs, void *p
     $T *sides = turned + n * n;
     $I *pivots = ($I *)(sides + n * k), n_ = ($I)n, k_ = ($I)k, ld = n > 0 ? ($I)n : 1, info = 0;
     for (int64_t c = 0; c < count && n && k && !info; c++, a += n * n, out += n * k) {
+        $FEW
         const int kind = $KIND;
         lz_turn_$S(turned, a, n, n, n);
         if (b) { lz_turn_$S(sides, b, n, k, k); b += n * k; }
@@ -127,6 +164,12 @@ static int64_t lz_apply_inverse_$S(void *gesv, void *potrf, void *potrs, void *p
 }
 """
 
+_FEW = """\
+if (n <= $SMALL && !$EXACT) {
+            if (b) __builtin_memcpy(out, b, n * k * sizeof($T));
+            else for (int64_t i = 0; i < n; i++) for (int64_t j = 0; j < n; j++) out[i * n + j] = i == j;
+            if (lz_small_$S(a, out, n, k, 0)) { b += b ? n * k : 0; continue; }
+        }"""
 _SPECIAL = """\
 if ((kind == lz_upper || kind == lz_lower) && lz_finite_$S(sides, b ? n * k : 0)) { /* pivots spread NaN further */
             char side = 'L', part = kind == lz_upper ? 'U' : 'L', no = 'N';
@@ -194,6 +237,13 @@ static int64_t lz_factored_$S(void *getrf, void *potrf, const $T *a, $T *sign, $
     $I *pivots = ($I *)(turned + n * n), n_ = ($I)n, ld = n > 0 ? ($I)n : 1, info = 0;
     for (int64_t c = 0; c < count; c++, a += n * n) {
         $T one = 1, log_ = 0;
+        if (n > 0 && n <= $SMALL && !$EXACT && lz_small_$S(a, 0, n, 0, &one) && __builtin_isnormal(one)) {
+            if (sign) sign[c] = one < 0 ? -1 : 1;
+            if (logdet) logdet[c] = $LOG(__builtin_fabs(one));
+            if (det) det[c] = one;
+            continue;
+        }
+        one = 1;
         const int kind = lz_kind_$S(a, n);
         if (n) lz_turn_$S(turned, a, n, n, n);
         if (kind == lz_positive && lz_positive_factor_$S(potrf, turned, n, &log_)) goto found;
@@ -325,7 +375,9 @@ static int64_t lz_svd_$S(void *gesdd, const $T *a, $T *u, $T *values, $T *vt, in
 """
 
 _SOLVERS = ("gesv", "potrf", "potrs", "potri", "trsm", "trtri")
-_KNOWN = (_KINDS, _LOGARITHM, _KIND)
+_KNOWN = (_KINDS, _LOGARITHM, _KIND, _SMALL)
+_MOST_SMALL = 8
+"""Rows of matrices that take less time than LAPACK takes to look at its arguments."""
 _LEAST_KIND = 24
 """Rows from which the kind of a matrix is looked for; smaller ones are as fast with pivots."""
 
@@ -386,8 +438,9 @@ def text(helpers: Iterable[tuple[str, np.dtype]], library: blas.Blas) -> str:
 def _written(piece: str, suffix: str, integer: str) -> str:
     real, number = _REAL[suffix], prelude.CTYPES[suffix]
     is_complex = suffix.startswith("c")
-    if is_complex and piece is _KIND:
+    if is_complex and piece in (_KIND, _SMALL):
         return ""
+    piece = piece.replace("$FEW", "" if is_complex else _FEW).replace("$SMALL", str(_MOST_SMALL))
     piece = piece.replace("$SPECIAL", _PLAIN if is_complex else _SPECIAL).replace("$KIND", "0" if is_complex else "lz_kind_$S(a, n)")
     piece = piece.replace("$EXACT", str(int(settings.level == "exact"))).replace("$LEAST", str(_LEAST_KIND))
     piece = piece.replace("$EPS", "2.220446049250313e-16" if real == "double" else "1.1920929e-07f")

@@ -13,6 +13,10 @@ from lazynp.ops.movement import permute, reshape
 _MOST_USES = 2
 """An inverse costs three factorisations; one that is multiplied with more is kept."""
 
+_MOST_COLUMNS = 4
+"""A system with more right sides than so many times its rows takes longer than the inverse and a product: 2,000 sides of 50 rows 0.74 and
+0.27 ms."""
+
 
 def solve_instead(graph: Graph, level: str, listener: Listener | None) -> Graph:
     """The pass; see `without_inverses`."""
@@ -47,7 +51,19 @@ def _solvable(node: Node) -> bool:
     labels, others = _labels(node)
     *batch, row, column = labels
     summed = [label for label in (row, column) if label in others and label not in node.out]
-    return len(summed) == 1 and len({row, column} & {*others}) == 1 and {*batch} <= {*others} and {*others} - {*summed} <= {*node.out}
+    return (
+        len(summed) == 1
+        and len({row, column} & {*others}) == 1
+        and _few_sides(node)
+        and {*batch} <= {*others}
+        and {*others} - {*summed} <= {*node.out}
+    )
+
+
+def _few_sides(node: Node) -> bool:
+    inverse, other = node.args if node.args[0].op is inv else node.args[::-1]
+    sizes = itemcount(inverse.shape), itemcount(other.shape)
+    return not all(type(n) is int for n in sizes) or bool(sizes[1] <= _MOST_COLUMNS * sizes[0])
 
 
 def _labels(node: Node) -> tuple[tuple[int, ...], tuple[int, ...]]:
