@@ -299,3 +299,117 @@ def test_arrays_that_are_kept() -> None:
 def test_errors(attempt: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         attempt()
+
+
+# --- loops of which every example does its own number of turns ------------------------------------------------------------
+
+
+def until_large_enough(x, v):
+    total, k = 0.0, 0
+    while True:
+        total = total + x[k] ** 3
+        k += 1
+        if total > v or k >= len(x):
+            break
+    return total * total, k
+
+
+def with_a_break(x, v):
+    total = 0.0
+    for k in range(len(x)):
+        if total > v:
+            break
+        total = total + x[k] ** 2
+    return total, k
+
+
+def counted_in_a_branch(x, v):
+    k = found = 0
+    while k < 9:
+        if x[k] < v:
+            found += 1
+        k += 1
+    return x[:4].sum() + found, k
+
+
+def written_at_every_turn(x, v):
+    y, k, c = np.zeros(10), 0, 0.0
+    while c < v:
+        y[k] = x[k] * c
+        k += 1
+        c += 0.11
+    return y, k
+
+
+def first_one_above(x, v):
+    for i in range(len(x)):
+        if x[i] > v:
+            found = x[i] ** 2
+            break
+    else:
+        found = x[0] * 3
+    return found, i
+
+
+def by_halves(x, v):
+    low, high = 0, len(x)
+    while low < high:
+        middle = (low + high) // 2
+        if x[middle] < v:
+            low = middle + 1
+        else:
+            high = middle
+    return low, high
+
+
+SORTED = numpy.sort(numpy.random.default_rng(8).uniform(0, 1, (4, 10)), axis=1)
+LIMITS = numpy.array([0.2, 0.5, 0.7, 0.01])
+OWN_TURNS = [until_large_enough, with_a_break, counted_in_a_branch, written_at_every_turn, first_one_above]
+
+
+@pytest.mark.parametrize("f", OWN_TURNS, ids=lambda f: f.__name__)
+def test_every_example_does_its_own_turns(f):
+    found = jit(vmap(f), strict=True)(SORTED, LIMITS)
+    expected = [f(x, v) for x, v in zip(SORTED, LIMITS, strict=True)]
+    for k, part in enumerate(found):
+        numpy.testing.assert_allclose(part, [e[k] for e in expected], rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:lazynp.vmap. the examples")
+@pytest.mark.parametrize("f", OWN_TURNS, ids=lambda f: f.__name__)
+def test_every_example_has_the_derivative_of_its_own_turns(f):
+    derived = grad(lambda x, v: np.sum(f(x, v)[0] ** 2))
+    found = jit(vmap(derived), strict=True)(SORTED, LIMITS)
+    expected = [jit(derived)(x, v) for x, v in zip(SORTED, LIMITS, strict=True)]
+    numpy.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def while_below(x, v):
+    k = 0
+    while k < 10 and x[k] < v:
+        if x[k] > -1:
+            k += 1
+    return k, k
+
+
+@pytest.mark.filterwarnings("ignore:lazynp.vmap. the examples")
+@pytest.mark.parametrize("largest", [0.9, 5.0], ids=["inside", "outside"])
+@pytest.mark.parametrize("f", [by_halves, while_below], ids=lambda f: f.__name__)
+def test_indices_that_differ(f, largest):
+    """Examples that are done, or take the other branch, have indices that are out of range: that is no error."""
+    limits = numpy.array([0.2, largest, 0.5, 0.01])
+    found = jit(vmap(f), strict=True)(SORTED, limits)
+    for row, pair in enumerate(zip(*found, strict=True)):
+        assert pair == (numpy.searchsorted(SORTED[row], limits[row]),) * 2
+
+
+def test_a_variable_that_one_example_does_not_assign_is_its_error():
+    def above(x, v):
+        for value in x:
+            if value > v:
+                found = value
+        return found
+
+    numpy.testing.assert_array_equal(jit(vmap(above), strict=True)(SORTED, LIMITS / 2), SORTED[:, -1])
+    with pytest.warns(lazynp.PerformanceWarning), pytest.raises(UnboundLocalError):
+        jit(vmap(above))(SORTED, LIMITS * 10)

@@ -21,8 +21,9 @@ from lazynp.ir.node import Node, new_input, toposort
 from lazynp.ir.types import LAZY_DTYPES, ArrayType
 from lazynp.native import ARRAYS
 from lazynp.ops.batching import moved_first, moved_from_first, spread
+from lazynp.ops.reduction import reduce_logical_or
 from lazynp.runtime.storage import queue, tracing
-from lazynp.trace import trees
+from lazynp.trace import queues, trees
 from lazynp.trace.capture import is_array
 from lazynp.trace.control import captured_under_jit
 from lazynp.transform.batch import batch
@@ -189,8 +190,13 @@ class _BatchedRun(Run):
             raise ValueError(f"lazynp.vmap: out_axes={axis} for a result of {shared.ndim} axes")
         return moved_from_first(spread(shared, every, self.axes.size), axis % rank)
 
+    def _of_any_example(self, doubt: Node) -> Node:
+        (every,) = self._batched([doubt])
+        return doubt if every is None else reduce_logical_or(every, (0,))
+
     def _leave_behind(self) -> None:
         scope = self.scope
+        self.writes = [(storage, self._of_any_example(node) if queues.is_doubt(storage) else node) for storage, node in self.writes]
         for storage, node in self.writes:
             if scope.depends([node]):  # type: ignore[attr-defined]
                 raise TypeError(

@@ -43,6 +43,12 @@ def _collect(value: Any, found: set[Node]) -> None:
             _collect(v, found)
 
 
+def mentions(outputs: Iterable[Node], dims: Iterable[Node]) -> bool:
+    """Whether a graph has some of the dims in attributes or bodies, beside their use as numbers."""
+    wanted = set(dims)
+    return bool(wanted) and any(n.op is not dim and not wanted.isdisjoint(own_dims(n)) for n in toposort(outputs))
+
+
 def free_dims(graph: Graph) -> set[Node]:
     """The dims that a body mentions and does not bind."""
     found: set[Node] = set()

@@ -26,6 +26,6 @@ def read_maybe(read: Callable[[], Any]) -> Any:
     held = contents(cells[0]).get(None) if cells else None
     if type(held) is not Maybe:
         return read()
-    if not queues.compiles() or not queues.doubt(ew.logical_not(bodies.truth(held.bound))):
+    if not queues.doubt(ew.logical_not(bodies.truth(held.bound))):
         raise CaptureError("a variable is read that a loop or branch over traced values assigns on one way only")
     return held.value

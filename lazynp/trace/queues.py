@@ -123,6 +123,11 @@ def doubt(wrong: Node) -> bool:
 hooks.doubt = doubt
 
 
+def is_doubt(storage: Storage) -> bool:
+    """Whether a storage holds what the program doubts."""
+    return storage is getattr(list(traces_around())[-1], "doubt", None)
+
+
 def record_print(pieces: tuple[Any, ...], values: Sequence[Node], end: str, flush: bool) -> None:
     """The compiled program prints here: see lazynp.ops.printing. Raises CaptureError outside of jit."""
     outermost = list(traces_around())[-1]

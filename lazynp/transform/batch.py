@@ -4,49 +4,78 @@ One rule per kind of op. A value that does not depend on the example is shared: 
 concrete: batching happens where functions are traced, before graphs become size-generic.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lazynp.errors import CaptureError
-from lazynp.ir.node import Node, toposort
+from lazynp.ir.body import bodies_of, canonical_bodies, mentions, own_dims, rename
+from lazynp.ir.node import Graph, Node, constant, dim, new_input, toposort
 from lazynp.ir.op import Kind, Op
+from lazynp.ir.types import ArrayType
 from lazynp.ops.batching import Given, lifted, moved_first, moved_from_first, spread, spread_all
 from lazynp.ops.contraction import contract
 from lazynp.ops.custom import checkpointed
 from lazynp.ops.indexing import gather, positions, scatter, update
 from lazynp.ops.movement import after, broadcast, reshape
+from lazynp.ops.sizes import hooks, simplify_size
 from lazynp.ops.structured import CONTROL, item, without_calls
 from lazynp.transform import checkpoints
 from lazynp.transform.batched_loops import batched_control
 from lazynp.transform.origins import Origins
 
 
-def batch(outputs: Sequence[Node], batched: Mapping[Node, Node], size: int) -> list[Node | None]:
+def batch(outputs: Sequence[Node], batched: Mapping[Node, Node], size: int, guarded: bool = False) -> list[Node | None]:
     """For each output its batched form, or None where it is the same for all examples.
 
-    batched: for some nodes (variables) the values for all examples: shape (size, *shape), same dtype. Linear in the graph."""
+    batched: for some nodes (variables) the values for all examples: shape (size, *shape), same dtype. guarded: some examples do not do
+    this themselves; an index of theirs may be wrong. Linear in the graph."""
     places = list(batched)
     roots = without_calls([*outputs, *places])
     outputs, places = roots[: len(outputs)], roots[len(outputs) :]
     known: dict[Node, Any] = dict(zip(places, batched.values(), strict=True))
     order = toposort(outputs, stop=lambda node: node in known)
     origins = Origins(order)
+    dims = [place for place in places if place.op is dim]
     for node in order:
-        if node not in known and any(a in known for a in node.args):
-            made = known[node] = _batched(node, [known.get(a) for a in node.args], size)
+        if node in known:
+            continue
+        same = _with_numbers_as_arguments(node, [d for d in dims if d in own_dims(node)])
+        if any(a in known for a in same.args):
+            made = known[node] = _batched(same, [known.get(a) for a in same.args], size, guarded)
             for part in made if isinstance(made, tuple) else (made,):
                 origins.mark(part, node.where)
     return [known.get(output) for output in outputs]
 
 
-def _batched(node: Node, given: Given, size: int) -> Any:
+def _with_numbers_as_arguments(node: Node, dims: Sequence[Node]) -> Node:
+    """The same node with integers that differ between the examples as arguments, where it mentions them in bodies. Raises CaptureError
+    where they are indices or sizes."""
+    if not dims:
+        return node
+    leaves = {d: new_input(ArrayType((), np.dtype(np.int64))) for d in dims}
+    bodies = bodies_of(node)
+    if node.op not in CONTROL or any(mentions(body.outputs, dims) for body in bodies):
+        raise CaptureError("an index or a size differs between the examples")
+    graphs = [Graph((*body.inputs, *leaves.values()), tuple(rename(body.outputs, leaves))) for body in bodies]
+    made = iter(canonical_bodies(graphs, simplify_size))
+    attrs = {name: next(made) if isinstance(value, Graph) else value for name, value in node.attributes.items()}
+    return node.op.make((*node.args, *dims), **attrs)
+
+
+def _batched(node: Node, given: Given, size: int, guarded: bool) -> Any:
     """One node for all examples; a tuple where an op with several outputs had to be taken apart."""
+    if guarded and node.op.kind in (Kind.GATHER, Kind.UPDATE) and any(g is not None for g in given[_FIRST_INDEX[node.op.kind] :]):
+        if not hooks.doubt(constant(False)):  # then an error repeats the call in lazy mode
+            raise CaptureError("an index differs between the examples, of which some do not come there")
     if node.op.batch is not None:
         return node.op.batch(node, given, size)
     if node.op in CONTROL:
-        return batched_control(node, given, size, batch)
+        return batched_control(node, given, size, functools.partial(batch, guarded=guarded))
     if node.op is checkpointed:
-        return checkpoints.batched(node, given, size, batch)
+        return checkpoints.batched(node, given, size, functools.partial(batch, guarded=guarded))
     rule = _OF_OP.get(node.op) or _OF_KIND[node.op.kind]
     return rule(node, given, size)
 
@@ -119,6 +148,9 @@ def _after(node: Node, given: Given, size: int) -> Node:
 def _no_rule(node: Node, given: Given, size: int) -> Node:
     raise CaptureError(f"{node.op.name} has no batching rule (Op.batch of its entry in the op table)")
 
+
+_FIRST_INDEX = {Kind.GATHER: 1, Kind.UPDATE: 2}
+"""At which argument the indices begin."""
 
 Rule = Callable[[Node, Given, int], Any]
 

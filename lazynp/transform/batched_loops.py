@@ -6,11 +6,13 @@ example, and keeps the values of those that are done; a branch that depends on t
 The rules get `batch` of the file above as an argument; it and these rules call each other.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lazynp.ir.body import canonical_bodies, rename
-from lazynp.ir.node import Graph, Node, new_input
+from lazynp.errors import CaptureError
+from lazynp.ir.body import canonical_bodies, mentions, rename
+from lazynp.ir.node import Graph, Node, dim, new_input
 from lazynp.ir.types import ArrayType
 from lazynp.ops import elementwise as ew
 from lazynp.ops.batching import Given, spread, unrolled
@@ -44,9 +46,12 @@ def _per_example(test: Node, like: Node) -> Node:
 def _selected(node: Node, given: Given, size: int, batch: Batch) -> tuple[Node, ...]:
     """Both branches, and for each example the one that it takes."""
     arguments = node.args[1:]
+    numbers = [leaf for leaf, a in zip(node.yes.inputs, arguments, strict=True) if leaf.op is dim and a.op is not dim]
+    if any(mentions(branch.outputs, numbers) for branch in (node.yes, node.no)):
+        raise CaptureError("an index or a size in a branch differs between the examples")
     places = {a: g for a, g in zip(arguments, given[1:], strict=True) if g is not None}
     branches = [rename(branch.outputs, dict(zip(branch.inputs, arguments, strict=True))) for branch in (node.yes, node.no)]
-    found = [[spread(o, b, size) for o, b in zip(outputs, batch(outputs, places, size), strict=True)] for outputs in branches]
+    found = [[spread(o, b, size) for o, b in zip(outputs, batch(outputs, places, size, guarded=True), strict=True)] for outputs in branches]
     assert given[0] is not None
     return tuple([ew.where(_per_example(given[0], yes), yes, no) for yes, no in zip(*found, strict=True)])
 
@@ -65,15 +70,11 @@ def _branched(node: Node, given: Given, size: int, batch: Batch) -> tuple[Node, 
 # --- loops -----------------------------------------------------------------------------------------------------------
 
 
-def _settled(body: Graph, first: int, given: Given, size: int, batch: Batch, every: bool = False) -> tuple[dict[Node, Node], list[Any]]:
+def _settled(body: Graph, first: int, given: Given, size: int, batch: Batch) -> tuple[dict[Node, Node], list[Any]]:
     """(leaf -> its form with the batch axis, the body's outputs in the form of what is carried). given: for the leaves from `first` on."""
     count = len(body.outputs)
     leaves = body.inputs[first:]
-    fresh = {
-        leaf: _with_axis(leaf, size)
-        for k, (leaf, g) in enumerate(zip(leaves, given, strict=True))
-        if g is not None or (every and k < count)
-    }
+    fresh = {leaf: _with_axis(leaf, size) for leaf, g in zip(leaves, given, strict=True) if g is not None}
     while True:
         found = batch(body.outputs, fresh, size)
         more = [leaf for leaf, out in zip(leaves[:count], found, strict=True) if out is not None and leaf not in fresh]
@@ -108,20 +109,45 @@ def _while(node: Node, given: Given, size: int, batch: Batch) -> tuple[Node, ...
     body, condition = node.body, node.condition
     fresh, outputs = _settled(body, 0, given, size, batch)
     (test,) = batch(condition.outputs, _standing_for(condition, body, fresh), size)
-    if test is None:
-        checks: tuple[Node, ...] = condition.outputs
-    else:  # every example stops for itself
-        fresh, outputs = _settled(body, 0, given, size, batch, every=True)
+    if test is not None:
+        batch = functools.partial(batch, guarded=True)
+        fresh, outputs = _settled(body, 0, given, size, batch)
         (test,) = batch(condition.outputs, _standing_for(condition, body, fresh), size)
         assert test is not None
-        carried = [fresh[leaf] for leaf in body.inputs[: len(outputs)]]
-        outputs = [ew.where(_per_example(test, new), new, old) for new, old in zip(outputs, carried, strict=True)]
-        checks = (reduce_logical_or(test, (0,)),)
+        return _while_each(node, given, size, fresh, outputs, test)
     inputs = tuple([fresh.get(leaf, leaf) for leaf in body.inputs])
-    first, second = canonical_bodies([Graph(inputs, checks), Graph(inputs, tuple(outputs))], simplify_size)
+    first, second = canonical_bodies([Graph(inputs, condition.outputs), Graph(inputs, tuple(outputs))], simplify_size)
     arguments = _arguments(body.inputs, node.args, given, fresh, size)
     result = while_(*arguments, condition=first, body=second, limit=node.limit)
     return _results(result, body.inputs[: len(outputs)], fresh, size)
+
+
+def _while_each(node: Node, given: Given, size: int, fresh: dict[Node, Node], outputs: list[Node], test: Node) -> tuple[Node, ...]:
+    """Every example stops for itself, and its values stay. Values that are the same for all examples (the number of the turn, which may
+    be an index) go on, and beside each of them is carried what every example has stopped with. Carried last: which examples go on."""
+    body = node.body
+    count = len(outputs)
+    carried = body.inputs[:count]
+    common = [k for k, leaf in enumerate(carried) if leaf not in fresh]
+    kept = [_with_axis(carried[k], size) for k in common]
+    going = new_input(ArrayType((size,), test.dtype))
+    active = ew.logical_and(going, test)
+
+    def stopping(new: Node, old: Node) -> Node:
+        return ew.where(_per_example(active, old), new, old)
+
+    after = [stopping(out, fresh[leaf]) if leaf in fresh else out for leaf, out in zip(carried, outputs, strict=True)]
+    after += [stopping(spread(outputs[k], None, size), old) for k, old in zip(common, kept, strict=True)]
+    inputs = tuple([fresh.get(leaf, leaf) for leaf in body.inputs])
+    inputs = (*inputs[:count], *kept, going, *inputs[count:])
+    graphs = [Graph(inputs, (reduce_logical_or(active, (0,)),)), Graph(inputs, (*after, active))]
+    first, second = canonical_bodies(graphs, simplify_size)
+    arguments = _arguments(body.inputs, node.args, given, fresh, size)
+    before = [spread(node.args[k], None, size) for k in common]
+    arguments = [*arguments[:count], *before, ew.filled((size,), True, test.dtype), *arguments[count:]]
+    result = while_(*arguments, condition=first, body=second, limit=node.limit)
+    places = {k: count + position for position, k in enumerate(common)}
+    return tuple([item(result, index=places.get(k, k)) for k in range(count)])
 
 
 def _standing_for(condition: Graph, body: Graph, fresh: dict[Node, Node]) -> dict[Node, Node]:
