@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from lazynp.askers import is_asked_by_name
+from lazynp.askers import is_asked_by_name, namespace_for_all
 from lazynp.config import settings
 from lazynp.errors import DerivativeWarning
 from lazynp.ir.node import Node
@@ -213,10 +213,10 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         return (1, 0)
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        """The lazynp module. Raises ValueError for a version of the Array API standard that does not exist."""
+        """The lazynp module; beside NumPy's arrays what serves both. Raises ValueError for a version of the standard that is not."""
         if api_version not in (None, hooks.namespace.__array_api_version__):
             np.empty(0).__array_namespace__(api_version=api_version)
-        return hooks.namespace
+        return namespace_for_all() or hooks.namespace
 
     def __buffer__(self, flags: int) -> memoryview:
         return memoryview(self.__array__())

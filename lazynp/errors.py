@@ -2,7 +2,7 @@
 
 import os
 import sys
-from types import CodeType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,11 +94,17 @@ def is_ours(code: CodeType) -> bool:
     return known
 
 
-def user_position(depth: int = 1) -> Where | None:
+def user_frame(depth: int = 1) -> FrameType | None:
     """The innermost frame outside lazynp and NumPy; None when there is none (embedded interpreters)."""
-    frame = sys._getframe(depth)
+    frame: FrameType | None = sys._getframe(depth)
     while frame is not None and is_ours(frame.f_code):
         frame = frame.f_back
+    return frame
+
+
+def user_position(depth: int = 1) -> Where | None:
+    """Where that frame is."""
+    frame = user_frame(depth + 1)
     return None if frame is None else Where(frame.f_code, frame.f_lasti)
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from lazynp.array import as_array, exported, hooks, is_pending, ndarray, to_numpy, wrap
 from lazynp.backends import pool
 from lazynp.config import settings
-from lazynp.errors import DEFAULT_ERRORS, SILENT, ErrorSettings, Where, recording_position, user_position
+from lazynp.errors import DEFAULT_ERRORS, SILENT, ErrorSettings, Where, recording_position, user_frame, user_position
+from lazynp.escapes import is_only_computed_with
 from lazynp.handlers import is_caught
 from lazynp.ir.node import Node, constant
 from lazynp.ir.types import LAZY_DTYPES, NotLazy, Symbolic, itemcount
@@ -188,7 +189,23 @@ def recorded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     if made and not tracing() and _is_expected_now(made, where):
         for part in parts:
             to_numpy(part)
+    return result if tracing() else _with_numbers(result)
+
+
+def _with_numbers(result: Any) -> Any:
+    """What an operation returns, with NumPy's own numbers in it unless the user's program only computes with them."""
+    kind = type(result)
+    if kind is ndarray:
+        return _number(result) if result._scalar else result
+    if isinstance(result, tuple) and any(type(part) is ndarray and part._scalar for part in result):
+        parts = [_number(part) if type(part) is ndarray and part._scalar else part for part in result]
+        return kind(parts) if kind is tuple else kind(*parts)
     return result
+
+
+def _number(x: Any) -> Any:
+    frame = user_frame()
+    return x if is_pending(x) and frame is not None and is_only_computed_with(frame) else to_numpy(x)[()]
 
 
 def _is_expected_now(made: list[Node], where: Where | None) -> bool:

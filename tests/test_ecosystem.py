@@ -401,6 +401,31 @@ def test_scikit_learn_with_array_api_dispatch():
     assert done.returncode == 0, done.stderr
 
 
+_MIXED = """
+import numpy, sklearn, lazynp as np
+from sklearn.linear_model import Ridge
+from sklearn.metrics import mean_squared_error
+from sklearn.preprocessing import MinMaxScaler
+
+def results(namespace):
+    x = namespace.asarray(numpy.random.default_rng(0).normal(size=(7000, 12)))
+    y = x @ namespace.arange(12.0)
+    yield from (Ridge(solver="svd").fit(x, y).coef_, MinMaxScaler().fit_transform(x)[:5], mean_squared_error(y, y * 1.1))
+
+with sklearn.config_context(array_api_dispatch=True):
+    for ours, expected in zip(results(np), results(numpy), strict=True):
+        assert numpy.allclose(numpy.asarray(ours), expected)
+"""
+
+
+def test_scikit_learn_with_array_api_dispatch_of_large_and_small_arrays():
+    """Of the matrix and the vector only one is large enough to be lazy."""
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", _MIXED], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_cython_memoryviews(tmp_path, threshold):
     """A compiled Cython function that takes a typed memoryview, on the memory of a lazy array."""
     build = pytest.importorskip("Cython.Build", reason="Cython is not installed")

@@ -238,6 +238,7 @@ PIECES = {
         [p for p in m.train_test_split(a(M), a(LABELS), random_state=0)] ;
         m.cross_val_score(ridge(), a(M), a(X[:20]), cv=3) ;
         m.GridSearchCV(ridge(), {'alpha': [0.1, 1]}, cv=2).fit(a(M), a(X[:20])).best_params_['alpha'] ;
+        m.GridSearchCV(ridge(), {'alpha': a(X[:3])}, cv=2).fit(a(M), a(X[:20])).best_params_['alpha'] ;
         [k.sum() for k, _ in m.KFold(3).split(a(M))]
     """,
     "pipeline": """

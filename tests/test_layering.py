@@ -14,7 +14,7 @@ ROOT = Path(lazynp.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 FLOORS = {
-    "0": [{"_hotpaths"}, {"_direct"}, {"native"}, {"config", "errors", "choices"}, {"handlers"}, {"ir"}],
+    "0": [{"_hotpaths"}, {"_direct"}, {"native"}, {"config", "errors", "choices"}, {"handlers", "escapes"}, {"ir"}],
     "1": [{"ops"}],
     "2": [{"transform", "optimize"}],
     "3": [{"backends"}],

@@ -1,7 +1,9 @@
 """Lazy numbers in the hands of Python and its standard library: what NumPy's scalars do there, they do."""
 
+import array
 import copy
 import dataclasses
+import datetime
 import decimal
 import fractions
 import io
@@ -11,6 +13,7 @@ import operator
 import pickle
 import sqlite3
 import statistics
+import struct
 import time
 import warnings
 
@@ -81,10 +84,33 @@ def test_lazy_numbers_in_the_standard_library(all_lazy, code):
     assert outcome(np) == outcome(numpy)
 
 
-def test_c_code_that_wants_a_python_float_says_what_it_takes(all_lazy):
-    with pytest.raises(TypeError) as caught:
-        time.sleep(np.arange(4.0).sum())
-    assert "float(x)" in caught.value.__notes__[0]
+@pytest.mark.parametrize(
+    "code",
+    [
+        "time.sleep(v * 0)", "Decimal(v)", "timedelta(seconds=v)", "float.hex(v)", "float.__add__(v, 1)", "json.dumps({v: 1})", "type(v)",
+        "type(x.mean()), type(x.argmax()), type((x > 1).all()), type(np.linalg.norm(x)), type(x @ x), type(np.median(x))",
+        "statistics.mean([n, n])", "statistics.mean([w, w])", "[hasattr(v, a) for a in ('__len__', '__iter__', '__setitem__')]",
+        "(x > 1).any() is np.True_", "array.array('d', [v, v]).tobytes()", "struct.pack('d', v)", "np.linalg.slogdet(np.diag(x[:3]))",
+        "[type(part) for part in np.linalg.slogdet(np.diag(x[:3]))]", "np.average(x, returned=True)", "isinstance(v, float)",
+    ],
+)  # fmt: skip
+def test_numbers_are_numpys_scalars(threshold, code):
+    def outcome(namespace):
+        x = namespace.arange(70_000.0) + 0.25
+        names = {"x": x, "v": x.sum(), "w": x.astype("f4").max(), "n": namespace.arange(70_000).sum(), "np": namespace}
+        modules = {m.__name__: m for m in (time, json, statistics, array, struct)}
+        return repr(eval(code, {**names, **modules, "Decimal": decimal.Decimal, "timedelta": datetime.timedelta}))
+
+    assert outcome(np) == outcome(numpy)
+
+
+def test_numbers_in_tables(threshold):
+    """pandas asks each number for its type: a column of lazy ones would hold objects."""
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    x = np.arange(70_000.0)
+    frame = pandas.DataFrame([{"mean": np.mean(x * k), "last": (x * k).argmax(), "any": (x < 0).any()} for k in range(3)])
+    assert list(map(str, frame.dtypes)) == ["float64", "int64", "bool"]
+    assert frame.iloc[np.argmin(x)]["mean"] == 0.0
 
 
 @pytest.mark.parametrize("mantissa", [5, 300, 5.0, True, numpy.int8(3)], ids=str)
