@@ -206,7 +206,7 @@ def _read(x: Any, index: Any) -> Any:
     if found is None:
         return _read_advanced(x, _as_arrays(index))
     steps, single = found
-    if single and not tracing():
+    if single and not tracing() and not tracing_count.recording:  # nothing runs while an operation reads its operands
         return to_numpy(x)[plain_index(index)]
     view = x
     for step in steps:

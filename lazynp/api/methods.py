@@ -77,7 +77,7 @@ def _astype(self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", su
     if eager(self) or target not in LAZY_DTYPES:
         return wrapped(arrays.to_numpy(self).astype(target, order, casting))
     indexing.warn_of_lost_imaginary(self.dtype, target)
-    return _scalar_like(self, operands.recorded(_cast, self, target, order))
+    return operands.recorded(_cast, self, target, order)
 
 
 def _lies_in(x: Any, order: str) -> bool:
@@ -89,7 +89,7 @@ def _lies_in(x: Any, order: str) -> bool:
 
 
 def _cast(x: Any, to: np.dtype, order: str) -> Any:
-    return ordering.wrap_ordered(ew.cast(node_of(x), to=to), ordering.order_of(x, order))
+    return _scalar_like(x, ordering.wrap_ordered(ew.cast(node_of(x), to=to), ordering.order_of(x, order)))
 
 
 def _scalar_like(source: Any, result: Any) -> Any:
@@ -124,7 +124,7 @@ def _conjugate(self: Any, out: Any = None) -> Any:
         return arrays.hooks.ufunc(np.conjugate, "__call__", (self,), {"out": (out,)})
     if self.dtype.kind != "c":
         return self  # as NumPy's method; numpy.conjugate copies
-    return _scalar_like(self, arrays.hooks.ufunc(np.conjugate, "__call__", (self,), {}))
+    return arrays.hooks.ufunc(np.conjugate, "__call__", (self,), {})
 
 
 def _nonzero(self: Any) -> Any:
