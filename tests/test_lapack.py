@@ -58,6 +58,15 @@ def test_bits_of_numpy(name, dtype):
     assert steps == (0 if {"float32": "d", "complex64": "D"}.get(dtype, np.dtype(dtype).char) in IN_C[name] else 1)
 
 
+@pytest.mark.parametrize("shape", TALL, ids=str)
+def test_singular_values_alone_are_those_of_numpy_without_vectors(shape):
+    def f(a):
+        return np.linalg.svd(a, compute_uv=False)
+
+    a = matrix(shape, "float64")
+    equal(lazynp.jit(f)(a), f(a))
+
+
 @pytest.mark.parametrize("lower", [True, False])
 @pytest.mark.parametrize("unit", [True, False])
 @pytest.mark.parametrize("dtype", ["float64", "float32", "complex128", "complex64"])

@@ -19,6 +19,8 @@ SHAPES = [
     (1, 50, 3, 50),
     (1, 300, 700, 30),
     (1, 800, 800, 520),
+    (5, 16, 24, 25),
+    (3, 9, 9, 200),
 ]
 """(batch, rows, columns, inner): below and above a panel, a block and the depth of a block."""
 ENTRY = """

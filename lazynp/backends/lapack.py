@@ -352,16 +352,17 @@ static int64_t lz_qr_$S(void *geqrf, void *orgqr, const $T *a, $T *q, $T *r, int
 _SVD = """\
 static int64_t lz_svd_$S(void *gesdd, const $T *a, $T *u, $T *values, $T *vt, int64_t count, int64_t m, int64_t n) {
     const int64_t flags = lz_flags(), k = m < n ? m : n;
-    char some = 'S';
+    const int vectors = u || vt || $EXACT; /* without them a third of the work, and other roundings */
+    char some = vectors ? 'S' : 'N';
     $I m_ = ($I)m, n_ = ($I)n, k_ = k > 0 ? ($I)k : 1, ld = m > 0 ? ($I)m : 1, info = 0, ask = -1, integer = 0;
     $T size = 0;
     ((lz_$Xgesdd_t)gesdd)(&some, &m_, &n_, &size, &ld, &size, &size, &ld, &size, &k_, &size, &ask, &integer, &info);
     $I work = ($I)size;
     if (work < 1) work = 1;
     lz_scratch s;
-    $T *turned = lz_scratch_take(&s, (m * n + m * k + k * n + k + work) * (int64_t)sizeof($T) + 8 * k * (int64_t)sizeof($I));
+    $T *turned = lz_scratch_take(&s, (m * n + vectors * (m + n) * k + k + work) * (int64_t)sizeof($T) + 8 * k * (int64_t)sizeof($I));
     if (!turned) return -1;
-    $T *left = turned + m * n, *right = left + m * k, *spectrum = right + k * n, *room = spectrum + k;
+    $T *left = turned + m * n, *right = left + vectors * m * k, *spectrum = right + vectors * k * n, *room = spectrum + k;
     for (int64_t c = 0; c < count && k && !info; c++, a += m * n) {
         lz_turn_$S(turned, a, m, n, n);
         ((lz_$Xgesdd_t)gesdd)(&some, &m_, &n_, turned, &ld, spectrum, left, &ld, right, &k_, room, &work, ($I *)(room + work), &info);
