@@ -280,3 +280,45 @@ def test_functions_that_call_themselves_are_captured_as_long_as_they_are_short()
     same(lazynp.jit(_spectrum, strict=True)(x[:8]), _spectrum(x[:8]))
     with pytest.raises(lazynp.CaptureError, match="calls itself too often"):
         lazynp.jit(_spectrum, strict=True)(x)
+
+
+def test_what_a_loop_leaves_is_not_computed_again_in_a_branch() -> None:
+    """A number that a while loop has found from numbers alone is a value of the surroundings like any other."""
+
+    def exchanged(x):
+        n, a, j = len(x), x.copy(), 0
+        for i in range(1, n):
+            bit = n >> 1
+            while j & bit:
+                j ^= bit
+                bit >>= 1
+            j ^= bit
+            if i < j:
+                a[i], a[j] = a[j], a[i]
+        return a
+
+    x = np.arange(64.0)
+    assert lazynp.show(exchanged, x, stage="graph").count("while_(") == 1
+    np.testing.assert_array_equal(lazynp.jit(exchanged, strict=True)(x), exchanged(x))
+
+
+def test_a_loop_of_numbers_in_a_branch_stays_there() -> None:
+    """This one never ends where its branch is not taken."""
+
+    def least_power(x, flags):
+        total = 0
+        for i in range(len(x)):
+            if flags[i]:
+                k = 1
+                while k != 64:
+                    k *= 2 if flags[i] else 3
+                total += k
+            else:
+                m = 5
+                while m != 5:
+                    m += 1
+                total += m
+        return total
+
+    x, flags = np.arange(9.0), np.arange(9) % 2 == 0
+    assert lazynp.jit(least_power, strict=True)(x, flags) == least_power(x, flags)

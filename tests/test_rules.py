@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from highprecision import true_values
 
+import lazynp
 from lazynp.backends.reference import evaluate
 from lazynp.ir.node import Graph, Node, constant, input_, new_input
 from lazynp.ir.op import Pattern
@@ -302,6 +303,10 @@ EXAMPLES: dict[str, list[Node]] = {
     "join_of_repeated": [join(ew.filled((2,), 3, F8), ew.filled((4,), 3, F8), axis=0)],
     "nothing_written": [update(_A, slice_(_A, **_WINDOW), path=_ROWS), update(_A, ew.sin(_A), path=_ALL)],
     "written_twice": [update(update(_A, ew.sin(slice_(_A, **_WINDOW)), path=_ROWS), ew.cos(slice_(_A, **_WINDOW)), path=_ROWS)],
+    "on_the_circle": [
+        ew.exp(ew.multiply(ew.cast(_A, np.complex128), 1j)),
+        ew.exp(ew.divide(ew.negative(ew.multiply(-0.5j, ew.cast(_A, np.complex128))), ew.filled((3, 4), 8 + 0j, np.complex128))),
+    ],
     "second_complex_power": [ew.power(ew.cast(_A, np.complex128), 2)],
     "read_back": [
         slice_(update(_A, ew.sin(slice_(_A, **_WINDOW)), path=_ROWS), **_WINDOW),
@@ -387,3 +392,25 @@ def test_follow_rebuilds_what_moved_saw() -> None:
     node = _spread(red.reduce_add(x, (1,)), SHAPE)
     steps = ((reshape, ((3, 1),)), (broadcast, (SHAPE,)))
     assert follow(red.reduce_add(x, (1,)), steps) is node
+
+
+PHASES = {
+    "i t": lambda t: 1j * t,
+    "wave": lambda t: -2j * np.pi * t / 8,
+    "minus": lambda t: -(t * 2.5j),
+    "quotient": lambda t: 2j * t / t,
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("phase", PHASES)
+def test_phases(phase, dtype) -> None:
+    """exp(iy) through cosines and sines: NumPy's values, also of zeros of both signs, infinities and NaN."""
+    t = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-40, 5.5, 1e5], dtype)
+    with np.errstate(all="ignore"):
+        expected = np.exp(PHASES[phase](t))
+        found = lazynp.jit(lambda t: np.exp(PHASES[phase](t)))(t)
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=2e-15 if dtype is np.float64 else 1e-6, atol=np.finfo(dtype).eps)
+    known = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(found.imag)[known], np.signbit(expected.imag)[known])

@@ -5,6 +5,8 @@ PROGRAMS: name -> (function, arguments). Each runs on NumPy, under jit and in la
 
 # ruff: noqa: B007, B905, E731, F841, N802, PIE808
 
+import math
+
 import numpy as np
 
 PROGRAMS = {}
@@ -1427,3 +1429,343 @@ def appended_to_different_lists(x):
 @program(x12)
 def greatest_of_a_generator(x):
     return max(x[i] for i in range(12)), min(abs(v) for v in [x[0], x[1], -2.0]), max((x[2], 1.0))
+
+
+@program(ints % 3 == 0, x12)
+def prefix_with_resets(flags, x):
+    out = np.empty_like(x)
+    total = 0.0
+    for i in range(len(x)):
+        if flags[i]:
+            total = 0.0
+        total += x[i]
+        out[i] = total
+    return out
+
+
+@program(ints[:5], ints[4:10])
+def affine_gaps(a, b):
+    n, m = len(a), len(b)
+    H = np.zeros((n + 1, m + 1))
+    E = np.full((n + 1, m + 1), -np.inf)
+    F = np.full((n + 1, m + 1), -np.inf)
+    best = 0.0
+    for i in range(1, n + 1):
+        for j in range(1, m + 1):
+            E[i, j] = max(E[i, j - 1] - 1.0, H[i, j - 1] - 3.0)
+            F[i, j] = max(F[i - 1, j] - 1.0, H[i - 1, j] - 3.0)
+            s = 2.0 if a[i - 1] == b[j - 1] else -1.0
+            H[i, j] = max(0.0, H[i - 1, j - 1] + s, E[i, j], F[i, j])
+            best = max(best, H[i, j])
+    return best, H
+
+
+@program(x12[:5], x12[6:])
+def dtw(x, y):
+    n, m = len(x), len(y)
+    D = np.full((n + 1, m + 1), np.inf)
+    D[0, 0] = 0.0
+    for i in range(1, n + 1):
+        for j in range(1, m + 1):
+            cost = abs(x[i - 1] - y[j - 1])
+            D[i, j] = cost + min(D[i - 1, j], D[i, j - 1], D[i - 1, j - 1])
+    return D[n, m]
+
+
+@program(m66**2, np.full(6, 1 / 6), np.arange(1.0, 7.0) / 21, 5)
+def sinkhorn(cost, a, b, steps):
+    K = np.exp(-cost / 0.05)
+    u = np.ones(len(a))
+    v = np.ones(len(b))
+    for _ in range(steps):
+        u = a / (K @ v)
+        v = b / (K.T @ u)
+    return u[:, None] * K * v[None, :]
+
+
+@program((ints % 2).astype(np.uint8), 110, 6)
+def rule(cells, number, steps):
+    n = len(cells)
+    out = np.zeros((steps, n), dtype=np.uint8)
+    table = np.zeros(8, dtype=np.uint8)
+    for k in range(8):
+        table[k] = (number >> k) & 1
+    row = cells.copy()
+    for t in range(steps):
+        new = np.zeros_like(row)
+        for i in range(n):
+            left = row[i - 1]
+            right = row[(i + 1) % n]
+            new[i] = table[4 * left + 2 * row[i] + right]
+        row = new
+        out[t] = row
+    return out
+
+
+@program(np.where(m66 > -0.3, np.abs(m66), np.inf), 1)
+def dijkstra(w, source):
+    n = w.shape[0]
+    dist = np.full(n, np.inf)
+    done = np.zeros(n, dtype=np.bool_)
+    dist[source] = 0.0
+    for _ in range(n):
+        best = -1
+        least = np.inf
+        for j in range(n):
+            if not done[j] and dist[j] < least:
+                best = j
+                least = dist[j]
+        if best < 0:
+            break
+        done[best] = True
+        for j in range(n):
+            d = least + w[best, j]
+            if d < dist[j]:
+                dist[j] = d
+    return dist
+
+
+@program(x12, 0.4, 3)
+def crank_nicolson(u, r, steps):
+    n = len(u)
+    u = u.copy()
+    c = np.zeros(n)
+    d = np.zeros(n)
+    for _ in range(steps):
+        c[0] = 0.0
+        d[0] = u[0]
+        for i in range(1, n - 1):
+            rhs = r / 2 * u[i - 1] + (1 - r) * u[i] + r / 2 * u[i + 1]
+            m = 1 + r + r / 2 * c[i - 1]
+            c[i] = -r / 2 / m
+            d[i] = (rhs + r / 2 * d[i - 1]) / m
+        for i in range(n - 2, 0, -1):
+            u[i] = d[i] - c[i] * u[i + 1]
+    return u
+
+
+@program(1.0 + rng.random((9, 6, 5)), 0.6, 3)
+def lattice_boltzmann(f, tau, steps):
+    cx = np.array([0, 1, 0, -1, 0, 1, -1, -1, 1])
+    cy = np.array([0, 0, 1, 0, -1, 1, 1, -1, -1])
+    w = np.array([4 / 9, 1 / 9, 1 / 9, 1 / 9, 1 / 9, 1 / 36, 1 / 36, 1 / 36, 1 / 36])
+    _, nx, ny = f.shape
+    f = f.copy()
+    g = np.zeros_like(f)
+    for _ in range(steps):
+        for x in range(nx):
+            for y in range(ny):
+                rho = 0.0
+                ux = 0.0
+                uy = 0.0
+                for k in range(9):
+                    rho += f[k, x, y]
+                    ux += cx[k] * f[k, x, y]
+                    uy += cy[k] * f[k, x, y]
+                ux /= rho
+                uy /= rho
+                for k in range(9):
+                    cu = cx[k] * ux + cy[k] * uy
+                    eq = w[k] * rho * (1 + 3 * cu + 4.5 * cu * cu - 1.5 * (ux * ux + uy * uy))
+                    g[k, (x + cx[k]) % nx, (y + cy[k]) % ny] = f[k, x, y] - (f[k, x, y] - eq) / tau
+        f, g = g, f
+    return f
+
+
+@program(5, 6)
+def ray_march(n, m):
+    depth = np.zeros((n, m))
+    for i in range(n):
+        for j in range(m):
+            dx = (i - n / 2) / n
+            dy = (j - m / 2) / m
+            norm = math.sqrt(dx * dx + dy * dy + 1.0)
+            t = 0.0
+            for _ in range(64):
+                x = t * dx / norm
+                y = t * dy / norm
+                z = t / norm - 3.0
+                d = math.sqrt(x * x + y * y + z * z) - 1.0
+                if d < 1e-4 or t > 10.0:
+                    break
+                t += d
+            depth[i, j] = t
+    return depth
+
+
+@program(12345, 30)
+def lcg_pi(seed, n):
+    inside = 0
+    state = seed
+    for _ in range(n):
+        state = (1103515245 * state + 12345) % 2147483648
+        x = state / 2147483648
+        state = (1103515245 * state + 12345) % 2147483648
+        y = state / 2147483648
+        if x * x + y * y <= 1.0:
+            inside += 1
+    return 4.0 * inside / n
+
+
+@program(ints, ints[::-1].copy())
+def union_find(a, b):
+    parent = np.arange(12)
+    count = 12
+    for k in range(len(a)):
+        i = a[k]
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        j = b[k]
+        while parent[j] != j:
+            parent[j] = parent[parent[j]]
+            j = parent[j]
+        if i != j:
+            parent[i] = j
+            count -= 1
+    return count, parent
+
+
+@program(ints // 3)
+def run_lengths(x):
+    values = np.empty(len(x), dtype=x.dtype)
+    lengths = np.zeros(len(x), dtype=np.int64)
+    k = 0
+    values[0] = x[0]
+    lengths[0] = 1
+    for i in range(1, len(x)):
+        if x[i] == values[k]:
+            lengths[k] += 1
+        else:
+            k += 1
+            values[k] = x[i]
+            lengths[k] = 1
+    return values[: k + 1].sum(), lengths, k + 1
+
+
+@program(np.array([0, 1, 0, 0, 1, 0, 0, 1, 0, 1, 0]), np.array([0, 1, 0]))
+def kmp(text, pattern):
+    m = len(pattern)
+    fail = np.zeros(m, dtype=np.int64)
+    k = 0
+    for i in range(1, m):
+        while k > 0 and pattern[i] != pattern[k]:
+            k = fail[k - 1]
+        if pattern[i] == pattern[k]:
+            k += 1
+        fail[i] = k
+    found = 0
+    k = 0
+    for i in range(len(text)):
+        while k > 0 and text[i] != pattern[k]:
+            k = fail[k - 1]
+        if text[i] == pattern[k]:
+            k += 1
+        if k == m:
+            found += 1
+            k = fail[k - 1]
+    return found
+
+
+@program(x12, 0.5 * x12 + np.abs(x12) * 0.1, ints.reshape(6, 2))
+def ransac(x, y, pairs):
+    best = -1
+    slope = 0.0
+    offset = 0.0
+    for k in range(len(pairs)):
+        i, j = pairs[k]
+        if x[i] == x[j]:
+            continue
+        a = (y[j] - y[i]) / (x[j] - x[i])
+        b = y[i] - a * x[i]
+        inliers = 0
+        for p in range(len(x)):
+            if abs(y[p] - a * x[p] - b) < 0.05:
+                inliers += 1
+        if inliers > best:
+            best = inliers
+            slope = a
+            offset = b
+    return best, slope, offset
+
+
+@program(x12, 0.3, 0.1)
+def holt(x, alpha, beta):
+    level = x[0]
+    trend = x[1] - x[0]
+    out = np.zeros_like(x)
+    out[0] = level
+    for t in range(1, len(x)):
+        before = level
+        level = alpha * x[t] + (1 - alpha) * (level + trend)
+        trend = beta * (level - before) + (1 - beta) * trend
+        out[t] = level + trend
+    return out
+
+
+@program(x12 * 0.01, 1e-6, 0.1, 0.85)
+def garch(r, omega, alpha, beta):
+    sigma2 = r.var()
+    total = 0.0
+    for t in range(1, len(r)):
+        sigma2 = omega + alpha * r[t - 1] ** 2 + beta * sigma2
+        total += math.log(2 * math.pi * sigma2) + r[t] ** 2 / sigma2
+    return -0.5 * total
+
+
+@program(rng.normal(size=16) + 1j * rng.normal(size=16))
+def cooley_tukey(x):
+    n = len(x)
+    a = x.copy()
+    j = 0
+    for i in range(1, n):
+        bit = n >> 1
+        while j & bit:
+            j ^= bit
+            bit >>= 1
+        j ^= bit
+        if i < j:
+            t = a[i]
+            a[i] = a[j]
+            a[j] = t
+    length = 2
+    while length <= n:
+        ang = -2 * math.pi / length
+        wl = complex(math.cos(ang), math.sin(ang))
+        for i in range(0, n, length):
+            w = 1.0 + 0.0j
+            for k in range(length // 2):
+                u = a[i + k]
+                v = a[i + k + length // 2] * w
+                a[i + k] = u + v
+                a[i + k + length // 2] = u - v
+                w *= wl
+        length *= 2
+    return a
+
+
+@program(5)
+def queens(n):
+    full = (1 << n) - 1
+    cols = np.zeros(n + 1, dtype=np.int64)
+    left = np.zeros(n + 1, dtype=np.int64)
+    right = np.zeros(n + 1, dtype=np.int64)
+    free = np.zeros(n + 1, dtype=np.int64)
+    depth = 0
+    count = 0
+    free[0] = full
+    while depth >= 0:
+        if free[depth] == 0:
+            depth -= 1
+            continue
+        bit = free[depth] & -free[depth]
+        free[depth] ^= bit
+        if depth == n - 1:
+            count += 1
+            continue
+        cols[depth + 1] = cols[depth] | bit
+        left[depth + 1] = (left[depth] | bit) << 1
+        right[depth + 1] = (right[depth] | bit) >> 1
+        free[depth + 1] = full & ~(cols[depth + 1] | left[depth + 1] | right[depth + 1])
+        depth += 1
+    return count

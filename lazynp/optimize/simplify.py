@@ -10,6 +10,7 @@ from lazynp.ops.elementwise import (
     add,
     bitwise_and,
     bitwise_or,
+    broadcast,
     cast,
     conjugate,
     divide,
@@ -37,6 +38,7 @@ from lazynp.ops.elementwise import (
     trunc,
     where,
 )
+from lazynp.ops.movement import reshape
 
 simplify = Rules("simplify", level="exact")
 undetach = Rules("undetach", level="exact")
@@ -303,6 +305,34 @@ def imaginary_part(y):
 def reassembled(any_):
     """A number made of its own parts."""
     return any_ if any_.dtype.kind == "c" else None
+
+
+def _is_real(node: Node) -> bool:
+    """Whether a complex number certainly has an imaginary part of zero."""
+    value = scalar_value(node)
+    return value.imag == 0 if value is not None else node.op is cast and node.args[0].dtype.kind != "c"
+
+
+def _is_imaginary(node: Node) -> bool:
+    """Whether a complex number certainly has a real part of zero, or else parts that are no finite numbers."""
+    while True:
+        value = scalar_value(node)
+        if value is not None:
+            return bool(value.real == 0)
+        if node.op in (negative, broadcast, reshape) or (node.op is divide and _is_real(node.args[1])):
+            node = node.args[0]
+        elif node.op is multiply and any(map(_is_real, node.args)):
+            node = node.args[1] if _is_real(node.args[0]) else node.args[0]
+        else:
+            return False
+
+
+@simplify.on(exp)
+def on_the_circle(node: Node) -> Node | None:
+    """exp(iy) is cos(y) + i sin(y), also for zeros, infinities and NaN (C99 G.6.3.1), and sines become vectors: a million phases as in
+    np.exp(-2j * np.pi * k / n)."""
+    z = node.args[0]
+    return make_complex(ew.cos(imag(z)), ew.sin(imag(z))) if z.dtype.kind == "c" and _is_imaginary(z) else None
 
 
 @simplify.on(cast)

@@ -41,7 +41,7 @@ def _closed(outputs: list[list[Node]], own: set[Node]) -> tuple[list[list[Node]]
     for node in nodes:
         if node in own or any(a in inside for a in node.args):
             inside.add(node)
-        elif node.op is input_ or any(a in foreign for a in node.args):
+        elif node.op is input_ or any(a in foreign for a in node.args) or queues.is_around(node):
             foreign.add(node)
     if not foreign:
         return outputs, {}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
@@ -17,10 +18,23 @@ from lazynp.runtime.storage import Queue, Storage, TraceQueue, bound, queue, tra
 
 
 def made(op: Any, *args: Node, **attrs: Any) -> Node:
+    """A loop or branch, as part of what is recorded now."""
     node = op(*args, **attrs)
     if node.where is None:
         node.where = user_position()
+    if not is_around(node):
+        _homes[node] = ref(queue())
     return node  # type: ignore[no-any-return]
+
+
+_homes: WeakKeyDictionary[Node, Callable[[], Any]] = WeakKeyDictionary()
+"""The queue that has recorded a loop or branch first, if it is still there."""
+
+
+def is_around(node: Node) -> bool:
+    """Whether a node is a loop or branch that is recorded already, here or in the queues around."""
+    home = _homes.get(node)
+    return home is not None and any(scope is home() for scope in traces_around())
 
 
 class BodyQueue(TraceQueue):
