@@ -306,9 +306,8 @@ def concatenate(arrays_: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any =
     parts = [a if isinstance(a, ndarray) else np.asarray(unwrapped(a)) for a in arrays_]
     if axis is None:
         parts, axis = [ravel(p) for p in parts], 0
-    small = [np.broadcast_to(np.zeros((), p.dtype), p.shape) for p in parts]
     if any(p.ndim == 0 or p.ndim != parts[0].ndim for p in parts) or not parts or not -parts[0].ndim <= axis < parts[0].ndim:
-        np.concatenate(small, axis)  # NumPy's error
+        np.concatenate([np.broadcast_to(np.zeros((), p.dtype), p.shape) for p in parts], axis)  # NumPy's error
     axis = normalize_axis_index(axis, parts[0].ndim)
     for position, p in enumerate(parts):
         for a, (n, m) in enumerate(zip(p.shape, parts[0].shape, strict=True)):
@@ -455,6 +454,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     a = lifted(a)
     if axis is None:
         return reshaped(roll(ravel(a), shift, 0), a.shape)
+    fresh = False
     for s, k in zip(*np.broadcast_arrays(shift, axis), strict=True) if np.ndim(shift) or np.ndim(axis) else [(shift, axis)]:
         k = normalize_axis_index(int(k), a.ndim)
         n = a.shape[k]
@@ -463,8 +463,8 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
             index: list[Any] = [slice(None)] * a.ndim
             head, tail = list(index), list(index)
             head[k], tail[k] = slice(cut, None), slice(None, cut)
-            a = concatenate([a[tuple(head)], a[tuple(tail)]], k)
-    return ordering.copy_of(a)
+            a, fresh = _joined([a[tuple(head)], a[tuple(tail)]], k, None, "same_kind"), True
+    return a if fresh else ordering.copy_of(a)
 
 
 @implements(np.pad)
