@@ -675,6 +675,13 @@ def test_pieces_of_new_memory_do_not_overlap(size):
     assert (last == 11).all()
 
 
+@pytest.mark.parametrize("large", [(10**6, 10**7), (10**14,)])
+def test_more_than_there_is_memory_for(large):
+    for xp in (numpy, np):
+        with pytest.raises(MemoryError, match="Unable to allocate"):
+            numpy.asarray(xp.arange(1000.0).sum() + xp.broadcast_to(xp.ones(1), large))
+
+
 def test_the_terms_of_a_sum_over_slices_run_together(all_lazy):
     padded, before = np.arange(40.0) * 1.5, storage._main_queue.runs
     total = sum(w * padded[k : k + 36] for k, w in enumerate(numpy.array([1, 4, 6, 4, 1]) / 16))

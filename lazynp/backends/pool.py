@@ -1,5 +1,6 @@
 """Memory of large results, used again without page faults: a fresh block of 8 MB costs more in page faults than an addition over it."""
 
+import contextlib
 import mmap
 import sys
 import threading
@@ -46,7 +47,11 @@ def aligned(size: int) -> np.ndarray:
     if size >= POOLED:
         return fresh_pages(size)
     begin = _PAGE if size >= _MAPPED else _LINE
-    memory = np.empty(size + begin, np.uint8)
+    return _from(np.empty(size + begin, np.uint8), begin, size)
+
+
+def _from(memory: np.ndarray, begin: int, size: int) -> np.ndarray:
+    """The bytes of a memory from the first multiple of `begin` on."""
     first = -memory.ctypes.data % begin
     return memory[first : first + size]
 
@@ -96,9 +101,7 @@ def fresh_pages(size: int) -> np.ndarray:
     instead of 2048 (0.5 ms instead of 5; NumPy: 1.2). Smaller pieces share a slab, whose memory lives as long as one of them."""
     global _slab, _slab_used
     if not _HUGE_PAGES:
-        memory = np.empty(size + _PAGE, np.uint8)
-        first = -memory.ctypes.data % _PAGE
-        return memory[first : first + size]
+        return _from(np.empty(size + _PAGE, np.uint8), _PAGE, size)
     if size >= _HUGE_PAGE:
         return _mapped(size)
     room = -(-size // _PAGE) * _PAGE
@@ -116,12 +119,16 @@ def _mapped(size: int) -> np.ndarray:
     global _staggered
     _staggered = (_staggered + 1) % 8
     offset = _staggered * 2 * _PAGE
-    mapping = mmap.mmap(-1, size + offset + _HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    try:
+        mapping = mmap.mmap(-1, size + offset + _HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except (OSError, OverflowError):  # no memory: NumPy says so in its own words
+        return _from(np.empty(size + _PAGE, np.uint8), _PAGE, size)
     memory = np.frombuffer(mapping, np.uint8)
     first = -memory.ctypes.data % _HUGE_PAGE
     whole, rest = divmod(offset + size, _HUGE_PAGE)
     large = (whole + (rest >= _HUGE_PAGE // 2)) * _HUGE_PAGE
-    mapping.madvise(mmap.MADV_HUGEPAGE, first, min(large, len(mapping) - first))
+    with contextlib.suppress(OSError):  # a system that was built without large pages gives small ones
+        mapping.madvise(mmap.MADV_HUGEPAGE, first, min(large, len(mapping) - first))
     return memory[first + offset : first + offset + size]
 
 
