@@ -32,6 +32,8 @@ FORMS = {
     "a diagonal behind": (lambda np, d, A: A @ np.diag(d), (D, A), 1),
     "a diagonal times a vector": (lambda np, d, x: np.diag(d) @ x, (D, X), 2),
     "a diagonal on both sides": (lambda np, d, A: np.diag(d) @ A @ np.diag(d), (D, A), 4),
+    "a multiple of the identity": (lambda np, A: A @ (2 * np.eye(N)), (A,), 1),
+    "a multiple of a diagonal": (lambda np, d, A: (0.5 * np.diag(d)) @ A, (D, A), 2),
     "rows of the identity": (lambda np, i, A: np.eye(N)[i] @ A, (I, A), 2),
     "zeros": (lambda np, A: A @ np.zeros((N, N)), (A,), 1),
     "the trace of a product": (lambda np, A, B: np.trace(A @ B), (A, B), 2),
@@ -77,7 +79,15 @@ NOT_FINITE[3, 4], NOT_FINITE[5, 6], NOT_FINITE[3, 6] = np.inf, np.nan, -np.inf
 
 
 @pytest.mark.parametrize(
-    "name", ["the identity", "the identity before", "a diagonal before", "a diagonal behind", "a diagonal on both sides"]
+    "name",
+    [
+        "the identity",
+        "a multiple of the identity",
+        "the identity before",
+        "a diagonal before",
+        "a diagonal behind",
+        "a diagonal on both sides",
+    ],
 )
 def test_zeros_times_infinity_are_nan(name):
     function, (*others, _), _ = FORMS[name]

@@ -20,7 +20,13 @@ diagonals = Rules("diagonals", level="stable")
 
 
 def _diagonal_of(matrix: Node) -> Node | None:
-    """The diagonal of a matrix that has nothing beside it: `np.diag(d)`, as it is recorded, and the identity."""
+    """The diagonal of a matrix that has nothing beside it: `np.diag(d)`, as it is recorded, the identity, positive multiples of them."""
+    if matrix.op is ew.multiply and matrix.dtype.kind in "iuf":
+        for number, other in (matrix.args, matrix.args[::-1]):
+            factor, inner = scalar_value(number), _diagonal_of(other) if other.op is not ew.multiply else None
+            if factor is not None and inner is not None and inner.dtype == matrix.dtype and 0 < factor < np.inf:
+                return ew.multiply(inner, broadcast(constant(factor, inner.dtype), inner.shape))
+        return None
     if matrix.ndim != 2 or matrix.dtype.kind not in "iufc":
         return None
     if matrix.op is embed_diagonal:
