@@ -118,6 +118,8 @@ def rows_of(group: list[Scheduled]) -> int | None:
     if row_size is None:
         return None
     rows = max(band_of(group) // max(row_size, 1), 1)
+    if rows < _LANES[-1] <= 4 * rows:  # within the first-level cache still
+        rows = _LANES[-1]
     return next((rows // lanes * lanes for lanes in _LANES if rows >= lanes), rows)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from lazynp import choices
 from lazynp.backends import lapack
+from lazynp.backends.extremes import extreme_by_folds
 from lazynp.backends.turns import in_turns
 from lazynp.ir.node import Graph, Node, transform
 from lazynp.ir.op import Kind
@@ -39,6 +40,8 @@ def expand(graph: Graph) -> Graph:
             in_double.where = node.where
         elif node.op is contract:
             fresh = _attributed(_contraction(fresh), node)
+        elif node.op in (reduction.argmax, reduction.argmin) and (folds := extreme_by_folds(fresh)) is not None:
+            fresh = _attributed(folds, node)
         return fresh
 
     return graph._replace(outputs=tuple(transform(graph.outputs, visit)))
