@@ -282,6 +282,7 @@ def test_functions_that_call_themselves_are_captured_as_long_as_they_are_short()
         lazynp.jit(_spectrum, strict=True)(x)
 
 
+
 def test_what_a_loop_leaves_is_not_computed_again_in_a_branch() -> None:
     """A number that a while loop has found from numbers alone is a value of the surroundings like any other."""
 
@@ -322,3 +323,16 @@ def test_a_loop_of_numbers_in_a_branch_stays_there() -> None:
 
     x, flags = np.arange(9.0), np.arange(9) % 2 == 0
     assert lazynp.jit(least_power, strict=True)(x, flags) == least_power(x, flags)
+
+
+def test_an_error_inside_a_loop_is_at_the_loops_first_line():
+    def inverses(x):
+        for i in range(20):
+            y = np.linalg.inv(x * i)
+            x = x + y
+        return x
+
+    first = inverses.__code__.co_firstlineno
+    with pytest.raises(np.linalg.LinAlgError) as caught:
+        lazynp.jit(inverses)(np.ones((3, 3)))
+    assert caught.traceback[-1].lineno == first  # counted from 0: the line of `for`

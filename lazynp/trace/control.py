@@ -21,10 +21,10 @@ from lazynp.trace.collecting import in_one_list
 from lazynp.trace.loops import Hopeless, for_, listed, while_
 from lazynp.trace.maybe import MaybeUnbound, read_maybe
 from lazynp.trace.objects import touch_objects, touch_reachable
+from lazynp.trace.pieces import RUNTIME
 from lazynp.trace.places import Journal
 from lazynp.trace.printing import text
 from lazynp.trace.source import is_library, rewritten_code, with_control
-from lazynp.trace.syntax import RUNTIME
 
 __all__ = [
     "BREAK", "RETURN", "MaybeUnbound", "Signal", "after", "and_", "chain", "choose", "for_", "function", "if_", "if_raises", "in_one_list",

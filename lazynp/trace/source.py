@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 from lazynp.backends import diskcache
 from lazynp.errors import is_ours
-from lazynp.trace.syntax import RUNTIME, Refused, bare, rewritten
+from lazynp.trace.pieces import RUNTIME
+from lazynp.trace.syntax import Refused, bare, rewritten
 
 
 class Rewritten(NamedTuple):

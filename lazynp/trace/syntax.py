@@ -19,10 +19,25 @@ from typing import Any
 
 from lazynp.trace.appends import joined
 from lazynp.trace.assignment import mark_reads
+from lazynp.trace.pieces import (
+    binds,
+    binds_later,
+    checked,
+    constant,
+    else_clause,
+    falls_through,
+    named,
+    negated,
+    only_raises,
+    raise_first,
+    runtime,
+    runtime_call,
+    test_inside,
+    thunk,
+    truth_kept,
+    without_not,
+)
 from lazynp.trace.scopes import Liveness, assigned, contains, declared, ends_loops, jumps, only_appended
-
-RUNTIME = "_lazynp_control"
-"""The free variable through which rewritten code reaches the runtime."""
 
 _REFUSED = frozenset({"super", "locals", "vars", "dir", "eval", "exec", "globals", "breakpoint"})
 """Builtins that look at the frame or at the class of the function they stand in."""
@@ -73,35 +88,8 @@ def _strip(arguments: ast.arguments) -> None:
             argument.annotation = None
 
 
-# --- pieces of syntax --------------------------------------------------------------------------------------------------
-
-
-def _name(name: str, at: ast.AST, store: bool = False) -> ast.Name:
-    return ast.copy_location(ast.Name(name, ast.Store() if store else ast.Load()), at)
-
-
-def _runtime(attribute: str, at: ast.AST) -> ast.Attribute:
-    return ast.copy_location(ast.Attribute(_name(RUNTIME, at), attribute, ast.Load()), at)
-
-
-def _call(attribute: str, arguments: list[ast.expr], at: ast.AST) -> ast.Call:
-    return ast.copy_location(ast.Call(_runtime(attribute, at), arguments, []), at)
-
-
-def _constant(value: Any, at: ast.AST) -> ast.expr:
-    if isinstance(value, (tuple, list, set)):
-        values = sorted(value) if isinstance(value, set) else value
-        return ast.copy_location(ast.Tuple([_constant(v, at) for v in values], ast.Load()), at)
-    return ast.copy_location(ast.Constant(value), at)
-
-
-def _thunk(expression: ast.expr) -> ast.expr:
-    nothing = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
-    return ast.copy_location(ast.Lambda(nothing, expression), expression)
-
-
 def _read_maybe(node: ast.Name) -> ast.expr:
-    return _call("read_maybe", [_thunk(_name(node.id, node))], node)
+    return runtime_call("read_maybe", [thunk(named(node.id, node))], node)
 
 
 # --- expressions -------------------------------------------------------------------------------------------------------
@@ -123,12 +111,12 @@ class _Expressions(ast.NodeTransformer):
 
     def test(self, node: ast.expr) -> ast.expr:
         """An expression of which only the truth matters."""
-        if isinstance(node, ast.BoolOp) and not any(map(_binds, node.values[1:])):
+        if isinstance(node, ast.BoolOp) and not any(map(binds, node.values[1:])):
             return self._logical(node, True)
         return self.visit(node)  # type: ignore[no-any-return]
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-        return self._plain(node) if any(map(_binds, node.values[1:])) else self._logical(node, False)
+        return self._plain(node) if any(map(binds, node.values[1:])) else self._logical(node, False)
 
     def _plain(self, node: Any) -> Any:
         return self.generic_visit(node)
@@ -137,33 +125,33 @@ class _Expressions(ast.NodeTransformer):
         name = "and_" if isinstance(node.op, ast.And) else "or_"
         visit = self.test if truth else self.visit
         first, *rest = node.values
-        simple = _constant(all(map(_is_simple, rest)), node)
-        return _call(name, [_constant(truth, node), simple, visit(first), *[_thunk(visit(v)) for v in rest]], node)
+        simple = constant(all(map(_is_simple, rest)), node)
+        return runtime_call(name, [constant(truth, node), simple, visit(first), *[thunk(visit(v)) for v in rest]], node)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         if isinstance(node.op, ast.Not):
-            return _call("not_", [self.test(node.operand)], node)
+            return runtime_call("not_", [self.test(node.operand)], node)
         return self.generic_visit(node)  # type: ignore[return-value]
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        if len(node.ops) == 1 or _binds(node):
+        if len(node.ops) == 1 or binds(node):
             return self.generic_visit(node)  # type: ignore[return-value]
-        simple = _constant(all(map(_is_simple, node.comparators)), node)
+        simple = constant(all(map(_is_simple, node.comparators)), node)
         rest = []
         for op, value in zip(node.ops, node.comparators, strict=True):
-            rest += [_constant(_OPERATORS[type(op)], node), _thunk(self.visit(value))]
-        return _call("chain", [simple, self.visit(node.left), *rest], node)
+            rest += [constant(_OPERATORS[type(op)], node), thunk(self.visit(value))]
+        return runtime_call("chain", [simple, self.visit(node.left), *rest], node)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        if _binds(node):
+        if binds(node):
             return self.generic_visit(node)  # type: ignore[return-value]
-        return _call("choose", [self.test(node.test), _thunk(self.visit(node.body)), _thunk(self.visit(node.orelse))], node)
+        return runtime_call("choose", [self.test(node.test), thunk(self.visit(node.body)), thunk(self.visit(node.orelse))], node)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         if isinstance(node.func, ast.Name) and node.func.id == "print":
             node.args = [self._text(a) if isinstance(a, ast.JoinedStr) else a for a in node.args]
         node = self.generic_visit(node)  # type: ignore[assignment]
-        node.func = _call("function", [node.func], node.func)
+        node.func = runtime_call("function", [node.func], node.func)
         return node
 
     def _text(self, node: ast.JoinedStr) -> ast.expr:
@@ -171,15 +159,15 @@ class _Expressions(ast.NodeTransformer):
         parts: list[ast.expr] = []
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
-                conversion = _constant("" if part.conversion < 0 else chr(part.conversion), part)
-                spec = part.format_spec or _constant("", part)
+                conversion = constant("" if part.conversion < 0 else chr(part.conversion), part)
+                spec = part.format_spec or constant("", part)
                 parts.append(ast.copy_location(ast.Tuple([part.value, conversion, spec], ast.Load()), part))
             else:
                 parts.append(ast.copy_location(ast.Tuple([part], ast.Load()), part))
-        return ast.copy_location(ast.Call(_runtime("text", node), parts, []), node)
+        return ast.copy_location(ast.Call(runtime("text", node), parts, []), node)
 
     def visit_ListComp(self, node: ast.ListComp) -> ast.expr:
-        if not all(map(_is_plain_generator, node.generators)) or _binds(node) or any(isinstance(n, ast.Lambda) for n in ast.walk(node)):
+        if not all(map(_is_plain_generator, node.generators)) or binds(node) or any(isinstance(n, ast.Lambda) for n in ast.walk(node)):
             return self.generic_visit(node)  # type: ignore[return-value]
         value = self.visit(node.elt)
         for number, part in enumerate(reversed(node.generators)):
@@ -187,8 +175,8 @@ class _Expressions(ast.NodeTransformer):
             taken = [ast.copy_location(ast.arg(n.id), n) for n in names]  # type: ignore[attr-defined]
             signature = ast.arguments(posonlyargs=[], args=taken, kwonlyargs=[], kw_defaults=[], defaults=[])
             turn = ast.copy_location(ast.Lambda(signature, value), node.elt)
-            value = _call("listed", [self.visit(part.iter), turn, _constant(isinstance(part.target, ast.Tuple), node)], node)
-            value = _call("in_one_list", [value], node) if number else value
+            value = runtime_call("listed", [self.visit(part.iter), turn, constant(isinstance(part.target, ast.Tuple), node)], node)
+            value = runtime_call("in_one_list", [value], node) if number else value
         return value
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
@@ -196,19 +184,14 @@ class _Expressions(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         node = self.generic_visit(node)  # type: ignore[assignment]
-        node.value = _call("indexed" if isinstance(node.ctx, ast.Load) else "target", [node.value], node.value)
+        node.value = runtime_call("indexed" if isinstance(node.ctx, ast.Load) else "target", [node.value], node.value)
         return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         node = self.generic_visit(node)  # type: ignore[assignment]
         if not isinstance(node.ctx, ast.Load):
-            node.value = _call("owner", [node.value, _constant(node.attr, node)], node.value)
+            node.value = runtime_call("owner", [node.value, constant(node.attr, node)], node.value)
         return node
-
-
-def _binds(node: ast.AST) -> bool:
-    """Whether an expression has an effect that a lambda would keep to itself."""
-    return any(isinstance(n, ast.NamedExpr) for n in ast.walk(node))
 
 
 def _is_plain_generator(node: ast.comprehension) -> bool:
@@ -249,8 +232,8 @@ class _Maker:
         statements = self._block(body[len(docstring) :], nested=False, in_loop=False)
         names = sorted(self.locals - self.globals - self.outer)
         if names:  # makes them variables of the function: the bodies only declare them nonlocal
-            targets: list[Any] = [_name(n, function, store=True) for n in names]
-            never = ast.If(_constant(False, function), [ast.Assign(targets, _constant(None, function))], [])
+            targets: list[Any] = [named(n, function, store=True) for n in names]
+            never = ast.If(constant(False, function), [ast.Assign(targets, constant(None, function))], [])
             statements.insert(0, ast.copy_location(never, function))
         scopes = [s for s in statements if isinstance(s, (ast.Global, ast.Nonlocal))]
         return [*docstring, *scopes, *[s for s in statements if s not in scopes]] or [ast.copy_location(ast.Pass(), function)]
@@ -263,12 +246,12 @@ class _Maker:
         for position, node in enumerate(statements):
             rest = statements[position + 1 :]
             if isinstance(node, ast.Assert) and not opaque:
-                node = _checked(node)
-            if isinstance(node, ast.If) and node.orelse and _only_raises(node.orelse) and not _only_raises(node.body):
-                _raise_first(node)
+                node = checked(node)
+            if isinstance(node, ast.If) and node.orelse and only_raises(node.orelse) and not only_raises(node.body):
+                raise_first(node)
             if isinstance(node, (ast.For, ast.While)) and node.orelse and not opaque:
                 broken = self._fresh("flag")
-                flag, unless = _else_clause(node, broken)
+                flag, unless = else_clause(node, broken)
                 return [*out, *self._settled([flag, node, unless, *rest], opaque)]
             if isinstance(node, ast.If) and not opaque:
                 out += self._binding_test(node)
@@ -278,7 +261,7 @@ class _Maker:
                 else:
                     return [*out, *self._branch_with_jump(node, rest)]
             if isinstance(node, ast.While) and not node.orelse and contains([node.test], (ast.NamedExpr,)):
-                _test_inside(node)
+                test_inside(node)
             if isinstance(node, (ast.For, ast.While)):
                 self._settle_loop(node, opaque)
                 if contains(node.body, (ast.Return,)) and not opaque:
@@ -296,14 +279,14 @@ class _Maker:
     def _binding_test(self, node: ast.If) -> list[Any]:
         """`if a and (b := ...)`: the operands of a logical operator that may assign names become statements before the branch, which are
         returned: flag = a; if flag: flag = (b := ...)."""
-        test, negated = _without_not(node.test)
-        if not _binds_later(test):
+        test, denied = without_not(node.test)
+        if not binds_later(test):
             return []
         flag = self._fresh("flag")
-        go_on = _name(flag, node) if isinstance(test.op, ast.And) else _not(_name(flag, node))
-        made = [_truth_kept(flag, test.values[0])]
-        made += [ast.copy_location(ast.If(copy.copy(go_on), [_truth_kept(flag, v)], []), v) for v in test.values[1:]]
-        node.test = _not(_name(flag, node)) if negated else _name(flag, node)
+        go_on = named(flag, node) if isinstance(test.op, ast.And) else negated(named(flag, node))
+        made = [truth_kept(flag, test.values[0])]
+        made += [ast.copy_location(ast.If(copy.copy(go_on), [truth_kept(flag, v)], []), v) for v in test.values[1:]]
+        node.test = negated(named(flag, node)) if denied else named(flag, node)
         return self._settled(made, False)
 
     def _settle_loop(self, node: Any, opaque: bool) -> None:
@@ -323,11 +306,11 @@ class _Maker:
     def _branch_with_jump(self, node: ast.If, rest: list[Any]) -> list[Any]:
         before: list[Any] = []
         if rest:
-            ends = [_falls_through(node.body), _falls_through(node.orelse)]
+            ends = [falls_through(node.body), falls_through(node.orelse)]
             if all(ends):
                 name = self._fresh("rest")
                 before = [self._rest(name, rest, node)]
-                rest = [ast.copy_location(_Return(ast.copy_location(ast.Call(_name(name, node), [], []), node)), node)]
+                rest = [ast.copy_location(_Return(ast.copy_location(ast.Call(named(name, node), [], []), node)), node)]
             if ends[0]:
                 node.body = [*node.body, *rest]
             if ends[1]:
@@ -360,12 +343,13 @@ class _Maker:
         if isinstance(node, _Return):
             return [self._returned(node.value, node, nested)]
         if isinstance(node, ast.Return):
-            value = self.expressions.visit(node.value) if node.value is not None else _constant(None, node)
-            return [ast.copy_location(ast.Return(_call("Signal", [_runtime("RETURN", node), value], node) if nested else value), node)]
+            value = self.expressions.visit(node.value) if node.value is not None else constant(None, node)
+            signal = runtime_call("Signal", [runtime("RETURN", node), value], node) if nested else value
+            return [ast.copy_location(ast.Return(signal), node)]
         if isinstance(node, (ast.Break, ast.Continue)):
             if in_loop:
                 return [node]
-            code = _runtime("BREAK", node) if isinstance(node, ast.Break) else _constant(None, node)
+            code = runtime("BREAK", node) if isinstance(node, ast.Break) else constant(None, node)
             return [ast.copy_location(ast.Return(code), node)]
         if getattr(node, "is_rest", False):
             live = Liveness(node, self.live.always | self.everything)
@@ -385,10 +369,10 @@ class _Maker:
             node = ast.copy_location(ast.Assign([node.target], node.value), node)
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             name = node.target.id
-            held = [ast.copy_location(ast.Assign([_name(name, node, store=True)], _read_maybe(node.target)), node)]
+            held = [ast.copy_location(ast.Assign([named(name, node, store=True)], _read_maybe(node.target)), node)]
             return [
                 *(held if hasattr(node.target, "maybe") else []),
-                ast.copy_location(ast.Expr(_call("touched", [_name(node.target.id, node)], node)), node),
+                ast.copy_location(ast.Expr(runtime_call("touched", [named(node.target.id, node)], node)), node),
                 self.expressions.visit(node),
             ]
         return [self.expressions.visit(node)]
@@ -408,12 +392,12 @@ class _Maker:
                 for item in value:
                     item.context_expr = self.expressions.visit(item.context_expr)
         if isinstance(node, ast.Try) and node.handlers:
-            guard = ast.withitem(_call("tried", [], node), None)
+            guard = ast.withitem(runtime_call("tried", [], node), None)
             node.body = [ast.copy_location(ast.With([guard], node.body), node)]
         return node
 
     def _returned(self, signal: ast.expr, at: ast.AST, nested: bool) -> Any:
-        return ast.copy_location(ast.Return(signal if nested else _call("result", [signal], at)), at)
+        return ast.copy_location(ast.Return(signal if nested else runtime_call("result", [signal], at)), at)
 
     def _if(self, node: ast.If, nested: bool, in_loop: bool) -> list[Any]:
         leaves = jumps([node]) or contains([node], (_Return,))
@@ -422,15 +406,15 @@ class _Maker:
         if node.orelse:
             functions.append(self._body(orelse, node.orelse, node))
         state = (assigned(node.body) | assigned(node.orelse)) & self.live.after[id(node)]
-        branches = [_name(then, node), _name(orelse, node) if node.orelse else _constant(None, node)]
-        kind = "if_raises" if _only_raises(node.body) else "if_"
-        call = _call(kind, [self.expressions.test(node.test), *branches, self._state(state, node)], node)
+        branches = [named(then, node), named(orelse, node) if node.orelse else constant(None, node)]
+        kind = "if_raises" if only_raises(node.body) else "if_"
+        call = runtime_call(kind, [self.expressions.test(node.test), *branches, self._state(state, node)], node)
         return [*functions, self._returned(call, node, nested) if leaves else ast.copy_location(ast.Expr(call), node)]
 
     def _for(self, node: ast.For, nested: bool, in_loop: bool) -> list[Any]:
         name, item = self._fresh("turn"), self._fresh("item")
         lists = sorted(only_appended(node.body) - self.live.always - self.globals)
-        target = ast.copy_location(ast.Assign([node.target], _name(item, node.target)), node.target)
+        target = ast.copy_location(ast.Assign([node.target], named(item, node.target)), node.target)
         function = self._body(name, [target, *node.body], node, item)
         bound = assigned([node.target])
         again = assigned(node.body)
@@ -439,8 +423,8 @@ class _Maker:
         targets = sorted((bound & after) - again) if isinstance(node.target, ast.Name) else []
         state -= set(targets)
         leaves = ends_loops(node.body)
-        arguments = [self.expressions.visit(node.iter), _name(name, node), self._state(state, node), self._state(set(targets), node)]
-        call = _call("for_", [*arguments, _constant(leaves, node), _constant(lists, node)], node)
+        arguments = [self.expressions.visit(node.iter), named(name, node), self._state(state, node), self._state(set(targets), node)]
+        call = runtime_call("for_", [*arguments, constant(leaves, node), constant(lists, node)], node)
         return [function, *self._after_loop(node, call, nested)]
 
     def _while(self, node: ast.While, nested: bool, in_loop: bool) -> list[Any]:
@@ -451,7 +435,7 @@ class _Maker:
         function = self._body(name, node.body, node)
         state = (assigned(node.body) | names) & self.live.head[id(node)]
         leaves = ends_loops(node.body)
-        call = _call("while_", [_name(test, node), _name(name, node), self._state(state, node), _constant(leaves, node)], node)
+        call = runtime_call("while_", [named(test, node), named(name, node), self._state(state, node), constant(leaves, node)], node)
         return [check, function, *self._after_loop(node, call, nested)]
 
     def _after_loop(self, node: Any, call: ast.expr, nested: bool) -> list[Any]:
@@ -462,11 +446,11 @@ class _Maker:
         name = self._fresh("rest")
         state = assigned(node.rest) if nested else set()
         rest = self._body(name, node.rest, node.rest[0])
-        return [rest, self._returned(_call("after", [call, _name(name, node), self._state(state, node)], node), node, nested)]
+        return [rest, self._returned(runtime_call("after", [call, named(name, node), self._state(state, node)], node), node, nested)]
 
     def _state(self, names: set[str], at: ast.AST) -> ast.expr:
-        texts = [_constant(name, at) for name in sorted(names - self.globals)]
-        listed = [_call("MaybeUnbound", [text], at) if text.value in self.maybe else text for text in texts]  # type: ignore[attr-defined]
+        texts = [constant(name, at) for name in sorted(names - self.globals)]
+        listed = [runtime_call("MaybeUnbound", [text], at) if text.value in self.maybe else text for text in texts]  # type: ignore[attr-defined]
         return ast.copy_location(ast.Tuple(listed, ast.Load()), at)
 
     def _body(self, name: str, statements: list[Any], at: ast.AST, *arguments: str) -> Any:
@@ -490,94 +474,3 @@ class _Maker:
             scopes.append(ast.copy_location(ast.Nonlocal(sorted(names - self.globals)), function))
         function.body = [*scopes, *statements] or [ast.copy_location(ast.Pass(), function)]
         return function
-
-
-def _without_not(test: ast.expr) -> tuple[Any, bool]:
-    """The test without `not`, and whether there was one."""
-    negated = isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
-    return (test.operand if negated else test), negated  # type: ignore[attr-defined]
-
-
-def _binds_later(test: ast.expr) -> bool:
-    """Whether a logical operator may assign names in operands after the first, which may not be evaluated."""
-    return isinstance(test, ast.BoolOp) and any(map(_binds, test.values))
-
-
-def _truth_kept(flag: str, value: ast.expr) -> Any:
-    """A statement that keeps the truth of an expression."""
-    if not _binds_later(_without_not(value)[0]):
-        return ast.copy_location(ast.Assign([_name(flag, value, store=True)], _not(_not(value))), value)
-    kept = [[ast.copy_location(ast.Assign([_name(flag, value, store=True)], _constant(truth, value)), value)] for truth in (True, False)]
-    return ast.copy_location(ast.If(value, *kept), value)
-
-
-def _not(test: ast.expr) -> ast.expr:
-    return ast.copy_location(ast.UnaryOp(ast.Not(), test), test)
-
-
-def _falls_through(statements: list[Any]) -> bool:
-    """Whether control can reach the end of a block."""
-    if not statements:
-        return True
-    last = statements[-1]
-    if isinstance(last, (ast.Return, ast.Break, ast.Continue, ast.Raise)):
-        return False
-    if isinstance(last, ast.If):
-        return _falls_through(last.body) or _falls_through(last.orelse)
-    return True
-
-
-def _only_raises(statements: list[Any]) -> bool:
-    """Whether a block raises an error and does nothing else that matters."""
-    return isinstance(statements[-1], ast.Raise) and all(isinstance(s, (ast.Assign, ast.Expr, ast.AnnAssign)) for s in statements[:-1])
-
-
-def _checked(node: ast.Assert) -> ast.If:
-    """assert test, message: `if not test: raise AssertionError(message)`."""
-    test = _not(node.test)
-    error = ast.Call(_name("AssertionError", node), [node.msg] if node.msg else [], [])
-    return ast.fix_missing_locations(ast.copy_location(ast.If(test, [ast.Raise(error)], []), node))
-
-
-def _raise_first(node: ast.If) -> None:
-    """if test: ... else: raise ..., the other way round."""
-    node.test = _not(node.test)
-    node.body, node.orelse = node.orelse, node.body
-
-
-def _test_inside(node: ast.While) -> None:
-    """A condition that assigns names is part of the turn: `while True: if not condition: break`."""
-    test = _not(node.test)
-    node.body = [ast.copy_location(ast.If(test, [ast.copy_location(ast.Break(), node.test)], []), node.test), *node.body]
-    node.test = _constant(True, node)
-
-
-def _else_clause(node: Any, broken: str) -> tuple[Any, Any]:
-    """for ... else: a flag that every break of the loop sets, and a branch on it."""
-    for block, position in _breaks(node.body):
-        at = block[position]
-        block.insert(position, ast.copy_location(ast.Assign([_name(broken, at, store=True)], _constant(True, at)), at))
-    flag = ast.copy_location(ast.Assign([_name(broken, node, store=True)], _constant(False, node)), node)
-    test = _not(_name(broken, node))
-    unless = ast.copy_location(ast.If(test, node.orelse, []), node.orelse[0])
-    node.orelse = []
-    return flag, unless
-
-
-def _breaks(statements: list[Any]) -> list[tuple[list[Any], int]]:
-    """(block, position) of each break of the loop whose body this is, the last one of a block first."""
-    found: list[tuple[list[Any], int]] = []
-    stack = [statements]
-    while stack:
-        block = stack.pop()
-        for position in range(len(block) - 1, -1, -1):
-            node = block[position]
-            if isinstance(node, ast.Break):
-                found.append((block, position))
-            inner = [node, *getattr(node, "handlers", []), *getattr(node, "cases", [])]
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-                continue
-            for part in inner:
-                fields = ("orelse",) if isinstance(part, (ast.For, ast.While)) else ("body", "orelse", "finalbody")
-                stack += [getattr(part, f) for f in fields if isinstance(getattr(part, f, None), list)]
-    return found
