@@ -282,7 +282,6 @@ def test_functions_that_call_themselves_are_captured_as_long_as_they_are_short()
         lazynp.jit(_spectrum, strict=True)(x)
 
 
-
 def test_what_a_loop_leaves_is_not_computed_again_in_a_branch() -> None:
     """A number that a while loop has found from numbers alone is a value of the surroundings like any other."""
 
@@ -325,7 +324,7 @@ def test_a_loop_of_numbers_in_a_branch_stays_there() -> None:
     assert lazynp.jit(least_power, strict=True)(x, flags) == least_power(x, flags)
 
 
-def test_an_error_inside_a_loop_is_at_the_loops_first_line():
+def test_an_error_inside_a_loop_is_at_its_line():
     def inverses(x):
         for i in range(20):
             y = np.linalg.inv(x * i)
@@ -335,4 +334,19 @@ def test_an_error_inside_a_loop_is_at_the_loops_first_line():
     first = inverses.__code__.co_firstlineno
     with pytest.raises(np.linalg.LinAlgError) as caught:
         lazynp.jit(inverses)(np.ones((3, 3)))
+    assert caught.traceback[-1].lineno == first + 1  # counted from 0
+
+
+def test_an_error_that_several_lines_can_have_raised_is_at_the_first_line_of_the_loop():
+    def inverses(x):
+        for i in range(20):
+            y = np.linalg.inv(x + i)
+            x = np.linalg.inv(
+                x * y,
+            )
+        return x
+
+    first = inverses.__code__.co_firstlineno
+    with pytest.raises(np.linalg.LinAlgError) as caught:
+        lazynp.jit(inverses)(np.zeros((3, 3)))
     assert caught.traceback[-1].lineno == first  # counted from 0: the line of `for`

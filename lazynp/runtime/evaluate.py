@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
+from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,9 +18,10 @@ from lazynp.backends import base, diskcache, program, toolchain
 from lazynp.backends.pool import Kept
 from lazynp.config import settings
 from lazynp.ir import canonical
-from lazynp.ir.body import free_dims, rename
+from lazynp.ir.body import bodies_of, free_dims, rename
 from lazynp.ir.canonical import Form, Variant
-from lazynp.ir.node import Graph, Node, dim, numbered_dim
+from lazynp.ir.node import Graph, Node, dim, numbered_dim, toposort
+from lazynp.ir.op import Kind
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ir.verify import verify
 from lazynp.ops.structured import interpreter
@@ -277,9 +279,33 @@ def located(error: BaseException, form: Form) -> BaseException:
     origin = getattr(error, "lazynp_origin", None)
     error.lazynp_ran = True  # type: ignore[attr-defined]
     if isinstance(origin, int) and origin < len(form.order):
-        error.lazynp_node = form.order[origin]  # type: ignore[attr-defined]
-        return errors.with_origin(error, form.order[origin].where)
+        node = error.lazynp_node = form.order[origin]  # type: ignore[attr-defined]
+        return errors.with_origin(error, _place_in_body(node, error) or node.where)
     return error
+
+
+def _place_in_body(node: Node, error: BaseException) -> errors.Where | None:
+    """Where a loop's body can have raised such an error, if that is one line of the same function. Bodies that are equal are one: what
+    another function has recorded in its own is not asked."""
+    kinds = (Kind.GATHER, Kind.UPDATE, Kind.MOVE) if isinstance(error, IndexError) else (Kind.LIBRARY,)
+    waiting = list(bodies_of(node))
+    if not waiting or not isinstance(node.where, errors.Where):
+        return None
+    codes = set(_codes_in(node.where.code))
+    found: dict[int, errors.Where] = {}
+    while waiting:
+        for inner in toposort(waiting.pop().outputs):
+            waiting += bodies_of(inner)
+            if inner.op.kind in kinds and isinstance(inner.where, errors.Where) and inner.where.code in codes:
+                found[inner.where.line] = inner.where
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _codes_in(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes_in(constant)
 
 
 def execute(outputs: tuple[Node, ...], arrays: dict[Node, np.ndarray]) -> list[np.ndarray]:
