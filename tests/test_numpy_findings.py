@@ -598,3 +598,23 @@ def test_spaces_between_lazy_ends_are_numpys_to_the_bit(all_lazy, ends, dtype):
     same(np.linspace(np.array([start], dtype), np.array([stop], dtype), count), expected)
     same(lazynp.jit(lambda a, b: np.linspace(a, b, count))(numpy.array([start], dtype), numpy.array([stop], dtype)), expected)
     assert np.logspace(np.array([start], dtype), np.array([stop], dtype), 3).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "np.add.reduce(m, axis=(0, 0))", "np.argmax(m, axis=(0, 1))", "np.logical_or.reduce(m, dtype='f4')",
+        "np.bitwise_xor.accumulate(m, dtype='f4')", "np.std(m, dtype=int)",
+        "np.sum(m[:, :0], initial=1, where=np.array([True, False, True]))", "np.sum(m, where=np.array([True, False]))",
+        "np.var(m, axis=0, dtype=int)", "np.cumulative_sum(m, axis=(0, 1))", "np.average(m[:0], axis=1)", "np.sum(m[0], where=m > 0)",
+    ],
+)  # fmt: skip
+def test_reductions_refuse_what_numpy_refuses(all_lazy, code):
+    def outcome(namespace):
+        try:
+            return eval(code, {"np": namespace, "m": namespace.arange(12.0).reshape(4, 3)})
+        except Exception as error:
+            return type(error), str(error).partition("[original->remapped]")[0]
+
+    expected = outcome(numpy)
+    numpy.testing.assert_equal(outcome(np), expected)

@@ -1,6 +1,7 @@
 """Sums, extrema, means and running values, as NumPy defines them: formulas over ufunc reductions."""
 
 import builtins
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -116,7 +117,7 @@ def var(
     correction: Any = _NONE,
 ) -> Any:
     """mean(abs(x - mean(x))**2), two passes. mean: the center instead, with the reduced axes kept."""
-    if (correction is not _NONE and ddof != 0) or (dtype is not None and np.dtype(dtype).kind == "c"):
+    if (correction is not _NONE and ddof != 0) or (dtype is not None and np.dtype(dtype).kind != "f"):
         raise Unsupported
     x = lifted(a)
     axes = _strict_axes(axis, x.ndim)
@@ -157,6 +158,8 @@ def std(
     mean: Any = _NONE,
     correction: Any = _NONE,
 ) -> Any:
+    if dtype is not None and np.dtype(dtype).kind != "f":
+        raise Unsupported
     squares = var(lifted(a), axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
     return into(root_of_squares(squares), out)
 
@@ -179,7 +182,7 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NONE) -> Any
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = _NONE) -> Any:
     x = lifted(a)
     if weights is None:
-        if returned:
+        if returned or x.size == 0:
             raise Unsupported
         return mean(x, axis, keepdims=keepdims)
     w = lifted(weights)
@@ -207,7 +210,7 @@ def _arg(function: Any, op: Any) -> Any:
             result = op(x, 0)
             axes = tuple(range(kept.ndim))
         else:
-            axes = axes_of(axis, x.ndim)
+            axes = axes_of(operator.index(axis), x.ndim)
             result = op(x, axes[0])
         if keepdims is not _NONE and keepdims:
             result = red.keep_axes(kept, result, axes)
@@ -241,7 +244,7 @@ def _array_api_running(name: str, running: Any) -> Any:
     def lazy(x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False) -> Any:
         x = lifted(x)
         x = views.reshaped(x, (1,)) if x.ndim == 0 else x
-        if (axis is None and x.ndim > 1) or (include_initial and out is not None):
+        if (axis is None and x.ndim > 1) or isinstance(axis, tuple) or (include_initial and out is not None):
             raise Unsupported
         axis = normalize_axis_tuple(0 if axis is None else axis, x.ndim)[0]
         result = running(x, axis, dtype, out)

@@ -422,7 +422,10 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes a reduction runs over, as NumPy reads `axis`. Raises AxisError."""
     if axis is None or (ndim == 0 and not isinstance(axis, tuple) and axis in (0, -1)):  # NumPy lets a scalar have axis 0
         return tuple(range(ndim))
-    return tuple(sorted(normalize_axis_tuple(axis, ndim)))
+    axes = normalize_axis_tuple(axis, ndim, allow_duplicate=True)
+    if len(set(axes)) != len(axes):
+        raise ValueError("duplicate value in 'axis'")
+    return tuple(sorted(axes))
 
 
 def fold_dtype(function: np.ufunc, dtype: Any, source: np.dtype) -> np.dtype:
@@ -432,6 +435,24 @@ def fold_dtype(function: np.ufunc, dtype: Any, source: np.dtype) -> np.dtype:
     if function in (np.add, np.multiply) and source.kind in "bui" and source.itemsize < 8:
         return np.dtype(np.uint64 if source.kind == "u" else np.int64)
     return source
+
+
+_WITHOUT_DTYPES = frozenset({np.logical_and, np.logical_or, np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor})
+"""Ufuncs of truth values and bits, which compute in no inexact dtype."""
+
+
+def _has_no_loop(function: np.ufunc, dtype: Any) -> bool:
+    return dtype is not None and function in _WITHOUT_DTYPES and np.dtype(dtype).kind not in "biu"
+
+
+def _masks(where: Any, x: Node) -> bool:
+    """Whether a mask has the shape of the array, or is repeated to it."""
+    shape = where.shape if hasattr(where, "shape") else np.shape(where)
+    return where is True or tracing_count.depth > 0 or _fits(shape, x.shape)
+
+
+def _fits(shape: tuple[int, ...], whole: Any) -> bool:
+    return len(shape) <= len(whole) and all(n in (1, m) for n, m in zip(reversed(shape), reversed(whole), strict=False))
 
 
 def reduce(
@@ -451,6 +472,8 @@ def reduce(
         raise Unsupported
     if function is np.add and _is_negative_zero(initial):  # ours starts from 0
         raise Unsupported
+    if _has_no_loop(function, dtype) or not _masks(where, x):
+        raise Unsupported  # NumPy's error
     scalar = op.scalar
     assert scalar is not None
     axes = axes_of(axis, x.ndim)
@@ -482,7 +505,7 @@ def _is_negative_zero(initial: Any) -> bool:
 def accumulate(function: np.ufunc, array: Any, axis: int = 0, dtype: Any = None) -> Any:
     """The lazy accumulation."""
     op = red.ACCUMULATIONS.get(function)
-    if op is None:
+    if op is None or _has_no_loop(function, dtype):
         raise Unsupported
     x = node_of(array)
     if x.ndim == 0:
