@@ -163,3 +163,8 @@ def test_integers_that_may_outgrow_64_bits_run_in_python(capfd):
     with pytest.warns(lazynp.errors.PerformanceWarning, match="prints"):
         lazynp.jit(powers)(np.ones(2))
     assert str(7**40) in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("n", [3, 40, 70_000])
+def test_array_repr_names_the_type_as_numpy(threshold, n):
+    assert lazynp.array_repr(lazynp.arange(n) * 2, precision=3) == np.array_repr(np.arange(n) * 2, precision=3)

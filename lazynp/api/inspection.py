@@ -1,11 +1,12 @@
 """Questions about shape, dtype and memory: answered without computing anything."""
 
+import functools
 from typing import Any
 
 import numpy as np
 
 from lazynp import array as arrays
-from lazynp.api.dispatch import inspects
+from lazynp.api.dispatch import inspects, unwrapped
 from lazynp.array import ndarray
 
 
@@ -72,3 +73,12 @@ def may_share_memory(a: Any, b: Any, /, max_work: int = 0) -> bool:
 
 def _memory(x: Any) -> Any:
     return arrays.geometry(x) if type(x) is ndarray else x
+
+
+@functools.wraps(np.array_repr)
+def array_repr(arr: Any, max_line_width: Any = None, precision: Any = None, suppress_small: Any = None) -> str:
+    """NumPy's writes the name of the type where that is not its own, as for a watched array."""
+    return np.array_repr(unwrapped(arr), max_line_width, precision, suppress_small)
+
+
+array_repr.__module__ = "lazynp"

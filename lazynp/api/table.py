@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
 _SAME_FUNCTIONS = frozenset(
     "array2string busday_count busday_offset datetime_as_string datetime_data frompyfunc "
-    "array_repr array_str base_repr binary_repr broadcast_shapes dtype errstate finfo format_float_positional "
+    "array_str base_repr binary_repr broadcast_shapes dtype errstate finfo format_float_positional "
     "format_float_scientific format_parser frombuffer geterr geterrcall get_include get_printoptions getbufsize iinfo info "
     "is_busday isdtype issubdtype issubsctype iterable memmap min_scalar_type mintypecode ndenumerate ndindex nditer "
     "nested_iters printoptions promote_types set_printoptions setbufsize seterr seterrcall show_config "
@@ -99,6 +99,8 @@ def value_of(module: str, name: str) -> tuple[str, Any]:
         return "LAZY", arraytype.ndarray
     if name in grids.OBJECTS:
         return "COMPOSED", grids.OBJECTS[name]
+    if original is np.array_repr:
+        return "COMPOSED", inspection.array_repr
     if original is np.ufunc:
         return "SAME", ufunc
     if isinstance(original, np.ufunc):
