@@ -73,7 +73,10 @@ static int lz_kind_$S(const $T *a, int64_t n) {
     int64_t upper = 1, lower = 1, alike = 1;
     for (int64_t i = 0; i < n && upper; i++) for (int64_t j = 0; j < i; j++) upper &= a[i * n + j] == 0;
     for (int64_t i = 0; i < n && lower; i++) for (int64_t j = i + 1; j < n; j++) lower &= a[i * n + j] == 0;
-    if (upper || lower) return !lz_finite_$S(a, n * n) ? lz_general : upper ? lz_upper : lz_lower;
+    if (upper || lower) {
+        for (int64_t i = 0; i < n; i++) if (a[i * n + i] == 0) return lz_general; /* singular, but pivots that were rounded may not show it */
+        return !lz_finite_$S(a, n * n) ? lz_general : upper ? lz_upper : lz_lower;
+    }
     for (int64_t i = 0; i < n && alike; i++) alike = a[i * n + i] > 0 && a[i] == a[i * n];
     for (int64_t i0 = 0; i0 < n && alike; i0 += 16)
         for (int64_t j0 = i0; j0 < n; j0 += 16)
@@ -174,8 +177,6 @@ _SPECIAL = """\
 if ((kind == lz_upper || kind == lz_lower) && lz_finite_$S(sides, b ? n * k : 0)) { /* pivots spread NaN further */
             char side = 'L', part = kind == lz_upper ? 'U' : 'L', no = 'N';
             $T one = 1;
-            for (int64_t i = n; i-- > 0;) if (a[i * n + i] == 0) info = ($I)(i + 1);
-            if (info) break;
             if (!b) { ((lz_$Xtrtri_t)trtri)(&part, &no, &n_, turned, &ld, &info); lz_turn_$S(out, turned, n, n, n); continue; }
             ((lz_$Xtrsm_t)trsm)(&side, &part, &no, &no, &n_, &k_, &one, turned, &ld, sides, &ld);
         } else if (kind == lz_positive && lz_positive_factor_$S(potrf, turned, n, 0)) {
@@ -248,10 +249,7 @@ static int64_t lz_factored_$S(void *getrf, void *potrf, const $T *a, $T *sign, $
         if (n) lz_turn_$S(turned, a, n, n, n);
         if (kind == lz_positive && lz_positive_factor_$S(potrf, turned, n, &log_)) goto found;
         if (kind == lz_positive) lz_turn_$S(turned, a, n, n, n);
-        if (kind == lz_upper || kind == lz_lower) for (int64_t i = 0; i < n; i++) {
-            pivots[i] = ($I)(i + 1);
-            if (turned[i * n + i] == 0) info = 1;
-        }
+        if (kind == lz_upper || kind == lz_lower) for (int64_t i = 0; i < n; i++) pivots[i] = ($I)(i + 1);
         else if (n) ((lz_$Xgetrf_t)getrf)(&n_, &n_, turned, &ld, pivots, &info);
         log_ = info > 0 ? -__builtin_inf() : 0;
         if (info > 0) one = 0;
