@@ -575,6 +575,7 @@ static PyMethodDef functions[] = {
     {"connect_lines", connect_lines, METH_VARARGS, "connect_lines(type of lazy arrays, queue, short positions, known files): operations of short lines"},
     {"called_directly", called_directly, METH_O, "called_directly(cls): a class decorator that makes the calls of a subclass of Caller fast"},
     {"fresh", (PyCFunction)(void (*)(void))fresh, METH_FASTCALL | METH_KEYWORDS, "fresh(function, *args, **kwargs): its new arrays as lazynp hands them out"},
+    {"short_ufunc", (PyCFunction)(void (*)(void))short_ufunc, METH_FASTCALL, "short_ufunc(ufunc, *operands): its result on a short line, else None"},
     {NULL},
 };
 

@@ -36,5 +36,6 @@ PyObject *handed_out(PyObject *result);
 PyObject *connect_items(PyObject *module, PyObject *args);
 PyObject *connect_lines(PyObject *module, PyObject *args);
 PyObject *short_call(PyObject *function, PyObject *const *args, Py_ssize_t n, PyObject *kwnames);
+PyObject *short_ufunc(PyObject *module, PyObject *const *args, Py_ssize_t n);
 
 #pragma GCC visibility pop

@@ -288,6 +288,16 @@ PyObject *short_call(PyObject *function, PyObject *const *args, Py_ssize_t n, Py
     return result;
 }
 
+/* short_ufunc(ufunc, *operands): what NumPy's ufunc makes of them on a short line; None elsewhere. */
+PyObject *short_ufunc(PyObject *module, PyObject *const *args, Py_ssize_t n) {
+    PyObject *plain[4];
+    PyUFuncObject *ufunc = n && PyObject_TypeCheck(args[0], &PyUFunc_Type) ? (PyUFuncObject *)args[0] : NULL;
+    if (!ufunc || ufunc->nout != 1 || ufunc->nin != n - 1 || n > 5 || !may_be_short() || !plain_operands(args + 1, n - 1, plain)) Py_RETURN_NONE;
+    PyObject *result = adopted(PyObject_Vectorcall(args[0], plain, n - 1, NULL));
+    while (--n) Py_DECREF(plain[n - 1]);
+    return result;
+}
+
 static PyNumberMethods pythons; /* the operators of lazynp/operators.py */
 static richcmpfunc pythons_compare;
 

@@ -165,6 +165,8 @@ ArrayMeta: Any = _ArrayMeta if _hotpaths is None else _hotpaths.ArrayMeta
 watched: Any = _Unwatched if _hotpaths is None else _hotpaths.ndarray
 fresh: Callable[..., Any] = _fresh if _hotpaths is None else _hotpaths.fresh
 """Call a function of NumPy's whose new arrays are then handed out as lazynp's."""
+short_ufunc: Callable[..., Any] = (lambda *_: None) if _hotpaths is None else _hotpaths.short_ufunc
+"""What NumPy's ufunc makes of operands on a short line (see connect_lines); None elsewhere."""
 called_directly: Callable[[Any], Any] = (lambda cls: cls) if _hotpaths is None else _hotpaths.called_directly
 
 

@@ -61,6 +61,14 @@ def _scalars(np, x, y):
     return x * total, total * x, x - x[0], y + np.float32(1.5), y + 1j, x + numpy.arange(N)
 
 
+def _numbers_of_numpy(np, x, y):
+    """Their operators come to our arrays by __array_ufunc__."""
+    half = numpy.float64(0.5)
+    kept = half * x
+    x[0] += half
+    return kept, half - y, half / (y + 1), numpy.float32(2) ** x, half < y, numpy.add(x, y), numpy.exp(half * y), numpy.int64(3) + x
+
+
 def _outputs(np, x, y):
     np.sqrt(np.abs(x), out=y)
     return np.add(x, y, out=x), np.multiply(x, 2.0, where=x > 0, out=y)
@@ -74,7 +82,18 @@ def _copies(np, x, y):
     return z, w, x, y, np.roll(x, 3), np.diff(y)
 
 
-BODIES = (_slices, _in_place, _kept_before_the_write, _functions, _views_of_functions, _integers, _scalars, _outputs, _copies)
+BODIES = (
+    _slices,
+    _in_place,
+    _kept_before_the_write,
+    _functions,
+    _views_of_functions,
+    _integers,
+    _scalars,
+    _numbers_of_numpy,
+    _outputs,
+    _copies,
+)
 
 
 def _values(results):

@@ -26,7 +26,7 @@ from lazynp.errors import CaptureError
 from lazynp.ir.node import Node
 from lazynp.ir.op import Kind
 from lazynp.ir.types import NotLazy, Symbolic
-from lazynp.native import ARRAYS, Caller, called_directly, tracing_count
+from lazynp.native import ARRAYS, Caller, called_directly, short_ufunc, tracing_count
 from lazynp.operands import node_of, operand
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
@@ -524,8 +524,11 @@ OBJECTS: dict[np.ufunc, ufunc] = {value: ufunc(value) for value in list(vars(np)
 
 def array_ufunc(function: np.ufunc, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """`__array_ufunc__`: a ufunc was called with one of our arrays. A type with its own `__array_ufunc__` among the others decides."""
-    if method == "__call__" and not options and not tracing_count.depth and is_present_product(function, inputs):
-        return arrays.from_numpy(function(*map(arrays.to_numpy, inputs)))
+    if method == "__call__" and not options:
+        if (result := short_ufunc(function, *inputs)) is not None:  # number * array among them: NumPy's numbers do not know our type
+            return result
+        if not tracing_count.depth and is_present_product(function, inputs):
+            return arrays.from_numpy(function(*map(arrays.to_numpy, inputs)))
     for x in (*inputs, *_outputs(options)):
         override = getattr(type(x), "__array_ufunc__", None)
         if (
