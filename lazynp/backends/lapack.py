@@ -74,7 +74,7 @@ static int lz_kind_$S(const $T *a, int64_t n) {
     for (int64_t i = 0; i < n && upper; i++) for (int64_t j = 0; j < i; j++) upper &= a[i * n + j] == 0;
     for (int64_t i = 0; i < n && lower; i++) for (int64_t j = i + 1; j < n; j++) lower &= a[i * n + j] == 0;
     if (upper || lower) {
-        for (int64_t i = 0; i < n; i++) if (a[i * n + i] == 0) return lz_general; /* singular, but pivots that were rounded may not show it */
+        for (int64_t i = 0; i < n; i++) if (a[i * n + i] == 0) return lz_general; /* rounded pivots may not show it */
         return !lz_finite_$S(a, n * n) ? lz_general : upper ? lz_upper : lz_lower;
     }
     for (int64_t i = 0; i < n && alike; i++) alike = a[i * n + i] > 0 && a[i] == a[i * n];
