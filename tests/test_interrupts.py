@@ -20,7 +20,7 @@ from lazynp.runtime.evaluate import lock
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers that send signals"),
-    # Python drops what a handler raises while a callback of the garbage collector runs; the next signal comes a tenth of a second later
+    # Python drops what a handler raises while a callback of the garbage collector runs; the next signal comes two seconds later
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="Python handles signals in the main thread"),
 ]
@@ -33,7 +33,7 @@ class Late(Exception):
 @contextmanager
 def alarm(handler: Any, seconds: float = 0.1) -> Iterator[None]:
     before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 2.0)
     try:
         yield
     finally:
