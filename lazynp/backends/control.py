@@ -379,12 +379,12 @@ class Turns:
         self.writer.leave = "done"
         self.definitions: list[str] = []
         self.called: set[Memory] = set()
-        self.touched: set[tuple[Memory, Poly]] = set()
-        """The elements that the turn has read or written before."""
+        """Memories that functions called from here touch: they have to be where the plan says."""
+        self.touched: list[set[tuple[Memory, Poly]]] = [set()]
+        """The elements that the turn has read or written before; those of each side of the branches around apart."""
         self.chooses = False
         """Whether a side of a branch reads other elements of arrays. gcc would make masked loads of that, which up to 12.3 and 13.2 it
         permutes wrongly where it also makes one vector of several turns of a short inner loop (https://gcc.gnu.org/PR114375)."""
-        """Memories that functions called from here touch: they have to be where the plan says."""
         self.calls: set[Control] = set()
         """Loops and branches from whose bodies functions are called."""
         self.set: set[int | None] = set()
@@ -502,8 +502,8 @@ class Turns:
                 if all(map(self.printer.is_inline, group)):
                     for item in group:
                         lines += kernel_of(self.text, 0, item, self.writer, inline=True).block()
-                        self.touched |= {(read.buffer.memory, read.address) for read in loads(item.nest.computed())}
-                        self.touched |= {(store.buffer.memory, store.address) for store in item.nest.stores}
+                        self.touched[-1] |= {(read.buffer.memory, read.address) for read in loads(item.nest.computed())}
+                        self.touched[-1] |= {(store.buffer.memory, store.address) for store in item.nest.stores}
                 else:
                     definition, call = self.printer.kernel(group)
                     self.definitions += [definition] if definition else []
@@ -687,11 +687,11 @@ class Turns:
         return ["{", *start, f"if ({test}) {{", *yes, "} else {", *no, "}", "}"]
 
     def side(self, block: Block) -> list[str]:
-        before = set(self.touched)
         reads = {(read.buffer.memory, read.address) for item in block.items() for read in loads(item.nest.computed())}
-        self.chooses |= any(memory.size.constant != 1 for memory, _ in reads - before)
+        self.chooses |= any(read[0].size.constant != 1 and not any(read in known for known in self.touched) for read in reads)
+        self.touched.append(set())
         lines = self.block(block)
-        self.touched = before
+        self.touched.pop()
         return lines
 
     def callback(self, control: Control) -> list[str]:
