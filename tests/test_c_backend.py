@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import lazynp
 from lazynp.backends import base, c, reference, toolchain
-from lazynp.backends.program import load
+from lazynp.backends.program import Blueprint, Bytecode, load
 from lazynp.ir import canonical
 from lazynp.ir.node import Graph, constant, numbered_dim, numbered_input
 from lazynp.ir.types import ArrayType
@@ -771,3 +771,13 @@ def test_choices_between_arrays_beside_another_store(width):
 
     for actual, expected in zip(lazynp.jit(lambda *a: program(lazynp, *a))(x, y, z), program(np, x, y, z), strict=True):
         np.testing.assert_array_equal(actual, expected)
+
+
+def test_bytecode_of_another_python_is_not_run():
+    """Programs on disk outlive the Python that wrote them."""
+    blueprint = Blueprint(python="def run(): return 7", bytecode=Bytecode("cpython-27", b"unreadable"))
+    for _ in range(2):  # the second time from the bytecode of this one
+        space = {}
+        exec(blueprint.code(), space)
+        assert space["run"]() == 7
+    assert blueprint.bytecode.code != b"unreadable"

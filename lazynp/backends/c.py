@@ -47,8 +47,9 @@ def linked(blueprint: Blueprint, key: str) -> base.Program:
     lib = toolchain.build(blueprint.source, key)
     if pool is not None:
         pool.join()
+    program = CProgram(blueprint, lib)
     diskcache.put(key, PLAN, pickle.dumps(blueprint, pickle.HIGHEST_PROTOCOL))
-    return CProgram(blueprint, lib)
+    return program
 
 
 class Compilation(threading.Thread):

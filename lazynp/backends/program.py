@@ -6,11 +6,13 @@ load(key) -> Program | None         from the disk cache: no rewriting, no compil
 from __future__ import annotations
 
 import builtins
+import marshal
 import math
 import pickle
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from types import CodeType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,11 +65,22 @@ class Outline:
     volumes: list[str]
 
 
+class Bytecode(NamedTuple):
+    """Marshalled by a Python."""
+
+    python: str
+    code: bytes
+
+
+_THIS_PYTHON = f"{sys.implementation.cache_tag} {sys.hexversion:x}"
+
+
 @dataclass
 class Blueprint:
     """Everything about a program that is not machine code. Picklable.
 
-    python: text of the function `run`; tables: its constants; steps: the Python steps (op, attributes, origin, dtypes);
+    python: text of the function `run`; bytecode: the same, compiled; tables: its constants;
+    steps: the Python steps (op, attributes, origin, dtypes);
     parallel: whether a kernel may ask the pool of threads; interruptible: whether loops look for signals;
     extra: sizes that are no polynomials, as (op, attributes, argument texts), None for those that C sets;
     failures: per error code (origin, class of the error, its text);
@@ -79,6 +92,7 @@ class Blueprint:
     """
 
     python: str = ""
+    bytecode: Bytecode | None = None
     source: str = ""
     loops: str = ""
     kernels: int = 0
@@ -100,6 +114,15 @@ class Blueprint:
     buffers: int = 0
     threshold: int = 0
     choices: dict[str, float] = field(default_factory=dict)
+
+    def code(self) -> CodeType:
+        """The function `run`, to be executed in a space that has what it needs. What is on disk has its bytecode: compiling the text takes
+        as long as everything else about loading a program, half a millisecond."""
+        if self.bytecode is None or self.bytecode.python != _THIS_PYTHON:
+            code = builtins.compile(self.python, "<lazynp program>", "exec")
+            self.bytecode = Bytecode(_THIS_PYTHON, marshal.dumps(code))
+            return code
+        return marshal.loads(self.bytecode.code)  # type: ignore[no-any-return]
 
 
 class MemoryPlan(NamedTuple):
@@ -158,7 +181,7 @@ class CProgram(base.Program):
             "extra": self._extra, "fresh": self._fresh, "pool": [], "take_arena": take_arena, "give_arena": give_arena,
             "thread_count": threads.thread_count, "settings": self.limits,
         }  # fmt: skip
-        exec(builtins.compile(blueprint.python, "<lazynp program>", "exec"), space)
+        exec(blueprint.code(), space)
         self.run: Callable[..., list[np.ndarray]] = space["run"]  # type: ignore[method-assign]
 
     def _fresh(self) -> tuple[Any, Any, Any]:
