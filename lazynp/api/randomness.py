@@ -40,17 +40,36 @@ def _depends(x: Any) -> bool:
 
 @called_directly
 class _Draw(Drawer):
-    """A method of a generator, or a function on the shared one: NumPy's at once for small arguments, `general` else and in a trace."""
+    # A method of a generator, or a function on the shared one: NumPy's at once for small arguments, `general` else and in a trace.
+    # What it is called and what it says is looked up when somebody asks: copied for all methods it takes half a millisecond of a process.
+
+    def __init__(self, original: Any, general: Callable[..., Any], method: bool) -> None:
+        super().__init__(original, general, method)
+        self.__module__ = original.__module__
+
+    __doc__ = property(lambda self: self.numpy.__doc__)
+
+    @property
+    def __wrapped__(self) -> Any:
+        return self.numpy
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _NAMES:
+            return getattr(self.numpy, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
         return f"<function {self.__qualname__} of lazynp>"
+
+
+_NAMES = frozenset({"__name__", "__qualname__"})
 
 
 def _method(name: str, original: Any) -> Callable[..., Any]:
     def general(self: Any, *args: Any, **kwargs: Any) -> Any:
         return drawn(self, name, original, args, kwargs)
 
-    return functools.update_wrapper(_Draw(original, general, True), original, updated=())
+    return _Draw(original, general, True)  # type: ignore[no-any-return]
 
 
 def _state_method(name: str, original: Any) -> Callable[..., Any]:
@@ -97,7 +116,14 @@ def _subclass(base: Any) -> Any:
 
 
 Generator: Any = _subclass(np.random.Generator)
-RandomState: Any = _subclass(np.random.RandomState)
+
+
+@functools.cache
+def random_state() -> Any:
+    """The class RandomState, which most programs do without."""
+    made = _subclass(np.random.RandomState)
+    made.__reduce__ = _reduced_legacy
+    return made
 
 
 @functools.wraps(np.random.Generator.spawn)
@@ -131,13 +157,12 @@ def _reduced_legacy(self: Any) -> Any:
 
 
 def _restored_legacy(state: dict[str, Any]) -> Any:
-    fresh = RandomState(getattr(np.random, state["bit_generator"])())
-    fresh.set_state(state)
-    return fresh
+    restored = random_state()(getattr(np.random, state["bit_generator"])())
+    restored.set_state(state)
+    return restored
 
 
 Generator.__reduce__ = _reduced
-RandomState.__reduce__ = _reduced_legacy
 
 
 @functools.wraps(np.random.default_rng)
@@ -159,7 +184,9 @@ _PLAIN = frozenset({"get_bit_generator", "set_bit_generator", "test"})
 def module_function(name: str) -> Any:
     """numpy.random.<name> on NumPy's global state (or the class, exception or module of that name)."""
     original = getattr(np.random, name)
-    known = {"Generator": Generator, "RandomState": RandomState, "default_rng": default_rng}
+    if name == "RandomState":
+        return random_state()
+    known = {"Generator": Generator, "default_rng": default_rng}
     if name in known:
         return known[name]
     if isinstance(original, type) or not callable(original) or name in _PLAIN:
@@ -174,5 +201,6 @@ def module_function(name: str) -> Any:
             return _on_state(SHARED, name, unbound, args, kwargs)
         return drawn(SHARED, _ALIASES.get(name, name), unbound, args, kwargs)
 
-    call = general if name in ("get_state", "set_state") else _Draw(original, general, False)
-    return functools.update_wrapper(call, original, updated=())
+    if name in ("get_state", "set_state"):
+        return functools.update_wrapper(general, original, updated=())
+    return _Draw(original, general, False)
