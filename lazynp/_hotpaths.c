@@ -65,7 +65,7 @@ static int is_plain(PyObject *x, int depth) {
 }
 
 /* Whether two arrays broadcast to a large one. Shapes that do not fit are NumPy's business. */
-static int grows(PyObject *x, PyObject *y) {
+int grows(PyObject *x, PyObject *y) {
     PyArrayObject *a = (PyArrayObject *)x, *b = (PyArrayObject *)y;
     if ((double)PyArray_SIZE(a) * (double)PyArray_SIZE(b) < (double)threshold) return 0;
     int na = PyArray_NDIM(a), nb = PyArray_NDIM(b), n = na > nb ? na : nb;
@@ -571,8 +571,9 @@ static PyObject *fresh(PyObject *module, PyObject *const *args, Py_ssize_t n, Py
 static PyMethodDef functions[] = {
     {"set_threshold", set_threshold, METH_O, "set_threshold(elements): from how many elements an array is large"},
     {"connect", connect, METH_VARARGS, "connect(type of lazy arrays, adopt, handed_out, operate, item): what this module calls"},
-    {"connect_items", connect_items, METH_VARARGS, "connect_items(types of lazy arrays, storages, ArrayType, Step, slice, read, write): items of lazy arrays"},
-    {"connect_lines", connect_lines, METH_VARARGS, "connect_lines(type of lazy arrays, queue, short positions, known files): operations of short lines"},
+    {"connect_items", connect_items, METH_VARARGS, "connect_items(types of lazy arrays, storages, ArrayType, Step, slice, permute, read, write): items of lazy arrays"},
+    {"connect_views", connect_views, METH_O, "connect_views(transpose): x.T of lazy arrays that are not there"},
+    {"connect_lines", connect_lines, METH_VARARGS, "connect_lines(type of lazy arrays, queue, short positions, known files, products): operations of short lines"},
     {"called_directly", called_directly, METH_O, "called_directly(cls): a class decorator that makes the calls of a subclass of Caller fast"},
     {"fresh", (PyCFunction)(void (*)(void))fresh, METH_FASTCALL | METH_KEYWORDS, "fresh(function, *args, **kwargs): its new arrays as lazynp hands them out"},
     {"short_ufunc", (PyCFunction)(void (*)(void))short_ufunc, METH_FASTCALL, "short_ufunc(ufunc, *operands): its result on a short line, else None"},

@@ -29,11 +29,13 @@ extern PyNumberMethods numpys;
 enum Kind kind_of(PyObject *x);
 int is_small(PyObject *array);
 int is_numeric(PyArrayObject *a);
+int grows(PyObject *x, PyObject *y);
 PyObject *plain_view(PyObject *watched);
 PyObject *plain_operand(PyObject *x);
 PyObject *handed_out(PyObject *result);
 
 PyObject *connect_items(PyObject *module, PyObject *args);
+PyObject *connect_views(PyObject *module, PyObject *function);
 PyObject *connect_lines(PyObject *module, PyObject *args);
 PyObject *short_call(PyObject *function, PyObject *const *args, Py_ssize_t n, PyObject *kwnames);
 PyObject *short_ufunc(PyObject *module, PyObject *const *args, Py_ssize_t n);

@@ -23,7 +23,7 @@ static PyBufferProcs lending = {.bf_getbuffer = lend};
 
 static PyTypeObject *plain_storage;          /* the type of storages that are a block of memory */
 static PyTypeObject *type_type, *step_type;  /* of (shape, dtype), and of (op, attributes): lazynp's ArrayType and Step */
-static PyObject *slice_op;                   /* the op of a step that is a slice */
+static PyObject *slice_op, *permute_op;      /* the ops of steps that are slices, and that permute axes */
 static PyObject *read_item, *write_item;     /* (array, index), (array, index, value): what is not done here */
 static struct {
     Py_ssize_t storage, np, path, type, parent, readonly, scalar;
@@ -91,11 +91,19 @@ static int is_there(PyObject *self) {
            && PyArray_CheckExact(*slot(storage, storage_at.buffer));
 }
 
-/* What a path of one slice shows of a storage's memory. NULL without an error: it is no such path. */
-static PyObject *sliced(PyArrayObject *memory, PyObject *path) {
-    PyObject *step = PyTuple_GET_ITEM(path, 0);
-    if (PyTuple_GET_SIZE(path) != 1 || PyTuple_GET_ITEM(step, 0) != slice_op) return NULL;
-    PyObject *attributes = PyTuple_GET_ITEM(step, 1);
+/* A view of a storage's memory with its axes in another order. */
+static PyObject *permuted(PyArrayObject *memory, PyObject *axes) {
+    npy_intp order[NPY_MAXDIMS];
+    PyArray_Dims permutation = {order, (int)PyTuple_GET_SIZE(axes)};
+    for (int i = 0; i < permutation.len; i++) order[i] = PyLong_AsSsize_t(PyTuple_GET_ITEM(axes, i));
+    return PyArray_Transpose(memory, &permutation);
+}
+
+/* What a path of one slice or permutation shows of a storage's memory. NULL without an error: it is no such path. */
+static PyObject *shown(PyArrayObject *memory, PyObject *path) {
+    PyObject *step = PyTuple_GET_ITEM(path, 0), *op = PyTuple_GET_ITEM(step, 0), *attributes = PyTuple_GET_ITEM(step, 1);
+    if (PyTuple_GET_SIZE(path) != 1 || (op != slice_op && op != permute_op)) return NULL;
+    if (op == permute_op) return permuted(memory, PyTuple_GET_ITEM(attributes, 0));
     npy_intp sizes[NPY_MAXDIMS], strides[NPY_MAXDIMS];
     char *data = PyArray_BYTES(memory);
     int n = PyArray_NDIM(memory);
@@ -123,7 +131,7 @@ static PyObject *values_of(PyObject *self) {
     if (storage == Py_None) return Py_TYPE(known) == &WatchedType ? plain_view(known) : Py_NewRef(known);
     PyObject *path = *slot(self, array_at.path), *memory = *slot(storage, storage_at.buffer);
     if (PyTuple_GET_SIZE(path) == 0) return Py_NewRef(memory);
-    return PyArray_CheckExact(known) ? Py_NewRef(known) : sliced((PyArrayObject *)memory, path);
+    return PyArray_CheckExact(known) ? Py_NewRef(known) : shown((PyArrayObject *)memory, path);
 }
 
 /* Whether anybody may write to an array that is there: it is no scalar, and no pending work has to read it first. */
@@ -186,14 +194,25 @@ static int is_short(npy_intp most) {
     return found;
 }
 
-static int may_be_short(void) {
-    return short_lines && PyDict_GET_SIZE(short_lines) && threshold > 0 && !tracing->depth && !tracing->recording;
+static int may_be_now(void) {
+    return threshold > 0 && !tracing->depth && !tracing->recording;
 }
 
-/* The operands as NumPy takes them, if they are scalars and arrays that are there, and the line is known to be short: 1, and the caller
-   owns them; else 0. */
+static int may_be_short(void) {
+    return may_be_now() && short_lines && PyDict_GET_SIZE(short_lines);
+}
+
+/* Whether nothing that is computed of these operands elementwise is large. */
+static int stays_small(PyObject *const *plain, Py_ssize_t n, npy_intp most) {
+    if (most >= threshold || n > 2) return 0;
+    return n < 2 || !PyArray_Check(plain[0]) || !PyArray_Check(plain[1]) || !grows(plain[0], plain[1]);
+}
+
+/* The operands as NumPy takes them, if they are scalars and arrays that are there, and what is computed is small, or the line is known to be
+   short: 1, and the caller owns them; else 0. */
 static int plain_operands(PyObject *const *args, Py_ssize_t n, PyObject **plain) {
     npy_intp most = 0;
+    if (!may_be_now()) return 0;
     Py_ssize_t count = 0;
     for (; count < n; count++) {
         enum Kind kind = kind_of(args[count]);
@@ -202,7 +221,7 @@ static int plain_operands(PyObject *const *args, Py_ssize_t n, PyObject **plain)
         if (!plain[count]) break;
         if (kind != SCALAR && PyArray_SIZE((PyArrayObject *)plain[count]) > most) most = PyArray_SIZE((PyArrayObject *)plain[count]);
     }
-    if (count == n && is_short(most)) return 1;
+    if (count == n && (stays_small(plain, n, most) || (may_be_short() && is_short(most)))) return 1;
     while (count) Py_DECREF(plain[--count]);
     PyErr_Clear();
     return 0;
@@ -232,13 +251,18 @@ static PyObject *adopted(PyObject *result) {
 }
 
 /* An argument of a function as NumPy takes it: a new reference, or NULL where Python has to look at it. Lists and tuples may have arrays in
-   them. Memory that NumPy may write to, or show in its result, must be free, and is known outside from then on. */
-static PyObject *plain_argument(PyObject *x, npy_intp *most, int depth) {
+   them. Memory that NumPy may write to, or show in its result, must be free, and is known outside from then on: no array of `limit` elements
+   is taken. */
+static PyObject *plain_argument(PyObject *x, npy_intp *most, npy_intp limit, int depth) {
     enum Kind kind = kind_of(x);
     PyObject *plain = NULL;
     if (kind != OTHER) plain = plain_operand(x);
     else if (is_there(x)) {
         if (!is_free(x) || !(plain = values_of(x))) return NULL;
+        if (PyArray_SIZE((PyArrayObject *)plain) >= limit) {
+            Py_DECREF(plain);
+            return NULL;
+        }
         PyObject *storage = *slot(x, array_at.storage);
         if (storage != Py_None) set(storage, storage_at.exported, Py_True);
     } else if (x == Py_None || PyUnicode_CheckExact(x) || Py_TYPE(x) == &PyType_Type || PyArray_DescrCheck(x))
@@ -248,7 +272,7 @@ static PyObject *plain_argument(PyObject *x, npy_intp *most, int depth) {
     Py_ssize_t n = PySequence_Fast_GET_SIZE(x);
     PyObject *made = PyTuple_CheckExact(x) ? PyTuple_New(n) : PyList_New(n);
     for (Py_ssize_t i = 0; made && i < n; i++) {
-        PyObject *part = plain_argument(PySequence_Fast_GET_ITEM(x, i), most, depth - 1);
+        PyObject *part = plain_argument(PySequence_Fast_GET_ITEM(x, i), most, limit, depth - 1);
         if (!part) Py_CLEAR(made);
         else if (PyTuple_CheckExact(made)) PyTuple_SET_ITEM(made, i, part);
         else PyList_SET_ITEM(made, i, part);
@@ -263,17 +287,83 @@ static int is_view_of(PyObject *result, PyObject *operand) {
     return shown && (shown == operand || shown == PyArray_BASE((PyArrayObject *)operand));
 }
 
-/* function(*args, **kwargs) on a short line, for a function of NumPy's; NULL without an error: not on such a line. */
+/* --- transposed -------------------------------------------------------------------------------------------------------------- */
+
+static PyObject *transpose; /* (array): what is not done here */
+
+/* x.T of a whole block of memory that is there, as view_of makes it. */
+static PyObject *transposed(PyObject *self, void *closure) {
+    PyObject *storage = Py_TYPE(self) == lazy ? *slot(self, array_at.storage) : Py_None;
+    if (tracing->depth || storage == Py_None || !is_there(self) || PyTuple_GET_SIZE(*slot(self, array_at.path))
+        || *slot(self, array_at.readonly) != Py_False || *slot(self, array_at.scalar) != Py_False)
+        return PyObject_CallOneArg(transpose, self);
+    PyArrayObject *memory = (PyArrayObject *)*slot(storage, storage_at.buffer);
+    npy_intp axes[NPY_MAXDIMS], sizes[NPY_MAXDIMS];
+    int n = PyArray_NDIM(memory);
+    for (int i = 0; i < n; i++) axes[i] = n - 1 - i, sizes[i] = PyArray_DIM(memory, axes[i]);
+    PyObject *order = sizes_tuple(axes, n), *shape = sizes_tuple(sizes, n), *attributes = order ? PyTuple_Pack(1, order) : NULL;
+    PyObject *step = named_tuple(step_type, permute_op, attributes), *path = step ? PyTuple_Pack(1, step) : NULL;
+    PyObject *type = named_tuple(type_type, shape, (PyObject *)PyArray_DESCR(memory));
+    Py_XDECREF(order);
+    Py_XDECREF(shape);
+    Py_XDECREF(attributes);
+    Py_XDECREF(step);
+    PyObject *parent = *slot(self, array_at.parent);
+    return handle(storage, path, type, parent == Py_None ? self : parent);
+}
+
+static PyGetSetDef views[] = {{"T", transposed, NULL, "The array with its axes in reverse order, over the same memory.", NULL}, {NULL}};
+
+PyObject *connect_views(PyObject *module, PyObject *function) {
+    transpose = Py_NewRef(function);
+    Py_RETURN_NONE;
+}
+
+/* --- products ------------------------------------------------------------------------------------------------------------------ */
+
+static PyObject *products;  /* the functions that are products of matrices, as dispatch.is_small_product knows them */
+
+static int is_product(PyObject *function) { return products && PySet_Contains(products, function) == 1; }
+
+/* function(a, b), a product of arrays that are there, where the result is small: NumPy's BLAS takes less than recording. No function: the
+   operator. NULL without an error: ask Python. */
+static PyObject *small_product(PyObject *function, PyObject *a, PyObject *b) {
+    PyObject *args[] = {a, b}, *plain[2], *result = NULL;
+    npy_intp shared = 1, elements = 1;
+    Py_ssize_t count = 0;
+    if (!may_be_now()) return NULL;
+    for (; count < 2; count++) {
+        enum Kind kind = kind_of(args[count]);
+        int is_ours = kind == OTHER && is_there(args[count]) && *slot(args[count], array_at.scalar) == Py_False;
+        if (!is_ours && kind < ARRAY) break;
+        plain[count] = is_ours ? values_of(args[count]) : plain_operand(args[count]);
+        if (!plain[count]) break;
+        PyArrayObject *array = (PyArrayObject *)plain[count];
+        int n = PyArray_NDIM(array);
+        if (count == 0 && n && PyArray_DIM(array, n - 1)) shared = PyArray_DIM(array, n - 1);
+        elements = n ? elements * (PyArray_SIZE(array) / shared) : threshold;
+    }
+    if (count == 2 && elements < threshold) {
+        result = function ? PyObject_Vectorcall(function, plain, 2, NULL) : numpys.nb_matrix_multiply(plain[0], plain[1]);
+        result = handed_out(result);
+    }
+    while (count) Py_DECREF(plain[--count]);
+    return result;
+}
+
+/* function(*args, **kwargs) on a short line or of small arrays, for a function of NumPy's; NULL without an error: not on such a line. */
 PyObject *short_call(PyObject *function, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {
     Py_ssize_t named = kwnames ? PyTuple_GET_SIZE(kwnames) : 0, total = n + named, count = 0;
     PyObject *plain[8], *result = NULL;
-    npy_intp most = 0;
-    if (!may_be_short() || !n || total > 8) return NULL;
+    npy_intp most = 0, limit = may_be_short() ? NPY_MAX_INTP : threshold;
+    if (total == 2 && n == 2 && is_product(function) && ((result = small_product(function, args[0], args[1])) || PyErr_Occurred())) return result;
+    if (!may_be_now() || !n || total > 8) return NULL;
     for (Py_ssize_t i = 0; i < named; i++)
         if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i), "out") == 0) return NULL;
-    if (PyObject_TypeCheck(function, &PyUFunc_Type) && n != ((PyUFuncObject *)function)->nin) return NULL; /* outputs among them */
-    for (; count < total && (plain[count] = plain_argument(args[count], &most, 1)); count++) {}
-    if (count == total && is_short(most)) {
+    int is_ufunc = PyObject_TypeCheck(function, &PyUFunc_Type);
+    if (is_ufunc && n != ((PyUFuncObject *)function)->nin) return NULL; /* outputs among them */
+    for (; count < total && (plain[count] = plain_argument(args[count], &most, limit, 1)); count++) {}
+    if (count == total && ((is_ufunc ? stays_small(plain, n, most) : most < threshold) || (may_be_short() && is_short(most)))) {
         result = PyObject_Vectorcall(function, plain, n, kwnames);
         Py_ssize_t same = 0;
         while (result && same < n && !(result == plain[same] && PyArray_Check(result))) same++;
@@ -288,11 +378,15 @@ PyObject *short_call(PyObject *function, PyObject *const *args, Py_ssize_t n, Py
     return result;
 }
 
-/* short_ufunc(ufunc, *operands): what NumPy's ufunc makes of them on a short line; None elsewhere. */
+/* short_ufunc(ufunc, *operands): what NumPy's ufunc makes of them on a short line, or where it is a small product; None elsewhere. */
 PyObject *short_ufunc(PyObject *module, PyObject *const *args, Py_ssize_t n) {
     PyObject *plain[4];
     PyUFuncObject *ufunc = n && PyObject_TypeCheck(args[0], &PyUFunc_Type) ? (PyUFuncObject *)args[0] : NULL;
-    if (!ufunc || ufunc->nout != 1 || ufunc->nin != n - 1 || n > 5 || !may_be_short() || !plain_operands(args + 1, n - 1, plain)) Py_RETURN_NONE;
+    if (n == 3 && is_product(args[0])) {
+        PyObject *product = small_product(args[0], args[1], args[2]);
+        if (product || PyErr_Occurred()) return product;
+    }
+    if (!ufunc || ufunc->nout != 1 || ufunc->nin != n - 1 || n > 5 || !plain_operands(args + 1, n - 1, plain)) Py_RETURN_NONE;
     PyObject *result = adopted(PyObject_Vectorcall(args[0], plain, n - 1, NULL));
     while (--n) Py_DECREF(plain[n - 1]);
     return result;
@@ -315,7 +409,7 @@ static PyObject *by_methods(PyObject *a, PyObject *b, PyObject *forward, PyObjec
     static PyObject *forward_##slot, *reflected_##slot;                                  \
     static PyObject *short_##slot(PyObject *a, PyObject *b) {                            \
         PyObject *args[] = {a, b}, *plain[2];                                            \
-        if (!may_be_short() || !plain_operands(args, 2, plain)) return by_methods(a, b, forward_##slot, reflected_##slot); \
+        if (!plain_operands(args, 2, plain)) return by_methods(a, b, forward_##slot, reflected_##slot); \
         PyObject *result = adopted(numpys.nb_##slot(plain[0], plain[1]));                \
         Py_DECREF(plain[0]);                                                             \
         Py_DECREF(plain[1]);                                                             \
@@ -324,7 +418,7 @@ static PyObject *by_methods(PyObject *a, PyObject *b, PyObject *forward, PyObjec
 #define UNARY(slot)                                                                     \
     static PyObject *short_##slot(PyObject *a) {                                         \
         PyObject *plain[1];                                                              \
-        if (!may_be_short() || !plain_operands(&a, 1, plain)) return pythons.nb_##slot(a); \
+        if (!plain_operands(&a, 1, plain)) return pythons.nb_##slot(a); \
         PyObject *result = adopted(numpys.nb_##slot(plain[0]));                          \
         Py_DECREF(plain[0]);                                                             \
         return result;                                                                   \
@@ -332,7 +426,7 @@ static PyObject *by_methods(PyObject *a, PyObject *b, PyObject *forward, PyObjec
 #define INPLACE(slot, method)                                                            \
     static PyObject *short_inplace_##slot(PyObject *a, PyObject *b) {                    \
         PyObject *args[] = {a, b}, *plain[2];                                            \
-        if (!may_be_short() || !is_there(a) || !is_free(a) || !plain_operands(args, 2, plain)) return pythons.nb_inplace_##slot(a, b); \
+        if (!may_be_now() || !is_there(a) || !is_free(a) || !plain_operands(args, 2, plain)) return pythons.nb_inplace_##slot(a, b); \
         PyObject *result = numpys.nb_inplace_##slot(plain[0], plain[1]);                 \
         if (result == plain[0]) Py_SETREF(result, Py_NewRef(a));                         \
         else result = adopted(result);                                                   \
@@ -353,7 +447,7 @@ static PyObject *forward_power, *reflected_power;
 static PyObject *short_power(PyObject *a, PyObject *b, PyObject *modulus) {
     PyObject *args[] = {a, b, modulus}, *plain[2];
     if (modulus != Py_None && PyObject_TypeCheck(a, lazy)) return PyObject_VectorcallMethod(forward_power, args, 3, NULL);
-    if (modulus != Py_None || !may_be_short() || !plain_operands(args, 2, plain)) return by_methods(a, b, forward_power, reflected_power);
+    if (modulus != Py_None || !plain_operands(args, 2, plain)) return by_methods(a, b, forward_power, reflected_power);
     PyObject *result = adopted(numpys.nb_power(plain[0], plain[1], modulus));
     Py_DECREF(plain[0]);
     Py_DECREF(plain[1]);
@@ -362,17 +456,25 @@ static PyObject *short_power(PyObject *a, PyObject *b, PyObject *modulus) {
 
 static PyObject *short_compare(PyObject *a, PyObject *b, int op) {
     PyObject *args[] = {a, b}, *plain[2];
-    if (!may_be_short() || !plain_operands(args, 2, plain)) return pythons_compare(a, b, op);
+    if (!plain_operands(args, 2, plain)) return pythons_compare(a, b, op);
     PyObject *result = adopted(PyArray_Type.tp_richcompare(plain[0], plain[1], op));
     Py_DECREF(plain[0]);
     Py_DECREF(plain[1]);
     return result;
 }
 
+static PyObject *forward_matmul, *reflected_matmul;
+static PyObject *short_matmul(PyObject *a, PyObject *b) {
+    PyObject *result = small_product(NULL, a, b);
+    return result || PyErr_Occurred() ? result : by_methods(a, b, forward_matmul, reflected_matmul);
+}
+
 /* The operators of lazy arrays look here first. */
 PyObject *connect_lines(PyObject *module, PyObject *args) {
     PyTypeObject *array;
-    if (!PyArg_ParseTuple(args, "O!OO!O!:connect_lines", &PyType_Type, &array, &main_queue, &PyDict_Type, &short_lines, &PyDict_Type, &known_files)) return NULL;
+    if (!PyArg_ParseTuple(args, "O!OO!O!O!:connect_lines", &PyType_Type, &array, &main_queue, &PyDict_Type, &short_lines, &PyDict_Type, &known_files,
+                          &PyFrozenSet_Type, &products))
+        return NULL;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); i++) Py_INCREF(PyTuple_GET_ITEM(args, i));
     lazy = array;
     PyNumberMethods *operators = array->tp_as_number;
@@ -387,7 +489,9 @@ PyObject *connect_lines(PyObject *module, PyObject *args) {
     BINARIES(INSTALL)
     UNARIES(INSTALL_UNARY)
     NAME(power, pow)
+    NAME(matmul, matmul)
     operators->nb_power = short_power;
+    operators->nb_matrix_multiply = short_matmul;
     array->tp_richcompare = short_compare;
     Py_RETURN_NONE;
 }
@@ -506,8 +610,8 @@ static Py_ssize_t offset_of(PyTypeObject *type, const char *name) {
 
 PyObject *connect_items(PyObject *module, PyObject *args) {
     PyTypeObject *array;
-    if (!PyArg_ParseTuple(args, "O!O!O!O!OOO:connect_items", &PyType_Type, &array, &PyType_Type, &plain_storage, &PyType_Type, &type_type,
-                          &PyType_Type, &step_type, &slice_op, &read_item, &write_item))
+    if (!PyArg_ParseTuple(args, "O!O!O!O!OOOO:connect_items", &PyType_Type, &array, &PyType_Type, &plain_storage, &PyType_Type, &type_type,
+                          &PyType_Type, &step_type, &slice_op, &permute_op, &read_item, &write_item))
         return NULL;
 #define ARRAY_SLOT(member, name) array_at.member = offset_of(array, name);
     ARRAY_SLOT(storage, "_storage") ARRAY_SLOT(np, "_np") ARRAY_SLOT(path, "_path") ARRAY_SLOT(type, "_type") ARRAY_SLOT(parent, "_parent")
@@ -530,5 +634,6 @@ PyTypeObject BufferType = {
     .tp_as_buffer = &lending,
     .tp_as_mapping = &items,
     .tp_as_sequence = &positions,
+    .tp_getset = views,
     .tp_new = PyType_GenericNew,
 };

@@ -15,7 +15,7 @@ from lazynp.native import ARRAYS, connect_items, tracing_count
 from lazynp.operands import capture, is_lazy, node_of, operand, recorded, short_here
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather, scatter
-from lazynp.ops.movement import Step, broadcast, broadcast_shape, join, reshape, slice_
+from lazynp.ops.movement import Step, broadcast, broadcast_shape, join, permute, reshape, slice_
 from lazynp.ops.sizes import SymInt, number
 from lazynp.ops.symbolic import mentions_sizes, symbolic_steps
 from lazynp.ordering import wrap_like
@@ -602,4 +602,4 @@ def _setitem(self: Any, index: Any, value: Any) -> None:
         _write(self, index, value)
 
 
-connect_items(ndarray, (Storage, ArrayType, Step, slice_), _getitem, _setitem)
+connect_items(ndarray, (Storage, ArrayType, Step, slice_, permute), _getitem, _setitem)

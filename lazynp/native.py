@@ -127,22 +127,30 @@ def connect(
         _hotpaths.connect(lazy, adopt, handed_out, operate, item)
 
 
-def connect_items(lazy: type, parts: tuple[type, type, type, Any], read: Callable[..., Any], write: Callable[..., Any]) -> None:
-    """How items of lazy arrays are read and written. parts: the types of storages, of array types and of steps, and the op of slices.
-    What is there and small the compiled module takes from the memory of their storages: 0.1 us, where Python takes 2 us to find out that
-    it may; of what is there and large it makes the view."""
+def connect_items(lazy: type, parts: tuple[type, type, type, Any, Any], read: Callable[..., Any], write: Callable[..., Any]) -> None:
+    """How items of lazy arrays are read and written. parts: the types of storages, of array types and of steps, and the ops of slices and
+    of permuted axes. What is there and small the compiled module takes from the memory of their storages: 0.1 us, where Python takes 2 us
+    to find out that it may; of what is there and large it makes the view."""
     if _hotpaths is not None:
         _hotpaths.connect_items(lazy, *parts, read, write)
     else:
         lazy.__getitem__, lazy.__setitem__, lazy.__delitem__ = read, write, _refuse  # type: ignore[attr-defined]
 
 
-def connect_lines(lazy: type, queue: Any, short: dict[Any, int], files: dict[str, bool]) -> None:
-    """Have the compiled module compute with NumPy what is done on short lines (operands.short_here): 2 us beside NumPy's time for an
-    operation, where Python takes 10. lazy: the type of lazy arrays; queue: the home of new storages; short: its short positions; files:
-    errors.KNOWN_FILES."""
+def connect_views(lazy: type, transpose: Callable[..., Any]) -> None:
+    """How x.T is made; that of a whole block of memory the compiled module makes itself."""
     if _hotpaths is not None:
-        _hotpaths.connect_lines(lazy, queue, short, files)
+        _hotpaths.connect_views(transpose)
+    else:
+        lazy.T = property(transpose)  # type: ignore[attr-defined]
+
+
+def connect_lines(lazy: type, lines: tuple[Any, dict[Any, int], dict[str, bool]], products: frozenset[Any]) -> None:
+    """Have the compiled module compute with NumPy what is done on short lines (operands.short_here) and with small arrays that are there:
+    0.1 to 2 us beside NumPy's time for an operation, where Python takes 3 to 30. lazy: the type of lazy arrays; lines: the home of new
+    storages, its short positions, errors.KNOWN_FILES; products: the functions."""
+    if _hotpaths is not None:
+        _hotpaths.connect_lines(lazy, *lines, products)
 
 
 def _refuse(array: Any, index: Any) -> None:
@@ -166,7 +174,7 @@ watched: Any = _Unwatched if _hotpaths is None else _hotpaths.ndarray
 fresh: Callable[..., Any] = _fresh if _hotpaths is None else _hotpaths.fresh
 """Call a function of NumPy's whose new arrays are then handed out as lazynp's."""
 short_ufunc: Callable[..., Any] = (lambda *_: None) if _hotpaths is None else _hotpaths.short_ufunc
-"""What NumPy's ufunc makes of operands on a short line (see connect_lines); None elsewhere."""
+"""What NumPy's ufunc makes of operands on a short line, or of a small product (see connect_lines); None elsewhere."""
 called_directly: Callable[[Any], Any] = (lambda cls: cls) if _hotpaths is None else _hotpaths.called_directly
 
 

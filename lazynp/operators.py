@@ -79,13 +79,13 @@ def _power(self: Any, other: Any, modulus: Any = None) -> Any:
     """x ** other."""
     if modulus is not None:
         return pow(exported(self)[()], other, modulus)  # NumPy's TypeError
-    short = _of_power(self, other) if self._storage is not None else None
+    short = _of_power(self, other) if goes_lazy(self) else None
     return _general(np.power, operator.pow, self, other) if short is None else elementwise(short, self)
 
 
 def _inplace_power(self: Any, other: Any) -> Any:
     """x **= other."""
-    short = _of_power(self, other) if self._storage is not None else None
+    short = _of_power(self, other) if goes_lazy(self) else None
     if short is None:
         return _plain_inplace_power(self, other)
     hooks.ufunc(short, "__call__", (self,), {"out": (self,)})
@@ -236,4 +236,8 @@ for _name, (_ufunc, _function) in {"divmod": (np.divmod, divmod), "matmul": (np.
     setattr(ndarray, f"__{_name}__", _forward)
     setattr(ndarray, f"__r{_name}__", _reflected)
 ndarray.__imatmul__ = _imatmul  # type: ignore[attr-defined]
-connect_lines(ndarray, queue(), queue().short, KNOWN_FILES)
+
+PRODUCTS = frozenset({np.matmul, np.dot, np.vdot, np.inner, np.vecdot, np.matvec, np.vecmat})
+"""Products of matrices: small ones of arrays that are there are NumPy's (dispatch.is_small_product)."""
+
+connect_lines(ndarray, (queue(), queue().short, KNOWN_FILES), PRODUCTS)

@@ -25,6 +25,7 @@ from lazynp.config import settings
 from lazynp.ir.node import Node
 from lazynp.ir.op import Op
 from lazynp.ir.types import ArrayType
+from lazynp.native import connect_views
 from lazynp.operands import is_lazy, node_of, operand, recorded
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import update
@@ -305,7 +306,7 @@ def _set_flat(x: Any, value: Any) -> None:
 
 
 ndarray.shape = ndarray.shape.setter(_set_shape)  # type: ignore[method-assign]
-ndarray.T = property(_transposed)  # type: ignore[attr-defined]
+connect_views(ndarray, _transposed)
 ndarray.mT = property(_matrix_transposed)  # type: ignore[attr-defined]
 ndarray.real = property(_real, lambda x, value: _set_part(x, "real", value))  # type: ignore[attr-defined]
 ndarray.imag = property(_imag, lambda x, value: _set_part(x, "imag", value))  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ import pytest
 
 import lazynp
 import lazynp as np
-from lazynp.array import is_pending
+from lazynp.array import is_pending, ndarray
 from lazynp.native import ARRAYS
 from lazynp.runtime import storage
 
@@ -825,7 +825,7 @@ def test_products_of_present_views_are_numpys():
     plain = numpy.array(x)
     for k in (0, 7, 290):
         product = x[:, k] @ x[:, k:]
-        assert type(product) is numpy.ndarray
+        assert type(product) in ARRAYS
         numpy.testing.assert_array_equal(product, plain[:, k] @ plain[:, k:])
         numpy.testing.assert_array_equal(numpy.dot(x[k:].T[:5], x[k:, 0]), numpy.dot(plain[k:].T[:5], plain[k:, 0]))
     view = x[3:, 5:]
@@ -834,6 +834,82 @@ def test_products_of_present_views_are_numpys():
     assert x[3, 5] == 9.0 and (view[1:, 2:] + 0)[4, 4] == plain[8, 11]
     view += 1
     assert x[3, 5] == 10.0
+
+
+def _small_and_there():
+    """An array of ours that was computed lazily, is small, and is there."""
+    total = np.array(numpy.random.default_rng(5).random((300, 400))).sum(axis=0)
+    assert float(total[0]) > 0 and type(total) is ndarray and not is_pending(total)
+    return total, numpy.asarray(total).copy()
+
+
+@pytest.mark.parametrize("other", [2, 0.5, numpy.float32(3), numpy.linspace(0.5, 2.0, 400), [1.0] * 400], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "lt", "eq"])
+def test_operators_of_small_arrays_that_are_there(name, other):
+    ours, plain = _small_and_there()
+    function = getattr(operator, name)
+    same(function(ours, other), function(plain, other))
+    same(function(other, ours), function(other, plain))
+    assert not is_pending(function(ours, other))
+    assert is_pending(function(ours[:, None], ours)), "it grows"
+
+
+def test_in_place_operators_of_small_arrays_that_are_there():
+    ours, plain = _small_and_there()
+    view, twice = ours[3:], ours * 2
+    ours += plain
+    ours[1:] *= 3.0
+    plain_twice, plain_view = plain * 2, plain[3:]
+    plain += plain.copy()
+    plain[1:] *= 3.0
+    same(ours, plain)
+    same(view, plain_view)
+    same(twice, plain_twice)
+
+
+def test_functions_of_small_arrays_that_are_there():
+    ours, plain = _small_and_there()
+    for function in (
+        numpy.exp,
+        numpy.sort,
+        numpy.mean,
+        numpy.diff,
+        lambda x: numpy.where(x > 150, x, 0),
+        lambda x: numpy.concatenate([x, [1.0]]),
+    ):
+        same(function(ours), function(plain))
+    same(np.exp(ours), numpy.exp(plain))
+    same(np.outer(ours, ours), numpy.outer(plain, plain))
+    same(np.stack([ours, plain], axis=1), numpy.stack([plain, plain], axis=1))
+    assert np.asarray(ours) is ours
+    part = np.reshape(ours, (20, 20))
+    part[0, 1] = -1.0
+    assert ours[1] == -1.0
+    np.copyto(ours, 0.0)
+    assert part[3, 3] == 0.0
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        assert np.isinf(1 / ours).all()
+
+
+def test_transposed_arrays_that_are_there():
+    x = np.array(numpy.random.default_rng(1).random((300, 400)))
+    plain, weights = numpy.array(x), numpy.arange(300.0)
+    turned = x.T
+    assert turned.base is x and turned.shape == (400, 300) and turned.strides == plain.T.strides
+    same(turned @ weights, plain.T @ weights)
+    same(weights @ x @ np.ones(400), weights @ plain @ numpy.ones(400))
+    same(turned[:5] @ x[:, :5], plain.T[:5] @ plain[:, :5])
+    same(np.vdot(x[0], x[1]), numpy.vdot(plain[0], plain[1]))
+    turned[0, 1] = 7.0
+    assert x[1, 0] == 7.0 and turned.T[1, 0] == 7.0
+    x.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        x.T[0, 0] = 1.0
+    with pytest.raises(ValueError, match="mismatch"):
+        turned @ numpy.ones(7)
+    cube = np.array(numpy.random.default_rng(1).random((50, 40, 60)))
+    same(cube.T, numpy.asarray(cube).T)
+    assert cube.T.base is cube and cube.T.T.strides == cube.strides
 
 
 def test_views_of_what_is_there_do_not_make_others_copy_it(monkeypatch):

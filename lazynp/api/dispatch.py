@@ -77,27 +77,28 @@ def any_foreign(values: Iterable[Any], depth: int = 2) -> bool:
     return False
 
 
-_PRODUCTS = frozenset({np.matmul, np.dot, np.vdot, np.inner, np.vecdot, np.matvec, np.vecmat})
-
-
 def is_small_product(function: Any, args: tuple[Any, ...]) -> bool:
     """Whether a function is a product of arrays that are there, with a small result. NumPy's BLAS computes it at once as fast as ours
     would, and there is next to nothing to fuse it with; recording it costs more than a product of a row and a column."""
-    if function not in _PRODUCTS or len(args) != 2 or not all(isinstance(a, (np.ndarray, ndarray)) and not is_pending(a) for a in args):
+    if (
+        function not in operators.PRODUCTS
+        or len(args) != 2
+        or not all(isinstance(a, (np.ndarray, ndarray)) and not is_pending(a) for a in args)
+    ):
         return False
     return _is_small(*args)
 
 
 def is_present_product(function: Any, args: tuple[Any, ...]) -> bool:
     """The same for NumPy's and our arrays alone, as fast as can be."""
-    if function not in _PRODUCTS or len(args) != 2:
+    if function not in operators.PRODUCTS or len(args) != 2:
         return False
     for a in args:
         kind = type(a)
         if kind is ndarray:
             if a._scalar or (a._storage is not None and a._storage.node is not None):
                 return False
-        elif kind is not np.ndarray:
+        elif kind not in ARRAYS:
             return False
     return _is_small(*args)
 
