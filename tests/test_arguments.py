@@ -48,14 +48,16 @@ cumsum(A,0,out=O(np.zeros((4,6),int))) ; cumsum(V[3])
 cumprod(I8,1) ; cumprod(Z)
 cumulative_sum(A,axis=0) ; cumulative_sum(V,include_initial=True) ; cumulative_sum(A)
 cumulative_prod(V) ; cumulative_prod(A,axis=1,include_initial=True)
-nansum(N,0) ; nansum(C)
+nansum(N,0) ; nansum(C) ; nansum(U8,0) ; nansum(M,1) ; nansum(C,where=M) ; nansum(C,dtype='f4')
 nanprod(N,1)
-nanmean(N,0) ; nanmean(C) ; nanmean(N[:,:1]*np.nan,1)
-nanmax(N,0) ; nanmax(C) ; nanmax(E0,1) ; nanmax(N[:1]*np.nan,1) ; nanmax(Z) ; nanmax(N,initial=10)
+nanmean(N,0) ; nanmean(C) ; nanmean(M,1,where=M) ; nanmean(U8,0,'f4') ; nanmean(N[:,:1]*np.nan,1)
+nanmax(N,0) ; nanmax(C) ; nanmax(U8,0,initial=300) ; nanmax(M,0) ; nanmax(C,where=M,initial=0) ; nanmax(C,out=O(np.zeros(()))) ;
+nanmax(E0,1) ; nanmax(N[:1]*np.nan,1) ; nanmax(Z) ; nanmax(N,initial=10)
 nanmin(N) ; nanmin(N,0,keepdims=True)
-nanstd(N,0) ; nanstd(F4)
-nanvar(N,1,ddof=1) ; nanvar(N)
-nanargmax(N,0) ; nanargmax(N*np.nan,0) ; nanargmax(N,1,keepdims=True) ; nanargmax(C)
+nanstd(N,0) ; nanstd(F4) ; nanstd(C,1) ; nanstd(M,correction=1)
+nanvar(N,1,ddof=1) ; nanvar(N) ; nanvar(U8,0,'f4',ddof=1) ; nanvar(C,0,where=M) ; nanvar(C,mean=2)
+nanargmax(N,0) ; nanargmax(N*np.nan,0) ; nanargmax(N,1,keepdims=True) ; nanargmax(C) ; nanargmax(U8,1) ; nanargmax(M,0,keepdims=True) ;
+nanargmax(C,5)
 nanargmin(N)
 nancumsum(N,0)
 nancumprod(N,1)
@@ -225,7 +227,8 @@ searchsorted(C[0,:3],V) ; searchsorted(V[::-1],[1],sorter=np.arange(9)[::-1]) ; 
 searchsorted(V,Z)
 digitize(A,V) ; digitize(A,V[::-1],right=True) ; digitize(A,A[0]) ; digitize(A,A) ; digitize(0.5,V)
 interp(0.5,V,V**2) ; interp(A,V,V**2,left=-1.) ; interp(A,V,V[:3]) ; interp(A,V,V,period=2.) ; interp([1,2],V,V**3) ; interp(A,V,V*1j) ;
-interp(N,V,V) ; interp(A,[],[]) ; interp(A,V[:1],V[:1]) ; interp(C,C[0,:6],V[:6]) ; interp(F4,V,V) ; interp(V,V,V**2,right=7)
+interp(N,V,V) ; interp(A,[],[]) ; interp(A,V[:1],V[:1]) ; interp(C,C[0,:6],V[:6]) ; interp(F4,V,V) ; interp(V,V,V**2,right=7) ;
+interp(F4,F4[0].cumsum(),F4[1]) ; interp(F4,F4[0],F4[1],period=2.) ; interp(F2,F2[0].cumsum(),F2[1])
 convolve(V,V) ; convolve(V,[1,2,1],'valid') ; convolve(V,[1,2],'same') ; convolve(C[0],C[1]) ; convolve([],V) ; convolve(V,V,'x') ;
 convolve(A,V) ; convolve(V,2) ; convolve(V,[1,2,3,4],'same') ; convolve(V[:3],V,'valid') ; convolve(V[:4],V,'same') ; convolve(Z[0],V) ;
 convolve(M[0],M[1])

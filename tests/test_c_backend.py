@@ -10,12 +10,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import lazynp
+from lazynp.array import wrap
 from lazynp.backends import base, c, reference, toolchain
 from lazynp.backends.program import Blueprint, Bytecode, load
 from lazynp.ir import canonical
 from lazynp.ir.node import Graph, constant, numbered_dim, numbered_input
 from lazynp.ir.types import ArrayType
-from lazynp.ops import contraction, indexing, library, movement, reduction
+from lazynp.operands import node_of
+from lazynp.ops import contraction, indexing, library, movement, opaque, reduction
 from lazynp.ops import elementwise as ew
 from lazynp.ops.movement import Step
 
@@ -781,3 +783,35 @@ def test_bytecode_of_another_python_is_not_run():
         exec(blueprint.code(), space)
         assert space["run"]() == 7
     assert blueprint.bytecode.code != b"unreadable"
+
+
+def test_what_a_routine_returns_is_the_result() -> None:
+    """The array itself, which belongs to the caller; also where kernels read it, and where it is returned twice."""
+    x = np.random.default_rng(0).standard_normal(5000)
+    f = lazynp.jit(lambda x: np.partition(x, 7))
+    want = np.partition(x, 7)
+    first = f(x)
+    first[...] = 0
+    second, third = f(x), f(x)
+    assert (second == want).all() and (third == want).all() and not np.shares_memory(second, third)
+    both = lazynp.jit(lambda x: (np.partition(x, 7).reshape(50, 100), np.partition(x, 7) * 2, np.partition(x, 7)))
+    for _ in range(3):
+        square, twice, flat = both(x)
+        assert square.shape == (50, 100) and (square.ravel() == want).all() and (twice == 2 * want).all() and (flat == want).all()
+        assert not np.shares_memory(square, flat)
+        flat[...] = 0
+
+
+_REMEMBERED = np.arange(5000.0)
+
+
+def _remembered(x: np.ndarray) -> np.ndarray:
+    return _REMEMBERED
+
+
+def test_what_a_routine_keeps_is_copied() -> None:
+    x = np.zeros(5000)
+    f = lazynp.jit(lambda x: wrap(opaque.call(_remembered, [node_of(x)], [((5000,), x.dtype)], {})[0]))
+    for _ in range(3):
+        f(x)[...] = -1
+        assert (np.arange(5000) == _REMEMBERED).all()

@@ -275,6 +275,8 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 def _without_nan(a: Any, fill: float, where: Any = _NONE) -> tuple[Any, Any]:
     """(the values with another one instead of NaN and of what `where` leaves out, which those are not)."""
     node = node_of(a)
+    if node.dtype.kind in "biu" and where is _NONE:
+        return a, True
     if node.dtype.kind not in "fc":
         raise Unsupported
     missing = ew.isnan(node)
@@ -304,6 +306,8 @@ def _is_inexact(out: Any) -> bool:
 
 @implements(np.nanmean)
 def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, *, where: Any = _NONE) -> Any:
+    if lifted(a).dtype.kind in "biu":
+        return mean(a, axis, dtype, out, keepdims, where=where)
     if dtype is not None or lifted(a).dtype == np.float16 or not _is_inexact(out):
         raise Unsupported
     values, present = _without_nan(a, 0.0, where)
@@ -314,11 +318,11 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdi
 def _nan_extremum(function: Any, ufunc: np.ufunc) -> Any:
     def lazy(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NONE, initial: Any = _NONE, where: Any = _NONE) -> Any:
         x = lifted(a)
-        if x.dtype.kind not in "fc" or x.size == 0 or (x.dtype.kind == "c" and not tracing()):
+        if x.dtype.kind not in "biufc" or x.size == 0 or (x.dtype.kind == "c" and not tracing()):
             raise Unsupported
         keep = keepdims is not _NONE and bool(keepdims)
         result = OBJECTS[ufunc].reduce(x, axis, None, None, keep, initial, True if where is _NONE else where)
-        return into(invalid_where_nan(result), out)
+        return into(invalid_where_nan(result) if x.dtype.kind in "fc" else result, out)
 
     return implements(function)(lazy)
 
@@ -353,6 +357,8 @@ def nanvar(
 ) -> Any:
     """Two passes over the values that are not NaN; NaN where fewer than ddof + 1 are left."""
     x = lifted(a)
+    if x.dtype.kind in "biu" and mean is _NONE and correction is _NONE:
+        return var(a, axis, dtype, out, ddof, keepdims, where=where)
     if dtype is not None or x.dtype.char not in "fdFD" or not _is_inexact(out) or (correction is not _NONE and ddof != 0):
         raise Unsupported
     real = np.dtype(x.dtype.char.lower())
@@ -380,6 +386,8 @@ def nanstd(
     mean: Any = _NONE,
     correction: Any = _NONE,
 ) -> Any:
+    if lifted(a).dtype.kind in "biu" and mean is _NONE and correction is _NONE:
+        return std(a, axis, dtype, out, ddof, keepdims, where=where)
     if lifted(a).dtype.char not in "fdFD" or not _is_inexact(out):
         raise Unsupported
     return into(root_of_squares(nanvar(lifted(a), axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)), out)

@@ -11,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from lazynp import array as arrays
 from lazynp.api.creation import asarray
 from lazynp.api.dispatch import HANDLERS, Unsupported, implements, into, sync, unwrapped
+from lazynp.api.reductions import argmax, argmin
 from lazynp.api.selecting import convolve, searchsorted
 from lazynp.api.shaping import lifted, ravel
 from lazynp.api.ufuncs import OBJECTS
@@ -248,9 +249,11 @@ def _ravel_multi_index(*index: Any, **options: Any) -> Any:
 # --- statistics -------------------------------------------------------------------------------------------------------------
 
 
-def _nan_position(function: Any) -> Callable[..., Any]:
+def _nan_position(function: Any, plain: Callable[..., Any]) -> Callable[..., Any]:
     def lazy(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = np._NoValue) -> Any:
         x = node_of(a)
+        if x.dtype.kind in "biu":
+            return plain(a, axis, out, keepdims=keepdims)
         if x.ndim == 0 or x.dtype.kind == "c":
             raise Unsupported
         axis = None if axis is None else normalize_axis_index(axis, x.ndim)
@@ -267,8 +270,8 @@ def _without(shape: tuple[int, ...], axis: Any, keep: bool) -> tuple[int, ...]:
     return tuple([1 if k in gone else n for k, n in enumerate(shape) if keep or k not in gone])
 
 
-nanargmax = _nan_position(np.nanargmax)
-nanargmin = _nan_position(np.nanargmin)
+nanargmax = _nan_position(np.nanargmax, argmax)
+nanargmin = _nan_position(np.nanargmin, argmin)
 
 
 @implements(np.correlate)

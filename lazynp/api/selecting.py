@@ -344,10 +344,10 @@ def _periodic(x: Any, xp: Any, fp: Any, period: Any) -> Any:
 
 @implements(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
-    """Piecewise linear between (xp, fp), constant outside."""
+    """Piecewise linear between (xp, fp), constant outside. In double precision, whatever the arguments are, as NumPy's."""
+    at, known, values = [ew.as_node(n, np.result_type(n.dtype, np.float64)) for n in map(node_of, (x, xp, fp))]
     if period is not None:
-        return _periodic(lifted(x), lifted(xp), lifted(fp), period)
-    at, known, values = node_of(x) * 1.0, node_of(xp) * 1.0, node_of(fp) * 1.0
+        return _periodic(wrap(at), wrap(known), wrap(values), period)
     if known.ndim != 1 or known.shape != values.shape or known.shape[0] < 2 or "c" in (at.dtype.kind, known.dtype.kind):
         raise Unsupported
     if at.ndim == 0:

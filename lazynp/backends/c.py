@@ -271,6 +271,7 @@ class _Draft:
                 self.result.tables[f"dtype_{memory.dtype.num}"] = memory.dtype
                 lines.append(f"y{k} = outputs[{k}]")
                 lines.append(f"if y{k} is None: y{k} = empty({shape}, dtype_{memory.dtype.num})")
+            if memory.kind in ("output", "returned"):
                 names[memory] = f"y{k}"
         for memory in self._python_memories():
             self.text.name(memory)
@@ -278,8 +279,10 @@ class _Draft:
             if memory.kind == "const":
                 self.result.tables[f"c{memory.slot}"] = plan.consts[memory.number].value.array
                 names[memory] = f"c{memory.slot}"
-            elif memory in names:
+            elif memory in names and memory.kind != "returned":
                 lines.append(f"s[{FIRST_SLOT + memory.slot}] = buffer({names[memory]})")
+            elif memory in names:
+                continue
             elif not self._made_by_python(memory):
                 self.result.tables[f"dtype_{memory.dtype.num}"] = memory.dtype
                 lines.append(f"a{memory.slot} = empty({memory.size.text()}, dtype_{memory.dtype.num})")
@@ -333,7 +336,12 @@ class _Draft:
         for k, target in enumerate(step.targets):
             place = target.node.index if type(node.type) is tuple else k
             name = names[target.memory]
-            lines.append(f"{name} = r[{place}]")
+            number = target.memory.number
+            lines.append(
+                f"{name} = handed(r[{place}], outputs[{number}], {self._shape_text(self.plan.graph.outputs[number].shape)})"
+                if target.memory.kind == "returned"
+                else f"{name} = r[{place}]"
+            )
             if target.memory.slot >= 0:
                 lines.append(f"s[{FIRST_SLOT + target.memory.slot}] = buffer({name})")
 
@@ -348,7 +356,7 @@ class _Draft:
     def _results(self, names: dict[Memory, str]) -> list[str]:
         found = []
         for k, memory in enumerate(self.plan.outputs):
-            if memory.kind == "output":
+            if memory.kind in ("output", "returned"):
                 found.append(f"y{k}")
             else:
                 found.append(f"inputs[{memory.number}] if outputs[{k}] is None else outputs[{k}]")

@@ -54,7 +54,7 @@ Guards = tuple[Condition, ...]
 
 class Memory:
     """A block of memory. kind: "input", "output", "const", "temp" (arena), "band" (rows of a temporary on
-    the stack) or "array" (a NumPy array: what Python steps read or write)."""
+    the stack), "array" (a NumPy array: what Python steps read or write) or "returned" (an output that is what a Python step returns)."""
 
     __slots__ = ("dtype", "kind", "name", "number", "size", "slot")
 

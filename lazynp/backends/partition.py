@@ -315,7 +315,8 @@ def _place_leaves(plan: Plan, order: list[Node]) -> None:
 
 
 def _place_outputs(plan: Plan, chosen: set[Node]) -> None:
-    """Outputs are written where the caller wants them; an aliased one into its input's memory. The first to ask for a node gets it."""
+    """Outputs are written where the caller wants them; an aliased one into its input's memory. What a Python step returns is handed out.
+    The first to ask for a node gets it."""
     aliases = dict(plan.graph.aliases)
     taken: set[Node] = set()
     for number, output in enumerate(plan.graph.outputs):
@@ -325,7 +326,9 @@ def _place_outputs(plan: Plan, chosen: set[Node]) -> None:
             memory = plan.given.outputs[number]
         plan.outputs.append(memory)
         node = strip(output)
-        if node in taken or node.op in (input_, const, dim) or _made_in_python(plan, node):
+        if _made_in_python(plan, node) and node not in taken and memory.kind == "output" and plan.given is None:
+            memory.kind = "returned"
+        elif node in taken or node.op in (input_, const, dim) or _made_in_python(plan, node):
             continue
         if not _read_by_own_loop(plan, node, memory):
             taken.add(node)
@@ -440,7 +443,8 @@ def _add(plan: Plan, step: Step) -> Step:
 
 def _library_step(plan: Plan, node: Node, results: list[Node]) -> None:
     for result in results:
-        plan.places[result] = plan.buffer(result, Memory("array", product(map(plan.sizes, result.shape)), result.dtype))
+        if result not in plan.places:
+            plan.places[result] = plan.buffer(result, Memory("array", product(map(plan.sizes, result.shape)), result.dtype))
     for a in node.args:
         place = plan.places[strip(a)]
         if place.memory.kind == "temp":

@@ -20,9 +20,10 @@ tests/test_vector_math.py holds each to 4 ulp and to NumPy's special values.
 import re
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
 
 import numpy as np
+
+from lazynp.backends import elementary
 
 CTYPES = {
     "b1": "uint8_t",
@@ -118,8 +119,6 @@ def _prototypes() -> dict[str, str]:
         found["cpow" + tail] = f"_Complex {real} cpow{tail}(_Complex {real}, _Complex {real}) __attribute__((const, nothrow));"
         found["lgamma" + tail] = f"{real} lgamma{tail}({real}) __attribute__((nothrow));"
         found[f"lgamma{tail}_r"] = f"{real} lgamma{tail}_r({real}, int *) __attribute__((nothrow));"
-        found["frexp" + tail] = f"{real} frexp{tail}({real}, int *) __attribute__((nothrow));"
-        found["ldexp" + tail] = f"{real} ldexp{tail}({real}, int) __attribute__((const, nothrow));"
     return found
 
 
@@ -229,94 +228,10 @@ _LIBM_NAMES |= {f"arc{name}": f"a{name}" for name in "sin cos tan sinh cosh tanh
 _LIBM_NAMES |= {"gammaln": "lgamma", "gamma": "tgamma"}
 _rows1("float", {op: f"{function}$F(a)" for op, function in _LIBM_NAMES.items() if op not in ("exp", "tanh")})
 _rows1("float", {"exp_alone": "exp$F(a)"})  # for one value whose successor waits for it: libm's table is faster then than a polynomial
-# exp(a) = 2**n * exp(r), |r| <= log(2)/2 (Muller, Elementary Functions, 3rd ed., ch. 11), with the polynomial 1 + r + r**2 * q(r) of the
-# least relative error (Remez: 2**-57.9, 2**-28.3): at most 1.07 ulp, and no lane is slow. The vector functions of glibc leave lanes that
-# overflow or underflow to the scalar one, at forty times the time, and such lanes are often those that a `where` throws away. |a| is
-# limited as an integer: of a choice between constants gcc's -ftree-pre makes choices of all that follows from them (0.65 -> 0.42 ns).
-# t holds n in its low bits; 2**n is two factors, so that subnormal results are rounded once: half of n goes to the exponent of p, the rest
-# becomes a number; where n is negative both have the sign bit.
-_EXP = """\
-if (!LZ_FMA) return exp$F(a);
-$U b, h, m; __builtin_memcpy(&b, &a, sizeof b); m = b & ($U)-1 >> 1; b = (m < {most} ? m : {most}) | (b & ~(($U)-1 >> 1));
-$T x, y, z; __builtin_memcpy(&x, &b, sizeof x);
-const $T t = __builtin_fma$F(x, ($T)0x1.71547652b82fep+0, ($T){shift}), n = t - ($T){shift};
-const $T r = __builtin_fma$F(n, {low}, __builtin_fma$F(n, {high}, x));
-{polynomial}
-p = 1 + __builtin_fma$F(p, r2, r);
-__builtin_memcpy(&b, &t, sizeof b); __builtin_memcpy(&m, &p, sizeof m); h = (b & {even}) << ({bits} - 1);
-m += h; h = (b << {bits}) - h + (($U){bias} << {bits}); __builtin_memcpy(&y, &m, sizeof y); __builtin_memcpy(&z, &h, sizeof z);
-return a != a ? a : y * z;"""
-
-
-def _powers(text: str, coefficients: str, **numbers: Any) -> str:
-    """The text of a function that begins as exp does."""
-    return text.format(polynomial=_polynomial("r", coefficients), **numbers).replace("\n", " ")
-
-
-def _polynomial(x: str, coefficients: str) -> str:
-    """Statements that make p the polynomial in x, the highest power first: even and odd powers apart, because half of them wait for each
-    other then; two such functions in a row are bound by that (1.09 -> 0.97 ns)."""
-    found = coefficients.split()
-    chains = []
-    for chain in (found[::-1][0::2][::-1], found[::-1][1::2][::-1]):
-        text = chain[0]
-        for coefficient in chain[1:]:
-            text = f"__builtin_fma$F({text}, {x}2, {coefficient})"
-        chains.append(text)
-    return f"const $T {x}2 = {x} * {x}; $T p = __builtin_fma$F({chains[1]}, {x}, {chains[0]});"
-
-
-_EXP_DOUBLE = {
-    "coefficients": "0x1.ad7f6f0e24922p-26 0x1.28ad72cd4ab37p-22 0x1.71df255235e0bp-19 0x1.a0199a0c66195p-16 0x1.a01a012a57b5ep-13"
-    " 0x1.6c16c1842a126p-10 0x1.1111111127be5p-7 0x1.555555555087cp-5 0x1.55555555554fap-3 0x1.000000000000ap-1",
-    "shift": "0x1.8p52",
-    "high": "-0x1.62e42fefa39efp-1",
-    "low": "-0x1.abc9e3b39803fp-56",
-    "bias": 1023,
-    "bits": 52,
-}
-_EXP_SINGLE = {
-    "coefficients": "0x1.6a2434p-10f 0x1.1239e2p-7f 0x1.5558f2p-5f 0x1.555492p-3f 0x1.fffffcp-2f",
-    "shift": "0x1.8p23",
-    "high": "-0x1.62e430p-1f",
-    "low": "0x1.05c610p-29f",
-    "bias": 127,
-    "bits": 23,
-}
-_row("exp", "double", _powers(_EXP, **_EXP_DOUBLE, most="0x4087500000000000", even="0xffe"), "$T a")
-_row("exp", "single", _powers(_EXP, **_EXP_SINGLE, most="0x42d00000", even="0x1fe"), "$T a")
-# tanh(a) = e / (e + 2) with e = exp(2 * |a|) - 1 from the same polynomial, where |a| is at most 20 (10): from there on it is 1. At most
-# 2.8 ulp, in half the time of libmvec's.
-_TANH = """\
-if (!LZ_FMA) return tanh$F(a);
-$U b, m; __builtin_memcpy(&b, &a, sizeof b); m = b & ($U)-1 >> 1; m = m < {most} ? m : {most};
-$T x, s; __builtin_memcpy(&x, &m, sizeof x); x += x;
-const $T t = __builtin_fma$F(x, ($T)0x1.71547652b82fep+0, ($T){shift}), n = t - ($T){shift};
-const $T r = __builtin_fma$F(n, {low}, __builtin_fma$F(n, {high}, x));
-{polynomial}
-p = __builtin_fma$F(p, r2, r);
-__builtin_memcpy(&b, &t, sizeof b); b = (b + {bias}) << {bits}; __builtin_memcpy(&s, &b, sizeof s);
-const $T e = __builtin_fma$F(p, s, s - 1), y = __builtin_copysign$F(e / (e + 2), a);
-return a != a ? a : y;"""
-_row("tanh", "double", _powers(_TANH, **_EXP_DOUBLE, most="0x4034000000000000"), "$T a")
-_row("tanh", "single", _powers(_TANH, **_EXP_SINGLE, most="0x41200000"), "$T a")
+for _entry in elementary.ROWS:
+    _row(*_entry)
 _rows1("float", {op: f"__builtin_{op}$F(a)" for op in ("sqrt", "floor", "ceil", "trunc", "rint", "fabs")})
 _rows2("float", {"arctan2": "atan2$F(a, b)", "power": "pow$F(a, b)", "copysign": "__builtin_copysign$F(a, b)"})
-# Both are scaled by one of four powers of two, which the highest bits of the larger exponent choose, so that squares are in range; an
-# infinity goes before NaN: the bits of both are at least those of an infinity then. Within 1.5 ulp; libmvec's takes twice as long.
-_HYPOT = (
-    "$I x, y, m, g, h; $T u, v, scale, back; __builtin_memcpy(&x, &a, sizeof x); __builtin_memcpy(&y, &b, sizeof y);"
-    " x &= ($I)(($U)-1 >> 1); y &= ($I)(($U)-1 >> 1); m = x > y ? x : y; g = m & {groups}; h = {scale} - g; g += {back};"
-    " __builtin_memcpy(&scale, &h, sizeof h); __builtin_memcpy(&back, &g, sizeof g);"
-    " __builtin_memcpy(&u, &x, sizeof u); __builtin_memcpy(&v, &y, sizeof v); u *= scale; v *= scale; m = x < y ? x : y;"
-    " u = __builtin_sqrt$F(LZ_FMA ? __builtin_fma$F(u, u, v * v) : u * u + v * v) * back; return m == {infinity} ? ($T)LZ_INF : u;"
-)
-_row(
-    "hypot",
-    "double",
-    _HYPOT.format(groups="0x6000000000000000", scale="0x7000000000000000", back="0x0fe0000000000000", infinity="0x7ff0000000000000"),
-)
-_row("hypot", "single", _HYPOT.format(groups="0x60000000", scale="0x70000000", back="0x0f000000", infinity="0x7f800000"))
 _row("float_power", "double", "pow(a, b)")
 _rows1("float", {"absolute": "__builtin_fabs$F(a)", "reciprocal": "1 / a", "sign": "a != a ? a : ($T)((a > 0) - (a < 0))"})
 _rows1("float", {"isnan": "a != a", "isinf": "__builtin_fabs$F(a) == LZ_INF", "isfinite": "__builtin_fabs$F(a) < LZ_INF"}, "uint8_t")
@@ -329,40 +244,19 @@ _row("clip", "ordered", "lz_minimum_$S(lz_maximum_$S(a, b), c)", "$T a, $T b, $T
 _row("heaviside", "float", "a != a ? a : a == 0 ? b : ($T)(a > 0)")
 _rows1("float", dict.fromkeys(("deg2rad", "radians"), "a * (($T)3.14159265358979323846 / ($T)180)"))
 _rows1("float", dict.fromkeys(("rad2deg", "degrees"), "a * (($T)180 / ($T)3.14159265358979323846)"))
-_row("fmod", "float", "fmod$F(a, b)")
 # Python's and NumPy's divmod: the remainder has the sign of b, the quotient is the floor; a zero of either keeps a sign (npy_divmod).
 _row(
     "remainder",
     "float",
-    "$T m = fmod$F(a, b); $T z = __builtin_copysign$F(0, b); $T n = m != 0 ? ((b < 0) != (m < 0) ? m + b : m) : z; return b == 0 ? m : n;",
+    "$T m = lz_fmod_$S(a, b); $T z = __builtin_copysign$F(0, b); $T n = m != 0 ? ((b < 0) != (m < 0) ? m + b : m) : z;"
+    " return b == 0 ? m : n;",
 )
 _row(
     "floor_divide",
     "float",
-    "$T m = fmod$F(a, b), d = (a - m) / b; d -= (m != 0) & ((b < 0) != (m < 0)); $T f = __builtin_floor$F(d); f += d - f > ($T)0.5;"
+    "$T m = lz_fmod_$S(a, b), d = (a - m) / b; d -= (m != 0) & ((b < 0) != (m < 0)); $T f = __builtin_floor$F(d); f += d - f > ($T)0.5;"
     " f = d != 0 ? f : __builtin_copysign$F(0, a / b); return b == 0 ? a / b : f;",
 )
-# log1p(a) for 0 <= a <= 1, without special values. Double: the logarithm of (1 + s) / (1 - s) as in fdlibm's e_log.c, with the polynomial
-# in s * s of the least error there (2**-59); the first terms are put together so that the rounding of s matters little. Single: a
-# polynomial (2**-27.5), which takes less than a division.
-_row(
-    "log1p_unit",
-    "double",
-    "if (!LZ_FMA) return log1p(a); const double s = a / (2 + a), z = s * s; "
-    + _polynomial("z", "0x1.5c8a5530a01fap-3 0x1.559c5184bccb3p-4 0x1.efdd82f870419p-4 0x1.1067689a220f3p-3 0x1.3b1de324614fcp-3"
-                  " 0x1.745cb39b64b8cp-3 0x1.c71c741f8c937p-3 0x1.2492492085769p-2 0x1.99999999a0840p-2 0x1.5555555555535p-1")
-    + " return a - s * (a - z * p);",
-    "$T a",
-)  # fmt: skip
-_row(
-    "log1p_unit",
-    "single",
-    "if (!LZ_FMA) return log1pf(a); "
-    + _polynomial("a", "-0x1.b2f574p-9f 0x1.4b0828p-6f -0x1.d86314p-5f 0x1.b579b8p-4f -0x1.3a7a7ep-3f 0x1.935c9ep-3f -0x1.ff26e0p-3f"
-                  " 0x1.554df0p-2f -0x1.ffffd2p-2f")
-    + " return __builtin_fmaf(p, a2, a);",
-    "$T a",
-)  # fmt: skip
 _row(
     "logaddexp",
     "float",
@@ -386,9 +280,6 @@ _row(
 _row("spacing", "float", "__builtin_fabs$F(a) == LZ_INF ? ($T)LZ_NAN : lz_nextafter_$S(a, a < 0 ? -($T)LZ_INF : ($T)LZ_INF) - a", "$T a")
 _row("modf_fraction", "float", "$T r = a - __builtin_trunc$F(a); return __builtin_copysign$F(lz_isinf_$S(a) ? 0 : r, a);", "$T a")
 _row("modf_integer", "float", "__builtin_trunc$F(a)", "$T a")
-_row("frexp_mantissa", "float", "int e; return frexp$F(a, &e);", "$T a")
-_row("frexp_exponent", "float", "int e = 0; frexp$F(a, &e); return lz_isfinite_$S(a) ? e : 0;", "$T a", "int32_t")
-_row("ldexp", "float", "ldexp$F(a, b > 2147483647 ? 2147483647 : b < -2147483648LL ? -2147483648LL : b)", "$T a, int64_t b")
 _row("expit", "float", "1 / (1 + lz_exp_$S(-a))", "$T a")
 
 # ---- special functions, in double precision; scipy.special's values at poles and for NaN
@@ -676,9 +567,13 @@ def _definition(name: str) -> str | None:
     op, tail = found[1], found[2]
     if op.startswith("cast_"):
         return _cast_text(name, op[5:], tail) if op[5:] in CTYPES else None
+    forms = elementary.FUNCTIONS.get(op, {})
+    text = next((forms[family] for family in forms if tail in _FAMILIES[family]), None)
+    if text is not None:
+        return _fill(text, tail)
     rows = _ROWS.get(op, {})
     row = next((rows[family] for family in rows if tail in _FAMILIES[family]), None)
-    if row is None and tail == "f16" and rows.keys() & {"float", "real", "ordered"}:
+    if row is None and tail == "f16" and rows.keys() & set(_FLOATS):
         return _through_float(name, op)
     if row is None:
         return None
@@ -699,10 +594,14 @@ def _fill(text: str, tail: str) -> str:
     return re.sub(r"\$([TSFBUIRQC])", lambda match: values[match[1]], text)
 
 
+_FLOATS = ("float", "single", "real", "ordered")
+"""Where the loop of float32 may be."""
+
+
 def _through_float(name: str, op: str) -> str:
     """NumPy's half loops: convert to float, compute, round."""
     rows = _ROWS[op]
-    result, parameters, _ = next(rows[family] for family in ("float", "real", "ordered") if family in rows)
+    result, parameters, _ = next(rows[family] for family in _FLOATS if family in rows)
     arguments = [f"lz_cast_f32_f16({word})" if kind == "$T" else word for kind, word in (item.split() for item in parameters.split(", "))]
     call = f"lz_{op}_f32({', '.join(arguments)})"
     return _function(name, _fill(result, "f16"), _fill(parameters, "f16"), f"lz_cast_f16_f32({call})" if result == "$T" else call)

@@ -178,7 +178,7 @@ class CProgram(base.Program):
         space: dict[str, Any] = dict(blueprint.tables)
         space |= {
             "empty": empty, "buffer": toolchain.ffi.from_buffer, "entry": lib.lazynp_run, "finish": self.finish, "library": self._library,
-            "extra": self._extra, "fresh": self._fresh, "pool": [], "take_arena": take_arena, "give_arena": give_arena,
+            "handed": _handed, "extra": self._extra, "fresh": self._fresh, "pool": [], "take_arena": take_arena, "give_arena": give_arena,
             "thread_count": threads.thread_count, "settings": self.limits,
         }  # fmt: skip
         exec(blueprint.code(), space)
@@ -214,7 +214,7 @@ class CProgram(base.Program):
             sizes[f"n{len(sizes)}"] = self._extra(k, sizes)
         total = dict.fromkeys(("input", "const", "output", "array"), 0)
         for kind, text, itemsize in blueprint.blocks:
-            total[kind] += int(eval(text, {}, sizes)) * itemsize
+            total["output" if kind == "returned" else kind] += int(eval(text, {}, sizes)) * itemsize
         temporaries = total["array"] + int(eval(blueprint.arena, {}, sizes))
         buffers = blueprint.buffers * (threads.thread_count() if blueprint.parallel else 1)
         return MemoryPlan(total["input"], total["const"], total["output"], temporaries, len(blueprint.steps), buffers=buffers)
@@ -314,6 +314,19 @@ def _owned(value: Any, dtype: np.dtype) -> bool:
     return (
         isinstance(value, np.ndarray) and value.dtype == dtype and value.flags.c_contiguous and value.flags.owndata and value.flags.aligned
     )
+
+
+def _handed(value: np.ndarray, given: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+    """What a Python step has returned as a result of the program: itself, where nobody else knows it."""
+    if given is not None:
+        given[...] = value.reshape(shape)
+        return given
+    own = value if sys.getrefcount(value) <= _KNOWN_TO_ONE else value.copy()
+    return own if own.shape == shape else own.reshape(shape)
+
+
+_KNOWN_TO_ONE = 3
+"""References to an array in a tuple that is an argument: the tuple's, the argument's, that of sys.getrefcount."""
 
 
 def _resolved(value: Any, sizes: dict[str, int]) -> Any:

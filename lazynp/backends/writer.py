@@ -46,7 +46,7 @@ class Program:
     def name(self, memory: Memory) -> str:
         known = self._names.get(memory)
         if known is None:
-            letter = {"input": "in", "output": "out", "const": "c", "temp": "t", "band": "t", "array": "ar"}[memory.kind]
+            letter = {"input": "in", "output": "out", "const": "c", "temp": "t", "band": "t", "array": "ar", "returned": "out"}[memory.kind]
             known = self._names[memory] = memory.name = f"{letter}{memory.number if memory.number >= 0 else len(self._names)}"
             if memory.kind not in ("temp", "band"):
                 self.slot(memory)

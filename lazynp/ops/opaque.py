@@ -31,8 +31,14 @@ def _run(*arrays: Any, function: str, options: Any, gather: bool, shapes: Any, d
     for warning in caught:
         _warn(warning)
     results = _flat(result) if len(dtypes) > 1 else [result]
-    values = tuple([np.asarray(r, d) for r, d in zip(results, dtypes, strict=True)])
+    values = tuple([_array(r, d) for r, d in zip(results, dtypes, strict=True)])
     return values[0] if len(values) == 1 else values
+
+
+def _array(result: Any, dtype: np.dtype) -> np.ndarray:
+    """The result as an array; one of this dtype itself: for an equal dtype that was read from disk numpy.asarray makes a view, which
+    somebody would have to copy."""
+    return result if type(result) is np.ndarray and result.dtype == dtype else np.asarray(result, dtype)
 
 
 def _flat(result: Any) -> list[Any]:
