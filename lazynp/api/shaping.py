@@ -481,8 +481,9 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
         if options:
             raise Unsupported
         for axis, (n, (before, after)) in enumerate(zip(node.shape, widths, strict=True)):
-            positions = np.pad(np.arange(n), (int(before), int(after)), mode)
-            node = gather(node, node_of(positions), axes=(axis,), position=axis)
+            if before or after:
+                positions = np.pad(np.arange(n), (int(before), int(after)), mode)
+                node = gather(node, node_of(positions), axes=(axis,), position=axis)
         return _as_filled(node, array)
     value = options.get("constant_values", 0)
     if np.ndim(value) or options.keys() - {"constant_values"}:
