@@ -1769,3 +1769,19 @@ def queens(n):
         free[depth + 1] = full & ~(cols[depth + 1] | left[depth + 1] | right[depth + 1])
         depth += 1
     return count
+
+
+@program(x12, x12 + 1)
+def zip_of_equal_lengths(x, y):
+    s = 0.0
+    for a, b in zip(x, y, strict=True):
+        s = 0.5 * s + a * b
+    return s
+
+
+@program(x12, x12[:7])
+def zip_of_other_lengths(x, y):
+    s = 0.0
+    for a, b in zip(x, y, strict=True):
+        s = 0.5 * s + a * b
+    return s

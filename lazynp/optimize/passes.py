@@ -18,6 +18,7 @@ from lazynp.optimize.moves import moves
 from lazynp.optimize.scans import collecting
 from lazynp.optimize.simplify import simplify, undetach
 from lazynp.optimize.stabilize import logsumexp, softmax, stabilize
+from lazynp.optimize.strips import strips
 from lazynp.optimize.triangular import substitute_instead
 
 Pass = Rules | Callable[[Graph, str, Listener | None], Graph]
@@ -45,6 +46,7 @@ PASSES: tuple[Pass, ...] = (
     substitute_instead,
     softmax,  # before log-sum-exp, whose results it reads
     logsumexp,
+    strips,  # of bodies that nothing changes any more
 )
 
 

@@ -17,7 +17,7 @@ from lazynp.ir.types import LAZY_DTYPES, Symbolic
 from lazynp.native import ARRAYS
 from lazynp.ops import elementwise as ew
 from lazynp.ops import turning
-from lazynp.ops.sizes import hooks, least, number, surface
+from lazynp.ops.sizes import hooks, least, number, simplify_size, surface
 
 
 class Elements:
@@ -172,10 +172,12 @@ def enumerate_(iterable: Any, start: Any = 0) -> Any:
 def zip_(*iterables: Any, strict: bool = False) -> Any:
     """zip(), of elements that are found without running through them."""
     parts = [elements_of(iterable) for iterable in iterables]
-    if strict or not parts or any(part is None for part in parts) or not any(_unknown(x) or isinstance(x, Elements) for x in iterables):
+    if not parts or any(part is None for part in parts) or not any(_unknown(x) or isinstance(x, Elements) for x in iterables):
         return zip(*iterables, strict=strict)
     counted = [part.counted() for part in parts if part is not None]
     upper = counted[0].upper
+    if strict and not all(_equal(part.upper, upper) for part in counted):  # Python's error comes after the shorter one's end
+        return zip(*iterables, strict=True)
     for part in counted[1:]:
         upper = _lower_one(upper, part.upper)
     return Elements(0, upper, 1, lambda t: tuple([part.at(t) for part in counted]))
@@ -185,6 +187,12 @@ def _lower_one(a: Any, b: Any) -> Any:
     if type(a) is int and type(b) is int:
         return min(a, b)
     return surface((least(_dim(a), _dim(b)),))[0]
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two numbers of elements are certainly the same."""
+    a, b = simplify_size(_dim(a)), simplify_size(_dim(b))
+    return bool(a == b) if type(a) is int and type(b) is int else a is b
 
 
 def _dim(n: Any) -> Any:
