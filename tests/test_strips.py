@@ -198,3 +198,25 @@ def test_warnings_are_those_of_the_turns_that_run():
     x = np.full(1000, 5.0)
     x[900:] = 0.0
     close(lazynp.jit(until, strict=True)(x, 3.0), until(x, 3.0))
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -1e300, 3e18, 99.0, -0.5])
+@pytest.mark.parametrize("place", [3, 500, 999])
+def test_odd_numbers_among_many(odd, place):
+    """What no integer holds, or no bin, in a strip or in the turns left over: Python's answer or Python's error."""
+
+    def bins(x):
+        counts = np.zeros(10, dtype=np.int64)
+        for value in x:
+            k = int(5 * np.sqrt(abs(value)))
+            if k >= 10:
+                counts[9] += 1
+                continue
+            counts[k] += 1
+        return counts
+
+    x = np.abs(X).copy()
+    x[place] = odd
+    expected, _, _ = outcome(bins, (x,))
+    result, _, _ = outcome(lazynp.jit(bins), (x,))
+    same(result, expected)

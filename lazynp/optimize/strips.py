@@ -8,14 +8,17 @@ over run as before. (Loop distribution and strip mining: Allen and Kennedy, Opti
 
 from __future__ import annotations
 
+import functools
+
 from lazynp.ir.body import canonical_bodies, own_dims, rename
 from lazynp.ir.node import Graph, Node, const, constant, dim, new_dim, new_input, substitute, toposort, transform
 from lazynp.ir.op import Kind
 from lazynp.ir.rewrite import Listener
 from lazynp.ir.types import ArrayType, Dim, itemcount
-from lazynp.ops.elementwise import add, doubtful, floor_divide, logical_or, multiply, subtract
+from lazynp.ops.elementwise import add, cast, doubtful, floor_divide, logical_or, multiply, subtract
 from lazynp.ops.indexing import iota, update
 from lazynp.ops.movement import broadcast, permute, reshape, slice_
+from lazynp.ops.reduction import reduce_logical_or
 from lazynp.ops.sizes import greatest, is_size, polynomial, simplify_size, size_node
 from lazynp.ops.structured import is_immediate, item, loop, while_
 from lazynp.transform.batch import batch
@@ -95,6 +98,7 @@ class _Body:
         self.efforts: dict[Node, float] = {self.index: 0.0}
         """Of what is computed of such rows, and of the loop variable, in additions."""
         self._follow()
+        self.doubts = self._doubts()
 
     def is_serial(self) -> bool:
         """Whether a turn reads what the last one has left, other than to count or to raise a flag: turns that do not are vectors, or
@@ -142,26 +146,58 @@ class _Body:
         by = terms.pop((self.index,), 0)
         return (moving[0], by) if by and all(self.changing.isdisjoint(toposort(monomial)) for monomial in terms) else None
 
+    def _doubts(self) -> dict[int, list[Node]]:
+        """For results that are flags, by position: doubts that depend on such rows alone. A strip tests them once, all turns together."""
+        found: dict[int, list[Node]] = {}
+        for k, output in enumerate(self.outputs):
+            terms = _terms(output)
+            if self.carried[k] in terms:
+                doubts = [term for term in terms if term.op is doubtful and term.args[0] in self.efforts]
+                found |= {k: doubts} if doubts else {}
+        return found
+
+    def certain(self) -> tuple[Node, ...]:
+        """The results without these doubts."""
+        outputs = list(self.outputs)
+        for k, doubts in self.doubts.items():
+            outputs[k] = functools.reduce(logical_or, [term for term in _terms(outputs[k]) if term not in doubts])
+        return tuple(outputs)
+
     def wanted(self) -> list[Node]:
         """The values that a strip computes in advance; none if that does not pay."""
         found: dict[Node, None] = {}
-        for node in self.order:
+        outputs = self.certain()
+        for node in toposort(outputs):
             if node not in self.efforts:
                 for a in node.args:
                     self._want(a, found)
-        for output in self.outputs:
+        for output in outputs:
             self._want(output, found)
         return list(found)
 
     def _want(self, node: Node, found: dict[Node, None]) -> None:
-        """The value below views, where it is not as quick to compute again."""
+        """The value below views and below what is as quick to compute again, where it is not quick itself."""
         waiting = [node]
         while waiting:
             node = waiting.pop()
-            if node.op.kind is Kind.MOVE:
+            if node not in self.efforts:
+                continue
+            if node.op.kind is Kind.MOVE or (node.dtype.kind == "b" and _effort(node) == 0.0):
                 waiting += node.args
-            elif node in self.efforts and self.efforts[node] >= _WORTH * itemcount(node.shape):  # type: ignore[arg-type]
+            elif self.efforts[node] >= _WORTH * itemcount(node.shape):  # type: ignore[arg-type]
                 found[node] = None
+
+
+def _terms(flag: Node) -> list[Node]:
+    """What a flag is or-ed of."""
+    found, waiting = [], [flag]
+    while waiting:
+        node = waiting.pop()
+        if node.op is logical_or:
+            waiting += reversed(node.args)
+        else:
+            found.append(node)
+    return found
 
 
 def _is_harmless(node: Node) -> bool:
@@ -170,7 +206,9 @@ def _is_harmless(node: Node) -> bool:
 
 
 def _effort(node: Node) -> float:
-    """Beyond simple arithmetic, in additions, for all elements."""
+    """Beyond simple arithmetic, in additions, for all elements. With an integer made of a float comes a test."""
+    if node.op is cast and node.dtype.kind in "iu" and node.args[0].dtype.kind == "f":
+        return _WORTH * itemcount(node.shape)  # type: ignore[arg-type]
     if node.op.kind is Kind.ELEMENTWISE:
         return (node.op.cost - 1.0) * itemcount(node.shape)  # type: ignore[arg-type]
     return 0.0 if node.op.kind is Kind.MOVE else itemcount(node.args[0].shape)  # type: ignore[arg-type]
@@ -184,13 +222,20 @@ def _strip_loop(node: Node, body: _Body, wanted: list[Node], whole: Dim, by: int
     places[body.index] = add(broadcast(begin, (TURNS,)), broadcast(constant(by), (TURNS,)) * iota(TURNS))
     leaves = (*body.carried, *body.others)
     outer = {leaf: _fresh(leaf) for leaf in leaves}
-    ahead = rename(batch(wanted, places, TURNS), outer, simplify_size)  # type: ignore[arg-type]
+    tests = [doubt.args[0] for doubts in body.doubts.values() for doubt in doubts]
+    ahead = rename(batch([*wanted, *tests], places, TURNS), outer, simplify_size)  # type: ignore[arg-type]
+    wrong = iter([doubtful(reduce_logical_or(test, tuple(range(test.ndim)))) for test in ahead[len(wanted) :]])
+    start = {
+        body.carried[k]: functools.reduce(logical_or, [next(wrong) for _ in doubts], outer[body.carried[k]])
+        for k, doubts in body.doubts.items()
+    }
+    del ahead[len(wanted) :]
     inner = {leaf: _fresh(leaf) for leaf in leaves}
     stored = [new_input(value.type) for value in ahead]
     values = {value: _one_turn(leaf, turn) for value, leaf in zip(wanted, stored, strict=True)}
-    outputs = rename(substitute(body.outputs, values), inner | {body.index: size_node(_sum(begin, _times(turn, by)))}, simplify_size)
+    outputs = rename(substitute(body.certain(), values), inner | {body.index: size_node(_sum(begin, _times(turn, by)))}, simplify_size)
     (turns,) = canonical_bodies([Graph((turn, *inner.values(), *stored), tuple(outputs))], simplify_size)
-    within = loop(constant(0), constant(TURNS), constant(1), *outer.values(), *ahead, body=turns, again=node.again)
+    within = loop(constant(0), constant(TURNS), constant(1), *(outer | start).values(), *ahead, body=turns, again=node.again)
     (strips_,) = canonical_bodies(
         [Graph((strip, *outer.values()), tuple([item(within, index=k) for k in range(len(body.carried))]))], simplify_size
     )
