@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NamedTuple
 
@@ -41,11 +42,19 @@ class FallbackWarning(UserWarning):
 
 
 class ErrorSettings(NamedTuple):
-    """numpy.geterr() as pairs, and numpy.geterrcall(). message: the one RuntimeWarning of a function that has words of its own."""
+    """numpy.geterr() as pairs, and numpy.geterrcall(). message: the one RuntimeWarning of a function that has words of its own.
+    unshown: (message, module, line) of the warnings filters that ignore some RuntimeWarnings; one that ignores all is in the modes."""
 
     modes: tuple[tuple[str, str], ...]
     call: Any = None
     message: str = ""
+    unshown: tuple[tuple[Any, Any, int], ...] = ()
+
+    def shows(self, message: str, module: str, line: int) -> bool:
+        """Whether the filters of the place let such a RuntimeWarning through."""
+        return not any(
+            (text is None or text.match(message)) and (name is None or name.match(module)) and at in (0, line) for text, name, at in self.unshown
+        )
 
     @property
     def at_once(self) -> bool:
@@ -121,20 +130,51 @@ def recording_position(depth: int = 1) -> tuple[Where | None, object]:
     return Where(*place, error_settings()), (id(place[0]), place[1], caller)
 
 
-_known_settings: tuple[Any, ErrorSettings | None] = (None, None)
-"""NumPy's object for the settings last seen, and what it says: reading it costs more than recording an operation should."""
+_known_settings: tuple[Any, list[Any], ErrorSettings | None] = (None, [], None)
+"""NumPy's object for the settings last seen, the warnings filters, and what they say: reading it costs more than recording should."""
 
 
 def error_settings() -> ErrorSettings | None:
-    """numpy.errstate here; None for NumPy's defaults."""
+    """numpy.errstate and the warnings filters here; None for NumPy's defaults."""
     global _known_settings
-    current = _extobj_contextvar.get()
-    known, settings = _known_settings
-    if current is not known:
-        found = ErrorSettings(tuple(sorted(np.geterr().items())), np.geterrcall())
+    current, filters = _extobj_contextvar.get(), warnings.filters
+    known, shown, settings = _known_settings
+    if current is not known or filters != shown:
+        modes, unshown = tuple(sorted(np.geterr().items())), ()
+        if warning_action() == "ignore":
+            modes = tuple([(kind, "ignore" if mode == "warn" else mode) for kind, mode in modes])
+        else:
+            unshown = tuple([(text, module, line) for action, text, _, module, line in _met_filters() if action == "ignore"])
+        found = ErrorSettings(modes, np.geterrcall(), unshown=unshown)
         settings = None if found == DEFAULT_ERRORS else found
-        _known_settings = (current, settings)
+        _known_settings = (current, list(filters), settings)
     return settings
+
+
+def warning_action() -> str:
+    """What the filters do with every RuntimeWarning: "ignore", "error", ..., "" where that depends on its words or its place."""
+    met = _met_filters()
+    return met[0][0] if met and _meets_all(met[0]) else ""
+
+
+def _met_filters() -> list[Any]:
+    """The filters that RuntimeWarnings may meet, up to the first that none passes, without those of words or places that were there
+    before lazynp (NumPy's own)."""
+    met = []
+    for found in warnings.filters:
+        if issubclass(RuntimeWarning, found[2]) and (_meets_all(found) or found not in _FIRST_FILTERS):
+            met.append(found)
+            if _meets_all(found):
+                break
+    return met
+
+
+def _meets_all(found: Any) -> bool:
+    _action, text, _category, module, line = found
+    return text is None and module is None and line == 0
+
+
+_FIRST_FILTERS = tuple(warnings.filters)
 
 
 def line_of(error: BaseException | None) -> Where | None:

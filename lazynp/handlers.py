@@ -1,25 +1,47 @@
 """Whether an exception would be caught where the user's program is: then it must come where NumPy raises it, not when lazy work runs."""
 
 import sysconfig
+import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 from types import CodeType, FrameType
 
-from lazynp.errors import is_ours
+from lazynp.errors import is_ours, warning_action
 
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
 def is_caught(frame: FrameType | None) -> bool:
-    """Whether a `try` or `with` of the user's own code stands around what the frame is doing, in it or in one of its callers.
-    The standard library and installed packages, such as a test runner, are not the user's code."""
+    """Whether a `try` or `with` of the user's own code stands around what the frame is doing, in it or in one of its callers."""
+    return any(True for _ in _guards(frame))
+
+
+def is_warning_caught(frame: FrameType | None) -> bool:
+    """Whether the program may wait there for warnings: they are raised as errors or recorded, and the code of such a `try` or `with`
+    speaks of warnings. (A test runner has all of them recorded, whatever the test does.)"""
+    return _are_collected() and any(not _SPEAK_OF_WARNINGS.isdisjoint(code.co_names) for code in _guards(frame))
+
+
+_SPEAK_OF_WARNINGS = frozenset(
+    "catch_warnings RuntimeWarning Warning warns assert_warns assert_no_warnings suppress_warnings assertWarns assertWarnsRegex".split()
+)
+_show = getattr(warnings, "_showwarnmsg_impl", None)
+
+
+def _are_collected() -> bool:
+    """Whether `warnings.catch_warnings(record=True)` holds, or the first filter that meets every RuntimeWarning makes it an error."""
+    return getattr(warnings, "_showwarnmsg_impl", None) is not _show or warning_action() == "error"
+
+
+def _guards(frame: FrameType | None) -> Iterator[CodeType]:
+    """The user's functions that are in a `try` or `with` there, innermost first. The standard library and installed packages, such as a
+    test runner, are not the user's code."""
     while frame is not None:
         code = frame.f_code
         users = not is_ours(code) and not code.co_filename.startswith(("<frozen", *_INSTALLED))
         if users and any(start <= frame.f_lasti < end for start, end in _guarded(code)):
-            return True
+            yield code
         frame = frame.f_back
-    return False
 
 
 @lru_cache(maxsize=4096)

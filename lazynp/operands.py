@@ -14,7 +14,7 @@ from lazynp.backends import pool
 from lazynp.config import settings
 from lazynp.errors import DEFAULT_ERRORS, SILENT, ErrorSettings, Where, recording_position, user_frame, user_position
 from lazynp.escapes import is_only_computed_with
-from lazynp.handlers import is_caught
+from lazynp.handlers import is_caught, is_warning_caught
 from lazynp.ir.node import Node, constant
 from lazynp.ir.types import LAZY_DTYPES, NotLazy, Symbolic, itemcount
 from lazynp.native import ARRAYS, tracing_count, watched
@@ -209,10 +209,12 @@ def _number(x: Any) -> Any:
 
 
 def _is_expected_now(made: list[Node], where: Where | None) -> bool:
-    """Whether the program would catch here an error that depends on values: floating-point errors that it asked for, LinAlgError."""
+    """Whether the program would catch here an error that depends on values: floating-point errors that it asked for, LinAlgError,
+    warnings that it collects."""
     if where is not None and where.errors is not None and where.errors.at_once:
         return True
-    return any(map(_raises, made)) and is_caught(sys._getframe(2))
+    frame = sys._getframe(2)
+    return is_warning_caught(frame) or (any(map(_raises, made)) and is_caught(frame))
 
 
 def _raises(node: Node) -> bool:
@@ -263,4 +265,4 @@ def _ignores_more(known: ErrorSettings | None, new: ErrorSettings | None) -> boo
     if known is None or known is SILENT or known.message or new is SILENT:
         return False
     modes = dict(DEFAULT_ERRORS.modes if new is None else new.modes)
-    return any(mode == "ignore" != modes[kind] for kind, mode in known.modes)
+    return any(mode == "ignore" != modes[kind] for kind, mode in known.modes) or bool(known.unshown)

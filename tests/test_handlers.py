@@ -4,10 +4,12 @@ import contextlib
 import dis
 import inspect
 import types
+import warnings
 
 import numpy
 import pytest
 
+import lazynp
 import lazynp as np
 from lazynp import handlers
 
@@ -92,3 +94,51 @@ def test_the_order_of_a_copy_is_checked_at_once(all_lazy):
 def test_interpolation_between_equal_places_says_nothing(all_lazy, xp):
     found = np.interp(np.linspace(-1, 2, 50), np.array(xp), np.array([1.0, 2.0, 3.0, 4.0]))
     numpy.testing.assert_allclose(numpy.asarray(found), numpy.interp(numpy.linspace(-1, 2, 50), xp, [1.0, 2.0, 3.0, 4.0]))
+
+
+def test_warnings_come_where_they_are_collected_or_caught(all_lazy):
+    def caught():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                return 1 / np.zeros(3)
+        except RuntimeWarning as warning:
+            return str(warning)
+
+    with warnings.catch_warnings(record=True) as collected:
+        warnings.simplefilter("always")
+        np.log(np.zeros(3))
+    assert [str(w.message) for w in collected] == ["divide by zero encountered in log"]
+    with pytest.warns(RuntimeWarning, match="invalid value encountered in sqrt"):
+        np.sqrt(-np.ones(3))
+    assert caught() == "divide by zero encountered in divide"
+
+
+def test_a_warning_that_was_ignored_where_it_arose_does_not_come_later(all_lazy):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        ignored = np.log(np.zeros(3))
+    assert str(ignored) == "[-inf -inf -inf]"
+
+
+@pytest.mark.filterwarnings("always")
+def test_warnings_that_were_ignored_by_their_words_do_not_come_later(all_lazy):
+    with collecting():
+        warnings.filterwarnings("ignore", "divide by zero")
+        partly = np.log(lazynp.lazy(numpy.zeros(4))) * 0
+    with collecting(record=True) as told:
+        assert str(partly) == "[nan nan nan nan]"
+    assert [str(w.message) for w in told] == ["invalid value encountered in multiply"]
+
+
+collecting = warnings.catch_warnings
+"""A name that does not speak of warnings: what it surrounds stays lazy."""
+
+
+@pytest.mark.filterwarnings("always")
+def test_a_block_that_does_not_speak_of_warnings_stays_lazy(all_lazy):
+    with collecting(record=True) as told:
+        later = np.log(np.zeros(6))
+        assert not told
+        str(later)
+    assert [str(w.message) for w in told] == ["divide by zero encountered in log"]

@@ -104,7 +104,7 @@ def _find(form: Form, arrays: Sequence[np.ndarray], settings_of: Settings) -> bo
                 said = str(said).replace(f" in {node.op.name}", " in divmod")
             if (str(said), node.where) not in spoken:
                 spoken.add((str(said), node.where))
-                told |= tell(said, node.where)
+                told |= tell(said, node.where, settings)
         told |= any(mode not in ("ignore", "warn") for _, mode in settings.modes)
     return told
 
@@ -133,7 +133,7 @@ def _guess(form: Form, flags: int, settings: Settings) -> bool:
         if mode == "raise":
             raise FloatingPointError(message)
         if mode == "warn":
-            told |= tell(message, suspects[-1].where)
+            told |= tell(message, suspects[-1].where, settings(suspects[-1]))
         elif mode == "call":
             settings(suspects[-1]).call(text, {"divide": 1, "over": 2, "under": 4, "invalid": 8}[kind])
             told = True
@@ -169,9 +169,11 @@ class _Filters:
     seen: ClassVar[dict[str, int]] = {}
 
 
-def tell(message: Any, where: Any) -> bool:
+def tell(message: Any, where: Any, settings: ErrorSettings = DEFAULT_ERRORS) -> bool:
     """Issue a RuntimeWarning for a position of the user's program. Returns whether it was not shown before."""
     filename, line = (where.filename, where.line) if isinstance(where, Where) else ("<lazynp>", 0)
+    if not settings.shows(str(message), filename.removesuffix(".py"), line):
+        return False
     registry = _registries.setdefault(filename, {})
     key = (str(message), RuntimeWarning, line)
     version = registry["version"] = registry.get("version", 0) + _Filters.changes - _Filters.seen.get(filename, 0)
