@@ -35,6 +35,27 @@ WRONG = {
 }
 
 
+CONSTANTS = {
+    "exp": (lambda n: n.exp(n.full(5, 1000.0)), "overflow encountered in exp"),
+    "multiply": (lambda n: n.full(5, 1e200) * n.full(5, 1e200), "overflow encountered in multiply"),
+    "divide": (lambda n: 1 / n.zeros(5), "divide by zero encountered in divide"),
+    "float32": (lambda n: n.full(5, 1e200).astype("f4"), "overflow encountered in cast"),
+    "complex": (lambda n: n.log(n.zeros(5, complex)), "divide by zero encountered in log"),
+    "integers": (lambda n: n.full(5, 7) // n.zeros(5, int), "divide by zero encountered in floor_divide"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_constants_of_a_program_warn_at_every_call(name):
+    function, expected = CONSTANTS[name]
+    compiled = lnp.jit(strict=True)(lambda x: x + function(lnp))
+    for _ in range(3):
+        with collecting(record=True) as told:
+            warnings.simplefilter("always")
+            compiled(np.ones(5))
+        assert messages(told) == [expected]
+
+
 def messages(caught):
     return sorted([str(w.message) for w in caught])
 

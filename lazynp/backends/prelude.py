@@ -65,6 +65,7 @@ void *memcpy(void *to, const void *from, __SIZE_TYPE__ size) __asm__("memmove");
 #define LZ_BY_ZERO ({ volatile float lz_zero = 0; lz_zero = 1 / lz_zero; 0; }) /* 0, and the flag of floating-point divisions */
 #define LZ_INVALID ({ volatile float lz_zero = 0; lz_zero = lz_zero / lz_zero; })
 #define LZ_OVERFLOW ({ volatile float lz_large = 1e38f; lz_large = lz_large * lz_large; })
+#define LZ_HIDDEN(a) ({ volatile __typeof__(a) lz_hidden = (a); lz_hidden; }) /* a constant that the compiler takes for unknown */
 #if defined(__x86_64__) /* what no integer can hold becomes the least one */
 #define LZ_OUTGROWS(a) ((int64_t)((uint64_t)(int64_t)(a) + ((uint64_t)1 << 62)) < 0)
 #else

@@ -138,7 +138,10 @@ class Values:
             return f"{prelude.helper(name, z.dtype)}({self.text[z]}, {self.text[node.args[1]]})"
         if self.alone and node.op is ew.exp and node.dtype in PLAIN:
             return f"{prelude.helper('exp_alone', node.dtype)}({unwrapped(self.text[node.args[0]])})"
-        return expression(node.op, node, [a.dtype for a in node.args], [self.text[a] for a in node.args])
+        texts = [self.text[a] for a in node.args]
+        if texts and all(a.op is const for a in node.args):  # what folding left because it warns: the compiler would fold it, and the warning
+            texts[0] = f"LZ_HIDDEN({texts[0]})"
+        return expression(node.op, node, [a.dtype for a in node.args], texts)
 
     def _load(self, node: Node) -> str:
         known = self.writer.neighbour
