@@ -324,6 +324,13 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
             return to_numpy(self)[()].__reduce__()
         return _restore, (np.array(to_numpy(self)),)
 
+    def __reduce_ex__(self, protocol: Any, /) -> Any:
+        """As NumPy: the memory of a contiguous array may go out of band, that of others does not."""
+        values = to_numpy(self)
+        if self._scalar or values.flags.forc:
+            return self.__reduce__()
+        return _restore_state, (values.__reduce__()[2],)
+
     def __setstate__(self, state: tuple[Any, ...], /) -> None:
         """Become the array of a state of NumPy's: (version, shape, dtype, whether in Fortran order, bytes)."""
         values = np.empty(0)
@@ -417,6 +424,12 @@ def adopt(array: np.ndarray) -> Any:
 
 def _restore(array: np.ndarray) -> Any:
     return eager(array) if array.size < max(settings.lazy_threshold, 1) else adopt(array)
+
+
+def _restore_state(state: tuple[Any, ...]) -> Any:
+    values = np.empty(0)
+    values.__setstate__(state)
+    return _restore(values)
 
 
 # --- values of handles -------------------------------------------------------------------------------------------------

@@ -52,9 +52,10 @@ class ErrorSettings(NamedTuple):
 
     def shows(self, message: str, module: str, line: int) -> bool:
         """Whether the filters of the place let such a RuntimeWarning through."""
-        return not any(
-            (text is None or text.match(message)) and (name is None or name.match(module)) and at in (0, line) for text, name, at in self.unshown
-        )
+        for text, name, at in self.unshown:
+            if (text is None or text.match(message)) and (name is None or name.match(module)) and at in (0, line):
+                return False
+        return True
 
     @property
     def at_once(self) -> bool:

@@ -23,7 +23,8 @@ def is_warning_caught(frame: FrameType | None) -> bool:
 
 
 _SPEAK_OF_WARNINGS = frozenset(
-    "catch_warnings RuntimeWarning Warning warns assert_warns assert_no_warnings suppress_warnings assertWarns assertWarnsRegex".split()
+    "catch_warnings RuntimeWarning Warning warns assert_warns assert_no_warnings suppress_warnings assertWarns assertWarnsRegex "
+    "_assert_warns_context _assert_no_warnings_context".split()
 )
 _show = getattr(warnings, "_showwarnmsg_impl", None)
 
@@ -33,12 +34,16 @@ def _are_collected() -> bool:
     return getattr(warnings, "_showwarnmsg_impl", None) is not _show or warning_action() == "error"
 
 
+_CATCHERS = frozenset({"_AssertRaisesBaseContext.handle", "raises", "warns", "assert_warns", "assert_no_warnings"})
+"""Functions of unittest, pytest and numpy.testing that call what they are given and wait for an error or a warning."""
+
+
 def _guards(frame: FrameType | None) -> Iterator[CodeType]:
     """The user's functions that are in a `try` or `with` there, innermost first. The standard library and installed packages, such as a
-    test runner, are not the user's code."""
+    test runner, are not the user's code, but for those that catch for it."""
     while frame is not None:
         code = frame.f_code
-        users = not is_ours(code) and not code.co_filename.startswith(("<frozen", *_INSTALLED))
+        users = code.co_qualname in _CATCHERS or (not is_ours(code) and not code.co_filename.startswith(("<frozen", *_INSTALLED)))
         if users and any(start <= frame.f_lasti < end for start, end in _guarded(code)):
             yield code
         frame = frame.f_back

@@ -433,6 +433,10 @@ def _write(x: Any, index: Any, value: Any) -> None:
     if found[1] and not isinstance(value, Symbolic) and np.ndim(value):
         probe = np.zeros((1,) * x.ndim, x.dtype)
         probe[(0,) * x.ndim] = np.zeros(np.shape(value), value.dtype) if isinstance(value, ndarray) else value  # NumPy's error
+    if found[1] and isinstance(value, np.ma.core.MaskedConstant):  # NumPy asks it for its number: an error or NaN, not the data
+        probe = np.zeros(1, x.dtype)
+        probe[0] = value
+        value = probe[0]
     if x.dtype.kind in "iu" and _is_inexact_scalar(value) and not tracing():
         value = to_numpy(value)[()] if type(value) is ndarray else value
         np.zeros(1, x.dtype)[0] = value  # NumPy's error for NaN and numbers that are too large
@@ -472,7 +476,7 @@ def _fitted(value: Any, type_: ArrayType) -> Node:
     if isinstance(node, Symbolic):
         node = ew.as_node(node, type_.dtype)
     if not isinstance(node, Node):
-        node = constant(np.asarray(node).astype(type_.dtype) if type(node) is complex else np.asarray(node, type_.dtype))
+        node = _constant(node, type_.dtype)
     warn_of_lost_imaginary(node.dtype, type_.dtype)
     shape = node.shape
     while len(shape) > type_.ndim and shape[0] == 1:
@@ -485,6 +489,13 @@ def _fitted(value: Any, type_: ArrayType) -> Node:
     if not fits:
         raise ValueError(f"could not broadcast input array from shape {_shape_text(node.shape)} into shape {_shape_text(type_.shape)}")
     return broadcast(node, type_.shape)
+
+
+def _constant(number: Any, dtype: np.dtype) -> Node:
+    """A Python or NumPy scalar as it is written into an array. Raises NumPy's errors for what integers cannot hold."""
+    if dtype.kind in "fc" and (dtype.kind == "c" or not np.iscomplexobj(number)):
+        return ew.as_node(number if isinstance(number, (int, float, complex)) else constant(np.asarray(number)), dtype)
+    return constant(np.asarray(number).astype(dtype) if type(number) is complex else np.asarray(number, dtype))
 
 
 def warn_of_lost_imaginary(source: np.dtype, target: np.dtype) -> None:

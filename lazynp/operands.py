@@ -15,11 +15,12 @@ from lazynp.config import settings
 from lazynp.errors import DEFAULT_ERRORS, SILENT, ErrorSettings, Where, recording_position, user_frame, user_position
 from lazynp.escapes import is_only_computed_with
 from lazynp.handlers import is_caught, is_warning_caught
-from lazynp.ir.node import Node, constant
+from lazynp.ir.node import Node, const, constant
 from lazynp.ir.types import LAZY_DTYPES, NotLazy, Symbolic, itemcount
 from lazynp.native import ARRAYS, tracing_count, watched
+from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather
-from lazynp.ops.movement import follow
+from lazynp.ops.movement import broadcast, follow
 from lazynp.runtime.evaluate import lock
 from lazynp.runtime.storage import TraceQueue, captured, queue, tracing
 
@@ -182,7 +183,8 @@ def recorded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
                 result = function(*map(from_array_method, args), **kwargs)
         finally:
             tracing_count.recording = False
-    parts = [part for part in (result if type(result) is tuple else (result,)) if is_pending(part)]
+    given = args[:1] if result is None else result if type(result) is tuple else (result,)  # nothing: an array was written to
+    parts = [part for part in given if is_pending(part)]
     made = [node for node in [part._storage.node for part in parts] if node is not None]  # another thread may have run the queue
     for node in made:
         mark(node, where)
@@ -253,11 +255,18 @@ def mark(node: Node, where: Any) -> None:
     stack = [node]
     while stack:
         node = stack.pop()
-        if node.where is None:
+        if node.where is None or _warns_by_itself(node):
             node.where = where
-            stack.extend([a for a in node.args if a.where is None])
+            stack.extend([a for a in node.args if a.where is None or _warns_by_itself(a)])
         elif isinstance(node.where, Where) and isinstance(where, Where) and _ignores_more(node.where.errors, where.errors):
             node.where = where
+
+
+def _warns_by_itself(node: Node) -> bool:
+    """Whether it is a constant whose conversion warns, or that spread: one node for all places. The last one told counts."""
+    while node.op is broadcast:
+        node = node.args[0]
+    return node.op is ew.cast and node.args[0].op is const
 
 
 def _ignores_more(known: ErrorSettings | None, new: ErrorSettings | None) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy._core._exceptions import _UFuncNoLoopError
 
 from lazynp.array import EAGER_SCALARS, exported, from_numpy, geometry, hooks, ndarray, to_numpy
 from lazynp.config import settings
@@ -25,7 +26,7 @@ def elementwise(ufunc: np.ufunc, *operands: Any, through: Callable[..., Any] | N
     try:
         check_operands(ufunc, operands)
         return recorded(_record_elementwise, ew.UFUNCS[ufunc][0], operands)
-    except (NotLazy, OverflowError, KeyError):
+    except (NotLazy, OverflowError, KeyError, _UFuncNoLoopError):
         record_fallback(ufunc.__name__)
         return from_numpy((through or ufunc)(*[_numpys(x) for x in operands]))
 

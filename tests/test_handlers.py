@@ -4,6 +4,7 @@ import contextlib
 import dis
 import inspect
 import types
+import unittest
 import warnings
 
 import numpy
@@ -94,6 +95,11 @@ def test_the_order_of_a_copy_is_checked_at_once(all_lazy):
 def test_interpolation_between_equal_places_says_nothing(all_lazy, xp):
     found = np.interp(np.linspace(-1, 2, 50), np.array(xp), np.array([1.0, 2.0, 3.0, 4.0]))
     numpy.testing.assert_allclose(numpy.asarray(found), numpy.interp(numpy.linspace(-1, 2, 50), xp, [1.0, 2.0, 3.0, 4.0]))
+
+
+def test_caught_by_functions_that_call_what_they_are_given(all_lazy):
+    case = unittest.TestCase()
+    case.assertRaises(numpy.linalg.LinAlgError, np.linalg.inv, np.array(SINGULAR))
 
 
 def test_warnings_come_where_they_are_collected_or_caught(all_lazy):

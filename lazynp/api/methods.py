@@ -2,6 +2,7 @@
 
 import math
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ from lazynp.native import tracing_count
 from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.runtime.stats import record_fallback
-from lazynp.runtime.storage import tracing
+from lazynp.runtime.storage import shared_outside, tracing
 
 # the families are registered before their methods are attached
 assert linear.dot is HANDLERS[np.dot] and routines.put is HANDLERS[np.put]
@@ -170,6 +171,11 @@ def _resize(self: Any, *shape: Any, refcheck: bool = True) -> None:
     if math.prod(target) == self.size and self.flags.c_contiguous:  # views stay views
         self.shape = target
         return
+    if refcheck and self._storage is not None and (sys.getrefcount(self._storage) > 2 or shared_outside(self._storage)):  # views
+        raise ValueError(
+            "cannot resize an array that references or is referenced\nby another object in this way.\n"
+            "Use the np.resize function to get a new resized copy or\n set refcheck=False to disable this check"
+        )
     values = arrays.to_numpy(self)
     order = "F" if values.flags.fnc else "C"  # elements stay where they are in memory
     kept = np.resize(values.ravel(order), math.prod(target))

@@ -188,9 +188,12 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
     source = operands.operand(src)
     np.copyto(np.empty(0, dst.dtype), np.empty(0, source.dtype) if isinstance(source, Node) else source, casting)  # NumPy's TypeError
     if where is True:
-        dst[...] = src
+        dst[...] = np.asarray(src) if isinstance(src, np.generic) else src  # a scalar of NumPy's is cast, NaN too
     else:
-        dst[...] = wrap(ew.where(broadcast(node_of(where), dst.shape), ew.as_node(source, dst.dtype), node_of(dst)))
+        mask = broadcast(node_of(where), dst.shape)
+        if isinstance(source, Node) and source.ndim and source.dtype != dst.dtype:  # no warning of what the mask leaves out
+            source = ew.where(mask, source, ew.as_node(0, source.dtype))
+        dst[...] = wrap(ew.where(mask, ew.as_node(source, dst.dtype), node_of(dst)))
 
 
 @implements(np.putmask)
@@ -285,6 +288,8 @@ def sinc(x: Any) -> Any:
 
 @implements(np.isclose)
 def isclose(a: Any, b: Any, rtol: Any = 1.0e-5, atol: Any = 1.0e-8, equal_nan: bool = False) -> Any:
+    if not tracing() and not np.all([np.isfinite(unwrapped(tolerance)).all() for tolerance in (rtol, atol)]):
+        raise Unsupported  # NumPy warns
     x, y = a if isinstance(a, (int, float, complex)) else wrap(node_of(a)), b
     if not isinstance(b, (float, complex)):
         node = node_of(b)
@@ -356,13 +361,31 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     place = library.searchsorted(known, at, side="right") - 1
     place = ew.minimum(ew.maximum(place, 0), n - 2)
     low, high, f0, f1 = (gather(s, p, axes=(0,), position=0) for s in (known, values) for p in (place, place + 1))
-    inside = (f1 - f0) / (high - low) * (at - low) + f0
+    inside = _between(at, low, high, f0, f1)
     first, last = wrap(values)[0:1], wrap(values)[n - 1 : n]
     below = node_of(first) if left is None else ew.as_node(operand(left), values.dtype)
     above = node_of(last) if right is None else ew.as_node(operand(right), values.dtype)
     start, stop = node_of(wrap(known)[0:1]), node_of(wrap(known)[n - 1 : n])
     result = ew.where(ew.less(at, start), below, ew.where(ew.greater(at, stop), above, inside))
     return operands.silent(wrap(ew.where(ew.equal(at, stop), node_of(last), result)))  # also where known values repeat
+
+
+def _between(at: Node, low: Node, high: Node, f0: Node, f1: Node) -> Node:
+    """The line through (low, f0) and (high, f1); from the other end, or what is known there, where infinities make NaN of it (as NumPy's
+    compiled_base.c). Complex values: part by part, with the reciprocal of the distance."""
+    if f0.dtype.kind == "c":
+        by = 1 / (high - low)
+        real, imag = (_from_either_end(at, low, high, a, b, (b - a) * by) for a, b in ((part(f0), part(f1)) for part in (ew.real, ew.imag)))
+        line = ew.make_complex(real, imag)
+    else:
+        line = _from_either_end(at, low, high, f0, f1, (f1 - f0) / (high - low))
+    return ew.where(ew.equal(at, low), f0, line)
+
+
+def _from_either_end(at: Node, low: Node, high: Node, f0: Node, f1: Node, slope: Node) -> Node:
+    forward, back = slope * (at - low) + f0, slope * (at - high) + f1
+    back = ew.where(ew.logical_and(ew.not_equal(back, back), ew.equal(f0, f1)), f0, back)
+    return ew.where(ew.logical_and(ew.not_equal(forward, forward), ew.equal(at, at)), back, forward)
 
 
 @implements(np.polymul)

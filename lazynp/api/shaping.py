@@ -519,7 +519,7 @@ def _as_filled(node: Any, source: Any) -> Any:
 @implements(np.resize)
 def resize(a: Any, new_shape: Any) -> Any:
     a = ravel(a)
-    shape = (new_shape,) if isinstance(new_shape, (int, np.integer)) else tuple(new_shape)
+    shape = tuple([int(n) for n in ((new_shape,) if isinstance(new_shape, (int, np.integer)) else new_shape)])
     if a.size == 0 or any(n < 0 for n in shape):
         raise Unsupported
     count = -(-itemcount(shape) // a.size)

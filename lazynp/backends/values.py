@@ -139,7 +139,7 @@ class Values:
         if self.alone and node.op is ew.exp and node.dtype in PLAIN:
             return f"{prelude.helper('exp_alone', node.dtype)}({unwrapped(self.text[node.args[0]])})"
         texts = [self.text[a] for a in node.args]
-        if texts and all(a.op is const for a in node.args):  # what folding left because it warns: the compiler would fold it, and the warning
+        if texts and all(a.op is const for a in node.args):  # folding left it because it warns
             texts[0] = f"LZ_HIDDEN({texts[0]})"
         return expression(node.op, node, [a.dtype for a in node.args], texts)
 

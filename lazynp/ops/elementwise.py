@@ -65,13 +65,27 @@ def as_node(operand: Any, dtype: np.dtype) -> Node:
     _lazy(dtype)
     if not isinstance(operand, Node):
         if not isinstance(operand, Symbolic):
-            return constant(operand, dtype)
+            if dtype in _NARROW and type(operand) in _NUMBERS and not -_NARROW[dtype] <= abs(operand) <= _NARROW[dtype]:
+                return _converted(constant(np.asarray(operand if type(operand) is complex else float(operand))), dtype)
+            return _converted(constant(operand), dtype) if isinstance(operand, np.generic) else constant(operand, dtype)
         operand = operand.node
         if operand.dtype == dtype:
             return operand
-    if operand.op is const:
-        return constant(operand.value.array.astype(dtype))
-    return cast.make((operand,), to=dtype)
+    return _converted(operand, dtype) if operand.op is const else cast.make((operand,), to=dtype)
+
+
+def _converted(node: Node, dtype: np.dtype) -> Node:
+    """A constant in another dtype; what NumPy warns about is left for the run, which warns at the user's line."""
+    try:
+        with np.errstate(over="raise", invalid="raise"):
+            return constant(node.value.array.astype(dtype))
+    except FloatingPointError:
+        return cast.make((node,), to=dtype)
+
+
+_NUMBERS = (int, float, complex)
+_NARROW = {np.dtype(name): 3e38 if name != "f2" else 6e4 for name in ("f2", "f4", "c8")}
+"""What certainly fits."""
 
 
 def _fit(op: Op, operands: tuple[Any, ...], dtypes: tuple[np.dtype, ...]) -> Node:

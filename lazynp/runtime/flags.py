@@ -6,7 +6,7 @@ Vectorised comparisons with NaN set the flag for "invalid" without a reason: run
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from threading import get_ident
 from typing import Any, ClassVar
 
@@ -63,7 +63,7 @@ def follow_up(program: base.Program, form: Form, arrays: Sequence[np.ndarray], s
     if program.flagged > _PATIENCE and program.flagged & (program.flagged - 1) and not any(settings(n).at_once for n in form.order):
         return
     overwritten = {form.leaves[place] for _, place in form.aliases}
-    if _guess(form, flags, settings) if overwritten else _find(form, arrays, settings):
+    if _find(form, arrays, settings, overwritten) or (overwritten and _guess(form, flags, settings)):
         program.flagged = 0
     base.raised.pop(get_ident(), None)  # what programs of loop bodies have raised once more
 
@@ -81,14 +81,15 @@ def _watched(form: Form, settings: Settings) -> int:
     return watched
 
 
-def _find(form: Form, arrays: Sequence[np.ndarray], settings_of: Settings) -> bool:
-    """Run the graph again through NumPy, each operation with its own settings. Returns whether anybody was told something."""
-    known: dict[Node, Any] = dict(zip(form.leaves, arrays, strict=True))
+def _find(form: Form, arrays: Sequence[np.ndarray], settings_of: Settings, overwritten: Set[Node]) -> bool:
+    """Run again through NumPy what does not depend on what was overwritten, each operation with its own settings. Returns whether anybody
+    was told something, or may have been."""
+    known: dict[Node, Any] = {leaf: array for leaf, array in zip(form.leaves, arrays, strict=True) if leaf not in overwritten}
     told = False
     spoken = set()
     halves = _halves_of_divmod(form)
-    for node in toposort(form.outputs, stop=lambda n: n in known):
-        if node in known:
+    for node in toposort(form.outputs, stop=lambda n: n in known or n in overwritten):
+        if node in known or node in overwritten or any(a not in known for a in node.args):
             continue
         if node.op is printed:
             known[node] = np.int64(0)  # it has been printed
@@ -105,7 +106,7 @@ def _find(form: Form, arrays: Sequence[np.ndarray], settings_of: Settings) -> bo
             if (str(said), node.where) not in spoken:
                 spoken.add((str(said), node.where))
                 told |= tell(said, node.where, settings)
-        told |= any(mode not in ("ignore", "warn") for _, mode in settings.modes)
+        told |= not overwritten and any(mode not in ("ignore", "warn") for _, mode in settings.modes)
     return told
 
 

@@ -1,0 +1,94 @@
+"""Smallest cases of what NumPy's own tests (tests/numpy_suite) found wrong: infinities, masked numbers, warnings of casts."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import lazynp as lnp
+
+
+@pytest.mark.parametrize(
+    "values", [[10, 10], [0, np.inf], [0, -np.inf], [np.inf, np.inf], [np.nan, 1], [1 + 2j, 3 - 1j], [0, np.inf + 1j], [2j, 2j]]
+)
+@pytest.mark.parametrize("places", [[0, 1], [-np.inf, np.inf], [-np.inf, 1], [0, np.inf], [0.5, 0.5]])
+def test_interp_between_infinities(all_lazy, places, values):
+    x = np.array([0.5, 0.0, 1.0, -1.0, 2.0, np.nan, np.inf])
+    with np.errstate(all="ignore"):
+        wanted = np.interp(x, np.array(places, float), np.array(values))
+    np.testing.assert_array_equal(lnp.interp(lnp.lazy(x), lnp.array(places, float), lnp.array(values)), wanted)
+
+
+@pytest.mark.parametrize(
+    "values", [np.linspace(0, 1, 1000), np.linspace(0, 1, 1000) ** 2 + 1j * np.linspace(3, 1, 1000)], ids=["real", "complex"]
+)
+def test_interp_has_numpys_bits(values):
+    x, places = np.linspace(-0.1, 1.1, 7001), np.linspace(0, 1, 1000)
+    np.testing.assert_array_equal(lnp.jit(lnp.interp, strict=True)(x, places, values), np.interp(x, places, values))
+
+
+def test_a_masked_number_is_written_as_its_value(all_lazy):
+    whole, real = lnp.arange(3), lnp.arange(3.0)
+    with pytest.raises(np.ma.MaskError):
+        whole[1] = np.ma.masked
+    with pytest.warns(UserWarning, match="converting a masked element to nan"):
+        real[1] = np.ma.masked
+    assert np.isnan(real[1])
+
+
+def test_resize_refuses_where_views_live(all_lazy):
+    x = lnp.arange(6.0)
+    part = x[:2]
+    with pytest.raises(ValueError, match="references or is referenced"):
+        x.resize(8)
+    x.resize(8, refcheck=False)
+    del part
+    x.resize(10)
+    assert x.tolist() == [0, 1, 2, 3, 4, 5, 0, 0, 0, 0]
+
+
+def test_resized_by_unsigned_numbers(all_lazy):
+    assert lnp.resize(lnp.ones((2, 2)), (np.uint64(3),)).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("make", [lambda n: n.arange(6)[::2], lambda n: n.arange(6).reshape(2, 3).T, lambda n: n.zeros((3, 3))[:, :1]])
+def test_what_goes_out_of_band_when_pickled(all_lazy, make):
+    ours, theirs = [], []
+    stream = pickle.dumps(make(lnp), protocol=5, buffer_callback=ours.append)
+    pickle.dumps(make(np), protocol=5, buffer_callback=theirs.append)
+    assert len(ours) == len(theirs)
+    np.testing.assert_array_equal(pickle.loads(stream, buffers=ours), make(np))
+
+
+def test_numbers_and_texts_are_never_equal(all_lazy):
+    numbers, texts = lnp.arange(3), np.array(["a", "b", "c"])
+    assert not lnp.array_equal(numbers, texts)
+    assert not (numbers == texts).any()
+    with pytest.raises(TypeError, match="ufunc 'less' did not contain a loop"):
+        numbers < texts
+
+
+def test_isclose_warns_of_tolerances_that_are_no_numbers(all_lazy):
+    with pytest.warns(RuntimeWarning, match="One of rtol or atol is not valid"):
+        lnp.isclose(lnp.ones(3), 1, rtol=np.nan)
+
+
+@pytest.mark.parametrize("value, dtype", [(70000, "f2"), (1e300, "f4"), (np.float64(70000), "f2"), (2e300j, "c8"), (10**100, "f4")])
+def test_numbers_that_overflow_when_written(all_lazy, value, dtype):
+    x = lnp.zeros(3, dtype)
+    for _ in range(2):  # each time
+        with pytest.warns(RuntimeWarning, match="overflow encountered in cast"):
+            x[0] = value
+        with pytest.warns(RuntimeWarning, match="overflow encountered in cast"):
+            x[...] = value
+        with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+            x[1:] = value
+
+
+def test_copyto_casts_what_the_mask_lets_through(all_lazy):
+    source, mask = np.array([1.0, np.nan, 3.0]), [True, False, True]
+    target = lnp.zeros(3, int)
+    lnp.copyto(target, lnp.lazy(source), casting="unsafe", where=mask)
+    assert target.tolist() == [1, 0, 3]
+    with pytest.warns(RuntimeWarning, match="invalid value encountered in cast"):
+        lnp.copyto(target, np.float64(np.nan), casting="unsafe", where=mask)
