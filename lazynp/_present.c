@@ -8,9 +8,9 @@
 
 /* --- the buffer ------------------------------------------------------------------------------------------------------------- */
 
-/* The memory of the NumPy array that __array__ makes, which whoever holds the buffer keeps alive. */
+/* The memory of the NumPy array that _lent makes, which whoever holds the buffer keeps alive. */
 static int lend(PyObject *self, Py_buffer *view, int flags) {
-    PyObject *array = PyObject_CallMethod(self, "__array__", NULL);
+    PyObject *array = PyObject_CallMethod(self, "_lent", "i", flags);
     int failed = array ? PyObject_GetBuffer(array, view, flags) : -1;
     if (!array) view->obj = NULL;
     Py_XDECREF(array);

@@ -8,6 +8,7 @@ methods from the table in `lazynp.api`. What an operation takes is in `lazynp.op
 
 import math
 import operator
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from numbers import Integral, Rational
@@ -17,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from lazynp.askers import is_asked_by_name, namespace_for_all
+from lazynp.askers import is_asked_by_name, namespace_for_all, takes_bytes_for_numbers
 from lazynp.config import settings
 from lazynp.errors import DerivativeWarning
 from lazynp.ir.node import Node
@@ -219,7 +220,13 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         return namespace_for_all() or hooks.namespace
 
     def __buffer__(self, flags: int) -> memoryview:
-        return memoryview(self.__array__())
+        return memoryview(self._lent(flags))
+
+    def _lent(self, flags: int) -> np.ndarray:
+        """The array whose memory a buffer is. Raises BufferError where somebody would read it as float32, whatever it holds."""
+        if flags <= 1 and self.dtype.kind != "S" and takes_bytes_for_numbers(sys._getframe(1)):
+            raise BufferError("torch.asarray does not ask for the dtype of a buffer: write torch.as_tensor(x) or torch.from_dlpack(x)")
+        return self.__array__()
 
     @property
     def __array_interface__(self) -> dict[str, Any]:

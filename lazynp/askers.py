@@ -9,9 +9,11 @@ It is known by its module and its qualified name, so that functions of the same 
 (generators, comprehensions) belongs to it.
 """
 
+import dis
 import sys
 from importlib import import_module
-from types import CodeType
+from itertools import islice
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,17 @@ ASKERS = {
     "sklearn.model_selection._search": {"ParameterGrid.__init__"},  # GridSearchCV: lists of values to try
 }
 """Module: its functions."""
+
+
+def takes_bytes_for_numbers(frame: FrameType) -> bool:
+    """Whether the frame is calling torch.asarray, which takes an object's buffer, if it has one, for float32 without asking what it holds;
+    if it gets none it raises RuntimeError. Others who ask for plain bytes (hashes, files, sockets) want them."""
+    if "torch" not in sys.modules or "asarray" not in frame.f_code.co_names:
+        return False
+    line, _, column, _ = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None))
+    named = [i.positions for i in dis.get_instructions(frame.f_code) if i.argval == "asarray"]
+    return line is not None and any(at is not None and (at.lineno, at.col_offset) == (line, column) for at in named)
+
 
 _NAMESPACES = ".array_api_compat.common._helpers"
 _LEVELS = 3

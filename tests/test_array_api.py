@@ -7,7 +7,7 @@ import pytest
 
 import lazynp as lnp
 
-strict = pytest.importorskip("array_api_strict")
+strict = pytest.importorskip("array_api_strict", reason="array-api-strict, the reference of the standard, is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::UserWarning")
 
 NOT_FUNCTIONS = {"Device", "ArrayAPIStrictFlags", "__version__", "__array_api_version__", "linalg", "fft"} | {

@@ -1,6 +1,7 @@
 """To whom a lazy array says that it is NumPy's: functions of other packages, known by module and qualified name, and nobody else."""
 
 import functools
+import hashlib
 import importlib
 import sys
 import types
@@ -9,6 +10,7 @@ import numpy
 import pytest
 
 import lazynp
+import lazynp as np
 from lazynp.array import ndarray
 from lazynp.askers import ASKERS
 
@@ -109,3 +111,16 @@ def test_namespace_of_mixed_arrays():
         assert type(namespace.add(*arrays[-2:])) in (numpy.float64, numpy.ndarray, ndarray)
     with pytest.raises(ValueError, match="1999"):
         x.__array_namespace__(api_version="1999.12")
+
+
+@pytest.mark.parametrize("make", [lambda: np.arange(5.0), lambda: np.arange(6)[::2], lambda: np.ones((2, 2))])
+def test_torch_is_not_handed_bytes_for_numbers(all_lazy, make):
+    """It takes any buffer for float32, and refused it takes nothing; where the dtype is asked for all is well."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    with pytest.raises(RuntimeError, match="could not retrieve buffer"):
+        torch.asarray(make())
+    for convert in (torch.as_tensor, torch.tensor, torch.from_dlpack):
+        numpy.testing.assert_array_equal(convert(make()).numpy(), numpy.asarray(make()))
+    values = make().copy()
+    assert hashlib.sha256(values).digest() == hashlib.sha256(numpy.asarray(values)).digest()
+    numpy.testing.assert_array_equal(numpy.frombuffer(values, values.dtype), numpy.asarray(values).ravel())

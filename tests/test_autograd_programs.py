@@ -15,7 +15,7 @@ PROGRAMS: dict[str, Program] = {}
 
 def library(name: str) -> Library:
     """What a program imports, from autograd or from lazynp."""
-    pytest.importorskip("autograd")
+    pytest.importorskip("autograd", reason="autograd is not installed")
     own = import_module(name)
     parts = {
         "np": own if name == "lazynp" else import_module("autograd.numpy"),

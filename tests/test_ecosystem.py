@@ -43,7 +43,7 @@ def rosenbrock_gradient(np):
 
 def minimize(method):
     def row(np, array):
-        optimize = pytest.importorskip("scipy.optimize")
+        optimize = pytest.importorskip("scipy.optimize", reason="SciPy is not installed")
         gradient = None if method == "Nelder-Mead" else rosenbrock_gradient(np)
         hess = (lambda x: array(optimize.rosen_hess(numpy.asarray(x)))) if method in WITH_HESSIANS else None
         found = optimize.minimize(rosenbrock(np), array(numpy.full(4, 0.5)), jac=gradient, hess=hess, method=method)
@@ -53,25 +53,25 @@ def minimize(method):
 
 
 def least_squares(np, array):
-    optimize = pytest.importorskip("scipy.optimize")
+    optimize = pytest.importorskip("scipy.optimize", reason="SciPy is not installed")
     x, y = array(X), array(2.5 * numpy.exp(-1.3 * X))
     return optimize.least_squares(lambda p: p[0] * np.exp(p[1] * x) - y, array(numpy.array([1.0, 0.0]))).x
 
 
 def curve_fit(np, array):
-    optimize = pytest.importorskip("scipy.optimize")
+    optimize = pytest.importorskip("scipy.optimize", reason="SciPy is not installed")
     return optimize.curve_fit(lambda x, a, b: a * np.exp(b * x), array(X), array(2.5 * numpy.exp(-1.3 * X)), p0=[1.0, 0.0])[0]
 
 
 def root(np, array):
-    optimize = pytest.importorskip("scipy.optimize")
+    optimize = pytest.importorskip("scipy.optimize", reason="SciPy is not installed")
     return optimize.root(
         lambda x: np.array([x[0] + 0.5 * (x[0] - x[1]) ** 3 - 1.0, 0.5 * (x[1] - x[0]) ** 3 + x[1]]), array(numpy.zeros(2))
     ).x
 
 
 def solve_ivp(np, array):
-    integrate = pytest.importorskip("scipy.integrate")
+    integrate = pytest.importorskip("scipy.integrate", reason="SciPy is not installed")
 
     def lorenz(t, u):
         return np.array([10 * (u[1] - u[0]), u[0] * (28 - u[2]) - u[1], u[0] * u[1] - 8 / 3 * u[2]])
@@ -80,49 +80,49 @@ def solve_ivp(np, array):
 
 
 def quad(np, array):
-    return pytest.importorskip("scipy.integrate").quad(lambda x: np.exp(-(x**2)), 0, 1)[0]
+    return pytest.importorskip("scipy.integrate", reason="SciPy is not installed").quad(lambda x: np.exp(-(x**2)), 0, 1)[0]
 
 
 def linalg(np, array):
-    linalg = pytest.importorskip("scipy.linalg")
+    linalg = pytest.importorskip("scipy.linalg", reason="SciPy is not installed")
     s = array(S)
     return linalg.solve(s, array(numpy.ones(8))), linalg.cholesky(s), linalg.expm(s * 0.01), linalg.eigh(s)[0], linalg.lu(s)[1]
 
 
 def fft(np, array):
-    fft = pytest.importorskip("scipy.fft")
+    fft = pytest.importorskip("scipy.fft", reason="SciPy is not installed")
     return fft.fft(array(X)), fft.rfft2(array(M)), fft.dct(array(X))
 
 
 def signal(np, array):
-    signal = pytest.importorskip("scipy.signal")
+    signal = pytest.importorskip("scipy.signal", reason="SciPy is not installed")
     return signal.convolve(array(X), array(Y)), signal.lfilter([1.0, 0.5], [1.0, -0.2], array(X)), signal.savgol_filter(array(X), 5, 2)
 
 
 def ndimage(np, array):
-    ndimage = pytest.importorskip("scipy.ndimage")
+    ndimage = pytest.importorskip("scipy.ndimage", reason="SciPy is not installed")
     return ndimage.gaussian_filter(array(M), 1.5), ndimage.sobel(array(M)), ndimage.label(array(M) > 0.5)[0]
 
 
 def stats(np, array):
-    stats = pytest.importorskip("scipy.stats")
+    stats = pytest.importorskip("scipy.stats", reason="SciPy is not installed")
     return stats.norm.logpdf(array(X)), stats.pearsonr(array(X), array(Y)).statistic, stats.ttest_ind(array(X), array(Y)).pvalue
 
 
 def interpolate(np, array):
-    interpolate = pytest.importorskip("scipy.interpolate")
+    interpolate = pytest.importorskip("scipy.interpolate", reason="SciPy is not installed")
     knots = array(numpy.linspace(0, 1, 50))
     return interpolate.CubicSpline(knots, array(Y))(array(X)), interpolate.interp1d(knots, array(Y))(array(X))
 
 
 def sparse(np, array):
-    sparse = pytest.importorskip("scipy.sparse")
+    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
     matrix = sparse.csr_array(numpy.where(M > 0.6, M, 0))
     return matrix @ array(numpy.ones(8)), sparse.csr_array(array(numpy.where(M > 0.6, M, 0))).toarray(), sparse.diags(array(X)).diagonal()
 
 
 def sparse_solve(np, array):
-    pytest.importorskip("scipy.sparse")
+    pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
     from scipy.sparse import csc_array
     from scipy.sparse.linalg import cg, spsolve
 
@@ -130,12 +130,12 @@ def sparse_solve(np, array):
 
 
 def special(np, array):
-    special = pytest.importorskip("scipy.special")
+    special = pytest.importorskip("scipy.special", reason="SciPy is not installed")
     return special.erf(array(X)), special.logsumexp(array(M), axis=1), special.gammaln(array(X) + 1)
 
 
 def distance(np, array):
-    distance = pytest.importorskip("scipy.spatial.distance")
+    distance = pytest.importorskip("scipy.spatial.distance", reason="SciPy is not installed")
     return distance.cdist(array(M), array(M[:3])), distance.pdist(array(M))
 
 
@@ -232,8 +232,11 @@ BIG = RNG.random(80_000)
 
 
 def large_arrays(np, array):
-    ndimage, signal_ = pytest.importorskip("scipy.ndimage"), pytest.importorskip("scipy.signal")
-    stats_ = pytest.importorskip("scipy.stats")
+    ndimage, signal_ = (
+        pytest.importorskip("scipy.ndimage", reason="SciPy is not installed"),
+        pytest.importorskip("scipy.signal", reason="SciPy is not installed"),
+    )
+    stats_ = pytest.importorskip("scipy.stats", reason="SciPy is not installed")
     x = array(BIG) * 2
     return (
         ndimage.uniform_filter1d(x, 5), signal_.fftconvolve(x, array(X), "same"), stats_.describe(x).variance, numpy.fft.rfft(x),

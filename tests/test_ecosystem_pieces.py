@@ -327,7 +327,7 @@ CODES = (LONG * 5).astype(int)
 @pytest.mark.parametrize("text", [text.strip() for text in FRAMES.split(";")], ids=lambda text: text[:70])
 def test_large_frames(text, threshold):
     """Masks, labels and columns as large arrays, which are no instances of numpy.ndarray."""
-    pandas = pytest.importorskip("pandas")
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
 
     def result(namespace, array):
         frame = pandas.DataFrame({"x": LONG, "k": CODES})
@@ -373,7 +373,7 @@ def figures(a, plt):
 
 
 def drawn(a):
-    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     matplotlib.use("Agg")
     plt = importlib.import_module("matplotlib.pyplot")
     found = []

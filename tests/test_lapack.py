@@ -72,7 +72,7 @@ def test_singular_values_alone_are_those_of_numpy_without_vectors(shape):
 @pytest.mark.parametrize("dtype", ["float64", "float32", "complex128", "complex64"])
 @pytest.mark.parametrize("shape", [(5,), (5, 3)], ids=str)
 def test_triangular_systems(lower, unit, dtype, shape):
-    scipy_linalg = pytest.importorskip("scipy.linalg")
+    scipy_linalg = pytest.importorskip("scipy.linalg", reason="SciPy is not installed")
     a, b = matrix((5, 5), dtype) + 2 * np.eye(5, dtype=dtype), np.ones(shape, dtype)
 
     def f(a, b):

@@ -59,7 +59,7 @@ def test_what_does_not_fit_raises_scipys_error() -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("swapped", [False, True])
 def test_chosen_axes_are_autograds(mode: str, swapped: bool) -> None:
-    autograds = pytest.importorskip("autograd.scipy.signal")
+    autograds = pytest.importorskip("autograd.scipy.signal", reason="autograd is not installed")
     images, filters = arrays((2, 3, 7, 6), (3, 4, 2, 3))
     args, dotted = ((images, filters), ([1], [0])) if not swapped else ((filters, images), ([0], [1]))
     options = {"axes": ([2, 3], [2, 3]), "dot_axes": dotted, "mode": mode}

@@ -76,7 +76,7 @@ def test_incomplete_functions_by_their_parameters():
 
 def _by_b(a, x):
     """betainc(a, b, x) by b at b = 1: of the integral of a t**(a - 1) (1 - t)**(b - 1) over its whole, x**a at b = 1."""
-    integrate = pytest.importorskip("scipy.integrate")
+    integrate = pytest.importorskip("scipy.integrate", reason="SciPy is not installed")
     part = integrate.quad(lambda t: a * t ** (a - 1) * numpy.log1p(-t), 0, x, epsabs=1e-15)[0]
     return part - x**a * (special.digamma(1.0) - special.digamma(a + 1.0))
 

@@ -55,7 +55,7 @@ def test_stacks_and_parameters_of_the_function() -> None:
 
 
 def test_the_exponential_is_expm() -> None:
-    pytest.importorskip("scipy.linalg")
+    pytest.importorskip("scipy.linalg", reason="SciPy is not installed")
 
     def spelled(a: Any) -> Any:
         w, v = np.linalg.eigh((a + a.T) / 2)

@@ -347,8 +347,8 @@ def test_gesv_is_solve(source: str) -> None:
 @pytest.mark.parametrize("letter", "sdcz")
 def test_signatures_are_scipys(letter: str) -> None:
     """SciPy's capsules carry the C type of each routine."""
-    blas_capsules = pytest.importorskip("scipy.linalg.cython_blas").__pyx_capi__
-    lapack_capsules = pytest.importorskip("scipy.linalg.cython_lapack").__pyx_capi__
+    blas_capsules = pytest.importorskip("scipy.linalg.cython_blas", reason="SciPy is not installed").__pyx_capi__
+    lapack_capsules = pytest.importorskip("scipy.linalg.cython_lapack", reason="SciPy is not installed").__pyx_capi__
     for routine, signature in (blas._SIGNATURES | (blas._REAL if letter in "sd" else blas._COMPLEX)).items():
         capsule = (lapack_capsules if routine in blas._LAPACK else blas_capsules)[letter + routine]
         arguments = re.search(r'"[^"]*\((.*)\)"', repr(capsule))[1].split(", ")
