@@ -29,6 +29,7 @@ from lazynp.backends.slide import slide
 from lazynp.backends.sweeps import ROWS, Sweep, sweep_of
 from lazynp.backends.texts import expression, literal
 from lazynp.backends.twins import without_twins
+from lazynp.backends.unbranched import unbranched, with_one_load
 from lazynp.backends.writer import LEAVE, Writer, indented
 from lazynp.backends.writer import Program as Text
 from lazynp.ir.body import bodies_of, rename
@@ -110,13 +111,19 @@ def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], s
     """The kernels of some steps. outlive: whether a memory is read after them; share: whether temporaries may live in outputs."""
     sequence: list[list[Nest] | Control] = []
     for step in steps:
+        made: list[Nest] | Control
         if step.kind in ("control", "callback"):
-            sequence.append(control_of(plan, step) if step.kind == "control" else callback_of(plan, step))
-            continue
-        if not sequence or isinstance(sequence[-1], Control):
-            sequence.append([])
-        sequence[-1] += nests_of(plan, step)  # type: ignore[operator]
+            control = control_of(plan, step) if step.kind == "control" else callback_of(plan, step)
+            nest = _selection(control)
+            made = control if nest is None else [nest]
+        else:
+            made = nests_of(plan, step)
+        if isinstance(made, list) and sequence and isinstance(sequence[-1], list):
+            sequence[-1] += made
+        else:
+            sequence.append(made)
     lists = [fuse([nest for nest in part if not is_empty(nest)]) for part in sequence if isinstance(part, list)]
+    lists = [list(map(with_one_load, nests)) for nests in lists]
     kept: set[Memory] = set()
     for part in sequence:
         if isinstance(part, Control):
@@ -136,6 +143,17 @@ def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], s
         items = slide([ordered(in_digits(nest)) for nest in lists.pop(0)], lambda m, others=others: outlive(m) or m in others)
         parts.append(bands(list(map(collapsed, items))))
     return Block(parts)
+
+
+def _selection(control: Control) -> Nest | None:
+    """The branch as a nest that computes both sides, where that costs less than wrong guesses."""
+    blocks = [block.parts for block in control.blocks]
+    if control.kind is not cond or control.integers or not isinstance(control.predicate, Memory):
+        return None
+    if any(isinstance(part, Control) for parts in blocks for part in parts):
+        return None
+    yes, no = [[item.nest for item in block.items()] for block in control.blocks]
+    return unbranched(control.predicate, (yes, no), control.sizes)
 
 
 def _share(sequence: list[list[Nest] | Control], lists: list[list[Nest]], kept: set[Memory]) -> None:

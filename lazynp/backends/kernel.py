@@ -41,7 +41,9 @@ class Kernel:
         nest = self.nest
         self._name_index_values()
         levels = {axis.variable: depth for depth, axis in enumerate(nest.axes, 1)}
-        stored = {s.buffer.memory for s in nest.stores}
+        stored: dict[Memory, set[Poly]] = {}
+        for s in nest.stores:
+            stored.setdefault(s.buffer.memory, set()).add(s.address)
         self.writer.written |= {buffer.memory for buffer, _ in nest.targets()}
         self.values = Values(nest.computed(), levels, self.writer, stored, alone=self.inline and not nest.axes)
         return self.loops()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from lazynp.backends import prelude
 from lazynp.backends.aligned import common_load, head
 from lazynp.backends.kernel import Kernel
@@ -143,7 +145,7 @@ class Map(Kernel):
         """The innermost loop in blocks. Those without a true element are left alone: `z[m] = f(z[m])`; those in which squares decide all
         comparisons of moduli have a loop without roots."""
         levels = {a.variable: d for d, a in enumerate(self.nest.axes, 1)}
-        overwritten = {s.buffer.memory for s in self.nest.stores}
+        overwritten = self.values.overwritten
         sure = bool(unsure)
         test = Values([*([mask] if mask is not None else []), *unsure], levels, self.writer, overwritten, sure=sure)
         v, whole = axis.variable.name, self.outermost(axis) if depth == 1 else opened(axis, self.writer)
@@ -172,7 +174,7 @@ class Map(Kernel):
             *body,
         ]
 
-    def _surely(self, levels: dict[Atom, int], overwritten: set[Memory], inner: str, depth: int) -> list[str]:
+    def _surely(self, levels: dict[Atom, int], overwritten: Mapping[Memory, set[Poly]], inner: str, depth: int) -> list[str]:
         """The loop without roots."""
         exact, self.values = self.values, Values(self.nest.computed(), levels, self.writer, overwritten, sure=True)
         lines = [line for statements in self.values.statements[1:depth] for line in statements]

@@ -79,6 +79,7 @@ void *memcpy(void *to, const void *from, __SIZE_TYPE__ size) __asm__("memmove");
 #define LZ_LARGEf 1e15f
 #define LZ_NEARLYf 2e-6f
 #define LZ_NAN __builtin_nan("")
+#define LZ_NANF __builtin_nanf("")
 #if !defined(__clang__) && __GNUC__ >= 12
 #define LZ_ROUNDED(x) __builtin_assoc_barrier(x)
 #else
@@ -88,6 +89,31 @@ void *memcpy(void *to, const void *from, __SIZE_TYPE__ size) __asm__("memmove");
 #define LZ_NO_MASKS __attribute__((optimize("no-tree-loop-if-convert")))
 #else
 #define LZ_NO_MASKS
+#endif
+#if defined(__x86_64__)
+#define LZ_CHOOSE(test, yes, no) __asm__("testb %2, %2\\n\\tcmovne %1, %0" : "+r"(no) : "r"(yes), "q"(test) : "cc")
+#else
+#define LZ_CHOOSE(test, yes, no) no = test ? yes : no
+#endif
+#if defined(__x86_64__) && defined(__AVX__)
+#define LZ_COMPARED_64(mask, sign, code, a, b) __asm__("vcmpsd %3, %2, %1, %0" : "=x"(mask) : "x"(a), "x"(b), "i"(code))
+#define LZ_COMPARED_32(mask, sign, code, a, b) __asm__("vcmpss %3, %2, %1, %0" : "=x"(mask) : "x"(a), "x"(b), "i"(code))
+#define LZ_EXTREME_64(r, name, sign, a, b) __asm__("v" #name "sd %2, %1, %0" : "=x"(r) : "x"(a), "x"(b)) /* b where one is NaN */
+#define LZ_EXTREME_32(r, name, sign, a, b) __asm__("v" #name "ss %2, %1, %0" : "=x"(r) : "x"(a), "x"(b))
+#define LZ_UNLESS(r, mask, no) __asm__("vandnps %2, %1, %0" : "=x"(r) : "x"(mask), "x"(no))
+#else
+#define LZ_COMPARED_64(mask, sign, code, a, b) mask = a sign b ? LZ_NAN : 0
+#define LZ_COMPARED_32(mask, sign, code, a, b) mask = a sign b ? LZ_NANF : 0
+#define LZ_EXTREME_64(r, name, sign, a, b) r = a sign b ? a : b
+#define LZ_EXTREME_32(r, name, sign, a, b) r = a sign b ? a : b
+#define LZ_UNLESS(r, mask, no) LZ_BLEND(r, mask, 0, no)
+#endif
+#if defined(__x86_64__) && defined(__AVX512VL__)
+#define LZ_BLEND(r, mask, yes, no) __asm__("vpternlogd $0xca, %2, %1, %0" : "=v"(r) : "v"(yes), "v"(no), "0"(mask))
+#elif defined(__x86_64__) && defined(__AVX__)
+#define LZ_BLEND(r, mask, yes, no) __asm__("vblendvps %3, %1, %2, %0" : "=x"(r) : "x"(yes), "x"(no), "x"(mask))
+#else
+#define LZ_BLEND(r, mask, yes, no) r = mask != 0 ? yes : no /* a mask is a NaN or zero */
 #endif
 #if LZ_MVEC >= 22 && !defined(__clang__)
 #define LZ_SIMD22 __attribute__((simd("notinbranch"), const, nothrow))
@@ -215,6 +241,30 @@ _row("gcd", "signed", "return ($T)lz_gcd_u$B(a < 0 ? 0 - ($U)a : ($U)a, b < 0 ? 
 _row("lcm", "unsigned", "$T g = lz_gcd_$S(a, b); return g ? ($T)(a / g * b) : 0;")
 _row("lcm", "signed", "return ($T)lz_lcm_u$B(a < 0 ? 0 - ($U)a : ($U)a, b < 0 ? 0 - ($U)b : ($U)b);")
 _rows2("int", {name: f"a {sign} b ? a : b" for name, sign in {"maximum": ">", "minimum": "<", "fmax": ">", "fmin": "<"}.items()})
+# a choice that never is a branch; a zero needs one instruction less
+_row("one_of", "int", "LZ_CHOOSE(a, b, c); return c;", "uint8_t a, $T b, $T c")
+_row(
+    "one_of",
+    "float",
+    "union { $I bits; $T number; } m = {-($I)(a != 0)}; return lz_masked_$S(m.number, b, c);",
+    "uint8_t a, $T b, $T c",
+)
+for _name, _sign, _code in (("less", "<", 1), ("less_equal", "<=", 2), ("equal", "==", 0), ("not_equal", "!=", 4)):
+    _row(
+        f"one_of_{_name}",
+        "float",
+        f"$T m; LZ_COMPARED_$B(m, {_sign}, {_code}, a, b); return lz_masked_$S(m, c, d);",
+        "$T a, $T b, $T c, $T d",
+    )
+_row("greater_one", "float", "$T r; LZ_EXTREME_$B(r, max, >, a, b); return r;")
+_row("lesser_one", "float", "$T r; LZ_EXTREME_$B(r, min, <, a, b); return r;")
+_row(
+    "masked",
+    "float",
+    "union { $T number; $I bits; } x = {b}; $T r;"
+    " if (__builtin_constant_p(x.bits) && x.bits == 0) LZ_UNLESS(r, a, c); else LZ_BLEND(r, a, b, c); return r;",
+    "$T a, $T b, $T c",
+)
 _rows1("signed", {"absolute": "($T)(a < 0 ? 0 - ($U)a : ($U)a)", "sign": "(a > 0) - (a < 0)"})
 _rows1("unsigned", {"absolute": "a", "sign": "a > 0"})
 _rows1("int", {"reciprocal": "lz_cast_$S_f64(1.0 / (double)a)"})

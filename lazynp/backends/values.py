@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from lazynp.backends import prelude
-from lazynp.backends.choices import NO_CHOICES, branch, choices
+from lazynp.backends.choices import NO_CHOICES, branch, choices, common_term, one_of, term
 from lazynp.backends.lower import Condition, Memory, checked, load, position, select
 from lazynp.backends.nests import Store, polynomials, scalars, values_in
 from lazynp.backends.polynomial import Atom, Poly
@@ -26,7 +28,7 @@ class Values:
         roots: list[Node],
         levels: dict[Atom, int],
         writer: Writer,
-        overwritten: set[Memory],
+        overwritten: Mapping[Memory, set[Poly]],
         alone: bool = False,
         sure: bool = False,
         later: bool = False,
@@ -39,13 +41,13 @@ class Values:
         self.later = later
         """Whether indices out of range only set `outside` and become 0: loops without branches become vectors."""
         self.overwritten = overwritten
-        """What the nest stores to: it is loaded before the first store."""
+        """What the nest stores to, and where: it is loaded before the first store."""
         self.levels = levels
         self.statements: list[list[str]] = [[] for _ in range(max(levels.values(), default=0) + 1)]
         self.depth: dict[Node, int] = {}
         self.text: dict[Node, str] = {}
         order = scalars(roots)
-        uses = _uses(order, roots)
+        self.uses = uses = _uses(order, roots)
         self.impure = not later and any(node.op is checked for node in order)
         self.selects = any(node.op is ew.where for node in order)
         self.choices = choices(order, uses, overwritten, writer.integers) if alone else NO_CHOICES
@@ -66,6 +68,8 @@ class Values:
             return
         if node in self.choices.branches:
             text = self._branch(node, depth)
+        elif node in self.choices.early:
+            text = self._early(node)
         else:
             text = self._select(node, depth) if node in self.choices.selects else self._expression(node)
         names = self.writer.names.get(node, ())
@@ -90,6 +94,15 @@ class Values:
         name = self.writer.fresh("v")
         self.statements[depth] += [f"{prelude.ctype(node.dtype)} {name} = {unwrapped(no)};", f'__asm__ ("" : "+r"({name}));']
         return f"({test} ? {yes} : {name})"
+
+    def _early(self, node: Node) -> str:
+        """A choice of which compilers cannot see that it could be a branch."""
+        found = common_term(node, self.choices.late, self.choices.early, self.uses)
+        if found is None:
+            return one_of(node, self.text.__getitem__, *[unwrapped(self.text[a]) for a in node.args[1:]])
+        op, common = found
+        beside = term(node, op, common, self.choices.early, self.uses, self.text.__getitem__)
+        return expression(op, node, [node.dtype, node.dtype], [self.text[common], str(beside)])
 
     def _check(self, node: Node, name: str) -> list[str]:
         """An index and the test of it: out of range, the function is left. Negative ones are branched to, not selected: sums over the rows

@@ -1,0 +1,101 @@
+"""Branches of a loop's turn that become selections: the answers of NumPy, and no branch where one would be guessed wrong."""
+
+import linecache
+
+import numpy as np
+import pytest
+from outcomes import outcome, same
+from random_branches import Writer
+
+import lazynp
+
+SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, np.nan, np.inf, -np.inf, 1e-300, 3.25])
+
+
+def sums_that_begin_anew(x, flags):
+    sums, s = np.empty_like(x), 0.0
+    for i in range(len(x)):
+        if flags[i]:
+            s = 0.0
+        s += x[i]
+        sums[i] = s
+    return sums
+
+
+def bubbles(x):
+    for i in range(len(x)):
+        for j in range(len(x) - 1 - i):
+            if x[j] > x[j + 1]:
+                x[j], x[j + 1] = x[j + 1], x[j]
+
+
+def counted(x):
+    n, s = 0, 0.0
+    for i in range(len(x)):
+        if x[i] > 0:
+            n += 1
+            s += x[i]
+    return n, s
+
+
+def of_other_elements(x, places):
+    s = 0.0
+    for i in range(len(places)):
+        if places[i] < len(x):
+            s += x[places[i]]
+    return s
+
+
+def of_both_ends(x, i, j):
+    if x[0] > 0:
+        x[i] = 5.0
+    else:
+        x[j] = 7.0
+
+
+def text(function, *arguments):
+    compiled = lazynp.jit(function, strict=True)
+    return compiled, lazynp.show(compiled, *arguments, stage="c").rsplit("/* loop", 1)[-1]
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("function", [sums_that_begin_anew, bubbles, counted])
+def test_no_branch(function, dtype):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(40).astype(dtype)
+    arguments = (x, rng.random(40) < 0.3) if function is sums_that_begin_anew else (x,)
+    compiled, c = text(function, *arguments)
+    assert "if (" not in c
+    expected, theirs, _ = outcome(function, arguments)
+    actual, ours, _ = outcome(compiled, arguments)
+    same(actual, expected)
+    same(ours, theirs, "arguments")
+
+
+def test_what_may_be_out_of_range_is_read_by_its_branch_alone():
+    x, places = np.random.default_rng(0).random(5), np.array([0, 7, 4, 100, 1])
+    assert lazynp.jit(of_other_elements, strict=True)(x, places) == of_other_elements(x, places)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_sides_that_store_at_places_of_their_own(sign):
+    ours, theirs = np.full(4, sign), np.full(4, sign)
+    lazynp.jit(of_both_ends)(ours, 2, 2)
+    of_both_ends(theirs, 2, 2)
+    same(ours, theirs)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_branches(seed):
+    source = Writer(seed).program()
+    name = f"<random branches {seed}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    exec(compile(source, name, "exec"), space := {"np": np})
+    rng = np.random.default_rng(seed)
+    a, b = rng.choice(SPECIAL, 40), np.round(rng.standard_normal(40) * 2) / 2
+    arguments = (a, b, rng.integers(-3, 4, 40), rng.random(40) < 0.5)
+    with np.errstate(all="ignore"):
+        expected, theirs, _ = outcome(space["program"], arguments)
+        actual, ours, _ = outcome(lazynp.jit(space["program"], strict=True), arguments)
+    same(actual, expected)
+    same(ours, theirs, "arguments")
