@@ -29,7 +29,7 @@ from lazynp.backends.slide import slide
 from lazynp.backends.sweeps import ROWS, Sweep, sweep_of
 from lazynp.backends.texts import expression, literal
 from lazynp.backends.twins import without_twins
-from lazynp.backends.unbranched import unbranched, with_one_load
+from lazynp.backends.unbranched import takes_long, unbranched, with_one_load
 from lazynp.backends.writer import LEAVE, Writer, indented
 from lazynp.backends.writer import Program as Text
 from lazynp.ir.body import bodies_of, rename
@@ -114,7 +114,7 @@ def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], s
         made: list[Nest] | Control
         if step.kind in ("control", "callback"):
             control = control_of(plan, step) if step.kind == "control" else callback_of(plan, step)
-            nest = _selection(control)
+            nest = _selection(control, sequence[-1] if sequence else [])
             made = control if nest is None else [nest]
         else:
             made = nests_of(plan, step)
@@ -145,12 +145,15 @@ def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], s
     return Block(parts)
 
 
-def _selection(control: Control) -> Nest | None:
-    """The branch as a nest that computes both sides, where that costs less than wrong guesses."""
+def _selection(control: Control, before: list[Nest] | Control) -> Nest | None:
+    """The branch as a nest that computes both sides, where that costs less than wrong guesses. before: what its test is computed in."""
     blocks = [block.parts for block in control.blocks]
     if control.kind is not cond or control.integers or not isinstance(control.predicate, Memory):
         return None
     if any(isinstance(part, Control) for parts in blocks for part in parts):
+        return None
+    tests = [s.value for nest in before for s in nest.stores if s.buffer.memory is control.predicate] if isinstance(before, list) else []
+    if takes_long(tests):
         return None
     yes, no = [[item.nest for item in block.items()] for block in control.blocks]
     return unbranched(control.predicate, (yes, no), control.sizes)
