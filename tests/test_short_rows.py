@@ -74,3 +74,40 @@ def test_results_do_not_depend_on_threads():
 def test_short_rows_are_folded_beside_each_other():
     text = show(lambda x: lazynp.sum(x, axis=1), numpy.ones((64, 100)), stage="c")
     assert "a0[8][8]" in text
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int32", "complex128"])
+def test_one_program_folds_rows_of_every_length(dtype):
+    """In order, beside each other, in blocks: the run decides, with sizes that the program does not know."""
+
+    def folds(xp, x, y):
+        return xp.sum(x, axis=1), xp.max(abs(x), axis=1), xp.sum(x * x, axis=-1), x @ y, xp.einsum("ijk,k->ij", x[None] + x[:, None], y)
+
+    f = lazynp.jit(lambda x, y: folds(lazynp, x, y), strict=True)
+    for rows, size in ((3, 1), (5, 2), (9, 3), (17, 15), (8, 16), (40, 20), (12, 63), (7, 129), (21, 300), (9, 512), (10, 1300), (1, 40)):
+        x, y = numbers(dtype, rows, size), numbers(dtype, 1, size)[0]
+        scale = 1e-1 if dtype == "float32" else 1e-9
+        for result, expected in zip(f(x, y), folds(numpy, x, y), strict=True):
+            assert result.dtype == expected.dtype
+            numpy.testing.assert_allclose(result, expected, rtol=1e-3 if dtype == "float32" else 1e-9, atol=scale)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_rows_that_share_a_factor_are_folded_several_at_a_time(dtype):
+    for rows, size in ((4, 64), (5, 100), (8, 128), (30, 129), (11, 400), (13, 513), (9, 1600)):
+        x, y, z = numbers(dtype, rows, size), numbers(dtype, 1, size)[0], numbers(dtype, rows, 1)[:, 0]
+        f = lazynp.jit(lambda x, y, z: (x @ y, lazynp.max(x - y, axis=1), lazynp.sum((x - y) * z[:, None], axis=1)), strict=True)
+        product, most, scaled = f(x, y, z)
+        numpy.testing.assert_allclose(product, x @ y, rtol=1e-3 if dtype == "float32" else 1e-10, atol=1e-1 if dtype == "float32" else 1e-9)
+        numpy.testing.assert_array_equal(most, numpy.max(x - y, axis=1))
+        expected = ((x - y).astype(float) * z[:, None]).sum(axis=1)
+        numpy.testing.assert_allclose(scaled, expected, rtol=1e-3 if dtype == "float32" else 1e-10, atol=1 if dtype == "float32" else 1e-8)
+        assert f(x[::-1].copy(), y, z[::-1].copy())[0].tolist() == product[::-1].tolist(), "a row has one sum wherever it stands"
+
+
+def test_nan_of_a_row_stays_there_where_rows_share_a_factor():
+    x, y = numpy.ones((9, 200)), numpy.linspace(1, 2, 200)
+    x[3, 150], x[7, 0] = numpy.nan, numpy.inf
+    product = lazynp.jit(lambda x, y: x @ y, strict=True)(x, y)
+    numpy.testing.assert_allclose(product, x @ y, rtol=1e-13)
+    assert lazynp.jit(lambda x, y: x @ y)(-x[:2], y * 0).tolist() == [0.0, 0.0]

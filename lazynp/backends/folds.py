@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from lazynp.backends import prelude
+from collections.abc import Callable
+
+from lazynp.backends import prelude, together
 from lazynp.backends.kernel import Kernel
 from lazynp.backends.lower import Axis
 from lazynp.backends.nests import Fold, loads, values_in
 from lazynp.backends.polynomial import product, variable
 from lazynp.backends.texts import expression, identity, unwrapped
+from lazynp.backends.together import BLOCK
 from lazynp.backends.writer import opened
 from lazynp.ops import elementwise as ew
 
 _SHORT, _SHORT_ROW = 128, 16
 """Folds of at most so many elements, and fewer in a row, are plain loops: the compiler writes them out, and may make the loop around them
 one over vectors (a 3 x 3 convolution by loops: 2670 -> 60 us)."""
-BLOCK = 512
-"""Elements whose sum is folded in independent lanes; sums of blocks are added pairwise."""
 _WHOLE = 1 << 40
-"""The same of folds that are exact in any order: counting 100,000 numbers 13 -> 10 us."""
+"""A block (BLOCK) of folds that are exact in any order; sums of blocks are added pairwise. Counting 100,000 numbers 13 -> 10 us."""
 _EXACT = (ew.maximum, ew.minimum, ew.logical_or, ew.logical_and, ew.bitwise_or, ew.bitwise_and, ew.bitwise_xor)
 _BESIDE = 16
 """Rows with at most so many elements per lane are folded several at a time, each in the lanes of one vector; then one vector has the
 results of all. The sums of 1000 rows of 100: 22 -> 6 us (float64), 21 -> 3.3 us (float32). A lane adds no more than in NumPy's sum."""
 _EXACT_ROW = 4096
 """The same of folds that are exact in any order; sums are folded beside each other up to a block. Longer rows hide their own end."""
-
+_SIMPLE, _SHARING = 8, 64
+"""Values up to this cost are computed for several rows at a time, in rows of so many elements: more would not stay in registers, fewer
+are ended before they pay."""
 
 _FEW_FLAGS = 256
 """Flags of which the compiler makes one by itself: lanes would be as many as they."""
@@ -39,9 +42,21 @@ class RowFold(Kernel):
     def loops(self) -> list[str]:
         """Kept loops outside; the innermost loop folds in lanes, blocks are folded pairwise."""
         kept, reduced = self.split_axes()
-        folds = self.nest.folds
         if self._fits_vectors(kept, reduced):
             return self._fold_beside(kept, reduced[0])
+        whole = self._fold_in_blocks(kept, reduced)
+        if not self._may_be_short(kept, reduced):
+            return whole
+        inner, size, most = reduced[0], self.writer.poly(reduced[0].size), _BESIDE * self._vector_lanes()
+        return [
+            *[f"if ({size} < {_SHORT_ROW}) {{", *self._fold_in_order(kept, inner)],
+            *[f"}} else if ({size} <= {most}) {{", *self._fold_beside(kept, inner, RowFold._lanes_by_row)],
+            *["} else {", *(self._fold_beside(kept, inner) if self._shares(kept[-1], inner) else whole), "}"],
+        ]
+
+    def _fold_in_blocks(self, kept: list[Axis], reduced: list[Axis]) -> list[str]:
+        """One row after the other, in lanes; blocks of a row are folded pairwise."""
+        folds = self.nest.folds
         args = [f for f in folds if f.position is not None]
         lines = list(self.values.statements[0])
         if kept:
@@ -56,21 +71,64 @@ class RowFold(Kernel):
         lines += self._fold_results()
         return lines + ["}"] * len(kept)
 
+    def _may_be_short(self, kept: list[Axis], reduced: list[Axis]) -> bool:
+        """Whether only the run knows how long the rows are, and all are as long. Rows of 3 took 26 ns in blocks, they take 1 in order; rows
+        of 20 32 ns, beside each other 4."""
+        if not kept or len(reduced) != 1 or self.values.impure or any(f.position is not None for f in self.nest.folds):
+            return False
+        size = reduced[0].size
+        return size.constant is None and all(a.kind in ("dim", "index") for a in size.atoms())
+
+    def _fold_in_order(self, kept: list[Axis], inner: Axis) -> list[str]:
+        """Row after row, element after element."""
+        folds, depth = self.nest.folds, len(kept) + 1
+        lines = list(self.values.statements[0])
+        for level, axis in enumerate(kept, 1):
+            lines += [self.outermost(axis), *self.values.statements[level]]
+        return [
+            *lines,
+            *[f"{self.ctype(f)} r{k} = {identity(f.op, f.value.dtype)};" for k, f in enumerate(folds)],
+            opened(inner, self.writer),
+            *self.values.statements[depth],
+            *self.stores(),
+            *[f"r{k} = {self.folded(f, f'r{k}', self.values.text[f.value])};" for k, f in enumerate(folds)],
+            "}",
+            *[self.result(f, f"r{k}") for k, f in enumerate(folds)],
+            *["}"] * len(kept),
+        ]
+
     def _vector_lanes(self) -> int:
         """The elements of a vector of 64 bytes; at most 16, or the sums of the lanes would be longer than what they add."""
         return min(max(64 // max(f.value.dtype.itemsize for f in self.nest.folds), 4), 16)
 
     def _fits_vectors(self, kept: list[Axis], reduced: list[Axis]) -> bool:
-        """Whether the nest folds many rows that are short enough to be folded beside each other."""
+        """Whether the nest folds many rows that are short enough to be folded beside each other, or that share what they read."""
         if not kept or len(reduced) != 1 or self.values.impure or any(f.position is not None for f in self.nest.folds):
             return False
         rows, size, lanes = kept[-1].size.constant, reduced[0].size.constant, self._vector_lanes()
         most = max(_BESIDE * lanes, _EXACT_ROW if self._is_exact() else BLOCK)
-        return size is not None and max(lanes, _SHORT_ROW) <= size <= most and (rows is None or rows >= 4)
+        short = size is not None and (size <= most or self._shares(kept[-1], reduced[0]))
+        return short and max(lanes, _SHORT_ROW) <= (size or 0) and (rows is None or rows >= 4)
 
-    def _fold_beside(self, kept: list[Axis], inner: Axis) -> list[str]:
+    def _shares(self, row: Axis, inner: Axis) -> bool:
+        """Whether rows are multiplied with one and the same: what several rows need of it is then loaded once."""
+        size = inner.size.constant
+        if (
+            (size is not None and size < _SHARING)
+            or self.nest.stores
+            or self.values.cost >= _SIMPLE
+            or any(f.value.dtype.kind != "f" for f in self.nest.folds)
+        ):
+            return False
+        if self._prefetches(inner, 1):  # of what comes from memory one row at a time is asked for in advance
+            return False
+        along = [n.address.variables for n in loads(self.nest.roots()) if inner.variable in n.address.variables]
+        return len(self.nest.folds) == 1 and any(row.variable not in v for v in along) and any(row.variable in v for v in along)
+
+    def _fold_beside(self, kept: list[Axis], inner: Axis, by: Callable[..., list[str]] | None = None) -> list[str]:
         """As many rows as a vector has lanes: the lanes of each, then the trees over the lanes of all of them."""
         folds, lanes, row = self.nest.folds, self._vector_lanes(), kept[-1]
+        by = by or (together.lanes_of_rows if self._shares(row, inner) else RowFold._lanes_by_row)
         self.chunked = kept[0]
         lines = list(self.values.statements[0])
         for depth, axis in enumerate(kept[:-1], 1):
@@ -81,11 +139,7 @@ class RowFold(Kernel):
             f"for (int64_t group = {begin}; group < {end}; group += {lanes}) {{",
             f"const int64_t many = {end} - group < {lanes} ? {end} - group : {lanes};",
             *[f"{self.ctype(f)} a{k}[{lanes}][{lanes}];" for k, f in enumerate(folds)],
-            "for (int64_t r = 0; r < many; r++) {",
-            f"const int64_t {row.variable.name} = group + r;",
-            *self.values.statements[len(kept)],
-            *self._lanes_of_row(inner, len(kept) + 1, lanes),
-            "}",
+            *by(self, row, inner, len(kept), lanes),
             "#pragma omp simd",
             "for (int64_t r = 0; r < many; r++) {",
             f"const int64_t {row.variable.name} = group + r;",
@@ -93,12 +147,21 @@ class RowFold(Kernel):
             *["}"] * (1 + len(kept)),
         ]
 
+    def _lanes_by_row(self, row: Axis, inner: Axis, depth: int, lanes: int) -> list[str]:
+        """The rows of a group folded in the lanes a[r], one after the other."""
+        return [
+            "for (int64_t r = 0; r < many; r++) {",
+            f"const int64_t {row.variable.name} = group + r;",
+            *self.values.statements[depth],
+            *self._lanes_of_row(inner, depth + 1, lanes),
+            "}",
+        ]
+
     def _lanes_of_row(self, inner: Axis, depth: int, lanes: int) -> list[str]:
         """One row folded in the lanes a[r]: several vectors at a time where it is long, which are folded into one at its end."""
         folds, v, begin, end = self.nest.folds, inner.variable.name, self.writer.poly(inner.begin), self.writer.poly(inner.end)
         size = inner.size.constant
-        assert size is not None
-        wide = lanes if size <= _BESIDE * lanes else max(self._lane_count(), lanes)
+        wide = lanes if size is None or size <= _BESIDE * lanes else max(self._lane_count(), lanes)
         state = "a%d[r][l]" if wide == lanes else "w%d[l]"
         body = [*self.values.statements[depth], *self.stores()]
         body += [f"{state % k} = {self.folded(f, state % k, self.values.text[f.value])};" for k, f in enumerate(folds)]
