@@ -18,6 +18,8 @@ from lazynp.backends.bands import bands
 from lazynp.backends.choices import BRANCH
 from lazynp.backends.digits import in_digits
 from lazynp.backends.fuse import drop_dead_stores, fuse, move, share_outputs, touched_memories
+from lazynp.backends.lanes import Laned
+from lazynp.backends.lanes import printed as printed_lanes
 from lazynp.backends.lower import Memory, checked
 from lazynp.backends.nests import Gemm, Nest, loads, nests_of, scalars
 from lazynp.backends.partition import Given, Plan, Step, partition, strip
@@ -363,6 +365,10 @@ class Printer:
         """Whether a loop inside another one is a function of its own."""
         return False
 
+    def laned(self, control: Control) -> Laned | None:
+        """The loop as one whose turns run abreast."""
+        return None
+
     def kernel(self, group: list[Scheduled]) -> tuple[str, str]:
         """(definition, call) of nests that are a function of their own."""
         for item in group:
@@ -555,6 +561,9 @@ class Turns:
         end = self.writer.fresh("end")
         test = f"{name} < {end}" if known and known > 0 else f"{name} > {end}" if known else f"{step} > 0 ? {name} < {end} : {name} > {end}"
         look = [] if self.is_brief(control) else self.look(control)
+        lanes = self.printer.laned(control) if control not in self.calls else None
+        if lanes is not None and lanes.own <= self.locals:
+            return printed_lanes(self, control, lanes, start, look)
         turn = [*self.turn(control), *self.block(control.blocks[0]), *self.check(control)]
         opening = ["{", f"const int64_t {end} = {stop};"]
         branches = self.is_innermost(control) and _decides(turn)

@@ -45,7 +45,7 @@ class Kernel:
         for s in nest.stores:
             stored.setdefault(s.buffer.memory, set()).add(s.address)
         self.writer.written |= {buffer.memory for buffer, _ in nest.targets()}
-        self.values = Values(nest.computed(), levels, self.writer, stored, alone=self.inline and not nest.axes)
+        self.values = Values(nest.computed(), levels, self.writer, stored, alone=self.inline and not (nest.axes or self.writer.lanes))
         return self.loops()
 
     def loops(self) -> list[str]:
@@ -90,7 +90,10 @@ class Kernel:
                 lines += [f"if (!({test})) break;" for test in tests]
                 continue
             place, more = self.at(s.buffer.memory, self.address(s)), joined_truth(s) if self.inline else None
-            if more is not None:
+            if s.buffer.memory in self.writer.lanes:
+                value = unwrapped(self.value(s, place))
+                lines.append(f"{place} = going[lane] ? {self.value(s, place)} : {place};" if self.writer.masked else f"{place} = {value};")
+            elif more is not None:
                 test = unwrapped(self.values.text[more])
                 leaves = more.op is ew.doubtful and self.writer.leave
                 lines.append(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from lazynp.backends import interrupts, prelude, rowwise
 from lazynp.backends.control import Block, Control, Printer, Turns
 from lazynp.backends.independent import Independence, Reduction, independence
+from lazynp.backends.lanes import Laned, laned
 from lazynp.backends.lower import Memory
 from lazynp.backends.polynomial import ONE, Poly, poly
 from lazynp.backends.program import ARENA, ERRORS, FIRST_DIM, NO_MEMORY, OWN, POOL, SIGNALS
@@ -108,6 +109,11 @@ class SpreadPrinter(Printer):
             return False
         spread = self.independence(control) is not None and self._is_worth(control, _LEAST_WITHIN)
         return spread or (self.independence(control) is None and self.rowwise(control) is not None)
+
+    def laned(self, control: Control) -> Laned | None:
+        is_loop = control.kind is loop and any(isinstance(part, Control) and part.kind is while_ for part in control.blocks[0].parts)
+        found = independence(control, self.sizes) if is_loop else None
+        return None if found is None else laned(control, found, self.sizes)
 
     def rowwise(self, control: Control) -> Rowwise | None:
         if control not in self._rowwise:

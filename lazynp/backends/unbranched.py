@@ -86,12 +86,12 @@ def _is_safe(nest: Nest, sizes: Sizes) -> bool:
             return False
         if node.op not in (const, load, position) and node.op.cost > _CHEAP:
             return False
-        if node.op is load and (node.guards or not _in_range(node.buffer.memory, node.address, sizes)):
+        if node.op is load and (node.guards or not in_range(node.buffer.memory, node.address, sizes)):
             return False
-    return all(_in_range(s.buffer.memory, s.address, sizes) for s in nest.stores)
+    return all(in_range(s.buffer.memory, s.address, sizes) for s in nest.stores)
 
 
-def _in_range(memory: Memory, address: Poly, sizes: Sizes) -> bool:
+def in_range(memory: Memory, address: Poly, sizes: Sizes) -> bool:
     """Whether an element is certainly there."""
     low, high = sizes.lower(address), sizes.upper(address - memory.size + 1)
     return low is not None and high is not None and never_negative(low) and never_negative(high * -1)

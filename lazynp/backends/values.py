@@ -16,6 +16,8 @@ from lazynp.backends.writer import Writer
 from lazynp.ir.node import Node, const
 from lazynp.ops import elementwise as ew
 
+_LOGICAL = {ew.logical_and: "({} & {})", ew.logical_or: "({} | {})", ew.logical_not: "({} == 0)"}
+"""In lanes, of truth values of any width."""
 _INLINE = 120
 """A value that is used once is written into its user's expression up to this length."""
 
@@ -79,9 +81,13 @@ class Values:
             self.statements[depth] += self._check(node, text := self.writer.fresh("ix"))
         if names or uses > 1 or len(text) > _INLINE or depth < len(self.statements) - 1 or self._must_come_first(node):
             for name in names or (self.writer.fresh("v"),):
-                self.statements[depth].append(f"const {prelude.ctype(node.dtype)} {name} = {unwrapped(text)};")
+                self.statements[depth].append(f"const {self._ctype(node)} {name} = {unwrapped(text)};")
                 text = name
         self.text[node] = text
+
+    def _ctype(self, node: Node) -> str:
+        """The type of a variable. In lanes truth values are as wide as what they are computed from."""
+        return "int64_t" if self.writer.lanes and node.dtype == bool else prelude.ctype(node.dtype)
 
     def _branch(self, node: Node, depth: int) -> str:
         name = self.writer.fresh("v")
@@ -135,9 +141,8 @@ class Values:
         return max(found, default=0)
 
     def _expression(self, node: Node) -> str:
-        shifted = _shifted(node)
-        if shifted is not None:
-            return shifted.format(self.text[node.args[0]])
+        if (by_bits := shifted(node)) is not None:
+            return by_bits.format(self.text[node.args[0]])
         if node.op is load:
             return self._load(node)
         if node.op is position:
@@ -151,6 +156,8 @@ class Values:
             return f"{prelude.helper(name, z.dtype)}({self.text[z]}, {self.text[node.args[1]]})"
         if self.alone and node.op is ew.exp and node.dtype in PLAIN:
             return f"{prelude.helper('exp_alone', node.dtype)}({unwrapped(self.text[node.args[0]])})"
+        if self.writer.lanes and node.op in _LOGICAL and all(a.dtype == bool for a in node.args):
+            return _LOGICAL[node.op].format(*[self.text[a] for a in node.args])
         texts = [self.text[a] for a in node.args]
         if texts and all(a.op is const for a in node.args):  # folding left it because it warns
             texts[0] = f"LZ_HIDDEN({texts[0]})"
@@ -192,7 +199,7 @@ def _uses(order: list[Node], roots: list[Node]) -> dict[Node, int]:
     return uses
 
 
-def _shifted(node: Node) -> str | None:
+def shifted(node: Node) -> str | None:
     """Division of integers by a power of two: NumPy's rounds down, as a shift does."""
     if node.op not in (ew.floor_divide, ew.remainder) or node.dtype.kind not in "iu" or node.args[1].op is not const:
         return None

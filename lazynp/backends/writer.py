@@ -100,6 +100,10 @@ class Writer:
         """A truth value that a loop goes on with; where it is false the loop is left at once."""
         self.neighbour: tuple[Memory, Poly, Poly, str] | None = None
         """An element that a point needs of the point before: memory, its address, the address that this point stores to, the variable."""
+        self.lanes: set[Memory] = set()
+        """Numbers of which each of some turns that run abreast has its own (lanes.py)."""
+        self.masked = False
+        """Whether turns that are done keep theirs."""
         self._serial = 0
 
     def fresh(self, letter: str) -> str:
@@ -108,7 +112,8 @@ class Writer:
 
     def pointer(self, memory: Memory) -> str:
         self.used[memory] = None
-        return self.program.name(memory)
+        name = self.program.name(memory)
+        return f"({name}_lanes + lane)" if memory in self.lanes else name
 
     def poly(self, p: Poly) -> str:
         for atom in all_atoms(p):

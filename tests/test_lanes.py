@@ -1,0 +1,194 @@
+"""Loops of which some turns run abreast: the bits, the warnings and the doubts of the same turns one by one."""
+
+import linecache
+import random
+import warnings
+
+import numpy as np
+import pytest
+from outcomes import outcome, same
+
+import lazynp
+
+
+def newton(a):
+    out = np.empty_like(a)
+    for i in range(len(a)):
+        z = max(a[i], 1.0)
+        for _ in range(50):
+            following = 0.5 * (z + a[i] / z)
+            if abs(following - z) < 1e-12:
+                z = following
+                break
+            z = following
+        out[i] = z
+    return out
+
+
+def bisection(a):
+    out = np.empty_like(a)
+    for i in range(len(a)):
+        low, high = 0.0, 10.0
+        while high - low > 1e-10:
+            middle = 0.5 * (low + high)
+            if middle * middle * middle + middle < a[i]:
+                low = middle
+            else:
+                high = middle
+        out[i] = 0.5 * (low + high)
+    return out
+
+
+def collatz(a):
+    turns = np.zeros(len(a), np.int64)
+    for i in range(len(a)):
+        n, count = int(a[i]) + 1, 0
+        while n != 1:
+            n = n // 2 if n % 2 == 0 else 3 * n + 1
+            count += 1
+        turns[i] = count
+    return turns
+
+
+def mandelbrot(a):
+    out = np.zeros((20, len(a)), np.int64)
+    for i in range(20):
+        for j in range(len(a)):
+            x, y, n = 0.0, 0.0, 0
+            while n < 40 and x * x + y * y < 4.0:
+                x, y = x * x - y * y - 2.0 + 0.3 * a[j], 2.0 * x * y - 1.0 + 0.1 * i
+                n += 1
+            out[i, j] = n
+    return out
+
+
+def quotients(a):
+    out = np.empty_like(a)
+    for i in range(len(a)):
+        d = a[i]
+        s = 0.0
+        while d > 0.0:
+            s += 1.0 / d
+            d -= 1.0
+        out[i] = s
+    return out
+
+
+def laned(function, *arguments):
+    compiled = lazynp.jit(function, strict=True)
+    assert "lane < LZ_LANES" in lazynp.show(compiled, *arguments, stage="c")
+    return compiled
+
+
+@pytest.mark.parametrize("n", [33, 100, 512])
+@pytest.mark.parametrize("function", [newton, bisection, collatz, mandelbrot])
+def test_the_same_bits(function, n):
+    a = np.random.default_rng(n).random(n) * 10
+    same(laned(function, a)(a), function(a))
+
+
+def test_lanes_that_are_done_divide_by_nothing(recwarn):
+    a = np.arange(200.0) % 7
+    same(laned(quotients, a)(a), quotients(a))
+    assert not recwarn.list
+
+
+def test_lanes_that_divide_by_zero_warn():
+    def reciprocals(a):
+        out = np.empty_like(a)
+        for i in range(len(a)):
+            s, n = a[i], 0
+            while n < 3:
+                s = 1.0 / s
+                n += 1
+            out[i] = s
+        return out
+
+    a = np.arange(64.0)
+    compiled = laned(reciprocals, a)
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        ours = compiled(a)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        same(ours, reciprocals(a))
+
+
+def test_numbers_that_outgrow_64_bits():
+    def powers(a):
+        out = np.zeros(len(a))
+        for i in range(len(a)):
+            n, turns = 1, 0
+            while turns < a[i]:
+                n = n * 3
+                turns += 1
+            out[i] = n
+        return out
+
+    a = np.arange(60)
+    same(lazynp.jit(powers)(a), powers(a))
+
+
+class Writer:
+    """Writes one program of a while loop for every element."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+
+    def pick(self, *choices):
+        return self.random.choice(choices)
+
+    def leaf(self):
+        return self.pick("x", "y", "u", "a[i]", "b[i]", "0.5", "2.0", "1.0", "-x", "n")
+
+    def number(self):
+        one, other = self.leaf(), self.leaf()
+        return self.pick(
+            one, f"{one} {self.pick('+', '-', '*')} {other}", f"0.5 * ({one} + {other})", f"{one} / ({other} + 3.0)", f"abs({one})",
+            f"max({one}, {other})", f"np.sqrt(abs({one}))", f"{one} if {other} < {self.leaf()} else {other}",
+        )  # fmt: skip
+
+    def test(self):
+        left, right = self.pick("x", "y", "u", "x - y", "abs(x)", "a[i]"), self.pick("1.5", "y", "0.0", "b[i]", "10.0", "3")
+        return f"{left} {self.pick('<', '>', '<=', '>=', '!=')} {right}"
+
+    def statement(self, pad):
+        assigned = f"{self.pick('x', 'y', 'u')} = {self.number()}\n"
+        branch = f"{pad}if {self.test()}:\n{pad}    "
+        other = f"{pad}else:\n{pad}    {self.pick('x', 'y', 'u')} = {self.number()}\n"
+        return self.pick(
+            pad + assigned, pad + assigned, branch + assigned, branch + assigned + other, f"{branch}break\n", f"{pad}p = p ^ n\n"
+        )
+
+    def program(self):
+        pad = " " * 12
+        head = self.pick(
+            f"while n < {self.pick(7, 20, 60)} and {self.test()}:\n",
+            f"for _ in range({self.pick(5, 30)}):\n",
+            f"while p != 1 and n < 50:\n{pad}p = p // 2 if p % 2 == 0 else 3 * p + 1\n",
+            f"while p > 3 and n < 50:\n{pad}p = p - (p & 3) - 1\n",
+        )
+        lines = ["def program(a, b, k):\n    out = np.zeros(len(a))\n    count = np.zeros(len(a), np.int64)\n    total = 0\n"]
+        lines += [
+            f"    for i in range(len(a)):\n        x, y, u, n, p = a[i], b[i], {self.pick('1.0', '0.5 * a[i]', 'abs(b[i])')}, 0, k[i]\n"
+        ]
+        lines += ["        ", head, *[self.statement(pad) for _ in range(self.random.randint(1, 4))], f"{pad}n += 1\n"]
+        lines += [f"        out[i] = {self.pick('x', 'x + y', 'u + x')}\n        count[i] = n\n        total += n\n"]
+        return "".join([*lines, "    return out, count, total\n"])
+
+
+SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -3.0, 2.0, np.nan, np.inf, -np.inf, 1e-300, 3.25, 1e300])
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_loops(seed):
+    source = Writer(seed).program()
+    name = f"<random lanes {seed}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    exec(compile(source, name, "exec"), space := {"np": np})
+    rng = np.random.default_rng(seed)
+    a, b = [rng.choice(SPECIAL, 100) if seed % 4 == 3 else rng.standard_normal(100) * 3 for _ in range(2)]
+    arguments = (a, b, rng.integers(1, 200, 100))
+    with np.errstate(all="ignore"):
+        expected, _, _ = outcome(space["program"], arguments)
+        actual, _, _ = outcome(lazynp.jit(space["program"]), arguments)
+    same(actual, expected)
