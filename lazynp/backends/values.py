@@ -154,7 +154,7 @@ class Values:
         if (z := modulus(node)) is not None:
             name = f"absolute_{'surely_' if self.sure else ''}{node.op.name}"
             return f"{prelude.helper(name, z.dtype)}({self.text[z]}, {self.text[node.args[1]]})"
-        if self.alone and node.op is ew.exp and node.dtype in PLAIN:
+        if (self.alone or self.writer.lanes) and node.op is ew.exp and node.dtype in PLAIN:
             return f"{prelude.helper('exp_alone', node.dtype)}({unwrapped(self.text[node.args[0]])})"
         if self.writer.lanes and node.op in _LOGICAL and all(a.dtype == bool for a in node.args):
             return _LOGICAL[node.op].format(*[self.text[a] for a in node.args])
