@@ -76,7 +76,7 @@ def quotients(a):
 
 def laned(function, *arguments):
     compiled = lazynp.jit(function, strict=True)
-    assert "lane < LZ_LANES" in lazynp.show(compiled, *arguments, stage="c")
+    assert "_LANES; lane++" in lazynp.show(compiled, *arguments, stage="c")
     return compiled
 
 

@@ -55,6 +55,7 @@ class Laned(NamedTuple):
     after: list[Scheduled]
     own: set[Memory]
     watched: set[Memory]
+    count: str
 
 
 def laned(control: Control, found: Independence, sizes: Sizes) -> Laned | None:
@@ -80,7 +81,16 @@ def laned(control: Control, found: Independence, sizes: Sizes) -> Laned | None:
     places = {place for place, _ in repeated.integers}
     if not all(_is_vector(node, private, places, sizes) for nest in looped for node in scalars(nest.computed())):
         return None
-    return Laned(before, repeated, after, private, watched)
+    count = "LZ_LANES" if any(_is_wide(n) for nest in looped for n in scalars(nest.computed())) else "LZ_PLAIN_LANES"
+    return Laned(before, repeated, after, private, watched, count)
+
+
+def _is_wide(node: Node) -> bool:
+    """Whether vectors of 256 bits have no instruction for it: products and shifts of integers, their conversion to floating point."""
+    integers = any(a.dtype.kind == "i" for a in node.args)
+    return integers and (
+        node.op in (ew.multiply, ew.square, ew.absolute, ew.right_shift) or node.op is ew.cast or shifted(node) is not None
+    )
 
 
 def _is_own(nest: Nest, private: set[Memory]) -> bool:
@@ -108,13 +118,14 @@ def _is_vector(node: Node, private: set[Memory], places: set[int], sizes: Sizes)
 
 def printed(turns: Turns, control: Control, found: Laned, start: str, look: list[str]) -> list[str]:
     """The loop: some turns abreast as long as there are enough, then one by one. look: for signals, between turns."""
+    count = found.count
     writer, name, left, often = turns.writer, f"n{control.index}", turns.writer.fresh("left"), turns.often(control)
     look = [f"if (__builtin_expect(--{left} < 0, 0)) {{", f"{left} = {often};", *look, "}"] if look else []
     end, stop, wasted, base, flags = [writer.fresh(letter) for letter in ("end", "stop", "wasted", "base", "flags")]
     single = [*turns.turn(control), *turns.block(control.blocks[0]), *turns.check(control)]
     watched = [m for m in writer.used if m in found.watched]
     writer.lanes = found.own
-    head = ["for (int lane = 0; lane < LZ_LANES; lane++) {", f"const int64_t {name} = {base} + lane;"]
+    head = [f"for (int lane = 0; lane < {count}; lane++) {{", f"const int64_t {name} = {base} + lane;"]
     head += turns.turn(control)
     opening = [*head, "going[lane] = -1;", *[f"{turns.load(m)} = 0;" for m in watched], *_nests(turns, found.before), "}"]
     closing = [*head, *_nests(turns, found.after), "}"]
@@ -133,11 +144,11 @@ def printed(turns: Turns, control: Control, found: Laned, start: str, look: list
         "{", f"const int64_t {end} = {turns.range(control)[1]};", f"int {wasted} = 0;", *([f"int {left} = {often};"] if look else []),
         f"for (int64_t {name} = {start}; {name} < {end};) {{", *look,
         f"int64_t {stop} = {end};",
-        f"if (LZ_LANES && {name} + LZ_LANES <= {end} && {wasted} < {_WASTED}) {{",
+        f"if ({count} && {name} + {count} <= {end} && {wasted} < {_WASTED}) {{",
         f"const int64_t {base} = {name}, {flags} = lz_flags();",
         f"int64_t going[{LANES}] __attribute__((aligned(64)));", *arrays, *opening, *rounds,
-        f"if (lz_flags() == {flags}) {{", *closing, f"{name} += LZ_LANES;", "continue;", "}",
-        f"lz_clear_flags(); lz_raise_flags({flags});", f"{wasted}++;", f"{stop} = {base} + LZ_LANES;", "}",
+        f"if (lz_flags() == {flags}) {{", *closing, f"{name} += {count};", "continue;", "}",
+        f"lz_clear_flags(); lz_raise_flags({flags});", f"{wasted}++;", f"{stop} = {base} + {count};", "}",
         f"for (; {name} < {stop}; {name}++) {{", *look, *single, "}", "}", "}",
     ]  # fmt: skip
 

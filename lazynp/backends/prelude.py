@@ -90,10 +90,15 @@ void *memcpy(void *to, const void *from, __SIZE_TYPE__ size) __asm__("memmove");
 #else
 #define LZ_NO_MASKS
 #endif
-#if defined(__AVX2__) || defined(__AVX512F__) /* turns that run abreast */
+#if defined(__AVX512DQ__) /* turns that run abreast */
 #define LZ_LANES 32
 #else
 #define LZ_LANES 0
+#endif
+#if defined(__AVX2__)
+#define LZ_PLAIN_LANES 32
+#else
+#define LZ_PLAIN_LANES 0
 #endif
 #if defined(__x86_64__)
 #define LZ_CHOOSE(test, yes, no) __asm__("testb %2, %2\\n\\tcmovne %1, %0" : "+r"(no) : "r"(yes), "q"(test) : "cc")
