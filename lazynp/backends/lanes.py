@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LANES = 32
 """Elements that take their turns together: four vectors of 512 bits. One vector waits for its own results (10,000 bisections: 744, 408 and
 240 us with one, two and four), more wait for the slowest of more elements."""
-_FEW = 3
+_FEW = 4
 """Elements that go on one by one: a turn of all takes about as long as so many alone."""
 _WASTED = 16
 """Blocks of a loop that are computed twice before none is tried any more."""
@@ -181,6 +181,6 @@ def _rounds(turns: Turns, inner: Control, head: list[str]) -> list[str]:
     look = [] if turns.is_brief(inner) else [f"if (__builtin_expect(({turn} & {often - 1}) == {often - 1}, 0)) {{", *turns.look(inner), "}"]
     return [
         f"for (int64_t {turn} = 0; {bound}; {turn}++) {{", "int64_t any = 0;", "#pragma omp simd reduction(+:any)", *head, *integers, *test,
-        f"going[lane] &= -(int64_t)({turns.load(inner.predicate)} != 0);", "any += going[lane] & 1;", "}", f"if (any < {_FEW}) break;",
-        "#pragma omp simd", *head, *integers, *body, "}", *look, "}",
+        f"going[lane] &= -(int64_t)({turns.load(inner.predicate)} != 0);", "any += going[lane] & 1;", *body, "}",
+        f"if (any < {_FEW}) break;", *look, "}",
     ]  # fmt: skip
