@@ -25,6 +25,7 @@ ASKERS = {
     "pandas.core.algorithms": {"_ensure_arraylike", "factorize"},
     "pandas.core.groupby.grouper": {"get_grouper", "_convert_grouper", "Grouper.__init__", "Grouping.__init__"},  # frame.groupby(labels)
     "matplotlib.axes._axes": {"Axes.errorbar"},
+    "numpy.ctypeslib._ctypeslib": {"_ndptr.from_param"},  # arguments of C functions declared by ndpointer
     "matplotlib.cbook": {"_reshape_2D"},  # hist, boxplot: else element by element
     "scipy.sparse.linalg._interface": {"aslinearoperator"},
     "sklearn.model_selection._search": {"ParameterGrid.__init__"},  # GridSearchCV: lists of values to try

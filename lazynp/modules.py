@@ -7,7 +7,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-from lazynp.api.table import SHARED
+import numpy
 
 
 class _NumpysOwn:
@@ -16,11 +16,13 @@ class _NumpysOwn:
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         package, _, name = fullname.partition(".")
-        if package != "lazynp" or not any(name == m or name.startswith(m + ".") or m.startswith(name + ".") for m in SHARED):
+        if package != "lazynp" or not name or name.startswith("_"):
             return None
-        top = f"lazynp.{name.partition('.')[0]}"
-        own = PathFinder.find_spec(top, import_module("lazynp").__path__)
-        return ModuleSpec(fullname, self, is_package=True) if own is None else None
+        top = name.partition(".")[0]
+        own = PathFinder.find_spec(f"lazynp.{top}", import_module("lazynp").__path__)
+        if own is not None or PathFinder.find_spec(f"numpy.{top}", numpy.__path__) is None:
+            return None
+        return ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> Any:
         module = import_module("numpy" + spec.name.removeprefix("lazynp"))

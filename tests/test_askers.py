@@ -1,5 +1,6 @@
 """To whom a lazy array says that it is NumPy's: functions of other packages, known by module and qualified name, and nobody else."""
 
+import ctypes
 import functools
 import hashlib
 import importlib
@@ -111,6 +112,16 @@ def test_namespace_of_mixed_arrays():
         assert type(namespace.add(*arrays[-2:])) in (numpy.float64, numpy.ndarray, ndarray)
     with pytest.raises(ValueError, match="1999"):
         x.__array_namespace__(api_version="1999.12")
+
+
+def test_arguments_declared_by_ndpointer(all_lazy):
+    kind = np.ctypeslib.ndpointer(dtype=float, ndim=1, flags="C_CONTIGUOUS")
+    copy = ctypes.memmove
+    source, target = np.arange(5.0) * 2, np.zeros(5)
+    copy(kind.from_param(target), kind.from_param(source), 40)
+    assert (target + 1).tolist() == [1, 3, 5, 7, 9]
+    with pytest.raises(TypeError, match="must have data type float64"):
+        kind.from_param(np.arange(5))
 
 
 @pytest.mark.parametrize("make", [lambda: np.arange(5.0), lambda: np.arange(6)[::2], lambda: np.ones((2, 2))])

@@ -88,6 +88,13 @@ def test_shared_modules_are_numpys_own():
     assert lazynp.ma.masked_where(lazynp.lazy([1.0, -1.0]) < 0, lazynp.lazy([1.0, -1.0])).sum() == 1.0
 
 
+@pytest.mark.parametrize("name", ["char", "strings", "rec", "ctypeslib", "matlib", "version", "f2py", "lib.format", "ma.extras"])
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_every_module_imports_under_numpys_name(name):
+    assert import_module(f"lazynp.{name}") is import_module(f"numpy.{name}")
+    assert import_module(f"numpy.{name}").__spec__.name == f"numpy.{name}"
+
+
 def test_classes_of_polynomials_take_lazy_arrays():
     x = np.linspace(-1.0, 1.0, 30)
     theirs = np.polynomial.Polynomial.fit(x, x**2, 2)

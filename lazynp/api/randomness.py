@@ -5,6 +5,7 @@ with the generator's state as a hidden input and output (`lazynp.api.streams`).
 """
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -112,6 +113,7 @@ def _subclass(base: Any) -> Any:
         streams.born(self, args, kwargs)
 
     own = {"__init__": __init__, "__module__": "lazynp.random", "__doc__": base.__doc__, "_numpys": base}
+    own["__signature__"] = inspect.signature(base)
     return _GeneratorType(base.__name__, (base,), {**members, **own})
 
 
