@@ -550,6 +550,7 @@ static PyObject *connect(PyObject *module, PyObject *args) {
     PyObject *type;
     if (!PyArg_ParseTuple(args, "O!OOOO:connect", &PyType_Type, &type, &adopt, &handed, &operate, &item)) return NULL;
     lazy = (PyTypeObject *)type;
+    lazy->tp_name = "numpy.ndarray"; /* what messages call its objects; its __name__ and __module__ are kept elsewhere */
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); i++) Py_INCREF(PyTuple_GET_ITEM(args, i));
     Py_RETURN_NONE;
 }

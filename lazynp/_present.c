@@ -312,7 +312,12 @@ static PyObject *transposed(PyObject *self, void *closure) {
     return handle(storage, path, type, parent == Py_None ? self : parent);
 }
 
-static PyGetSetDef views[] = {{"T", transposed, NULL, "The array with its axes in reverse order, over the same memory.", NULL}, {NULL}};
+static int refused(PyObject *self, PyObject *value, void *name) {
+    PyErr_Format(PyExc_AttributeError, "attribute '%s' of 'numpy.ndarray' objects is not writable", (const char *)name);
+    return -1;
+}
+
+static PyGetSetDef views[] = {{"T", transposed, refused, "The array with its axes in reverse order, over the same memory.", "T"}, {NULL}};
 
 PyObject *connect_views(PyObject *module, PyObject *function) {
     transpose = Py_NewRef(function);

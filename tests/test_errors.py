@@ -6,6 +6,7 @@ import numpy
 import pytest
 
 import lazynp
+from lazynp import native
 from lazynp.errors import shown_traceback
 
 RNG = numpy.random.default_rng(0)
@@ -175,3 +176,19 @@ def test_as_numpy(name, mode):
     innermost = traceback.extract_tb(shown_traceback(caught.value.__traceback__))[-1]
     assert innermost.filename == __file__
     assert f'"{name}"' in innermost.line or innermost.name in ("read_only", "set_item_of_a_scalar")
+
+
+@pytest.mark.skipif(native._hotpaths is None, reason="the compiled module, which names the type, is not built")
+@pytest.mark.parametrize(
+    "statement",
+    "x(); x.foo = 1; x.T = 1; x.size = 3; x.ndim = 1; x.base = None; x.flags = 1; x.nbytes = 2; x.itemsize = 3; x.data = 3; "
+    "del x.foo; x.reshape(); x.foo; f'{x:.2f}'; '%d' % x; iter(x[0]); {x: 1}; x.T()".split("; "),
+)
+def test_messages_name_numpys_type(statement):
+    told = []
+    for x in (numpy.arange(3.0), lazynp.lazy(numpy.arange(3.0))):
+        with pytest.raises((TypeError, AttributeError)) as raised:
+            exec(statement, {"x": x})
+        told.append((raised.type, str(raised.value)))
+    assert told[0] == told[1]
+    assert (lazynp.ndarray.__name__, lazynp.ndarray.__module__) == ("ndarray", "lazynp")

@@ -58,6 +58,8 @@ def eager(self: Any) -> bool:
 
 
 def _reshape(self: Any, *shape: Any, order: str = "C", copy: Any = None) -> Any:
+    if not shape:
+        raise TypeError("reshape() takes exactly 1 argument (0 given)")
     target = shape[0] if len(shape) == 1 else shape
     return HANDLERS[np.reshape](self, target, order=order, copy=copy)
 
@@ -266,3 +268,15 @@ ndarray.to_device.__wrapped__ = np.ndarray.to_device  # type: ignore[attr-define
 for _name, _attribute in vars(ndarray).items():
     if isinstance(_attribute, property) and not _attribute.__doc__ and hasattr(np.ndarray, _name):
         _attribute.__doc__ = getattr(np.ndarray, _name).__doc__
+
+
+def _refusal(name: str) -> Callable[[Any, Any], None]:
+    def refuse(self: Any, value: Any) -> None:
+        raise AttributeError(f"attribute {name!r} of 'numpy.ndarray' objects is not writable")
+
+    return refuse
+
+
+for _name, _attribute in list(vars(ndarray).items()):
+    if isinstance(_attribute, property) and _attribute.fset is None and not _name.startswith("_"):
+        setattr(ndarray, _name, _attribute.setter(_refusal(_name)))
