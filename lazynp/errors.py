@@ -133,19 +133,22 @@ def recording_position(depth: int = 1) -> tuple[Where | None, object]:
 
 _known_settings: tuple[Any, list[Any], ErrorSettings | None] = (None, [], None)
 """NumPy's object for the settings last seen, the warnings filters, and what they say: reading it costs more than recording should."""
+_known_action = ""
 
 
 def error_settings() -> ErrorSettings | None:
     """numpy.errstate and the warnings filters here; None for NumPy's defaults."""
-    global _known_settings
+    global _known_settings, _known_action
     current, filters = _extobj_contextvar.get(), warnings.filters
     known, shown, settings = _known_settings
     if current is not known or filters != shown:
         modes, unshown = tuple(sorted(np.geterr().items())), ()
-        if warning_action() == "ignore":
+        met = _met_filters()
+        _known_action = met[0][0] if met and _meets_all(met[0]) else ""
+        if _known_action == "ignore":
             modes = tuple([(kind, "ignore" if mode == "warn" else mode) for kind, mode in modes])
         else:
-            unshown = tuple([(text, module, line) for action, text, _, module, line in _met_filters() if action == "ignore"])
+            unshown = tuple([(text, module, line) for action, text, _, module, line in met if action == "ignore"])
         found = ErrorSettings(modes, np.geterrcall(), unshown=unshown)
         settings = None if found == DEFAULT_ERRORS else found
         _known_settings = (current, list(filters), settings)
@@ -153,9 +156,9 @@ def error_settings() -> ErrorSettings | None:
 
 
 def warning_action() -> str:
-    """What the filters do with every RuntimeWarning: "ignore", "error", ..., "" where that depends on its words or its place."""
-    met = _met_filters()
-    return met[0][0] if met and _meets_all(met[0]) else ""
+    """What the filters do with every RuntimeWarning, as `error_settings` last saw them: "ignore", "error", ..., "" where that depends on
+    its words or place."""
+    return _known_action
 
 
 def _met_filters() -> list[Any]:
