@@ -4,7 +4,7 @@ An operand is recorded if it is pending or large, or if a trace runs; then it is
 weak. Every function that goes lazy runs through `recorded`, which notes the user's line on what it makes."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -143,6 +143,16 @@ def from_array_method(x: Any) -> Any:
         return x
     made = x.__array__()
     return exported(made) if type(made) is ndarray else x
+
+
+def called(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """What NumPy's function says; once more where NumPy refuses what the __array__ of an argument makes, because it is ours."""
+    try:
+        return function(*args, **kwargs)
+    except ValueError as error:
+        if NO_ARRAY not in str(error):
+            raise
+        return function(*map(from_array_method, args), **{k: from_array_method(v) for k, v in kwargs.items()})
 
 
 def _converted(x: Any) -> np.ndarray:

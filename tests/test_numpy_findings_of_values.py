@@ -92,3 +92,23 @@ def test_copyto_casts_what_the_mask_lets_through(all_lazy):
     assert target.tolist() == [1, 0, 3]
     with pytest.warns(RuntimeWarning, match="invalid value encountered in cast"):
         lnp.copyto(target, np.float64(np.nan), casting="unsafe", where=mask)
+
+
+class ArrayLike:
+    """An object of the user's whose __array__ makes an array of ours, which NumPy's C code does not take."""
+
+    def __array__(self, dtype=None, copy=None):
+        return lnp.arange(4.0) + 1
+
+
+TAKERS = {
+    "array_equal": lambda n, x: n.array_equal(x, x), "array_equiv": lambda n, x: n.array_equiv(x, x), "shape": lambda n, x: n.shape(x),
+    "size": lambda n, x: n.size(x), "outer": lambda n, x: n.add.outer(np.ones(2), x), "iscomplexobj": lambda n, x: n.iscomplexobj(x),
+    "permutation": lambda n, x: n.random.default_rng(0).permutation(x), "normal": lambda n, x: n.random.default_rng(0).normal(x, 1),
+    "choice": lambda n, x: n.random.default_rng(0).choice(x, 3), "sum": lambda n, x: n.sum(x), "unique": lambda n, x: n.unique(x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TAKERS)
+def test_objects_whose_arrays_are_ours(all_lazy, name):
+    np.testing.assert_array_equal(np.asarray(TAKERS[name](lnp, ArrayLike())), TAKERS[name](np, np.arange(4.0) + 1))

@@ -168,12 +168,7 @@ def through_numpy(function: Callable[..., Any], args: tuple[Any, ...], kwargs: d
     """NumPy's function on the plain arrays. Where NumPy returns an argument itself (`out`, `asarray`), so does this."""
     plain = [unwrapped(a) for a in args]
     named = {k: unwrapped(v) for k, v in kwargs.items()} if kwargs else kwargs
-    try:
-        result = function(*plain, **named)
-    except ValueError as error:
-        if operands.NO_ARRAY not in str(error):
-            raise
-        result = function(*[operands.from_array_method(a) for a in plain], **{k: operands.from_array_method(v) for k, v in named.items()})
+    result = operands.called(function, plain, named)
     if kwargs and "out" in named and result is named["out"]:
         return kwargs["out"]
     if type(result) in ARRAYS:
@@ -264,7 +259,7 @@ def inspects(function: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]
         def call(*args: Any, **kwargs: Any) -> Any:
             if any(type(a) is ndarray for a in args):
                 return look(*args, **kwargs)
-            return function(*args, **kwargs)
+            return operands.called(function, args, kwargs)
 
         LAZY[function] = look
         HANDLERS[function] = _named_like(function, call)
@@ -299,6 +294,10 @@ def _public_of(numpys: Any) -> Any:
     return HANDLERS[numpys]
 
 
+_CATCHING = frozenset({np.array_equal, np.array_equiv})
+"""Functions to which what cannot be converted is unequal: an error about an __array__ that makes an array of ours stays inside."""
+
+
 def _public(original: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
     def general(*args: Any, **kwargs: Any) -> Any:
         if args and type(args[0]) is Selection:
@@ -307,6 +306,8 @@ def _public(original: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
             args, kwargs = selection.computed(args), selection.computed(kwargs)
         if any_foreign(args) or (kwargs and any_foreign(kwargs.values())):
             return sync(original, *args, **kwargs)
+        if original in _CATCHING:
+            args = tuple([operands.from_array_method(a) for a in args])
         if (tracing_count.depth and tracing()) or (any_lazy(args, kwargs) and not (is_small_product(original, args) and not kwargs)):
             if operands.short_here(args):
                 result = through_numpy(original, args, kwargs)

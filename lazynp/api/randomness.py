@@ -16,7 +16,7 @@ from lazynp.api.dispatch import unwrapped
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.native import Drawer, called_directly, fresh, tracing_count
-from lazynp.operands import recorded
+from lazynp.operands import called, recorded
 from lazynp.runtime.storage import queue, tracing
 
 
@@ -30,7 +30,7 @@ def drawn(generator: Any, method: str, original: Callable[..., Any], args: tuple
     if tracing() and any(_depends(a) for a in (*args, *kwargs.values())):
         return recorded(streams.record_and_advance, generator, method, original, args, kwargs)
     named = {k: unwrapped(v) for k, v in kwargs.items()}
-    result = fresh(original, generator, *[unwrapped(a) for a in args], **named)
+    result = called(functools.partial(fresh, original, generator), [unwrapped(a) for a in args], named)
     return kwargs["out"] if named.get("out") is not None else result
 
 

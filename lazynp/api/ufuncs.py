@@ -100,7 +100,7 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
 
     def outer(self, a: Any, b: Any, /, **options: Any) -> Any:
         """numpy.ufunc.outer."""
-        a, b = computed((a, b))
+        a, b = computed((operands.from_array_method(a), operands.from_array_method(b)))
         subclass = any(isinstance(x, np.ndarray) and type(x) not in ARRAYS for x in (a, b))
         if options or subclass or (not operands.goes_lazy(a, b) and not _grows_outer(a, b)):
             return through_numpy(self.numpy.outer, (a, b), options)
