@@ -332,11 +332,9 @@ class ndarray(Buffer, metaclass=_ArrayMeta):  # noqa: N801  (NumPy's name)
         return _restore, (np.array(to_numpy(self)),)
 
     def __reduce_ex__(self, protocol: Any, /) -> Any:
-        """As NumPy: the memory of a contiguous array may go out of band, that of others does not."""
-        values = to_numpy(self)
-        if self._scalar or values.flags.forc:
-            return self.__reduce__()
-        return _restore_state, (values.__reduce__()[2],)
+        """As NumPy: what it would let go out of band may, what it would not does not."""
+        theirs = to_numpy(self).__reduce_ex__(protocol)
+        return self.__reduce__() if self._scalar or len(theirs) == 2 else (_restore_state, (theirs[2],))
 
     def __setstate__(self, state: tuple[Any, ...], /) -> None:
         """Become the array of a state of NumPy's: (version, shape, dtype, whether in Fortran order, bytes)."""

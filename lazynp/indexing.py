@@ -433,7 +433,7 @@ def _write(x: Any, index: Any, value: Any) -> None:
     if found[1] and not isinstance(value, Symbolic) and np.ndim(value):
         probe = np.zeros((1,) * x.ndim, x.dtype)
         probe[(0,) * x.ndim] = np.zeros(np.shape(value), value.dtype) if isinstance(value, ndarray) else value  # NumPy's error
-    if found[1] and isinstance(value, np.ma.core.MaskedConstant):  # NumPy asks it for its number: an error or NaN, not the data
+    if found[1] and type(value).__name__ == "MaskedConstant":  # NumPy asks it for its number: an error or NaN, not the data
         probe = np.zeros(1, x.dtype)
         probe[0] = value
         value = probe[0]

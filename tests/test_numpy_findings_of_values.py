@@ -51,7 +51,15 @@ def test_resized_by_unsigned_numbers(all_lazy):
     assert lnp.resize(lnp.ones((2, 2)), (np.uint64(3),)).tolist() == [1, 1, 1]
 
 
-@pytest.mark.parametrize("make", [lambda n: n.arange(6)[::2], lambda n: n.arange(6).reshape(2, 3).T, lambda n: n.zeros((3, 3))[:, :1]])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: n.arange(6)[::2],
+        lambda n: n.arange(6).reshape(2, 3).T,
+        lambda n: n.zeros((3, 3))[:, :1],
+        lambda n: n.ones((2, 3, 4)).transpose(1, 2, 0),
+    ],
+)
 def test_what_goes_out_of_band_when_pickled(all_lazy, make):
     ours, theirs = [], []
     stream = pickle.dumps(make(lnp), protocol=5, buffer_callback=ours.append)
