@@ -120,3 +120,27 @@ TAKERS = {
 @pytest.mark.parametrize("name", TAKERS)
 def test_objects_whose_arrays_are_ours(all_lazy, name):
     np.testing.assert_array_equal(np.asarray(TAKERS[name](lnp, ArrayLike())), TAKERS[name](np, np.arange(4.0) + 1))
+
+
+def test_where_without_out_warns(all_lazy):
+    x, mask = lnp.arange(4.0), np.array([True, False, True, True])
+    with pytest.warns(UserWarning, match="'where' used without 'out'") as told:
+        lnp.add(x, x, where=mask)
+    assert told[0].filename == __file__
+    lnp.add(x, x, where=mask, out=None)
+
+
+@pytest.mark.parametrize(
+    "name, start, value, words",
+    [("add", 1e308, 1e308, "overflow encountered in add"), ("divide", 0, 0, "invalid value encountered in divide")],
+)
+def test_at_warns(all_lazy, name, start, value, words):
+    x = lnp.full(3, float(start))
+    with pytest.warns(RuntimeWarning, match=words):
+        getattr(lnp, name).at(x, np.array([0, 0]), np.array([value, value], float))
+
+
+def test_the_derivative_of_interp_where_known_points_coincide(all_lazy):
+    x, places = np.array([-1.0, 0.5, 2.0]), np.full(4, 0.3)
+    slopes = lnp.grad(lambda values: lnp.interp(x, places, values).sum())(np.array([1.0, 2.0, 3.0, 4.0]))
+    assert np.asarray(slopes).tolist() == [1, 0, 0, 2]

@@ -383,9 +383,12 @@ def _between(at: Node, low: Node, high: Node, f0: Node, f1: Node) -> Node:
 
 
 def _from_either_end(at: Node, low: Node, high: Node, f0: Node, f1: Node, slope: Node) -> Node:
-    forward, back = slope * (at - low) + f0, slope * (at - high) + f1
-    back = ew.where(ew.logical_and(ew.not_equal(back, back), ew.equal(f0, f1)), f0, back)
-    return ew.where(ew.logical_and(ew.not_equal(forward, forward), ew.equal(at, at)), back, forward)
+    """One formula with the end that serves, not a choice of two: a derivative then goes through it once, shielded where it is not taken."""
+    forward, known = slope * (at - low) + f0, ew.equal(at, at)
+    turned = ew.logical_and(ew.not_equal(forward, forward), known)
+    line = slope * (at - ew.where(turned, high, low)) + ew.where(turned, f1, f0)
+    level = ew.logical_and(ew.logical_and(ew.not_equal(line, line), ew.equal(f0, f1)), known)
+    return ew.where(level, f0, line)
 
 
 @implements(np.polymul)

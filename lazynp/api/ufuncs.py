@@ -22,7 +22,7 @@ from lazynp.api.dispatch import (
 )
 from lazynp.array import ndarray, wrap
 from lazynp.config import settings
-from lazynp.errors import CaptureError
+from lazynp.errors import CaptureError, user_position
 from lazynp.ir.node import Node
 from lazynp.ir.op import Kind
 from lazynp.ir.types import NotLazy, Symbolic
@@ -33,6 +33,7 @@ from lazynp.ops import reduction as red
 from lazynp.ops.contraction import matmul
 from lazynp.ops.movement import broadcast, broadcast_shape, join, permute, reshape
 from lazynp.ordering import wrap_like, wrap_reduced
+from lazynp.runtime.flags import tell
 from lazynp.runtime.storage import tracing
 from lazynp.selection import Selection, apply, computed
 from lazynp.views import assign
@@ -292,6 +293,9 @@ def _record(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) 
     if options.get("order", "K") not in ("K", "C", "A"):
         raise Unsupported
     mask = options.get("where", True)
+    if mask is not True and "out" not in options:
+        words = "'where' used without 'out', expect unitialized memory in output. If this is intentional, use out=None."
+        tell(UserWarning(words), user_position())
     outs = options.get("out")
     outs = outs if type(outs) is tuple else (outs,) * function.nout if outs is None else (outs,)
     _check_targets(function, args, outs, options.get("casting", "same_kind"))

@@ -16,7 +16,7 @@ from lazynp.backends import base, reference
 from lazynp.errors import DEFAULT_ERRORS, ErrorSettings, Where, error_settings
 from lazynp.ir.canonical import Form
 from lazynp.ir.node import Node, toposort
-from lazynp.ir.op import Kind
+from lazynp.ir.op import Kind, Op
 from lazynp.ops import elementwise as ew
 from lazynp.ops.printing import printed
 
@@ -145,16 +145,23 @@ _TEXTS = {"divide": "divide by zero", "over": "overflow", "invalid": "invalid va
 _DIVISIONS = frozenset({"divide", "floor_divide", "remainder", "fmod", "reciprocal", "power", "log", "log2", "log10", "log1p", "arctanh"})
 
 
+def _computing(node: Node) -> Op:
+    """The op that a node computes with: of a scatter the one that combines old and new elements."""
+    return node.attributes.get("combine") or node.op
+
+
 def _ufunc_name(node: Node) -> str:
-    return node.op.ufunc.__name__ if node.op.ufunc is not None else "reduce"
+    ufunc = _computing(node).ufunc
+    return ufunc.__name__ if ufunc is not None else "reduce"
 
 
 def _can_raise(node: Node, kind: str) -> bool:
     kinds = "fc" if kind != "divide" else "fciu"
-    numbers = node.op.kind in (Kind.ELEMENTWISE, Kind.REDUCE, Kind.ACCUMULATE) and getattr(node.type, "dtype", np.dtype(bool)).kind in kinds
-    if not numbers or (node.op.ufunc is None and node.op.kind is Kind.ELEMENTWISE):
+    op = _computing(node)
+    numbers = op.kind in (Kind.ELEMENTWISE, Kind.REDUCE, Kind.ACCUMULATE) and getattr(node.type, "dtype", np.dtype(bool)).kind in kinds
+    if not numbers or (op.ufunc is None and op.kind is Kind.ELEMENTWISE):
         return False
-    return node.op.name in _DIVISIONS if kind == "divide" else node.op.name not in _QUIET
+    return op.name in _DIVISIONS if kind == "divide" else op.name not in _QUIET
 
 
 _QUIET = frozenset("maximum minimum fmax fmin absolute negative positive sign where cast copysign floor ceil trunc rint conjugate".split())
