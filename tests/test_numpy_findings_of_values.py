@@ -144,3 +144,10 @@ def test_the_derivative_of_interp_where_known_points_coincide(all_lazy):
     x, places = np.array([-1.0, 0.5, 2.0]), np.full(4, 0.3)
     slopes = lnp.grad(lambda values: lnp.interp(x, places, values).sum())(np.array([1.0, 2.0, 3.0, 4.0]))
     assert np.asarray(slopes).tolist() == [1, 0, 0, 2]
+
+
+def test_sums_wrap_around_in_a_narrower_out(all_lazy):
+    x, out = lnp.arange(300), lnp.zeros((), "i2")
+    assert lnp.sum(x, out=out) is out
+    assert out == np.add.reduce(np.arange(300), out=np.zeros((), "i2"))
+    assert lnp.max(lnp.arange(300), out=lnp.zeros((), "i1")) == np.max(np.arange(300), out=np.zeros((), "i1"))

@@ -231,7 +231,7 @@ def into(result: Any, out: Any, casting: Any = "same_kind") -> Any:
         return result
     if type(out) not in (ndarray, *ARRAYS) or result.shape != out.shape or not np.can_cast(result.dtype, out.dtype, casting):
         raise Unsupported
-    out[...] = result
+    out[...] = np.asarray(result) if isinstance(result, np.generic) else result  # cast, as by a ufunc: a number would have to fit
     return out
 
 
