@@ -292,7 +292,8 @@ def _real(x: Any) -> Any:
 
 def _imag(x: Any) -> Any:
     if x.dtype.kind != "c" and is_lazy(x):
-        return wrap(ew.filled(x.shape, 0, x.dtype))
+        zeros = wrap(ew.filled(x.shape, 0, x.dtype))
+        return zeros if x._scalar else as_array(zeros)
     return _part(x, "imag")
 
 

@@ -151,3 +151,9 @@ def test_sums_wrap_around_in_a_narrower_out(all_lazy):
     assert lnp.sum(x, out=out) is out
     assert out == np.add.reduce(np.arange(300), out=np.zeros((), "i2"))
     assert lnp.max(lnp.arange(300), out=lnp.zeros((), "i1")) == np.max(np.arange(300), out=np.zeros((), "i1"))
+
+
+def test_the_imaginary_part_of_an_array_without_axes_is_an_array(all_lazy):
+    assert isinstance(lnp.imag(lnp.array(1.5)), lnp.ndarray)
+    assert isinstance(lnp.array(2).imag, lnp.ndarray)
+    assert not isinstance(lnp.sum(lnp.ones(3)).imag, lnp.ndarray)
