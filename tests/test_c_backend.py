@@ -815,3 +815,33 @@ def test_what_a_routine_keeps_is_copied() -> None:
     for _ in range(3):
         f(x)[...] = -1
         assert (np.arange(5000) == _REMEMBERED).all()
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(2100, 70), (2049, 16), (130, 1024), (1024, 100), (2100, 15)])
+def test_transposes_in_tiles(rows: int, columns: int) -> None:
+    """Rows that are read across many rows, or across rows at multiples of a page; with edges of tiles and chunks, in maps and copies."""
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((rows, columns)), rng.standard_normal((columns, rows))
+    added, copied = lazynp.jit(lambda a, b: a.T * b[:, :1] + b), lazynp.jit(lambda a: np.ascontiguousarray(a.T))
+    for _ in range(2):
+        np.testing.assert_array_equal(added(a, b), a.T * b[:, :1] + b)
+        np.testing.assert_array_equal(copied(a), a.T)
+        np.testing.assert_array_equal(copied(a.astype(np.float32)), a.T.astype(np.float32))
+
+
+def test_a_transpose_of_blocks_in_tiles() -> None:
+    x = np.random.default_rng(0).standard_normal((3, 2100, 40))
+    for order in ((0, 2, 1), (2, 0, 1), (1, 2, 0)):
+        f = lazynp.jit(lambda x, order=order: np.ascontiguousarray(x.transpose(order)))
+        np.testing.assert_array_equal(f(x), x.transpose(order))
+    assert "tile +=" in lazynp.show(lazynp.jit(lambda x: x.transpose(0, 2, 1) + 0.0), x, stage="c")
+
+
+def test_a_square_that_is_transposed_in_place_is_not_tiled() -> None:
+    def transposed(a: np.ndarray) -> np.ndarray:
+        a = a.copy()
+        a[:] = a.T
+        return a
+
+    a = np.arange(2100.0 * 2100).reshape(2100, 2100)
+    np.testing.assert_array_equal(lazynp.jit(transposed)(a), a.T)

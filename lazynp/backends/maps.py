@@ -20,6 +20,11 @@ _SKIPPED = 64
 """Elements of a block of a masked update that is left alone where the mask is false everywhere."""
 _DEAR, _MUCH_DEARER = 8, 3
 """Masked updates of this cost at least, and of so many times the mask's, look at the mask of a block first."""
+_TILE, _SQUARE, _ALIAS = (32, 256), (64, 64), 2048
+"""Tiles of transposed reads: rows that are written, rows that are read across; where those begin at multiples of _ALIAS bytes, so that they
+share a few sets of a cache."""
+_MANY, _FEW, _CHUNK_ROWS = 2048, 16, 64
+"""Rows up to which processors know the places of as many pages; rows below which there are no tiles; of a chunk."""
 
 
 class Map(Kernel):
@@ -32,7 +37,10 @@ class Map(Kernel):
         axes = self.nest.axes
         self._check_later()
         lines = list(self.values.statements[0])
-        if axes:
+        if len(axes) == 2 and (tile := self._tiles()) is not None:
+            self.chunked, self.chunk = axes[0], _CHUNK_ROWS
+            lines += self._in_tiles(tile, 1)
+        elif axes:
             self.chunked = axes[0]
             lines += (
                 self._row_loops(0) if len(axes) == 1 else [self.outermost(axes[0]), *self.values.statements[1], *self._row_loops(1), "}"]
@@ -68,6 +76,8 @@ class Map(Kernel):
         plain = not (mask is not None or unsure or self.checks or self.values.impure or self.inline)
         alike = common_load(self.nest, axes[-1]) if plain else None
         for depth, axis in enumerate(axes[outer:], outer + 1):
+            if depth == len(axes) - 1 and (tile := self._tiles()) is not None:
+                return [*lines, *self._in_tiles(tile, depth), *["}"] * (depth - outer - 1)]
             if depth == len(axes) and (mask is not None or unsure):
                 lines += self._in_blocks(mask, unsure, axis, depth)
                 continue
@@ -84,6 +94,44 @@ class Map(Kernel):
         lines += [] if mask is not None or unsure else self.stores()
         closed = ["}"] * (len(axes) - outer)
         return [*lines, *closed[:1], *self._failed(axes[-1], len(axes)), *closed[1:]] if self.checks else [*lines, *closed]
+
+    def _tiles(self) -> tuple[int, int] | None:
+        """Tiles of the two innermost loops where a row is read across rows of another array, of which each next one is a step on: a
+        transposed array. Without them a line of the cache, or the place of its page, is gone when its next element is needed."""
+        axes = self.nest.axes
+        if len(axes) < 2 or self.nest.moves or self.checks or self.values.impure or self.inline or self._mask() or self._unsure():
+            return None
+        row, along = axes[-2:]
+        loads = [n for n in scalars(self.nest.roots()) if n.op is load]
+        if not {s.buffer.memory for s in self.nest.stores}.isdisjoint([n.buffer.memory for n in loads]):
+            return None
+        across = [n for n in loads if _step(n.address, row) == 1 and _step(n.address, along) not in (0, 1, -1) and not n.guards]
+        steps = [(_step(n.address, along) or 1) * n.dtype.itemsize for n in across]
+        alias = any(step % _ALIAS == 0 for step in steps)
+        most = _SQUARE[1] if alias else _MANY
+        long = (along.size.constant or _MANY + 1) > most and (row.size.constant or _FEW) >= _FEW
+        return None if not across or not long else _SQUARE if alias else _TILE
+
+    def _in_tiles(self, tile: tuple[int, int], depth: int) -> list[str]:
+        """The two innermost loops in tiles: a.T + b of 3162 x 3162, float32: 64 -> 17 ms, float64: 65 -> 24; of 1024 x 1024: 0.12 to 0.25
+        of the time."""
+        row, along = self.nest.axes[-2:]
+        begin, end = ("begin", "end") if row is self.chunked else (self.writer.poly(row.begin), unwrapped(self.writer.poly(row.end)))
+        first, last = self.writer.poly(along.begin), unwrapped(self.writer.poly(along.end))
+        v, w = row.variable.name, along.variable.name
+        return [
+            f"for (int64_t row = {begin}; row < {end}; row += {tile[0]}) {{",
+            f"for (int64_t tile = {first}; tile < {last}; tile += {tile[1]}) {{",
+            f"const int64_t below = {end} - row < {tile[0]} ? {end} : row + {tile[0]};",
+            f"const int64_t stop = {last} - tile < {tile[1]} ? {last} : tile + {tile[1]};",
+            f"for (int64_t {v} = row; {v} < below; {v}++) {{",
+            *self.values.statements[depth],
+            "#pragma omp simd",
+            f"for (int64_t {w} = tile; {w} < stop; {w}++) {{",
+            *self.values.statements[depth + 1],
+            *self.stores(),
+            *["}"] * 4,
+        ]
 
     def _aligned(self, alike: Node, axis: Axis, depth: int) -> list[str]:
         """The innermost loop as single elements up to where its loads begin a line, and vectors from there on."""
@@ -182,6 +230,12 @@ class Map(Kernel):
         first = self.values.statements[0]
         self.values = exact
         return [*first, *lines]
+
+
+def _step(address: Poly, axis: Axis) -> int | None:
+    """How far the next point of a loop is in memory; None where that is not known."""
+    step = address.coefficient(axis.variable)
+    return None if step is None else step.constant
 
 
 class Slide(Map):
