@@ -6,12 +6,13 @@ import numpy
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-MODULES = {"_hotpaths": ("_hotpaths", "_present"), "_direct": ("_direct",)}
+MODULES = {"_hotpaths": ("_hotpaths", "_present"), "_direct": ("_direct", "_results")}
 
 
 def extension(name: str, parts: tuple[str, ...]) -> Extension:
     sources = [f"lazynp/{part}.c" for part in parts]
-    return Extension(f"lazynp.{name}", sources, include_dirs=[numpy.get_include()], depends=["lazynp/_hotpaths.h"], optional=True)
+    headers = ["lazynp/_hotpaths.h", "lazynp/_direct.h"]
+    return Extension(f"lazynp.{name}", sources, include_dirs=[numpy.get_include()], depends=headers, optional=True)
 
 
 class Build(build_ext):

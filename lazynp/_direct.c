@@ -4,18 +4,13 @@
    slots and sizes for the program, and what the results are. A `Dispatch` is the function: it tries its Directs and else calls `slow`. */
 
 #define _GNU_SOURCE /* CPU_COUNT */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "_direct.h"
 #ifdef __linux__
 #include <sched.h>
 #endif
 #include <stddef.h>
-#include <stdint.h>
 #include <structmember.h>
-#define NPY_NO_DEPRECATED_API NPY_1_7_API_VERSION
 #define SPECIAL 0x7FFFFFFE /* error codes from here on are signals and lack of memory: program.py, interrupts.py */
-#include <numpy/arrayobject.h>
-#include <numpy/arrayscalars.h>
 
 static PyTypeObject *watched; /* lazynp._hotpaths.ndarray */
 static PyObject *tracing;     /* lazynp._hotpaths.tracing; its one member follows the header */
@@ -196,8 +191,7 @@ static void give_back(void *memory, npy_intp size) {
 
 static PyObject *new_output(const Direct *d, const Output *o) {
     if (o->bytes >= d->large) return PyObject_CallFunctionObjArgs(d->empty, o->shape_object, (PyObject *)o->type, NULL);
-    Py_INCREF(o->type);
-    return PyArray_NewFromDescr(&PyArray_Type, o->type, o->axes, (npy_intp *)o->shape, NULL, NULL, 0, NULL);
+    return new_result(o->type, o->axes, o->shape, o->bytes);
 }
 
 static void *scalar_memory(PyObject *scalar, int type) {
@@ -219,13 +213,15 @@ static PyObject *list_of(PyObject **values, int n) {
     return list;
 }
 
+static PyObject *name_slow, *name_threshold;
+
 /* --- a call ---------------------------------------------------------------------------------------------------------------- */
 
 /* Threads that the kernels may use, and the number of elements from which they do. 0 with an exception. */
 static int threads_of(const Direct *d, int64_t *dims) {
     dims[THREADS] = 1;
     if (!d->work) return 1;
-    PyObject *least = PyObject_GetAttrString(d->settings, "parallel_threshold");
+    PyObject *least = PyObject_GetAttr(d->settings, name_threshold);
     if (!least) return 0;
     dims[WORK] = PyLong_AsLongLong(least);
     Py_DECREF(least);
@@ -479,7 +475,6 @@ typedef struct {
     int count, next;
 } Dispatch;
 
-static PyObject *name_slow;
 
 /* The result, or NULL: with an exception, or without one if no signature fits. */
 static PyObject *call_directly(Dispatch *self, PyObject *args, PyObject *kwargs) {
@@ -599,6 +594,7 @@ static PyObject *least_threads(PyObject *module, PyObject *args) {
     Py_ssize_t address;
     if (!PyArg_ParseTuple(args, "in", &least, &address)) return NULL;
 #ifdef __linux__
+    if (least <= 1) return PyLong_FromLong(1); /* the kernel need not be asked */
     cpu_set_t allowed;
     if (sched_getaffinity(0, sizeof allowed, &allowed)) Py_RETURN_NONE; /* more processors than the set has room for */
     if (CPU_COUNT(&allowed) < least) least = CPU_COUNT(&allowed);
@@ -628,9 +624,10 @@ PyMODINIT_FUNC PyInit__direct(void) {
     watched = (PyTypeObject *)PyObject_GetAttrString(hotpaths, "ndarray");
     tracing = PyObject_GetAttrString(hotpaths, "tracing");
     Py_DECREF(hotpaths);
-    if (!watched || !tracing || !(name_slow = PyUnicode_InternFromString("slow"))) return NULL;
+    if (!watched || !tracing || !(name_slow = PyUnicode_InternFromString("slow"))
+        || !(name_threshold = PyUnicode_InternFromString("parallel_threshold"))) return NULL;
     PyObject *module = PyModule_Create(&definition);
-    if (!module || PyType_Ready(&DirectType) < 0 || PyType_Ready(&DispatchType) < 0) return NULL;
+    if (!module || prepare_results() < 0 || PyType_Ready(&DirectType) < 0 || PyType_Ready(&DispatchType) < 0) return NULL;
     if (PyModule_AddObjectRef(module, "Direct", (PyObject *)&DirectType) < 0
         || PyModule_AddObjectRef(module, "Dispatch", (PyObject *)&DispatchType) < 0)
         return NULL;

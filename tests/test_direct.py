@@ -4,6 +4,7 @@ import gc
 import pickle
 import sys
 import threading
+import tracemalloc
 import warnings
 import weakref
 from collections.abc import Callable
@@ -398,3 +399,35 @@ def test_results_in_containers_leave_nothing_behind():
     for tree in (found, expected):
         tree["own"] = [sys.getrefcount(tree), sys.getrefcount(tree["a"]), sys.getrefcount(tree["b"]), sys.getrefcount(tree["b"][0])]
     assert found["own"] == expected["own"]
+
+
+@needs_module
+@pytest.mark.parametrize("count", [100, 300, 5_000, 40_000, 262_144, 300_000])
+def test_results_own_their_memory(count):
+    """As NumPy's arrays do: no base, they can be resized, tracemalloc knows them, and nobody else writes to them."""
+    f = lazynp.jit(lambda x: x * 2)
+    x = np.arange(float(count))
+    for _ in range(3):
+        f(x)
+    results = [f(x) for _ in range(70 if count < 50_000 else 20)]
+    assert len({r.ctypes.data for r in results}) == len(results)
+    for r in results:
+        np.testing.assert_array_equal(r, x * 2)
+    kept = results[3]
+    del results
+    f(x + 1)
+    np.testing.assert_array_equal(kept, x * 2)
+    if 300 <= count < 262_144:
+        assert kept.base is None and kept.flags.owndata and kept.ctypes.data % 64 == 0
+        kept.resize(2 * count, refcheck=False)
+        np.testing.assert_array_equal(kept[:count], x * 2)
+        assert not kept[count:].any()
+    del kept
+    tracemalloc.start()
+    try:
+        r = f(x)
+        assert tracemalloc.get_traced_memory()[0] >= (r.nbytes if count < 262_144 else 0)
+        del r
+        assert tracemalloc.get_traced_memory()[0] < 10_000
+    finally:
+        tracemalloc.stop()

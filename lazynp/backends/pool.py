@@ -10,6 +10,8 @@ import numpy as np
 
 POOLED = 1 << 18
 """Results from this size on come from the pool; below it malloc keeps its pages."""
+LARGE = 1 << 21
+"""The same for calls from C, which have smaller ones in lists of their own (lazynp/_results.c)."""
 _LINE, _PAGE, _HUGE_PAGE, _MAPPED = 64, mmap.PAGESIZE, 1 << 21, 1 << 17
 """Blocks from _MAPPED bytes on begin 16 bytes after a page, where malloc asks the system for them."""
 LIMIT = 1 << 29

@@ -79,7 +79,7 @@ def _built(entry: Any, tables: program.CallTables, args: tuple[Any, ...], kwargs
         after=entry.reported,
         settings=entry.ready.program.limits,
         threads=threads.thread_count,
-        large=pool.POOLED if kept is None else pool.KEPT,
+        large=pool.LARGE if kept is None else pool.KEPT,
         empty=pool.empty if kept is None else kept.empty,
         take=pool.take_arena if kept is None else kept.take,
         give=pool.give_arena if kept is None else kept.give,
