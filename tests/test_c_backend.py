@@ -845,3 +845,19 @@ def test_a_square_that_is_transposed_in_place_is_not_tiled() -> None:
 
     a = np.arange(2100.0 * 2100).reshape(2100, 2100)
     np.testing.assert_array_equal(lazynp.jit(transposed)(a), a.T)
+
+
+@pytest.mark.parametrize("dtype", ["?", "u1", "i1"])
+@pytest.mark.parametrize("n", [0, 5, 255, 256, 1000, 70_000, 100_003])
+def test_sums_of_bytes(dtype: str, n: int) -> None:
+    """In narrow lanes, which hold the sum of 255 of the largest ones and no more."""
+    for fill in (0, 1, -1, None):
+        x = np.random.default_rng(0).integers(0, 256, n).astype(np.uint8).view("i1" if dtype == "i1" else "u1")
+        x = x.astype(dtype) if fill is None else np.full(n, np.array(fill).astype("i1" if dtype == "i1" else "u1")).astype(dtype)
+        f = lazynp.jit(lambda x: (x.sum(), np.count_nonzero(x), x.sum(dtype=np.float32)))
+        for got, want in zip(f(x), (x.sum(), np.count_nonzero(x), x.sum(dtype=np.float64)), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-6)
+        if n:
+            assert lazynp.jit(lambda x: x.mean())(x) == x.mean()
+            assert (lazynp.jit(lambda x: (x.reshape(1, -1).sum(1), x.reshape(-1, 1).sum(0)))(x)[0] == x.sum()).all()
+    assert lazynp.jit(lambda x: (x > 0).sum())(x) == (x > 0).sum()
