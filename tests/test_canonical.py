@@ -9,8 +9,9 @@ from lazynp.ir.types import ArrayType
 from lazynp.ir.verify import verify
 from lazynp.ops.contraction import matmul
 from lazynp.ops.elementwise import exp
-from lazynp.ops.movement import broadcast, join, slice_
+from lazynp.ops.movement import broadcast, join, reshape, slice_
 from lazynp.ops.reduction import reduce_add
+from lazynp.optimize.passes import optimize
 
 F8 = np.dtype(np.float64)
 
@@ -52,6 +53,18 @@ def test_one_dim_for_sizes_that_must_agree():
     assert len(variant.parameters) == 2, "n and m may differ, although they are equal here"
     third = program(5, 6)
     assert variant.fits(third.facts)
+
+
+def test_what_is_broadcast_keeps_its_other_sizes():
+    """Two dims for one size: `matrix_product_of` could not multiply what it took out of the broadcasts."""
+
+    def program(n, m):
+        x, y = reshape(leaf(n * 3), (n, 3, 1)), reshape(leaf(3 * m), (1, 3, m))
+        return form(reduce_add(broadcast(x, (n, 3, m)) * broadcast(y, (n, 3, m)), (1,)))
+
+    first, second = program(4, 7), program(5, 6)
+    assert len(canonical.general(second, []).parameters) == 5, "three sizes, and two lengths of what is reshaped"
+    assert optimize(generic(first, second).graph).outputs
 
 
 def test_generic_program_computes_other_sizes():

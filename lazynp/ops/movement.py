@@ -108,6 +108,14 @@ def broadcast_shape(*shapes: Shape) -> Shape:
     return tuple(out)
 
 
+def _broadcast_infer(x: ArrayType, out_shape: Shape) -> ArrayType:
+    """Compares the sizes that agree: a program for all sizes knows by it that they do."""
+    for n, wanted in zip(reversed(x.shape), reversed(out_shape), strict=False):
+        if not _is_one(n) and n is not wanted and n != wanted:
+            raise ValueError(f"an array of shape {x.shape} cannot be broadcast to {out_shape}")
+    return ArrayType(out_shape, x.dtype)
+
+
 def _broadcast_door(op: Op, x: Node, out_shape: Shape) -> Node:
     while x.op is op:
         x = x.args[0]
@@ -132,7 +140,7 @@ broadcast = move(
     "broadcast",
     attrs=("out_shape",),
     dims=frozenset({"out_shape"}),
-    infer=lambda x, out_shape: ArrayType(out_shape, x.dtype),
+    infer=_broadcast_infer,
     numpy=lambda x, out_shape: np.broadcast_to(x, out_shape),
     door=_broadcast_door,
     transpose=_broadcast_transpose,
