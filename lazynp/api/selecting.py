@@ -177,8 +177,7 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     x, y = node_of(a), node_of(v)
     if x.ndim != 1:
         raise ValueError("object too deep for desired array" if x.ndim > 1 else "object of too small depth for desired array")
-    dtype = np.result_type(x.dtype, y.dtype)
-    return wrap(library.searchsorted(ew.as_node(x, dtype), ew.as_node(y, dtype), side=side))
+    return wrap(library.searchsorted(x, y, side=side))
 
 
 @implements(np.copyto)

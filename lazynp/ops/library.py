@@ -211,11 +211,18 @@ def _batched_search(node: Node, given: Given, size: int) -> Any:
     return searchsorted(sorted_, spread(values, given[1], size), side=node.side) if given[0] is None else unrolled(node, given, size)
 
 
+def _search_door(op: Op, sorted_: Any, values: Any, side: str) -> Node:
+    """Both are compared as numbers of one dtype, which is all that C knows of them."""
+    dtype = np.result_type(sorted_.dtype, values.dtype)
+    return op.make((ew.as_node(sorted_, dtype), ew.as_node(values, dtype)), side=side)
+
+
 searchsorted = routine(
     "searchsorted",
     lambda sorted_, values, side: np.searchsorted(sorted_, values, side),
     lambda sorted_, values, side: ArrayType(values.shape, np.dtype(np.intp)),
     attrs=("side",),
+    door=_search_door,
     batch=_batched_search,
 )
 
