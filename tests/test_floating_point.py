@@ -279,3 +279,34 @@ def test_what_prints_warns_and_prints_once(name, capsys):
             call()
         outcomes.append((capsys.readouterr().out, messages(caught), n.geterr()))
     assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("dtype", ["c16", "c8"])
+def test_complex_quotients_have_numpys_bits(dtype):
+    special = [0.0, -0.0, 1.0, -2.0, np.inf, -np.inf, np.nan, 3e-310, 1e308]
+    generator = np.random.default_rng(0)
+    with np.errstate(all="ignore"):
+        numbers = np.array([complex(a, b) for a in special for b in special]).astype(dtype)
+        a, b = (
+            np.concatenate([part, generator.normal(size=(999, 2)) @ [1, 1j]]) for part in (np.repeat(numbers, 81), np.tile(numbers, 81))
+        )
+        a, b = a.astype(dtype), b.astype(dtype)
+        for function, arguments in ((np.divide, (a, b)), (np.reciprocal, (b,))):
+            ours, theirs = lnp.jit(function)(*arguments), function(*arguments)
+            for x, y in ((ours.real, theirs.real), (ours.imag, theirs.imag)):
+                np.testing.assert_array_equal(x, y)
+                both = ~np.isnan(y)
+                np.testing.assert_array_equal(np.signbit(x[both]), np.signbit(y[both]))
+
+
+def test_a_complex_quotient_divides_by_its_larger_part_alone():
+    """In vectors the other one was divided by too: a program that works in place said that something was divided by zero."""
+
+    def halve(y, by):
+        y /= by
+        np.reciprocal(y, out=y)
+
+    y, by = np.linspace(1, 2, 64) * (1 + 1j), np.full(64, 2.0 + 0j)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lnp.jit(halve)(y, by)

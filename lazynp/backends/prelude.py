@@ -392,19 +392,24 @@ _rows2("complex", {"add": "($T){a.re + b.re, a.im + b.im}", "subtract": "($T){a.
 # GCC 12's vectoriser makes fmaddsub of these even with -ffp-contract=off: z * conj(z) would not be real. The barrier stops it.
 _PRODUCT = "($T){LZ_ROUNDED(a.re * b.re) - LZ_ROUNDED(a.im * b.im), LZ_ROUNDED(a.re * b.im) + LZ_ROUNDED(a.im * b.re)}"
 _rows2("complex", {"multiply": _PRODUCT})
+# The operands are chosen, by bits, before anything is divided: of a branch vectors compute both sides, and the side that is not taken would
+# divide by zero, of which the flag tells. 1 / 0 * a is NumPy's a / 0; 0 / 0 leaves the flag "invalid" alone.
+_PARTS = (
+    "$R x = __builtin_fabs$F(b.re), y = __builtin_fabs$F(b.im); const int64_t p = -(x >= y);"
+    " $R g = lz_choose_$Q(p, b.re, b.im), l = lz_choose_$Q(p, b.im, b.re);"
+)
 _row(
     "divide",
     "complex",
-    "$R x = __builtin_fabs$F(b.re), y = __builtin_fabs$F(b.im);"
-    " if (x >= y) { if (x == 0) return ($T){a.re / x, a.im / x}; $R t = b.im / b.re, s = 1 / (b.re + b.im * t);"
-    " return ($T){(a.re + a.im * t) * s, (a.im - a.re * t) * s}; }"
-    " $R t = b.re / b.im, s = 1 / (b.im + b.re * t); return ($T){(a.re * t + a.im) * s, (a.im * t - a.re) * s};",
+    f"{_PARTS} const int64_t z = p & -(x == 0); $R u = lz_choose_$Q(p, a.re, a.im), v = lz_choose_$Q(p, a.im, a.re);"
+    " $R t = l / lz_choose_$Q(z, 1, g), s = ($R)!(z & (u == 0) & (v == 0)) / lz_choose_$Q(z, 0, g + l * t);"
+    " $R vt = LZ_ROUNDED(v * t), ut = LZ_ROUNDED(u * t), n = lz_choose_$Q(p, v - ut, ut - v);"
+    " return ($T){lz_choose_$Q(z, u, u + vt) * s, lz_choose_$Q(z, v, n) * s};",
 )
 _row(
     "reciprocal",
     "complex",
-    "if (__builtin_fabs$F(a.im) <= __builtin_fabs$F(a.re)) { $R t = a.im / a.re, d = a.re + a.im * t; return ($T){1 / d, -t / d}; }"
-    " $R t = a.re / a.im, d = a.re * t + a.im; return ($T){t / d, -1 / d};",
+    f"{_PARTS.replace('b.', 'a.')} $R t = l / g, d = g + l * t; return ($T){{lz_choose_$Q(p, 1, t) / d, -lz_choose_$Q(p, t, 1) / d}};",
     "$T a",
 )
 _rows1("complex", {"negative": "($T){-a.re, -a.im}", "positive": "a", "conjugate": "($T){a.re, -a.im}"})
