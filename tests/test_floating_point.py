@@ -310,3 +310,39 @@ def test_a_complex_quotient_divides_by_its_larger_part_alone():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         lnp.jit(halve)(y, by)
+
+
+def loop_divides(a, b):
+    for i in range(len(a)):
+        a[i] = a[i] / b[i]
+
+
+def loop_takes_roots(a, b):
+    for _ in range(3):
+        b += np.sqrt(a - 1)
+        a *= 0.9
+
+
+def loop_divides_by_some(a, b):
+    for i in range(len(a)):
+        if b[i] != 0:
+            a[i] = a[i] / b[i]
+
+
+def roots_of_the_greater(a, b):
+    for _ in range(3):
+        b += np.sqrt(np.maximum(a - 0.5, 0))
+    b /= b.mean()
+
+
+@pytest.mark.parametrize("function", [loop_divides, loop_takes_roots, loop_divides_by_some, roots_of_the_greater])
+def test_loops_in_place_warn_of_their_own_operations(function):
+    """They warned of the last operation after the loop, or of what a branch leaves out; of divisions inside they said nothing."""
+    said = []
+    for run in (function, lnp.jit(function, strict=True)):
+        a, b = np.linspace(0.1, 0.9, 37), np.arange(37.0) % 3
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            run(a, b)
+        said.append({(str(w.message), w.lineno) for w in caught})
+    assert said[0] == said[1]

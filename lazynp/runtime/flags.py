@@ -6,7 +6,7 @@ Vectorised comparisons with NaN set the flag for "invalid" without a reason: run
 """
 
 import warnings
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from threading import get_ident
 from typing import Any, ClassVar
 
@@ -14,11 +14,13 @@ import numpy as np
 
 from lazynp.backends import base, reference
 from lazynp.errors import DEFAULT_ERRORS, ErrorSettings, Where, error_settings
+from lazynp.ir.body import bodies_of
 from lazynp.ir.canonical import Form
 from lazynp.ir.node import Node, toposort
 from lazynp.ir.op import Kind, Op
 from lazynp.ops import elementwise as ew
 from lazynp.ops.printing import printed
+from lazynp.ops.structured import cond
 
 _BITS = {"divide": base.DIVIDE, "invalid": base.INVALID, "over": base.OVER, "under": base.UNDER}
 _PATIENCE = 3
@@ -120,13 +122,16 @@ def _halves_of_divmod(form: Form) -> set[Node]:
 
 
 def _guess(form: Form, flags: int, settings: Settings) -> bool:
-    """The run has overwritten what it read: name the last operation that raises such flags by its nature. Nothing is said of a graph with
-    a `where`: the elements that it leaves out may have raised them, which NumPy would not have computed (masked writes)."""
+    """The run has overwritten what it read: name an operation that raises such flags by its nature, the last of those whose domain is not
+    all numbers, else of the others. Nothing is said of a graph that chooses: the side that is not taken may have raised them, which NumPy
+    would not have computed (masked writes), and sqrt(maximum(x, 0)) becomes a choice between 0 and sqrt(x)."""
     told = False
-    if any(n.op is ew.where for n in form.order):
+    nodes = list(_with_bodies(form.order))
+    if any(n.op in _CHOOSING for n in nodes):
         return told
     for kind, text in _TEXTS.items():
-        suspects = [n for n in form.order if flags & _BITS[kind] and _can_raise(n, kind)]
+        suspects = [n for n in nodes if flags & _BITS[kind] and _can_raise(n, kind)]
+        suspects = [n for n in suspects if n.op.name in _PARTIAL] or suspects
         mode = dict(settings(suspects[-1]).modes)[kind] if suspects else "ignore"
         if mode == "ignore":
             continue
@@ -141,6 +146,15 @@ def _guess(form: Form, flags: int, settings: Settings) -> bool:
     return told
 
 
+def _with_bodies(order: Iterable[Node]) -> Iterator[Node]:
+    for node in order:
+        for body in bodies_of(node):
+            yield from _with_bodies(toposort(body.outputs))
+        yield node
+
+
+_CHOOSING = frozenset({ew.where, ew.maximum, ew.minimum, ew.fmax, ew.fmin, cond})
+_PARTIAL = frozenset("sqrt log log2 log10 log1p arcsin arccos arccosh arctanh divide remainder fmod floor_divide power reciprocal".split())
 _TEXTS = {"divide": "divide by zero", "over": "overflow", "invalid": "invalid value"}
 _DIVISIONS = frozenset({"divide", "floor_divide", "remainder", "fmod", "reciprocal", "power", "log", "log2", "log10", "log1p", "arctanh"})
 
@@ -151,8 +165,14 @@ def _computing(node: Node) -> Op:
 
 
 def _ufunc_name(node: Node) -> str:
+    """As NumPy says it; of two numbers its operators say so."""
     ufunc = _computing(node).ufunc
-    return ufunc.__name__ if ufunc is not None else "reduce"
+    if ufunc is None:
+        return "reduce"
+    return f"scalar {ufunc.__name__}" if node.type.shape == () and ufunc.__name__ in _OF_NUMBERS else ufunc.__name__
+
+
+_OF_NUMBERS = frozenset({"add", "subtract", "multiply", "divide", "floor_divide", "remainder", "power"})
 
 
 def _can_raise(node: Node, kind: str) -> bool:
