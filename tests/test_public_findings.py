@@ -13,3 +13,29 @@ def test_interp_of_other_dtypes(dtypes):
     ours, theirs = lnp.jit(np.interp, strict=True)(*arguments), np.interp(*arguments)
     assert ours.dtype == theirs.dtype
     np.testing.assert_allclose(ours, theirs, rtol=1e-15)
+
+
+DTYPES = {
+    "average": (lambda a, b: np.average(a, 0, b[:, 0]), "f8 f4", "u1 f4", "i4 i4", "? f4", "c8 f8", "f2 f4"),
+    "average, weights of the same shape": (lambda a, b: np.average(a, 1, b), "f8 f4", "u1 f4", "? ?"),
+    "angle": (lambda a, b: np.angle(a), "u1 f8", "i2 f8", "? f8", "f2 f8", "c8 f8"),
+    "angle in degrees": (lambda a, b: np.angle(a, deg=True), "u1 f8", "f4 f8", "c8 f8"),
+    "least squares": (lambda a, b: np.linalg.lstsq(a, b), "c8 c8", "u1 f4", "f4 f4", "f4 f8", "i4 i4"),
+}
+
+
+@pytest.mark.parametrize("name", DTYPES)
+def test_dtypes_of_mixed_arguments(name):
+    function, *kinds = DTYPES[name]
+    numbers = np.random.default_rng(0).random((2, 6, 3)) * 5 + 1
+    for kind in kinds:
+        arguments = [x.astype(t) for x, t in zip(numbers, kind.split(), strict=True)]
+        ours, theirs = lnp.jit(function, strict=True)(*arguments), function(*arguments)
+        for x, y in zip(*((r if isinstance(r, tuple) else (r,)) for r in (ours, theirs)), strict=True):
+            assert (kind, np.asarray(x).dtype) == (kind, np.asarray(y).dtype)
+            np.testing.assert_allclose(x, y, rtol=1e-13 if np.asarray(y).dtype.char in "dD" else 1e-3 if "f2" in kind else 1e-5)
+
+
+def test_gradient_of_truth_values_is_refused():
+    with pytest.raises(TypeError, match="numpy boolean subtract"), lnp.config(lazy_threshold=0):
+        lnp.gradient(lnp.ones(4, bool))

@@ -404,17 +404,21 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     x, y = _matrices(a), node_of(b)
     if not tracing() or x.ndim != 2 or y.ndim not in (1, 2) or y.shape[0] != x.shape[0] or 0 in x.shape or y.dtype == np.float16:
         raise Unsupported
-    x, y = [ew.as_node(n, np.result_type(x.dtype, y.dtype, np.float32 if x.dtype == y.dtype == np.float32 else np.float64)) for n in (x, y)]
+    single = all(n.dtype in (np.float32, np.complex64) for n in (x, y))
+    x, y = [ew.as_node(n, np.result_type(x.dtype, y.dtype, np.float64)) for n in (x, y)]
     columns = reshape(y, (*y.shape, 1)) if y.ndim == 1 else y
     share = np.finfo(x.dtype).eps * builtins.max(x.shape) if rcond is None else float(rcond)
     solution = library.lstsq(x, columns, rcond=share)
     values = wrap(item(library.svd(x), 1))
-    rank = sum_(values > share * values[0])
+    rank = sum_(values > share * values[0], dtype=np.intc)
     off = wrap(columns - contraction.matmul(x, solution))
     residuals = sum_((off * OBJECTS[np.conjugate](off)).real, axis=0)
     tall = x.shape[0] > x.shape[1]
     solution = reshape(solution, solution.shape[:1]) if y.ndim == 1 else solution
-    return wrap(solution), residuals if tall else residuals[:0], rank, values
+    results = [wrap(solution), residuals if tall else residuals[:0], values]
+    if single:  # computed in double precision, as by NumPy
+        results = [r.astype(np.complex64 if r.dtype.kind == "c" else np.float32) for r in results]
+    return results[0], results[1], rank, results[2]
 
 
 @implements(np.linalg.qr)

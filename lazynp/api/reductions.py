@@ -186,16 +186,17 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
             raise Unsupported
         return mean(x, axis, keepdims=keepdims)
     w = lifted(weights)
+    dtype = np.result_type(x.dtype, w.dtype, *([np.float64] if x.dtype.kind in "bui" else []))
     if returned or (w.shape != x.shape and not (w.ndim == 1 and isinstance(axis, (int, np.integer)) and w.size == x.shape[axis])):
         raise Unsupported
     if w.shape != x.shape:
         w = views.reshaped(w, tuple([n if k == axis % x.ndim else 1 for k, n in enumerate(x.shape)]))
-        scale = sum(w)
+        scale = sum(w, dtype=dtype)
     else:
-        scale = sum(w, axis=axis, keepdims=keepdims)
+        scale = sum(w, axis=axis, dtype=dtype, keepdims=keepdims)
     if not tracing() and bool(any(scale == 0)):
         raise ZeroDivisionError("Weights sum to zero, can't be normalized")
-    return sum(x * w, axis=axis, keepdims=keepdims) / scale
+    return sum(x.astype(dtype) * w.astype(dtype), axis=axis, keepdims=keepdims) / scale
 
 
 def _arg(function: Any, op: Any) -> Any:
@@ -453,7 +454,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     if edge_order != 1 or (len(varargs) > 1 and len(varargs) != len(axes)) or builtins.any(np.ndim(unwrapped(v)) for v in varargs):
         raise Unsupported
     spacing = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
-    if f.dtype.kind in "bui":
+    if f.dtype.kind in "ui":
         f = wrap(ew.cast(node_of(f), to=np.dtype(np.float64)))
     out = []
     for k, h in zip(axes, spacing, strict=True):

@@ -220,8 +220,7 @@ def imag(val: Any) -> Any:
 @implements(np.angle)
 def angle(z: Any, deg: bool = False) -> Any:
     node = node_of(z)
-    node = node if node.dtype.kind in "fc" else ew.cast(node, to=np.dtype(np.float64))
-    result = ew.arctan2(ew.imag(node), ew.real(node))
+    result = ew.arctan2(ew.imag(node), ew.real(node)) if node.dtype.kind == "c" else ew.arctan2(0, node)
     return wrap(result * (180.0 / np.pi) if deg else result)
 
 
