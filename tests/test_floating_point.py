@@ -346,3 +346,16 @@ def test_loops_in_place_warn_of_their_own_operations(function):
             run(a, b)
         said.append({(str(w.message), w.lineno) for w in caught})
     assert said[0] == said[1]
+
+
+def test_operators_of_numbers_say_scalar():
+    def function(a):
+        return np.mean(a[:0]) + a.sum() / a[0] if a.ndim else a
+
+    said = []
+    for run in (function, lnp.jit(function, strict=True)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            run(np.arange(4.0))
+        said.append({str(w.message) for w in caught})
+    assert said[0] == said[1] >= {"divide by zero encountered in scalar divide", "invalid value encountered in scalar divide"}

@@ -39,3 +39,9 @@ def test_dtypes_of_mixed_arguments(name):
 def test_gradient_of_truth_values_is_refused():
     with pytest.raises(TypeError, match="numpy boolean subtract"), lnp.config(lazy_threshold=0):
         lnp.gradient(lnp.ones(4, bool))
+
+
+def test_reduceat_beyond_the_end():
+    for places in ([0, 5], [-1, 2]):
+        with pytest.raises(IndexError, match=r"out-of-bounds in maximum.reduceat \[0, 4\)"):
+            lnp.jit(lambda x, places=np.array(places): np.maximum.reduceat(x, places), strict=True)(np.arange(4.0))

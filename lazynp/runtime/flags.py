@@ -105,6 +105,8 @@ def _find(form: Form, arrays: Sequence[np.ndarray], settings_of: Settings, overw
             said = settings.message or warning.message
             if node in halves:
                 said = str(said).replace(f" in {node.op.name}", " in divmod")
+            elif _is_of_numbers(node):
+                said = str(said).replace(f" in {node.op.ufunc.__name__}", f" in {_ufunc_name(node)}")
             if (str(said), node.where) not in spoken:
                 spoken.add((str(said), node.where))
                 told |= tell(said, node.where, settings)
@@ -169,7 +171,11 @@ def _ufunc_name(node: Node) -> str:
     ufunc = _computing(node).ufunc
     if ufunc is None:
         return "reduce"
-    return f"scalar {ufunc.__name__}" if node.type.shape == () and ufunc.__name__ in _OF_NUMBERS else ufunc.__name__
+    return f"scalar {ufunc.__name__}" if _is_of_numbers(node) else ufunc.__name__
+
+
+def _is_of_numbers(node: Node) -> bool:
+    return node.op.ufunc is not None and node.op.ufunc.__name__ in _OF_NUMBERS and getattr(node.type, "shape", None) == ()
 
 
 _OF_NUMBERS = frozenset({"add", "subtract", "multiply", "divide", "floor_divide", "remainder", "power"})
