@@ -257,6 +257,8 @@ def _scalar_mask(index: Any) -> bool:
 def _read_advanced(x: Any, index: Any) -> Any:
     index = computed(index)
     if tracing():
+        if _ends_in_mask(x, index) and all(map(_is_number, index[:-1])):
+            return x[index[:-1]][index[-1]]
         if _is_whole_mask(x, index) or _selects_rows(x, index):
             return select(x, index)
     elif (is_lazy(x) or is_lazy(index)) and short_here((x, index)):
@@ -517,8 +519,42 @@ def _selects_rows(x: Any, index: Any) -> bool:
     return _is_full_mask(x, index) and 0 < index.ndim < x.ndim and is_pending(index) and not has_value(queue(), node_of(index))
 
 
+def _ends_in_mask(x: Any, index: Any) -> bool:
+    """Whether an index is basic items and then a mask whose values are not known: `x[i, mask]` and `x[:, mask]`."""
+    if type(index) is not tuple or len(index) < 2:
+        return False
+    *items, mask = index
+    if not (isinstance(mask, ndarray) and mask.dtype.kind == "b" and mask.ndim > 0 and is_pending(mask)):
+        return False
+    if len(items) == 1 and items[0] is Ellipsis:
+        return bool(x.shape[x.ndim - mask.ndim :] == mask.shape)
+    return all(type(i) is slice or _is_number(i) for i in items) and x.shape[len(items) : len(items) + mask.ndim] == mask.shape
+
+
+def _is_number(item: Any) -> bool:
+    if type(item) is ndarray:
+        return item._scalar and item.dtype.kind in "iu"
+    return isinstance(item, (int, np.integer, SymInt)) and not isinstance(item, bool)
+
+
+def _write_behind(x: Any, index: Any, value: Any) -> bool:
+    """`x[i, mask] = value` is `x[i][mask] = value`. Behind slices one number is written, wherever the mask is True in each of the parts."""
+    *items, mask = index
+    if all(map(_is_number, items)):
+        x[tuple(items)][mask] = value
+        return True
+    if type(value) is Selection or np.ndim(value):
+        return False
+    part = x[tuple(items)]
+    test = reshape(node_of(mask), (*mask.shape, *[1] * (x.ndim - len(items) - mask.ndim))) if items[0] is not Ellipsis else node_of(mask)
+    _write_masked(part, wrap(broadcast(test, part.shape)), value)
+    return True
+
+
 def _write_advanced(x: Any, index: Any, value: Any) -> None:
     index = computed(index)
+    if tracing() and _ends_in_mask(x, index) and _write_behind(x, index, value):
+        return
     if selected_by(value, index) and whole(value).shape == x.shape:
         recorded(_write_masked, x, index, whole(value))
         return

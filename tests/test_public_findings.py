@@ -45,3 +45,60 @@ def test_gradient_of_truth_values_is_refused():
 def test_reduceat_beyond_the_end(places):
     with pytest.raises(IndexError, match=r"out-of-bounds in maximum.reduceat \[0, 4\)"):
         lnp.jit(lambda x: np.maximum.reduceat(x, places), strict=True)(np.arange(4.0))
+
+
+def mask_behind_a_number(f, m):
+    for i, other in enumerate((2, 0, 1)):
+        f[i, m] = f[other, m] * 2
+    f[0, m] += 1
+    return f[1, m].sum(), f[2, ~m].mean()
+
+
+def mask_behind_slices(f, m):
+    f[1:, m] = -1
+    f[:, :, m[0]] = 7
+    f[..., m[1]] = f[0, 0, 0]
+    f[0, :, m[2]] = 5
+    f[:, m[:, 0]] = 3
+
+
+def mask_behind_a_loop_variable(f, m):
+    total = 0.0
+    for i in range(len(f)):
+        f[i, m] *= i
+        total += f[i, m].sum()
+    return total
+
+
+@pytest.mark.parametrize("function", [mask_behind_a_number, mask_behind_slices, mask_behind_a_loop_variable])
+def test_masks_behind_other_items_compile(function):
+    """Obstacles of a lattice: `outgoing[i, wall] = f[opposite, wall]`."""
+    ours, theirs = np.random.default_rng(0).random((2, 3, 4, 5))[[0, 0]]
+    mask = np.random.default_rng(1).random((4, 5)) < 0.4
+    results = [lnp.jit(function, strict=True)(ours, mask), function(theirs, mask)]
+    np.testing.assert_array_equal(ours, theirs)
+    if results[1] is not None:
+        np.testing.assert_allclose(*results, rtol=1e-14)
+
+
+def test_a_mask_of_another_shape_behind_a_number_is_refused():
+    with pytest.raises(IndexError, match="boolean index did not match indexed array along axis 1"):
+        lnp.jit(lambda x, m: x[0, m])(np.ones((3, 4)), np.ones(5, bool))
+
+
+def rolls_by_an_argument(x, shifts):
+    return np.roll(x, shifts[0]), np.roll(x, shifts[1], axis=1), np.roll(x, (shifts[1], 1), axis=(0, 1))
+
+
+def rolls_by_the_loop_variable(x, shifts):
+    for i in range(9):
+        x = np.roll(x, i, axis=0) * 1.5 + np.roll(x, shifts[i % 3], axis=1)
+    return x
+
+
+@pytest.mark.parametrize("function", [rolls_by_an_argument, rolls_by_the_loop_variable])
+def test_rolls_by_traced_numbers_compile(function):
+    x, shifts = np.arange(12.0).reshape(3, 4), np.array([-5, 1, 7])
+    ours, theirs = lnp.jit(function, strict=True)(x, shifts), function(x, shifts)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-14)

@@ -9,12 +9,12 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from lazynp import array as arrays
 from lazynp import operands, ordering
 from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
-from lazynp.array import eager, handle, ndarray, wrap
+from lazynp.array import eager, handle, is_pending, ndarray, wrap
 from lazynp.ir.types import itemcount
 from lazynp.native import ARRAYS
 from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
-from lazynp.ops.indexing import gather
+from lazynp.ops.indexing import gather, iota
 from lazynp.ops.movement import broadcast as broadcast_node
 from lazynp.ops.movement import diagonal as diagonal_step
 from lazynp.ops.movement import join, permute, slice_, window
@@ -449,15 +449,28 @@ def repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
     return wrap(gather(node_of(a), node_of(positions), axes=(axis,), position=axis))
 
 
+def _shifts(shift: Any, axis: Any) -> Any:
+    """(shift, axis) of each rolled axis; numbers of a trace among several shifts stay what they are."""
+    if isinstance(shift, (tuple, list)) and builtins.any(isinstance(s, SymInt) or is_pending(s) for s in shift):
+        axes = np.broadcast_to(axis, (len(shift),)).tolist()
+        return zip(shift, axes, strict=True)
+    if isinstance(shift, SymInt) or is_pending(shift) or not (np.ndim(shift) or np.ndim(axis)):
+        return [(shift, axis)]
+    return zip(*np.broadcast_arrays(shift, axis), strict=True)
+
+
 @implements(np.roll)
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     a = lifted(a)
     if axis is None:
         return reshaped(roll(ravel(a), shift, 0), a.shape)
     fresh = False
-    for s, k in zip(*np.broadcast_arrays(shift, axis), strict=True) if np.ndim(shift) or np.ndim(axis) else [(shift, axis)]:
+    for s, k in _shifts(shift, axis):
         k = normalize_axis_index(int(k), a.ndim)
         n = a.shape[k]
+        if isinstance(s, SymInt) or is_pending(s):  # a number of a trace
+            a, fresh = a[(*[slice(None)] * k, (wrap(iota(n)) - s) % builtins.max(n, 1))], True
+            continue
         cut = -int(s) % n if n else 0
         if cut:
             index: list[Any] = [slice(None)] * a.ndim
