@@ -861,3 +861,25 @@ def test_sums_of_bytes(dtype: str, n: int) -> None:
             assert lazynp.jit(lambda x: x.mean())(x) == x.mean()
             assert (lazynp.jit(lambda x: (x.reshape(1, -1).sum(1), x.reshape(-1, 1).sum(0)))(x)[0] == x.sum()).all()
     assert lazynp.jit(lambda x: (x > 0).sum())(x) == (x > 0).sum()
+
+
+def test_kernels_that_differ_in_places_alone_are_one_function():
+    """Steps of one form over one another's results, in threads, in programs of one part and of several (singular vectors are Python's)."""
+
+    def steps(x):
+        y = x
+        for _ in [None] * 8:
+            x = np.sin(x) * y + 0.5
+            y = y * 0.5 + 1e-5 * x.sum()
+        return x + y
+
+    def with_a_step_of_python(x):
+        first = steps(x)
+        return steps(first + np.linalg.svd(np.eye(2) * first[0])[1][0])
+
+    x = np.linspace(0, 1, 20_000)
+    source = lazynp.show(steps, x, stage="c")
+    assert source.count("_chunk(void") < 5 and "_places" in source
+    with lazynp.config(parallel_threshold=1):
+        for f in (steps, with_a_step_of_python):
+            np.testing.assert_allclose(lazynp.jit(f)(x), f(x), rtol=1e-12)

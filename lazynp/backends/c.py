@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from lazynp import choices
 from lazynp.backends import base, blas, diskcache, lapack, products, sorting, toolchain, workers
 from lazynp.backends.bands import confine
-from lazynp.backends.compact import compact
+from lazynp.backends.compact import alike, compact
 from lazynp.backends.control import Block, Control, block_of, temporaries
 from lazynp.backends.lower import Memory
 from lazynp.backends.memory import plan_arena
@@ -186,6 +186,8 @@ class _Draft:
 
     def _segments(self, printed: list[list[tuple[str, str]]]) -> list[list[str]]:
         """The calls of each segment; functions go to the text. Only a program of one segment shares functions between kernels."""
+        together = iter(alike([kernel for kernels in printed for kernel in kernels]))
+        printed = [[next(together) for _ in kernels] for kernels in printed]
         if len(printed) == 1:
             functions, calls = compact(printed[0])
             self.text.functions += functions

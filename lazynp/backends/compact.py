@@ -1,12 +1,19 @@
 """Kernels that differ only in numbers and names share one C function, called with a row of a table: five thousand writes of slices into
-one array are one function and one loop, so the time to compile them does not grow with their number.
+one array are one function and one loop, so the time to compile them does not grow with their number. Kernels for threads that differ only
+in where their arrays lie (the layers of a network, a filter that is applied twice) are one function, called with slots of its own.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from itertools import groupby
 
+from lazynp.backends.program import ARENA, FIRST_SLOT
+
+_CHUNKED = re.compile(r"static void (k\d+)_chunk\(")
+_ADDRESS = re.compile(rf"(?:\(void \*\))?\(\(char \*\)slots\[{ARENA}\] \+ \((\d+)\)\)|slots\[(\d+)\]")
+_ARRAY = re.compile(r"\b(?:t|in|out|c)\d+(?=\b|_rows\b)")
 _LEAST = 6
 """So many kernels of one form are worth a table."""
 _NUMBER = re.compile(r"(?<![\w.])(?:(\d+\.\d+(?:e[+-]?\d+)?|\d+e[+-]?\d+)|(\d+)(?:LL)?)(?![\w.])")
@@ -31,6 +38,68 @@ def compact(kernels: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
         functions.append(_function(skeleton, name, [forms[n] for n in rows[skeleton]]))  # type: ignore[misc]
     place = {n: (shared[skeleton], k) for skeleton, numbers in rows.items() if skeleton in shared for k, n in enumerate(numbers)}
     return functions, _calls(kernels, place, functions)
+
+
+def alike(kernels: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The same (definition, call) pairs, where kernels with chunks that differ in the places of their arrays alone are defined once."""
+    forms = [_chunked_form(definition) for definition, _ in kernels]
+    first: dict[str, int] = {}
+    for number, form in enumerate(forms):
+        if form is not None:
+            first.setdefault(form[1], number)
+    rows: dict[str, list[list[int]]] = {}
+    for form in forms:
+        if form is not None:
+            rows.setdefault(form[1], []).append(form[2])
+    found = []
+    called: Counter[str] = Counter()
+    for number, ((definition, call), form) in enumerate(zip(kernels, forms, strict=True)):
+        if form is None or len(rows[form[1]]) == 1:
+            found.append((definition, call))
+            continue
+        name, text, own = form
+        shared = forms[first[text]][0]  # type: ignore[index]
+        place = f"{shared}_places + {len(own) * called[text]}"
+        called[text] += 1
+        call = call.replace(f"{name}(slots, dims);", f"{shared}_at(slots, dims, {place});")
+        found.append((_with_places(text, shared, rows[text]) if first[text] == number else "", call))
+    return found
+
+
+def _with_places(text: str, name: str, rows: list[list[int]]) -> str:
+    """The kernel, and a function that calls it with slots of a row: a slot's number, or -1 - an offset in the arena."""
+    table = ", ".join([str(n) for row in rows for n in row])
+    return "\n".join([
+        re.sub(r"\bkernel(?=_|\()", name, text),
+        f"static const int64_t {name}_places[] = {{{table}}};",
+        f"static __attribute__((noinline)) void {name}_at(void **slots, const int64_t *dims, const int64_t *place) {{",
+        f"    void *own[{FIRST_SLOT + len(rows[0])}];",
+        f"    for (int k = 0; k < {FIRST_SLOT}; k++) own[k] = slots[k];",
+        f"    for (int k = 0; k < {len(rows[0])}; k++)",
+        f"        own[{FIRST_SLOT} + k] = place[k] < 0 ? (char *)slots[{ARENA}] - 1 - place[k] : slots[place[k]];",
+        f"    {name}(own, dims);",
+        "}",
+    ])  # fmt: skip
+
+
+def _chunked_form(definition: str) -> tuple[str, str, list[int]] | None:
+    """(name, text in which arrays have names and slots by order, where they lie); None for kernels without chunks."""
+    named = _CHUNKED.search(definition)
+    if named is None:
+        return None
+    name = named[1]
+    places: dict[int, int] = {}
+    arrays: dict[str, str] = {}
+
+    def place(match: re.Match[str]) -> str:
+        lies = -1 - int(match[1]) if match[1] else int(match[2])
+        if 0 <= lies < FIRST_SLOT:
+            return match[0]
+        return f"slots[{FIRST_SLOT + places.setdefault(lies, len(places))}]"
+
+    text = re.sub(rf"\b{name}(?=_chunk\b|_edges\b|_task\b|\()", "kernel", definition)
+    text = _ARRAY.sub(lambda match: arrays.setdefault(match[0], f"q{len(arrays)}"), _ADDRESS.sub(place, text))
+    return name, text, list(places)
 
 
 def _form(definition: str) -> tuple[str, list[str], list[str]] | None:

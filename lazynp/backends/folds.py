@@ -10,7 +10,7 @@ from lazynp.backends import prelude, together
 from lazynp.backends.kernel import Kernel
 from lazynp.backends.lower import Axis
 from lazynp.backends.nests import Fold, loads, values_in
-from lazynp.backends.polynomial import product, variable
+from lazynp.backends.polynomial import Poly, product, variable
 from lazynp.backends.texts import expression, identity, unwrapped
 from lazynp.backends.together import BLOCK
 from lazynp.backends.writer import opened
@@ -310,7 +310,7 @@ class RowFold(Kernel):
 
     def _prefetches(self, inner: Axis, lanes: int) -> list[str]:
         """Asks for what the lanes read later, of arrays that come from far and are walked element by element."""
-        wanted: dict[str, int] = {}
+        wanted: dict[str, tuple[int, str]] = {}
         first = {inner.variable: variable("b") + variable("j")}
         for node in loads(self.nest.roots()):
             memory, step = node.buffer.memory, node.address.coefficient(inner.variable)
@@ -319,10 +319,11 @@ class RowFold(Kernel):
                 continue
             if step is None or step.constant != 1:
                 continue
-            wanted[self.at(memory, node.address.replaced(first))] = itemsize
+            further = "" if _continues(node.address, inner) else f"if (b + j + {_AHEAD // itemsize} < {self.writer.poly(inner.end)}) "
+            wanted[self.at(memory, node.address.replaced(first))] = itemsize, further
         return [
-            f"for (int64_t q = 0; q < {lanes * itemsize}; q += {_LINE}) __builtin_prefetch((const char *)&{place} + {_AHEAD} + q);"
-            for place, itemsize in wanted.items()
+            f"{further}for (int64_t q = 0; q < {lanes * itemsize}; q += {_LINE}) __builtin_prefetch((const char *)&{place} + {_AHEAD} + q);"
+            for place, (itemsize, further) in wanted.items()
         ]
 
     def _lane_count(self) -> int:
@@ -389,3 +390,11 @@ class RowFold(Kernel):
         if self.partial:
             return [f"part{k}[chunk] = r{k};" for k in range(len(self.partial))]
         return [self.result(f, f"r{k}" if f.position is None else f"p{k}") for k, f in enumerate(self.nest.folds)]
+
+
+def _continues(address: Poly, inner: Axis) -> bool:
+    """Whether what lies behind a row is read next: the next row, or nothing else. Parts of rows (`L[i, :i] @ x[:i]`) do not go on: what
+    was asked for behind them came in vain, a third of all that a triangular solve of 5,000 reads."""
+    size = inner.size.constant
+    others = {abs(n) for monomial, n in address.terms.items() if monomial and inner.variable not in monomial}
+    return size is not None and (not others or size in others)

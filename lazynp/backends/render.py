@@ -87,7 +87,7 @@ def print_band(program: Program, number: int, group: list[Scheduled]) -> tuple[s
 _MOST_CALLS = 64
 """Statements of one function of calls. Of a function with a thousand products gcc takes time that grows with the square of their number: a
 network of a thousand layers compiled in 19 s, in pieces in 6 s."""
-_CALL = re.compile(r"(k|loop)\d+\(|for \(|\{ ")
+_CALL = re.compile(r"(k|loop)\d+(_at)?\(|for \(|\{ ")
 
 
 def _in_pieces(number: int, calls: list[str]) -> tuple[list[str], list[str]]:
