@@ -99,3 +99,22 @@ def test_random_branches(seed):
         actual, ours, _ = outcome(lazynp.jit(space["program"], strict=True), arguments)
     same(actual, expected)
     same(ours, theirs, "arguments")
+
+
+def primes(n):
+    sieve = np.ones(n, np.bool_)
+    i = 2
+    while i * i < n:
+        if sieve[i]:
+            for j in range(i * i, n, i):
+                sieve[j] = False
+        i += 1
+    count = 0
+    for k in range(2, n):
+        if sieve[k]:
+            count += 1
+    return count
+
+
+def test_numbers_that_are_counted_in_an_array_of_the_function_itself():
+    assert lazynp.jit(primes, strict=True)(1000) == primes(1000)

@@ -16,7 +16,8 @@ from lazynp import array as arrays
 from lazynp import operands
 from lazynp.config import settings
 from lazynp.errors import CaptureError, line_of
-from lazynp.ir.node import constant
+from lazynp.ir.node import constant, toposort
+from lazynp.ir.types import ArrayType
 from lazynp.ops import elementwise as ew
 from lazynp.ops.sizes import number
 from lazynp.runtime.storage import depends_on_arguments, queue, traced_count
@@ -152,7 +153,10 @@ def _worth_it(body: Block, trace: Callable[[], list[Any]]) -> list[Any]:
 
 def _involves_arrays(change: tuple[Any, Any]) -> bool:
     old, new = change
-    return type(old) not in _PYTHON_NUMBERS or depends_on_arguments(operands.node_of(new))
+    if type(old) not in _PYTHON_NUMBERS:
+        return True
+    node = operands.node_of(new)
+    return depends_on_arguments(node) or any(isinstance(n.type, ArrayType) and n.shape for n in toposort([node]))
 
 
 _PYTHON_NUMBERS = frozenset({int, float, bool, complex})
