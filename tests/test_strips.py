@@ -184,6 +184,20 @@ def test_what_a_turn_has_written_is_not_read_in_advance():
     close(lazynp.jit(smooth, strict=True)(X.copy()), smooth(X.copy()))
 
 
+def test_long_rows_are_not_kept_for_many_turns():
+    """A strip of pictures would be larger than every cache."""
+
+    def average(pictures):
+        mean = np.zeros(pictures.shape[1:])
+        for t in range(len(pictures)):
+            mean = 0.9 * mean + np.exp(pictures[t])
+        return mean
+
+    rows = np.linspace(0, 1, 300 * 40 * 50).reshape(300, 40, 50)
+    close(lazynp.jit(average, strict=True)(rows), average(rows))
+    assert lazynp.jit(average).memory_plan(rows).temporaries < 3 * rows[0].nbytes
+
+
 def test_warnings_are_those_of_the_turns_that_run():
     """A logarithm that no turn reaches warns nobody."""
 

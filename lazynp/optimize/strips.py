@@ -27,6 +27,8 @@ TURNS = 64
 """Of a strip: eight vectors of eight numbers; what is left over is short."""
 _LEAST = 4 * TURNS
 """Turns of a loop of known length that is worth it."""
+_MOST = 256
+"""Elements of a row, and of what is computed of it, for one turn: those of a strip stay in a cache. Longer rows are vectors anyway."""
 _WORTH = 4.0
 """What a value must take beyond simple arithmetic, in additions for each element, to be stored and read: a square root, a function."""
 
@@ -122,13 +124,13 @@ class _Body:
                 fixed.add(node)
             if node in fixed or node is self.index:
                 continue
-            known = node.args and isinstance(node.type, ArrayType) and node.type.static and _is_harmless(node)
-            if not known or not all(a in fixed or a in self.efforts for a in node.args):
+            possible = node.args and isinstance(node.type, ArrayType) and node.type.static and _is_harmless(node)
+            if not possible or not all(a in fixed or a in self.efforts for a in node.args):
                 continue
             if self.changing.isdisjoint(own_dims(node)):
                 if all(a in fixed for a in node.args):
                     fixed.add(node)
-                else:
+                elif itemcount(node.shape) <= _MOST:  # type: ignore[operator]
                     self.efforts[node] = _effort(node) + sum([self.efforts.get(a, 0.0) for a in node.args])
             elif node.args[0] in fixed and (row := self._row(node)) is not None:
                 self.rows[node] = row
@@ -140,7 +142,7 @@ class _Body:
         moving = [
             axis for axis, place in enumerate(node.starts) if isinstance(place, Node) and not self.changing.isdisjoint(toposort([place]))
         ]
-        if len(moving) != 1 or node.sizes[moving[0]] != 1:
+        if len(moving) != 1 or node.sizes[moving[0]] != 1 or itemcount(node.shape) > _MOST:  # type: ignore[operator]
             return None
         terms = polynomial(node.starts[moving[0]])
         by = terms.pop((self.index,), 0)
