@@ -54,7 +54,7 @@ def same(got, want):
         assert got.keys() == want.keys()
         same(list(got.values()), list(want.values()))
     else:
-        np.testing.assert_allclose(got, want, rtol=1e-13)
+        np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -265,9 +265,6 @@ for _name in (
     _attach(_name, _through_numpy(_name), "SYNC")
 
 ndarray.to_device.__wrapped__ = np.ndarray.to_device  # type: ignore[attr-defined]
-for _name, _attribute in vars(ndarray).items():
-    if isinstance(_attribute, property) and not _attribute.__doc__ and hasattr(np.ndarray, _name):
-        _attribute.__doc__ = getattr(np.ndarray, _name).__doc__
 
 
 def _refusal(name: str) -> Callable[[Any, Any], None]:
@@ -280,3 +277,6 @@ def _refusal(name: str) -> Callable[[Any, Any], None]:
 for _name, _attribute in list(vars(ndarray).items()):
     if isinstance(_attribute, property) and _attribute.fset is None and not _name.startswith("_"):
         setattr(ndarray, _name, _attribute.setter(_refusal(_name)))
+for _name, _attribute in vars(ndarray).items():  # the setter made a new property of the function's own docstring
+    if isinstance(_attribute, property) and not _attribute.__doc__ and hasattr(np.ndarray, _name):
+        _attribute.__doc__ = getattr(np.ndarray, _name).__doc__

@@ -449,12 +449,17 @@ def repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
     return wrap(gather(node_of(a), node_of(positions), axes=(axis,), position=axis))
 
 
+def _is_later(shift: Any) -> bool:
+    """Whether a shift is an integer that only the program knows."""
+    return isinstance(shift, SymInt) or (is_pending(shift) and shift.ndim == 0 and shift.dtype.kind in "iub")
+
+
 def _shifts(shift: Any, axis: Any) -> Any:
     """(shift, axis) of each rolled axis; numbers of a trace among several shifts stay what they are."""
-    if isinstance(shift, (tuple, list)) and builtins.any(isinstance(s, SymInt) or is_pending(s) for s in shift):
+    if isinstance(shift, (tuple, list)) and builtins.any(map(_is_later, shift)):
         axes = np.broadcast_to(axis, (len(shift),)).tolist()
         return zip(shift, axes, strict=True)
-    if isinstance(shift, SymInt) or is_pending(shift) or not (np.ndim(shift) or np.ndim(axis)):
+    if _is_later(shift) or not (np.ndim(shift) or np.ndim(axis)):
         return [(shift, axis)]
     return zip(*np.broadcast_arrays(shift, axis), strict=True)
 
@@ -468,7 +473,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     for s, k in _shifts(shift, axis):
         k = normalize_axis_index(int(k), a.ndim)
         n = a.shape[k]
-        if isinstance(s, SymInt) or is_pending(s):  # a number of a trace
+        if _is_later(s):
             a, fresh = a[(*[slice(None)] * k, (wrap(iota(n)) - s) % builtins.max(n, 1))], True
             continue
         cut = -int(s) % n if n else 0
