@@ -412,6 +412,8 @@ class Turns:
         self.chooses = False
         """Whether a side of a branch reads other elements of arrays. gcc would make masked loads of that, which up to 12.3 and 13.2 it
         permutes wrongly where it also makes one vector of several turns of a short inner loop (https://gcc.gnu.org/PR114375)."""
+        self.counters: list[str] = []
+        """What stands at the beginning of the function: variables that all its calls share."""
         self.calls: set[Control] = set()
         """Loops and branches from whose bodies functions are called."""
         self.set: set[int | None] = set()
@@ -473,14 +475,14 @@ class Turns:
         head = f"static void {name}(void **slots, const int64_t *dims{''.join([f', {p}' for p in more])}) {{"
         memories = [m for m in self.writer.used if m not in self.locals]
         if not memories:
-            return [head, *lines, "}"]
+            return [head, *self.counters, *lines, "}"]
         alone = self._alone(memories)
         pointers = [self._pointer(m, m in alone) for m in memories]
         given = [re.split(r"\W", p)[-1] for p in more] + [self.text.address(m) for m in memories]
         parameters = ", ".join(["void **slots", "const int64_t *dims", *more, *pointers])
         return [
-            f"static __attribute__((noinline)){' LZ_NO_MASKS' if self.chooses else ''} void {name}_turns({parameters}) {{", *lines, "}",
-            head, f"{name}_turns({', '.join(['slots', 'dims', *given])});", "}",
+            f"static __attribute__((noinline)){' LZ_NO_MASKS' if self.chooses else ''} void {name}_turns({parameters}) {{",
+            *self.counters, *lines, "}", head, f"{name}_turns({', '.join(['slots', 'dims', *given])});", "}",
         ]  # fmt: skip
 
     def _pointer(self, memory: Memory, alone: bool) -> str:

@@ -35,8 +35,13 @@ LANES = 32
 240 us with one, two and four), more wait for the slowest of more elements."""
 _FEW = 4
 """Elements that go on one by one: a turn of all takes about as long as so many alone."""
-_WASTED = 16
-"""Blocks of a loop that are computed twice before none is tried any more."""
+_WASTED = 3
+"""Blocks that are computed twice, or in which few lanes go on for long, before none is tried for a while."""
+_OFTEN = 256
+"""Calls of the function after which one more block is tried: a thread has the counts for itself, and chunks of a loop are calls."""
+_BUSY, _BUSY_OF_SUMS = 12, 28
+"""Elements, in the mean of all turns of a block, that make up for the others. A processor that guesses well has several elements in work
+by itself, where a turn is nothing but sums and products: Mandelbrot's set on a coarse grid took 203 us in lanes, 155 alone."""
 _VECTORS = {
     ew.add, ew.subtract, ew.multiply, ew.divide, ew.negative, ew.absolute, ew.square, ew.reciprocal, ew.sqrt, ew.where,
     ew.less, ew.less_equal, ew.greater, ew.greater_equal, ew.equal, ew.not_equal, ew.logical_and, ew.logical_or, ew.logical_not,
@@ -56,6 +61,7 @@ class Laned(NamedTuple):
     own: set[Memory]
     watched: set[Memory]
     count: str
+    busy: int
 
 
 def laned(control: Control, found: Independence, sizes: Sizes) -> Laned | None:
@@ -82,7 +88,8 @@ def laned(control: Control, found: Independence, sizes: Sizes) -> Laned | None:
     if not all(_is_vector(node, private, places, sizes) for nest in looped for node in scalars(nest.computed())):
         return None
     count = "LZ_LANES" if any(_is_wide(n) for nest in looped for n in scalars(nest.computed())) else "LZ_PLAIN_LANES"
-    return Laned(before, repeated, after, private, watched, count)
+    late = any(n.op is ew.where or n.op.cost > 1.0 for nest in looped for n in scalars(nest.computed()) if n.args)
+    return Laned(before, repeated, after, private, watched, count, _BUSY if late else _BUSY_OF_SUMS)
 
 
 def _is_wide(node: Node) -> bool:
@@ -121,7 +128,9 @@ def printed(turns: Turns, control: Control, found: Laned, start: str, look: list
     count = found.count
     writer, name, left, often = turns.writer, f"n{control.index}", turns.writer.fresh("left"), turns.often(control)
     look = [f"if (__builtin_expect(--{left} < 0, 0)) {{", f"{left} = {often};", *look, "}"] if look else []
-    end, stop, wasted, base, flags = [writer.fresh(letter) for letter in ("end", "stop", "wasted", "base", "flags")]
+    end, stop, wasted, base, flags, busy = [writer.fresh(letter) for letter in ("end", "stop", "wasted", "base", "flags", "busy")]
+    calls = writer.fresh("calls")
+    turns.counters += [f"static __thread int {wasted}, {calls};", f"if (!(++{calls} & {_OFTEN - 1})) {wasted} -= {wasted} > 0;"]
     single = [*turns.turn(control), *turns.block(control.blocks[0]), *turns.check(control)]
     watched = [m for m in writer.used if m in found.watched]
     writer.lanes = found.own
@@ -130,7 +139,7 @@ def printed(turns: Turns, control: Control, found: Laned, start: str, look: list
     opening = [*head, "going[lane] = -1;", *[f"{turns.load(m)} = 0;" for m in watched], *_nests(turns, found.before), "}"]
     closing = [*head, *_nests(turns, found.after), "}"]
     doubts = [f"{turns.text.name(m)}[0] |= {turns.load(m)} != 0;" for m in watched]
-    rounds = _rounds(turns, found.inner, head)
+    rounds = _rounds(turns, found, head, busy)
     writer.lanes = set()
     last = turns.while_(found.inner)
     state = [turns.text.name(m) for m in writer.used if m in found.own and m is not found.inner.predicate]
@@ -141,12 +150,13 @@ def printed(turns: Turns, control: Control, found: Laned, start: str, look: list
     arrays = [f"{_lane_type(m)} {turns.text.name(m)}_lanes[{LANES}] __attribute__((aligned(64)));" for m in writer.used if m in found.own]
     closing[-1:-1] = doubts
     return [
-        "{", f"const int64_t {end} = {turns.range(control)[1]};", f"int {wasted} = 0;", *([f"int {left} = {often};"] if look else []),
+        "{", f"const int64_t {end} = {turns.range(control)[1]};", *([f"int {left} = {often};"] if look else []),
         f"for (int64_t {name} = {start}; {name} < {end};) {{", *look,
         f"int64_t {stop} = {end};",
         f"if ({count} && {name} + {count} <= {end} && {wasted} < {_WASTED}) {{",
         f"const int64_t {base} = {name}, {flags} = lz_flags();",
-        f"int64_t going[{LANES}] __attribute__((aligned(64)));", *arrays, *opening, *rounds,
+        f"int64_t {busy} = 0, going[{LANES}] __attribute__((aligned(64)));", *arrays, *opening, *rounds,
+        f"if ({busy} < 0) {wasted}++; else {wasted} -= {wasted} > 0;",
         f"if (lz_flags() == {flags}) {{", *closing, f"{name} += {count};", "continue;", "}",
         f"lz_clear_flags(); lz_raise_flags({flags});", f"{wasted}++;", f"{stop} = {base} + {count};", "}",
         f"for (; {name} < {stop}; {name}++) {{", *look, *single, "}", "}", "}",
@@ -168,8 +178,9 @@ def _points(turns: Turns, items: list[Scheduled]) -> list[str]:
     return [line for item in items for line in kernel_of(turns.text, 0, item, turns.writer, inline=True).block()]
 
 
-def _rounds(turns: Turns, inner: Control, head: list[str]) -> list[str]:
-    """The while loop, until hardly any lane goes on."""
+def _rounds(turns: Turns, found: Laned, head: list[str], busy: str) -> list[str]:
+    """The while loop, until hardly any lane goes on. busy: lanes that went on, beyond those that make a turn of all worth it."""
+    inner = found.inner
     assert isinstance(inner.predicate, Memory)
     turn = turns.writer.fresh("turn")
     bound = "" if inner.limit is None else f"{turn} < {inner.limit}"
@@ -182,5 +193,5 @@ def _rounds(turns: Turns, inner: Control, head: list[str]) -> list[str]:
     return [
         f"for (int64_t {turn} = 0; {bound}; {turn}++) {{", "int64_t any = 0;", "#pragma omp simd reduction(+:any)", *head, *integers, *test,
         f"going[lane] &= -(int64_t)({turns.load(inner.predicate)} != 0);", "any += going[lane] & 1;", *body, "}",
-        f"if (any < {_FEW}) break;", *look, "}",
+        f"if (any < {_FEW}) break;", f"{busy} += any - {found.busy};", *look, "}",
     ]  # fmt: skip
