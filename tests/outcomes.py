@@ -1,6 +1,7 @@
 """What a call does that a user can see, and whether two calls did the same."""
 
 import copy
+import linecache
 import warnings
 from typing import Any, NamedTuple
 
@@ -27,6 +28,13 @@ def outcome(function, arguments):
         except Exception as error:
             result = type(error)
     return Outcome(result, arguments, any(issubclass(w.category, PerformanceWarning) for w in told))
+
+
+def made(source, name):
+    """The function `program` of a text that was written for a test; its lines are known, as those of a file are."""
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    exec(compile(source, name, "exec"), space := {"np": np})
+    return space["program"]
 
 
 def same(actual, expected, where="result", rtol=1e-12, atol=1e-12):

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 from hostile import CASES, x6, x12
-from outcomes import outcome, same
+from outcomes import made, outcome, same
 from random_loops import Writer
 
 import lazynp
@@ -29,13 +29,10 @@ def test_jit_is_numpy(name):
 
 @pytest.mark.parametrize("seed", range(24))
 def test_random_programs(seed):
-    source = Writer(seed).program()
-    name = f"<random program {seed}>"
-    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
-    exec(compile(source, name, "exec"), space := {"np": np})
+    program = made(Writer(seed).program(), f"<random program {seed}>")
     arguments = (np.array([0.3, -0.4, 0.5, 0.1, 0.9]), np.array([0.1, 0.2, -0.6, 0.8, 0.4]), 0.7)
-    expected, theirs, _ = outcome(space["program"], arguments)
-    actual, ours, _ = outcome(lazynp.jit(space["program"]), arguments)
+    expected, theirs, _ = outcome(program, arguments)
+    actual, ours, _ = outcome(lazynp.jit(program), arguments)
     same(actual, expected)
     same(ours, theirs, "arguments")
 

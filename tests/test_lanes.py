@@ -1,12 +1,11 @@
 """Loops of which some turns run abreast: the bits, the warnings and the doubts of the same turns one by one."""
 
-import linecache
 import random
 import warnings
 
 import numpy as np
 import pytest
-from outcomes import outcome, same
+from outcomes import made, outcome, same
 
 import lazynp
 
@@ -181,14 +180,11 @@ SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -3.0, 2.0, np.nan, np.inf, -np.in
 
 @pytest.mark.parametrize("seed", range(24))
 def test_random_loops(seed):
-    source = Writer(seed).program()
-    name = f"<random lanes {seed}>"
-    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
-    exec(compile(source, name, "exec"), space := {"np": np})
+    program = made(Writer(seed).program(), f"<random lanes {seed}>")
     rng = np.random.default_rng(seed)
     a, b = [rng.choice(SPECIAL, 100) if seed % 4 == 3 else rng.standard_normal(100) * 3 for _ in range(2)]
     arguments = (a, b, rng.integers(1, 200, 100))
     with np.errstate(all="ignore"):
-        expected, _, _ = outcome(space["program"], arguments)
-        actual, _, _ = outcome(lazynp.jit(space["program"]), arguments)
+        expected, _, _ = outcome(program, arguments)
+        actual, _, _ = outcome(lazynp.jit(program), arguments)
     same(actual, expected)

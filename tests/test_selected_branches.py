@@ -1,10 +1,8 @@
 """Branches of a loop's turn that become selections: the answers of NumPy, and no branch where one would be guessed wrong."""
 
-import linecache
-
 import numpy as np
 import pytest
-from outcomes import outcome, same
+from outcomes import made, outcome, same
 from random_branches import Writer
 
 import lazynp
@@ -87,16 +85,13 @@ def test_sides_that_store_at_places_of_their_own(sign):
 
 @pytest.mark.parametrize("seed", range(24))
 def test_random_branches(seed):
-    source = Writer(seed).program()
-    name = f"<random branches {seed}>"
-    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
-    exec(compile(source, name, "exec"), space := {"np": np})
+    program = made(Writer(seed).program(), f"<random branches {seed}>")
     rng = np.random.default_rng(seed)
     a, b = rng.choice(SPECIAL, 40), np.round(rng.standard_normal(40) * 2) / 2
     arguments = (a, b, rng.integers(-3, 4, 40), rng.random(40) < 0.5)
     with np.errstate(all="ignore"):
-        expected, theirs, _ = outcome(space["program"], arguments)
-        actual, ours, _ = outcome(lazynp.jit(space["program"], strict=True), arguments)
+        expected, theirs, _ = outcome(program, arguments)
+        actual, ours, _ = outcome(lazynp.jit(program, strict=True), arguments)
     same(actual, expected)
     same(ours, theirs, "arguments")
 
