@@ -1,5 +1,6 @@
 """Loops of which some turns run abreast: the bits, the warnings and the doubts of the same turns one by one."""
 
+import math
 import random
 import warnings
 
@@ -8,6 +9,8 @@ import pytest
 from outcomes import made, outcome, same
 
 import lazynp
+
+SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -3.0, 2.0, np.nan, np.inf, -np.inf, 1e-300, 3.25, 1e300])
 
 
 def newton(a):
@@ -73,6 +76,59 @@ def quotients(a):
     return out
 
 
+def kepler(a):
+    out = np.empty_like(a)
+    for i in range(len(a)):
+        e = a[i]
+        for _ in range(50):
+            step = (e - 0.6 * np.sin(e) - a[i]) / (1 - 0.6 * np.cos(e))
+            e -= step
+            if abs(step) < 1e-9:
+                break
+        out[i] = e
+    return out
+
+
+def kepler_by_math(a):
+    out = np.empty_like(a)
+    for i in range(len(a)):
+        e, step, turns = a[i], 1.0, 0
+        while abs(step) > 1e-9 and turns < 50:
+            step = (e - 0.6 * math.sin(e) - a[i]) / (1 - 0.6 * math.cos(e))
+            e -= step
+            turns += 1
+        out[i] = e
+    return out
+
+
+def bisection_of_a_function(a):
+    out = np.zeros(len(a))
+    for i, target in enumerate(a):
+        low, high = 0.0, 10.0
+        while high - low > 1e-6:
+            middle = (low + high) / 2
+            if middle * np.exp(middle / 4) > target:
+                high = middle
+            else:
+                low = middle
+        out[i] = low
+    return out
+
+
+def inverse_of_x_exp_x(a):
+    out = np.zeros(len(a))
+    for i in range(len(a)):
+        x = np.log(1.0 + a[i])
+        for _ in range(30):
+            e = np.exp(x)
+            step = (x * e - a[i]) / (e * (x + 1.0)) + 0.0 * np.tanh(x)
+            x -= step
+            if abs(step) < 1e-9:
+                break
+        out[i] = x
+    return out
+
+
 def laned(function, *arguments):
     compiled = lazynp.jit(function, strict=True)
     assert "_LANES; lane++" in lazynp.show(compiled, *arguments, stage="c")
@@ -84,6 +140,46 @@ def laned(function, *arguments):
 def test_the_same_bits(function, n):
     a = np.random.default_rng(n).random(n) * 10
     same(laned(function, a)(a), function(a))
+
+
+@pytest.mark.parametrize("n", [33, 100, 512])
+@pytest.mark.parametrize("function", [kepler, kepler_by_math, bisection_of_a_function, inverse_of_x_exp_x])
+def test_functions_have_the_same_bits_alone(function, n):
+    """Of 33 elements one goes alone; in another order it is another one."""
+    a = np.random.default_rng(n).random(n) * 10
+    compiled, order = laned(function, a), np.random.default_rng(0).permutation(n)
+    found = compiled(a)
+    np.testing.assert_allclose(found, function(a), rtol=1e-13, atol=1e-13)
+    same(compiled(a[order]), found[order], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", ["sin", "cos", "log", "exp", "tanh"])
+def test_functions_of_lanes(name):
+    ufunc = getattr(np, name)
+
+    def once(a):
+        out = np.empty_like(a)
+        for i in range(len(a)):
+            x, turns = a[i], 0
+            while turns < 1:
+                x = ufunc(x)
+                turns += 1
+            out[i] = x
+        return out
+
+    rng = np.random.default_rng(1)
+    quarters = np.arange(-3000, 3000) * (np.pi / 2)
+    drawn = [rng.uniform(-k, k, 2000) for k in (1e-5, 1.0, 30.0, 800.0, 1e6, 1e9)]
+    a = np.concatenate([*drawn, np.exp(rng.uniform(-700, 700, 2000)), quarters, np.repeat([*SPECIAL, 5e-324, -1e-310, 2.0**20], 40)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found, expected = laned(once, a)(a), ufunc(a)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+    finite = np.isfinite(expected)
+    np.testing.assert_array_max_ulp(found[finite], expected[finite], 4)
+    same(found[~finite & ~np.isnan(expected)], expected[~finite & ~np.isnan(expected)])
+    zero = expected == 0
+    same(np.signbit(found[zero]), np.signbit(expected[zero]))
 
 
 def test_lanes_that_are_done_divide_by_nothing(recwarn):
@@ -130,8 +226,9 @@ def test_numbers_that_outgrow_64_bits():
 class Writer:
     """Writes one program of a while loop for every element."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, functions=False):
         self.random = random.Random(seed)
+        self.functions = functions
 
     def pick(self, *choices):
         return self.random.choice(choices)
@@ -141,6 +238,10 @@ class Writer:
 
     def number(self):
         one, other = self.leaf(), self.leaf()
+        if self.functions and self.random.random() < 0.4:
+            return self.pick(
+                f"np.sin({one})", f"np.cos({one} - {other})", f"np.exp(-abs({one}))", f"np.log(abs({one}) + 0.1)", f"np.tanh({one})"
+            )
         return self.pick(
             one, f"{one} {self.pick('+', '-', '*')} {other}", f"0.5 * ({one} + {other})", f"{one} / ({other} + 3.0)", f"abs({one})",
             f"max({one}, {other})", f"np.sqrt(abs({one}))", f"{one} if {other} < {self.leaf()} else {other}",
@@ -175,9 +276,6 @@ class Writer:
         return "".join([*lines, "    return out, count, total\n"])
 
 
-SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -3.0, 2.0, np.nan, np.inf, -np.inf, 1e-300, 3.25, 1e300])
-
-
 @pytest.mark.parametrize("seed", range(24))
 def test_random_loops(seed):
     program = made(Writer(seed).program(), f"<random lanes {seed}>")
@@ -188,3 +286,20 @@ def test_random_loops(seed):
         expected, _, _ = outcome(program, arguments)
         actual, _, _ = outcome(lazynp.jit(program), arguments)
     same(actual, expected)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_loops_with_functions(seed):
+    """The last bits are not NumPy's, but those of each element do not depend on its neighbours."""
+    program = made(Writer(seed, functions=True).program(), f"<random functions {seed}>")
+    rng = np.random.default_rng(seed)
+    arguments = [
+        *[rng.choice(SPECIAL, 100) if seed % 4 == 3 else rng.standard_normal(100) * 3 for _ in range(2)],
+        rng.integers(1, 200, 100),
+    ]
+    order, compiled = rng.permutation(100), lazynp.jit(program)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        numbers, counts, total = compiled(*arguments)
+        permuted = compiled(*[a[order] for a in arguments])
+    same(permuted, (numbers[order], counts[order], total), rtol=0, atol=0)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from lazynp import choices
 from lazynp.backends import base, blas, diskcache, lapack, products, sorting, toolchain, workers
+from lazynp.backends.arrivals import arrivals
 from lazynp.backends.bands import confine
 from lazynp.backends.compact import alike, compact
 from lazynp.backends.control import Block, Control, block_of, temporaries
@@ -155,6 +156,8 @@ class _Draft:
     def blueprint(self) -> Blueprint:
         result = self.result
         blocks = [part for part in self.parts if isinstance(part, Block)]
+        for block in blocks:
+            arrivals(block, self.sizes)
         uses = [use for block in blocks for use in temporaries(block)]
         if any(self.sizes.loop_places(memory.size) for use in uses for memory in use):
             raise CompileError("a temporary whose size depends on a loop variable")  # Python does not know it when it takes the arena

@@ -7,7 +7,7 @@ in the memory of the loop's results; a body's outputs are aliases of its inputs,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from lazynp.backends import interrupts, prelude
 from lazynp.backends.accumulate import accumulated
 from lazynp.backends.bands import bands
 from lazynp.backends.choices import BRANCH
+from lazynp.backends.copies import Arrival, copied
 from lazynp.backends.digits import in_digits
 from lazynp.backends.fuse import drop_dead_stores, fuse, move, share_outputs, touched_memories
 from lazynp.backends.lanes import Laned
@@ -28,14 +29,14 @@ from lazynp.backends.program import CALLS, ERRORS, FIRST_DIM
 from lazynp.backends.render import kernel_of, print_band
 from lazynp.backends.schedule import Scheduled, collapsed, ordered
 from lazynp.backends.slide import slide
-from lazynp.backends.sweeps import ROWS, Sweep, sweep_of
+from lazynp.backends.sweeps import Sweep, sweep_of, swept
 from lazynp.backends.texts import expression, literal
 from lazynp.backends.twins import without_twins
-from lazynp.backends.unbranched import takes_long, unbranched, with_one_load
+from lazynp.backends.unbranched import selection, takes_long, with_one_load
 from lazynp.backends.writer import LEAVE, Writer, indented
 from lazynp.backends.writer import Program as Text
 from lazynp.ir.body import bodies_of, rename
-from lazynp.ir.node import Graph, Node, const, dim, toposort
+from lazynp.ir.node import Graph, Node, const, dim, numbered_dim, toposort
 from lazynp.ops.printing import printed
 from lazynp.ops.structured import carried_argument, cond, is_immediate, loop, while_
 
@@ -61,6 +62,8 @@ class Control:
         self.target: Memory | None = None
         self.interface: set[Memory] = set()
         """Memories of the surroundings: alive during all turns."""
+        self.arrivals: list[Arrival] = []
+        """Copies that turns make of what they touch first."""
 
     def items(self) -> Iterator[Scheduled]:
         """Every nest inside."""
@@ -149,16 +152,8 @@ def block_of(plan: Plan, steps: list[Step], outlive: Callable[[Memory], bool], s
 
 def _selection(control: Control, before: list[Nest] | Control) -> Nest | None:
     """The branch as a nest that computes both sides, where that costs less than wrong guesses. before: what its test is computed in."""
-    blocks = [block.parts for block in control.blocks]
-    if control.kind is not cond or control.integers or not isinstance(control.predicate, Memory):
-        return None
-    if any(isinstance(part, Control) for parts in blocks for part in parts):
-        return None
     tests = [s.value for nest in before for s in nest.stores if s.buffer.memory is control.predicate] if isinstance(before, list) else []
-    if takes_long(tests):
-        return None
-    yes, no = [[item.nest for item in block.items()] for block in control.blocks]
-    return unbranched(control.predicate, (yes, no), control.sizes)
+    return None if takes_long(tests) else selection(control)
 
 
 def _share(sequence: list[list[Nest] | Control], lists: list[list[Nest]], kept: set[Memory]) -> None:
@@ -551,10 +546,13 @@ class Turns:
 
     def loop(self, control: Control) -> list[str]:
         found = self.sweep(control)
-        return self.plain_loop(control) if found is None else self.swept(control, found)
+        copies = [copied(self, arrival, found is None) for arrival in control.arrivals]
+        before, during, after = [[line for parts in copies for line in parts[place]] for place in range(3)]
+        lines = self.plain_loop(control, during=during) if found is None else swept(self, control, next(inner_loops(control)), found)
+        return [*before, *lines, *after]
 
-    def plain_loop(self, control: Control, begin: str = "") -> list[str]:
-        """The loop as it is written; begin: where it begins, if that is not its start."""
+    def plain_loop(self, control: Control, begin: str = "", during: Sequence[str] = ()) -> list[str]:
+        """The loop as it is written; begin: where it begins, if that is not its start; during: what a turn begins with."""
         start, stop = self.range(control)
         start = begin or start
         step = self.limit(control.limits[2])
@@ -566,7 +564,9 @@ class Turns:
         lanes = self.printer.laned(control) if control not in self.calls else None
         if lanes is not None and lanes.own <= self.locals:
             return printed_lanes(self, control, lanes, start, look)
-        turn = [*self.turn(control), *self.block(control.blocks[0]), *self.check(control)]
+        around, self.text.next_turn = self.text.next_turn, self.sizes(numbered_dim(control.index)) + known if known else None
+        turn = [*during, *self.turn(control), *self.block(control.blocks[0]), *self.check(control)]
+        self.text.next_turn = around
         opening = ["{", f"const int64_t {end} = {stop};"]
         branches = self.is_innermost(control) and _decides(turn)
         if look and known and self.is_innermost(control) and not branches:
@@ -591,34 +591,6 @@ class Turns:
         if len(items) != 1 or computed:
             return None
         return sweep_of(items[0].nest, control.index, inner.index, (limits[0], limits[1]), self.sizes)
-
-    def swept(self, control: Control, sweep: Sweep) -> list[str]:
-        """Some rows at a time, each `lag` columns behind the one before; then the rows that are left."""
-        (inner,) = inner_loops(control)
-        first, last = self.range(inner)
-        row, column, t, begin = f"n{control.index}", f"n{inner.index}", self.writer.fresh("t"), self.writer.fresh("row")
-        ctype = prelude.ctype(sweep.memory.dtype)
-        opening, points = [], []
-        self.turn(control)
-        self.turn(inner)
-        for k in range(ROWS):
-            name, behind = self.writer.fresh("left"), k * sweep.lag
-            place = f"const int64_t {row} = {begin} + {k}"
-            opening += [
-                f"{ctype} {name};",
-                f"{{ {place}; {name} = {self.writer.pointer(sweep.memory)}[{self.writer.poly(sweep.first)}]; }}",
-            ]
-            self.writer.neighbour = (sweep.memory, sweep.left, sweep.place, name)
-            points += [f"if ({t} >= {first} + {behind} && {t} < {last} + {behind}) {{", f"{place}, {column} = {t} - {behind};"]
-            points += [*self.block(inner.blocks[0]), "}"]
-        self.writer.neighbour = None
-        end, look = self.range(control)[1], [] if self.is_brief(control) else self.look(control)
-        enough = f"{self.writer.poly(sweep.room)} >= 0 && {first} < {last} && {begin} + {ROWS - 1} < {end}"
-        return [
-            "{", f"int64_t {begin} = {self.range(control)[0]};", f"for (; {enough}; {begin} += {ROWS}) {{", *opening,
-            f"for (int64_t {t} = {first}; {t} < {last} + {(ROWS - 1) * sweep.lag}; {t}++) {{", *points, "}", *look, "}",
-            *self.plain_loop(control, begin), "}",
-        ]  # fmt: skip
 
     def strips(self, name: str, start: str, end: str, step: int, turn: list[str]) -> list[str]:
         """An innermost loop in pieces, between which it looks for signals: the pieces stay loops that can become vectors."""

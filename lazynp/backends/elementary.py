@@ -178,33 +178,78 @@ _VECTORS = (("b", 16, "__SSE2__"), ("c", 32, "__AVX__"), ("d", 32, "__AVX2__"), 
 that have it."""
 
 
-def _vector_forms(name: str, itemsize: int) -> str:
-    """A function of two numbers under its own name and under those that gcc calls from loops of vectors. <name>_near(a, b, &far) is an
-    expression over all lanes and says where it does not hold; <name>_far is computed for such lanes alone: most vectors have none."""
+def _vector_forms(name: str, itemsize: int, count: int = 2) -> str:
+    """A function of one or two numbers under its own name and under those that gcc calls from loops of vectors. <name>_near(a, b, &far) is
+    an expression over all lanes and says where it does not hold; <name>_far is computed for such lanes alone: most vectors have none."""
+    letters = ("a", "b")[:count]
+
+    def listed(form: str) -> str:
+        return ", ".join([form % letter for letter in letters])
+
+    numbers, given, types = listed("$T %s"), listed("%s"), ", ".join(["$T"] * count)
     lines = [
-        f"LZ_INLINE $T {name}_one_$S($T a, $T b) {{ $I far = 0; const $T r = {name}_near_$S(a, b, &far);"
-        f" return __builtin_expect(far != 0, 0) ? {name}_far_$S(a, b) : r; }}",
+        f"LZ_INLINE $T {name}_one_$S({numbers}) {{ $I far = 0; const $T r = {name}_near_$S({given}, &far);"
+        f" return __builtin_expect(far != 0, 0) ? {name}_far_$S({given}) : r; }}",
         "#if LZ_MVEC >= 22 && !defined(__clang__)",
-        f"$T {name}_$S($T, $T) LZ_SIMD22;",
-        f'static $T {name}_scalar_$S($T, $T) __asm__("{name}_$S") __attribute__((used));',
-        f"static $T {name}_scalar_$S($T a, $T b) {{ return {name}_one_$S(a, b); }}",
+        f"$T {name}_$S({types}) LZ_SIMD22;",
+        f'static $T {name}_scalar_$S({types}) __asm__("{name}_$S") __attribute__((used));',
+        f"static $T {name}_scalar_$S({numbers}) {{ return {name}_one_$S({given}); }}",
     ]
     for letter, size, macro in _VECTORS:
         lanes, vector, form = size // itemsize, f"{name}_$S_v{letter}", f"{name}_$S_{letter}"
+        vectors, parameters, elements = ", ".join([vector] * count), listed(f"{vector} %s"), listed("%s[k]")
+        symbol = f"_ZGV{letter}N{lanes}{'v' * count}_{name}_$S"
         lines += [
             f"#ifdef {macro}",
             f"typedef $T {vector} __attribute__((vector_size({size})));",
-            f'static {vector} {form}({vector}, {vector}) __asm__("_ZGV{letter}N{lanes}vv_{name}_$S") __attribute__((used));',
-            f"static {vector} {form}({vector} a, {vector} b) {{",
+            f'static {vector} {form}({vectors}) __asm__("{symbol}") __attribute__((used));',
+            f"static {vector} {form}({parameters}) {{",
             f"    $T r[{lanes}]; $I any = 0;",
             '    _Pragma("omp simd reduction(|:any)")',
-            f"    for (int k = 0; k < {lanes}; k++) {{ $I far = 0; r[k] = {name}_near_$S(a[k], b[k], &far); any |= far; }}",
-            f"    for (int k = 0; any && k < {lanes}; k++) r[k] = {name}_one_$S(a[k], b[k]);",
+            f"    for (int k = 0; k < {lanes}; k++) {{ $I far = 0; r[k] = {name}_near_$S({elements}, &far); any |= far; }}",
+            f'    for (int k = 0; any && k < {lanes}; k++) {{ __asm__ volatile (""); r[k] = {name}_one_$S({elements}); }}',  # no vectors
             "    __builtin_memcpy(&a, r, sizeof a); return a;",
             "}",
             "#endif",
         ]
-    return "\n".join([*lines, "#else", f"LZ_INLINE $T {name}_$S($T a, $T b) {{ return {name}_one_$S(a, b); }}", "#endif"])
+    return "\n".join([*lines, "#else", f"LZ_INLINE $T {name}_$S({numbers}) {{ return {name}_one_$S({given}); }}", "#endif"])
 
+
+# ---- the same bits alone and in vectors
+# What vectors of glibc's functions compute differs in its last bit from what its scalar functions do; of numbers that are computed alone or
+# in a vector as it happens (lanes.py) these do not. Within 1.5 ulp. sin and cos: the reduction by pi/2 in three parts (Cody and Waite) with
+# fma, exact enough below 2**20; log: 2**k * m, sqrt(1/2) <= m < sqrt(2). The polynomials are fdlibm's (k_sin.c, k_cos.c, e_log.c).
+_REDUCED = (
+    "if (!LZ_FMA) {{ *far = 1; return a; }} const double t = __builtin_fma(a, 0x1.45f306dc9c883p-1, 0x1.8p52), n = t - 0x1.8p52;"
+    " const double r = __builtin_fma(n, 0x1.f1976b7ed8fbcp-110, __builtin_fma(n, -0x1.1a62633145c07p-54,"
+    " __builtin_fma(n, -0x1.921fb54442d18p+0, a))), z = r * r;"
+    " int64_t q; __builtin_memcpy(&q, &t, sizeof q); q += {turn}; *far |= !(__builtin_fabs(a) < 0x1p20);"
+)
+_QUARTERS = (
+    " double s = 0x1.5d93a5acfd57cp-33, c = -0x1.8fae9be8838d4p-37;"
+    + "".join([f" s = __builtin_fma(s, z, {k});" for k in (
+        "-0x1.ae5e68a2b9cebp-26", "0x1.71de357b1fe7dp-19", "-0x1.a01a019c161d5p-13", "0x1.111111110f8a6p-7", "-0x1.5555555555549p-3")])
+    + "".join([f" c = __builtin_fma(c, z, {k});" for k in (
+        "0x1.1ee9ebdb4b1c4p-29", "-0x1.27e4f809c52adp-22", "0x1.a01a019cb159p-16", "-0x1.6c16c16c15177p-10", "0x1.555555555554cp-5",
+        "-0.5")])
+    + " s = __builtin_fma(r * z, s, r); c = __builtin_fma(c, z, 1.0); s = a == 0 ? a : s;"
+    " int64_t x, y; __builtin_memcpy(&x, &s, sizeof x); __builtin_memcpy(&y, &c, sizeof y);"
+    " x = q & 1 ? y : x; x ^= (int64_t)((uint64_t)(q & 2) << 62); __builtin_memcpy(&s, &x, sizeof s); return s;"
+)  # fmt: skip
+_LOG = (
+    "if (!LZ_FMA) { *far = 1; return a; } int64_t u; __builtin_memcpy(&u, &a, sizeof u); *far |= !((a >= 0x1p-1022) & (a < LZ_INF));"
+    " const int64_t e = (int64_t)((uint64_t)(u + 0x00095f619980c433) >> 52), k = e | 0x4330000000000000;"
+    " u -= (int64_t)((uint64_t)(e - 1023) << 52); double m, n; __builtin_memcpy(&m, &u, sizeof m);"
+    " __builtin_memcpy(&n, &k, sizeof n); n -= 0x1p52 + 1023;"
+    " const double f = m - 1, s = f / (2 + f), z = s * s, h = 0.5 * f * f; double p = 0x1.2f112df3e5244p-3;"
+    + "".join([f" p = __builtin_fma(p, z, {k});" for k in (
+        "0x1.39a09d078c69fp-3", "0x1.7466496cb03dep-3", "0x1.c71c51d8e78afp-3", "0x1.2492494229359p-2", "0x1.999999997fa04p-2",
+        "0x1.5555555555593p-1")])
+    + " return n * 0x1.62e42feep-1 - ((h - __builtin_fma(s, __builtin_fma(p, z, h), n * 0x1.a39ef35793c76p-33)) - f);"
+)  # fmt: skip
+for _op, _text in (("sin", _REDUCED.format(turn=0) + _QUARTERS), ("cos", _REDUCED.format(turn=1) + _QUARTERS), ("log", _LOG)):
+    _row(f"{_op}_alike_near", "double", _text, "$T a, $I *far")
+    _row(f"{_op}_alike_far", "double", f"{_op}(a)", "$T a")
 
 FUNCTIONS = {"modulo": {"double": _vector_forms("lz_modulo", 8), "single": _vector_forms("lz_modulo", 4)}}
+FUNCTIONS |= {f"{_op}_alike": {"double": _vector_forms(f"lz_{_op}_alike", 8, 1)} for _op in ("sin", "cos", "log")}

@@ -84,6 +84,26 @@ def independence(control: Control, sizes: Sizes) -> Independence | None:
     return Independence({m for m in own if m.kind == "temp"}, reductions)
 
 
+def reach(memory: Memory, control: Control, sizes: Sizes, side: int) -> Poly | None:
+    """The least (side 0) or the greatest (1) address that a turn touches of a memory, slope * i + rest in the loop's variable i, numbers
+    both; None where there is none."""
+    (atom,) = sizes(numbered_dim(control.index)).atoms()
+    proof = _Proof(sizes, atom, 1, _places(control))
+    slopes, ends = set(), []
+    for access in _accesses(control):
+        if access.memory is not memory:
+            continue
+        slope = access.address.coefficient(atom)
+        if slope is None or slope.constant is None:
+            return None
+        rest = proof.extreme(access.address - slope * Poly({(atom,): 1}), access, side)
+        if rest is None or rest.constant is None:
+            return None
+        slopes.add(slope.constant)
+        ends.append(rest.constant)
+    return Poly({(atom,): slopes.pop()}) + (max(ends) if side else min(ends)) if len(slopes) == 1 else None
+
+
 def _is_ordered(control: Control) -> bool:
     """Whether something inside must happen in the order of the turns, or has threads of its own: calls of Python, products of BLAS."""
     return any(part.kind not in (loop, while_, cond) for part in control.parts()) or any(
@@ -170,7 +190,7 @@ class _Proof:
                 return False
             stride = slope
             rest = digit - slope * Poly({(self.atom,): 1})
-            low, high = self._extreme(rest, access, 0), self._extreme(rest, access, 1)
+            low, high = self.extreme(rest, access, 0), self.extreme(rest, access, 1)
             if low is None or high is None:
                 return False
             ranges.append((low, high, access.writes))
@@ -186,11 +206,11 @@ class _Proof:
     def _digit(self, access: _Access, base: Poly) -> Poly | None:
         """The address modulo base, where that needs no division."""
         _, digit = split(access.address, base)
-        low, high = [self._extreme(digit, access, side, also=self.atom) for side in (0, 1)]
+        low, high = [self.extreme(digit, access, side, also=self.atom) for side in (0, 1)]
         fits = low is not None and high is not None and never_negative(low) and never_negative(base - 1 - high)
         return digit if fits else None
 
-    def _extreme(self, p: Poly, access: _Access, side: int, also: Atom | None = None) -> Poly | None:
+    def extreme(self, p: Poly, access: _Access, side: int, also: Atom | None = None) -> Poly | None:
         """A polynomial free of what varies within a turn (and of `also`) that p never passes; None if none is found."""
         for _ in range(64):
             atom = next((a for a in p.atoms() if a is also or a is self.atom or self._varies(a, access) or a.kind in ("div", "mod")), None)

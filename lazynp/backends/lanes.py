@@ -2,8 +2,9 @@
 
 Newton's method for every element, bisections, the points of Mandelbrot's set: what one element does waits for what it did before, so a
 processor computes one number at a time. Here 32 elements take their turns together until hardly any of them is left; what an element that
-is done would compute is thrown away. Every element goes through the same operations as alone, so results are bit-equal. Where they
-have raised a flag of the processor (one that was done may have divided by zero), they are computed again one by one.
+is done would compute is thrown away. Every element goes through the same operations as alone (functions are our own, of which vectors have
+the bits of a single number), so results are bit-equal. Where they have raised a flag of the processor (one that was done may have divided
+by zero), they are computed again one by one.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from lazynp.backends.nests import Nest, scalars
 from lazynp.backends.polynomial import Poly, Sizes, all_atoms
 from lazynp.backends.render import kernel_of
 from lazynp.backends.schedule import Scheduled
-from lazynp.backends.unbranched import in_range
-from lazynp.backends.values import shifted
+from lazynp.backends.unbranched import in_range, selection
+from lazynp.backends.values import ALIKE, shifted
 from lazynp.ir.node import Node, const
 from lazynp.ops import elementwise as ew
 from lazynp.ops.structured import while_
 
 if TYPE_CHECKING:
-    from lazynp.backends.control import Control, Turns
+    from lazynp.backends.control import Block, Control, Turns
     from lazynp.backends.independent import Independence
 
 LANES = 32
@@ -45,23 +46,28 @@ by itself, where a turn is nothing but sums and products: Mandelbrot's set on a 
 _VECTORS = {
     ew.add, ew.subtract, ew.multiply, ew.divide, ew.negative, ew.absolute, ew.square, ew.reciprocal, ew.sqrt, ew.where,
     ew.less, ew.less_equal, ew.greater, ew.greater_equal, ew.equal, ew.not_equal, ew.logical_and, ew.logical_or, ew.logical_not,
-    ew.bitwise_and, ew.bitwise_or, ew.bitwise_xor, ew.invert, ew.cast, ew.doubtful,
+    ew.bitwise_and, ew.bitwise_or, ew.bitwise_xor, ew.invert, ew.cast, ew.doubtful, ew.isfinite, ew.isnan, ew.isinf,
 }  # fmt: skip
-"""What vectors compute to the last bit as single numbers do."""
+"""What vectors compute to the last bit as single numbers do; functions (ALIKE) too."""
 _DTYPES = tuple(map(np.dtype, ("f8", "i8", "?")))
 
 
 class Laned(NamedTuple):
-    """A loop that runs in lanes: what comes before the while loop in a turn, and what comes after it. own: what every lane has for itself;
-    watched: truth values that say of all results whether they are Python's."""
+    """A loop that runs in lanes: what comes before the while loop in a turn, and what comes after it; test, body: of the while loop, where
+    branches are selections. own: what every lane has for itself;
+    watched: truth values that say of all results whether they are Python's; alike: whether the while loop calls functions, which must then
+    have the same bits for one element alone."""
 
     before: list[Scheduled]
     inner: Control
     after: list[Scheduled]
+    test: list[Scheduled]
+    body: list[Scheduled]
     own: set[Memory]
     watched: set[Memory]
     count: str
     busy: int
+    alike: bool
 
 
 def laned(control: Control, found: Independence, sizes: Sizes) -> Laned | None:
@@ -72,11 +78,12 @@ def laned(control: Control, found: Independence, sizes: Sizes) -> Laned | None:
     if len(inner) != 1 or inner[0].kind is not while_ or not isinstance(step, Poly) or step.constant != 1:
         return None
     (repeated,) = inner
-    if not all(isinstance(part, list) for block in repeated.blocks for part in block.parts):
+    test, body = [_without_branches(block) for block in repeated.blocks]
+    if test is None or body is None:
         return None
     place = parts.index(repeated)
     before, after = [[item for part in some for group in part for item in group] for some in (parts[:place], parts[place + 1 :])]  # type: ignore[union-attr]
-    looped = [item.nest for item in repeated.items()]
+    looped = [item.nest for item in (*test, *body)]
     touched = {m for nest in (*looped, *[item.nest for item in before]) for m in touched_memories(nest)}
     watched = {r.memory for r in found.reductions if r.memory in touched}
     private = found.own | watched
@@ -85,11 +92,26 @@ def laned(control: Control, found: Independence, sizes: Sizes) -> Laned | None:
     if not all(_is_own(nest, private) for nest in (*looped, *[item.nest for item in before])):
         return None
     places = {place for place, _ in repeated.integers}
-    if not all(_is_vector(node, private, places, sizes) for nest in looped for node in scalars(nest.computed())):
+    nodes = [node for nest in looped for node in scalars(nest.computed())]
+    if not all(_is_vector(node, private, places, sizes) for node in nodes):
         return None
-    count = "LZ_LANES" if any(_is_wide(n) for nest in looped for n in scalars(nest.computed())) else "LZ_PLAIN_LANES"
-    late = any(n.op is ew.where or n.op.cost > 1.0 for nest in looped for n in scalars(nest.computed()) if n.args)
-    return Laned(before, repeated, after, private, watched, count, _BUSY if late else _BUSY_OF_SUMS)
+    count = "LZ_LANES" if any(map(_is_wide, nodes)) else "LZ_PLAIN_LANES"
+    late = any(n.op is ew.where or n.op.cost > 1.0 for n in nodes if n.args)
+    alike = any(n.op in ALIKE for n in nodes)
+    return Laned(before, repeated, after, test, body, private, watched, count, _BUSY if late else _BUSY_OF_SUMS, alike)
+
+
+def _without_branches(block: Block) -> list[Scheduled] | None:
+    """The points of a turn, of branches both sides; None where it has something else, or sides that must not be computed."""
+    found = []
+    for part in block.parts:
+        if isinstance(part, list):
+            found += [item for group in part for item in group]
+        elif (nest := selection(part)) is not None:
+            found.append(Scheduled(nest, rows=False))
+        else:
+            return None
+    return found
 
 
 def _is_wide(node: Node) -> bool:
@@ -117,6 +139,8 @@ def _is_vector(node: Node, private: set[Memory], places: set[int], sizes: Sizes)
         return node.dtype.kind != "i" or node.args[0].dtype.kind != "f"
     if node.op in (ew.left_shift, ew.right_shift):
         return node.args[1].op is const
+    if node.op in ALIKE:
+        return node.dtype == np.float64
     return node.op in (const, position) or node.op in _VECTORS or shifted(node) is not None
 
 
@@ -131,6 +155,7 @@ def printed(turns: Turns, control: Control, found: Laned, start: str, look: list
     end, stop, wasted, base, flags, busy = [writer.fresh(letter) for letter in ("end", "stop", "wasted", "base", "flags", "busy")]
     calls = writer.fresh("calls")
     turns.counters += [f"static __thread int {wasted}, {calls};", f"if (!(++{calls} & {_OFTEN - 1})) {wasted} -= {wasted} > 0;"]
+    writer.alike = found.alike
     single = [*turns.turn(control), *turns.block(control.blocks[0]), *turns.check(control)]
     watched = [m for m in writer.used if m in found.watched]
     writer.lanes = found.own
@@ -148,6 +173,7 @@ def printed(turns: Turns, control: Control, found: Laned, start: str, look: list
         *[f"{m}_lanes[lane] = {m}[0];" for m in state], "}",
     ]  # fmt: skip
     arrays = [f"{_lane_type(m)} {turns.text.name(m)}_lanes[{LANES}] __attribute__((aligned(64)));" for m in writer.used if m in found.own]
+    writer.alike = False
     closing[-1:-1] = doubts
     return [
         "{", f"const int64_t {end} = {turns.range(control)[1]};", *([f"int {left} = {often};"] if look else []),
@@ -170,7 +196,8 @@ def _lane_type(memory: Memory) -> str:
 
 def _nests(turns: Turns, items: list[Scheduled]) -> list[str]:
     """What a lane does once, one lane after the other where vectors would compute other bits."""
-    exact = all(n.op in _VECTORS or n.op in (const, position, load) for item in items for n in scalars(item.nest.computed()))
+    known = {*_VECTORS, const, position, load, *(ALIKE if turns.writer.alike else ())}
+    exact = all(n.op in known for item in items for n in scalars(item.nest.computed()))
     return _points(turns, items) if exact else [BRANCH, *_points(turns, items)]
 
 
@@ -185,9 +212,9 @@ def _rounds(turns: Turns, found: Laned, head: list[str], busy: str) -> list[str]
     turn = turns.writer.fresh("turn")
     bound = "" if inner.limit is None else f"{turn} < {inner.limit}"
     integers, often = turns.turn(inner), turns.often(inner)
-    test = _points(turns, list(inner.blocks[0].items()))
+    test = _points(turns, found.test)
     turns.writer.masked = True
-    body = _points(turns, list(inner.blocks[1].items()))
+    body = _points(turns, found.body)
     turns.writer.masked = False
     look = [] if turns.is_brief(inner) else [f"if (__builtin_expect(({turn} & {often - 1}) == {often - 1}, 0)) {{", *turns.look(inner), "}"]
     return [

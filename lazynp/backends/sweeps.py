@@ -1,6 +1,7 @@
 """Sweeps in place: loops over rows and columns of which each element waits for its left neighbour, several rows at a time.
 
     sweep_of(nest, rows, columns, bounds, sizes) -> Sweep | None     whether loops are such a sweep, and how far rows must stay apart
+    swept(turns, control, inner, sweep)                              their lines
 
 In `u[i, j] = f(u[i, j-1], u[i-1, j], u[i+1, j], ...)` a row is one chain of operations, and the processor mostly waits. Rows that run
 `lag` columns behind one another read what they read in the loops as they are written, so no bit changes, and their chains do not wait for
@@ -9,14 +10,18 @@ each other.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from lazynp.backends import prelude
 from lazynp.backends.lower import Memory, checked, load
 from lazynp.backends.nests import Nest, Store, scalars
 from lazynp.backends.polynomial import Atom, Poly, Sizes, poly
 from lazynp.backends.values import is_own
 from lazynp.ir.node import Node
 from lazynp.ops import elementwise as ew
+
+if TYPE_CHECKING:
+    from lazynp.backends.control import Control, Turns
 
 ROWS = 4
 """Rows at a time (120 x 120 Gauss-Seidel: two 207 -> 130 us, four 82 us)."""
@@ -103,3 +108,31 @@ def _is_greatest(store: Store, nodes: list[Node]) -> bool:
         test, new, kept = value.args
         return kept is own[0] and new.op is ew.absolute and test.op is ew.greater and test.args == (new, kept)
     return value.op is ew.maximum and own[0] in value.args and any(a.op is ew.absolute for a in value.args)
+
+
+def swept(turns: Turns, control: Control, inner: Control, sweep: Sweep) -> list[str]:
+    """Some rows at a time, each `lag` columns behind the one before; then the rows that are left. inner: the loop over columns."""
+    first, last = turns.range(inner)
+    row, column, t, begin = f"n{control.index}", f"n{inner.index}", turns.writer.fresh("t"), turns.writer.fresh("row")
+    ctype = prelude.ctype(sweep.memory.dtype)
+    opening, points = [], []
+    turns.turn(control)
+    turns.turn(inner)
+    for k in range(ROWS):
+        name, behind = turns.writer.fresh("left"), k * sweep.lag
+        place = f"const int64_t {row} = {begin} + {k}"
+        opening += [
+            f"{ctype} {name};",
+            f"{{ {place}; {name} = {turns.writer.pointer(sweep.memory)}[{turns.writer.poly(sweep.first)}]; }}",
+        ]
+        turns.writer.neighbour = (sweep.memory, sweep.left, sweep.place, name)
+        points += [f"if ({t} >= {first} + {behind} && {t} < {last} + {behind}) {{", f"{place}, {column} = {t} - {behind};"]
+        points += [*turns.block(inner.blocks[0]), "}"]
+    turns.writer.neighbour = None
+    end, look = turns.range(control)[1], [] if turns.is_brief(control) else turns.look(control)
+    enough = f"{turns.writer.poly(sweep.room)} >= 0 && {first} < {last} && {begin} + {ROWS - 1} < {end}"
+    return [
+        "{", f"int64_t {begin} = {turns.range(control)[0]};", f"for (; {enough}; {begin} += {ROWS}) {{", *opening,
+        f"for (int64_t {t} = {first}; {t} < {last} + {(ROWS - 1) * sweep.lag}; {t}++) {{", *points, "}", *look, "}",
+        *turns.plain_loop(control, begin), "}",
+    ]  # fmt: skip

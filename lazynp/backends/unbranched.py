@@ -8,12 +8,17 @@ flag that the program would not have raised, nor read or write where it might be
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lazynp.backends.lower import Buffer, Memory, checked, load, position
 from lazynp.backends.nests import Nest, Store, loads, scalars
 from lazynp.backends.polynomial import ZERO, Poly, Sizes, never_negative
 from lazynp.ir.node import Node, const, transform
 from lazynp.ops import elementwise as ew
+from lazynp.ops.structured import cond
+
+if TYPE_CHECKING:
+    from lazynp.backends.control import Control
 
 _MOST = 12.0
 """The most additions that both sides together may cost."""
@@ -21,6 +26,17 @@ _LONG = 4.0
 """Additions that an operation of a test costs, from which on processors go on with a guess meanwhile (Metropolis: 1127 -> 1025 us)."""
 _CHEAP = 1.0
 """The most additions that one operation may cost: divisions and roots take long, and raise flags."""
+
+
+def selection(control: Control) -> Nest | None:
+    """A branch as a nest that computes both sides; None where they must not be."""
+    blocks = [block.parts for block in control.blocks]
+    if control.kind is not cond or control.integers or not isinstance(control.predicate, Memory):
+        return None
+    if not all(isinstance(part, list) for parts in blocks for part in parts):
+        return None
+    yes, no = [[item.nest for item in block.items()] for block in control.blocks]
+    return unbranched(control.predicate, (yes, no), control.sizes)
 
 
 def unbranched(predicate: Memory, sides: tuple[list[Nest], list[Nest]], sizes: Sizes) -> Nest | None:

@@ -18,6 +18,10 @@ from lazynp.ops import elementwise as ew
 
 _LOGICAL = {ew.logical_and: "({} & {})", ew.logical_or: "({} | {})", ew.logical_not: "({} == 0)"}
 """In lanes, of truth values of any width."""
+_KINDS = {ew.isnan: "({0} != {0})", ew.isfinite: "(__builtin_fabs({0}) < LZ_INF)", ew.isinf: "(__builtin_fabs({0}) == LZ_INF)"}
+"""In lanes: truth values as comparisons make them."""
+ALIKE = {ew.exp: "exp", ew.tanh: "tanh", ew.log: "log_alike", ew.sin: "sin_alike", ew.cos: "cos_alike"}
+"""Functions of float64 that have the same bits alone and in vectors."""
 _INLINE = 120
 """A value that is used once is written into its user's expression up to this length."""
 
@@ -154,8 +158,12 @@ class Values:
         if (z := modulus(node)) is not None:
             name = f"absolute_{'surely_' if self.sure else ''}{node.op.name}"
             return f"{prelude.helper(name, z.dtype)}({self.text[z]}, {self.text[node.args[1]]})"
+        if self.writer.alike and node.op in ALIKE and node.dtype == np.float64:
+            return f"{prelude.helper(ALIKE[node.op], node.dtype)}({unwrapped(self.text[node.args[0]])})"
         if (self.alone or self.writer.lanes) and node.op is ew.exp and node.dtype in PLAIN:
             return f"{prelude.helper('exp_alone', node.dtype)}({unwrapped(self.text[node.args[0]])})"
+        if self.writer.lanes and node.op in _KINDS and node.args[0].dtype.kind == "f":
+            return _KINDS[node.op].format(self.text[node.args[0]])
         if self.writer.lanes and node.op in _LOGICAL and all(a.dtype == bool for a in node.args):
             return _LOGICAL[node.op].format(*[self.text[a] for a in node.args])
         texts = [self.text[a] for a in node.args]

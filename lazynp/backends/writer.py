@@ -34,6 +34,8 @@ class Program:
         """Whether a loop looks for signals."""
         self.own: set[Memory] = set()
         """Temporaries of which every thread of a loop has its own."""
+        self.next_turn: Poly | None = None
+        """What the variable of the loop around becomes in its next turn."""
         self.shared_turns = ""
         """What the functions of loops on threads have in common; empty where there are none."""
         self.helpers: set[tuple[str, np.dtype]] = set()
@@ -104,6 +106,8 @@ class Writer:
         """Numbers of which each of some turns that run abreast has its own (lanes.py)."""
         self.masked = False
         """Whether turns that are done keep theirs."""
+        self.alike = False
+        """Whether functions must have the same bits alone and in vectors: a turn may run either way."""
         self._serial = 0
 
     def fresh(self, letter: str) -> str:
