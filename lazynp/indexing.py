@@ -1,7 +1,6 @@
 """Reading and writing by index: basic indices are views, advanced ones gather and scatter."""
 
 import operator
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
 from lazynp.ir.types import ArrayType, NotLazy, Symbolic
 from lazynp.native import ARRAYS, connect_items, tracing_count
-from lazynp.operands import capture, is_lazy, node_of, operand, recorded, short_here
+from lazynp.operands import capture, is_lazy, node_of, operand, recorded, short_here, warn_of_lost_imaginary
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather, scatter
 from lazynp.ops.movement import Step, broadcast, broadcast_shape, join, permute, reshape, slice_
@@ -427,6 +426,8 @@ def _write(x: Any, index: Any, value: Any) -> None:
         upgrade(x)
     if not x._writeable:
         raise ValueError("assignment destination is read-only")
+    if type(value) is complex and x.dtype.kind != "c":
+        np.zeros(1, x.dtype)[0] = value  # NumPy's TypeError
     index = _indices(index)
     found = basic_steps(x._type.shape, index)
     if found is None:
@@ -498,12 +499,6 @@ def _constant(number: Any, dtype: np.dtype) -> Node:
     if dtype.kind in "fc" and (dtype.kind == "c" or not np.iscomplexobj(number)):
         return ew.as_node(number if isinstance(number, (int, float, complex)) else constant(np.asarray(number)), dtype)
     return constant(np.asarray(number).astype(dtype) if type(number) is complex else np.asarray(number, dtype))
-
-
-def warn_of_lost_imaginary(source: np.dtype, target: np.dtype) -> None:
-    """NumPy's ComplexWarning, at the user's line."""
-    if source.kind == "c" and target.kind not in "cb":
-        warnings.warn("Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=6)
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:

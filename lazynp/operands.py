@@ -22,6 +22,7 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather
 from lazynp.ops.movement import broadcast, follow
 from lazynp.runtime.evaluate import lock
+from lazynp.runtime.flags import tell
 from lazynp.runtime.storage import TraceQueue, captured, queue, tracing
 
 _PYTHON_SCALARS = frozenset({int, float, complex, bool})
@@ -240,6 +241,12 @@ def _raises(node: Node) -> bool:
 
 _FORMS = 4
 """An output of several, conjugated, transposed, of another shape."""
+
+
+def warn_of_lost_imaginary(source: np.dtype, target: np.dtype) -> None:
+    """NumPy's ComplexWarning, at the user's line."""
+    if source.kind == "c" and target.kind in "iuf":
+        tell(np.exceptions.ComplexWarning("Casting complex values to real discards the imaginary part"), user_position())
 
 
 def speaks(x: Any, message: str) -> Any:

@@ -37,9 +37,9 @@ def _numpys(x: Any) -> Any:
     return values[()] if type(x) is ndarray and x._scalar else values
 
 
-def check_operands(ufunc: np.ufunc, operands: tuple[Any, ...]) -> None:
+def check_operands(ufunc: np.ufunc, operands: tuple[Any, ...], where: Any = True) -> None:
     """The one error of a ufunc that depends on values: integers to negative integer powers. Looks at the exponents (forces them)."""
-    if ufunc is np.power and _is_of_integers(operands) and np.any(np.less(to_numpy(operands[1]), 0)):
+    if ufunc is np.power and _is_of_integers(operands) and np.any(np.less(to_numpy(operands[1]), 0) & to_numpy(where)):
         raise ValueError("Integers to negative integer powers are not allowed.")
 
 

@@ -61,7 +61,7 @@ class Flat:
         return self.base.flatten()  # type: ignore[attr-defined]
 
 
-class NumpysFlat:
+class flatiter:  # noqa: N801  (NumPy's name)
     """`x.flat` elsewhere: NumPy's iterator over the memory, which takes lazy arrays as indices and values. In a derivative what is written
     may depend on the variables; then so does the array."""
 
@@ -114,7 +114,7 @@ def _compared(compare: Callable[..., Any]) -> Callable[..., Any]:
 
 
 for _compare in (operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge):
-    setattr(NumpysFlat, f"__{_compare.__name__}__", _compared(_compare))
+    setattr(flatiter, f"__{_compare.__name__}__", _compared(_compare))
 
 
 def view_of(x: Any, op: Op, **attrs: Any) -> Any:
@@ -293,15 +293,18 @@ def _real(x: Any) -> Any:
 def _imag(x: Any) -> Any:
     if x.dtype.kind != "c" and is_lazy(x):
         zeros = wrap(ew.filled(x.shape, 0, x.dtype))
+        zeros._readonly = True
         return zeros if x._scalar else as_array(zeros)
     return _part(x, "imag")
 
 
 def _flat(x: Any) -> Any:
-    return Flat(x) if is_differentiated(x) else NumpysFlat(x)
+    return Flat(x) if is_differentiated(x) else flatiter(x)
 
 
 def _set_flat(x: Any, value: Any) -> None:
+    if not x._writeable:
+        exported(x).flat = 0  # NumPy's error
     traced = tracing() and type(value) is ndarray
     x[...] = hooks.function(np.resize, (value, x.shape), {}) if traced else np.resize(to_numpy(value), x.shape)
 

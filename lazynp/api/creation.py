@@ -14,7 +14,7 @@ from lazynp.array import as_array, from_numpy, ndarray, wrap
 from lazynp.ir.node import Node
 from lazynp.ir.types import LAZY_DTYPES, Symbolic
 from lazynp.native import ARRAYS
-from lazynp.operands import node_of
+from lazynp.operands import node_of, warn_of_lost_imaginary
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import iota, unset
 from lazynp.ops.movement import broadcast, embed_diagonal
@@ -168,6 +168,7 @@ def array(
     if dtype is not None and np.dtype(dtype) != object.dtype:
         if np.dtype(dtype) not in LAZY_DTYPES or copy is False:
             raise Unsupported
+        warn_of_lost_imaginary(object.dtype, np.dtype(dtype))
         return as_array(ordering.wrap_ordered(ew.cast(node_of(object), to=np.dtype(dtype)), ordering.order_of(object, order)))
     if copy or object._scalar or not _has_order(object, order):
         if copy is False:

@@ -16,6 +16,7 @@ import numpy as np
 
 from lazynp import array as arrays
 from lazynp import operands, operators, selection
+from lazynp.api.keywords import are_unusual
 from lazynp.array import is_pending, ndarray
 from lazynp.config import settings
 from lazynp.errors import CaptureError, LazynpError, user_position, with_origin
@@ -231,6 +232,8 @@ def into(result: Any, out: Any, casting: Any = "same_kind") -> Any:
         return result
     if type(out) not in (ndarray, *ARRAYS) or result.shape != out.shape or not np.can_cast(result.dtype, out.dtype, casting):
         raise Unsupported
+    if not arrays.may_write(out):
+        raise ValueError("output array is read-only")
     out[...] = np.asarray(result) if isinstance(result, np.generic) else result  # cast, as by a ufunc: a number would have to fit
     return out
 
@@ -314,6 +317,8 @@ def _public(original: Any, lazy: Callable[..., Any]) -> Callable[..., Any]:
                 if not any(_is_view_of(result, a) for a in args):
                     return result
             try:
+                if (len(args) > 1 or kwargs) and are_unusual(original, args, kwargs):
+                    refuse(original, args, kwargs)
                 return operands.recorded(lazy, *args, **kwargs)
             except (NotLazy, Unsupported, OverflowError):  # a Python integer that the dtype does not hold: NumPy decides
                 return _as_defined(original, args, kwargs)
@@ -343,6 +348,20 @@ def numpys_error(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], o
     NumPy takes the call (the error is about derivatives, or about values)."""
     if isinstance(ours, LazynpError) or getattr(ours, "lazynp_ran", False):  # of the values, which stand-ins do not have
         return ours
+    error = _refusal(function, args, kwargs)
+    return ours if error is None or "read-only" in str(error) else error  # only the stand-ins are read-only
+
+
+def refuse(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise what NumPy raises for a call with unusual options, if anything."""
+    error = _refusal(function, args, kwargs)
+    if isinstance(error, (TypeError, ValueError)) and not isinstance(error, np.linalg.LinAlgError) and "read-only" not in str(error):
+        error.lazynp_ran = True  # type: ignore[attr-defined]  # NumPy's own
+        raise error
+
+
+def _refusal(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> BaseException | None:
+    """What NumPy raises for arrays of the same shapes and dtypes as these. None also where that would take long to find out."""
     total = 0
 
     def stand_in(value: Any) -> Any:
@@ -360,16 +379,27 @@ def numpys_error(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], o
 
     plain, named = stand_in(args), {name: stand_in(v) for name, v in kwargs.items()}
     if "out" in named:
-        named["out"] = unwrapped(kwargs["out"])
+        named["out"] = _written_to(kwargs["out"])
     if total > _MOST_STAND_INS:
-        return ours
+        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             function(*plain, **named)
     except Exception as error:
-        return ours if "read-only" in str(error) else error.with_traceback(None)  # only the stand-ins are read-only
-    return ours
+        return error.with_traceback(None)
+    return None
+
+
+def _written_to(out: Any) -> Any:
+    """New memory of the same shape and dtype for the outputs of a call that is only tried."""
+    if type(out) is tuple:
+        return tuple(map(_written_to, out))
+    if type(out) not in (ndarray, *ARRAYS):
+        return out
+    fresh = np.empty(out.shape, out.dtype)
+    fresh.flags.writeable = arrays.may_write(out)
+    return fresh
 
 
 def _as_defined(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -167,7 +167,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     node = red.reduce_add(node, gone) if gone else node
     term = "".join([c for c in term if c in output])
     result = permute(node, tuple([term.index(c) for c in output]))
-    return into(ordering.wrap_einsum(result, f"{inputs}->{output}", operands[1:], optimize), out)
+    return into(ordering.wrap_einsum(result, f"{inputs}->{output}", operands[1:], optimize), out, "safe")
 
 
 def _without_ones(terms: list[str], nodes: list[Node]) -> tuple[list[str], list[Node]]:
@@ -580,6 +580,7 @@ def linalg_matmul(x1: Any, x2: Any, /) -> Any:
 
 @implements(np.linalg.vecdot)
 def linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    axis = python_operator.index(axis)
     return OBJECTS[np.vecdot](moveaxis(lifted(x1), axis, -1), moveaxis(lifted(x2), axis, -1))
 
 

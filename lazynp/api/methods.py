@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lazynp import array as arrays
-from lazynp import indexing, operands, ordering
+from lazynp import operands, ordering
 from lazynp.api import linear, routines, selecting
 from lazynp.api.dispatch import HANDLERS, refuse_lost_derivative, sync, unwrapped, wrapped
 from lazynp.array import ndarray
@@ -79,7 +79,7 @@ def _astype(self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", su
         return self
     if eager(self) or target not in LAZY_DTYPES:
         return wrapped(arrays.to_numpy(self).astype(target, order, casting))
-    indexing.warn_of_lost_imaginary(self.dtype, target)
+    operands.warn_of_lost_imaginary(self.dtype, target)
     return operands.recorded(_cast, self, target, order)
 
 
@@ -136,7 +136,7 @@ def _nonzero(self: Any) -> Any:
 
 def _sort(self: Any, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
     axis = operator.index(axis)  # None is for numpy.sort
-    if eager(self) or order is not None:
+    if eager(self) or order is not None or not self._writeable:
         arrays.exported(self).sort(axis, kind, order, **({} if stable is None else {"stable": stable}))
     else:
         self[...] = selecting.sort(self, axis, kind, stable=stable)
@@ -153,7 +153,10 @@ def _view(self: Any, *args: Any, **kwargs: Any) -> Any:
         return arrays.to_numpy(self)[()].view(*args, **kwargs)
     if not args and not kwargs:
         return self[...]
-    return wrapped(arrays.exported(self).view(*args, **kwargs))
+    view = wrapped(arrays.exported(self).view(*args, **kwargs))
+    if type(view) is ndarray:
+        view._parent = self if self._parent is None else self._parent
+    return view
 
 
 def _resize(self: Any, *shape: Any, refcheck: bool = True) -> None:
@@ -166,12 +169,21 @@ def _resize(self: Any, *shape: Any, refcheck: bool = True) -> None:
     except TypeError:
         np.empty(0).resize(*shape)  # NumPy's words
         raise
+    in_rows, in_columns = self.flags.c_contiguous, self.flags.f_contiguous
+    if self._storage is not None:
+        self._np = None  # the view that was made to look at: nobody else's
+    if not (in_rows or in_columns):
+        raise ValueError("resize only works on single-segment arrays")
     if min(target, default=0) < 0:
         raise ValueError("negative dimensions not allowed")
     if self.base is not None and math.prod(target) != self.size:
         raise ValueError("cannot resize this array: it does not own its data")
-    if math.prod(target) == self.size and self.flags.c_contiguous:  # views stay views
-        self.shape = target
+    if math.prod(target) == self.size:  # the same memory: views stay views
+        along = self if in_rows else _reshape(self.T, target[::-1]).T
+        along.shape = target
+        self._np, self._storage, self._path = along._np, along._storage, along._path
+        if self._storage is not None:
+            self._type = along._type
         return
     if refcheck and self._storage is not None and (sys.getrefcount(self._storage) > 2 or shared_outside(self._storage)):  # views
         raise ValueError(
@@ -212,7 +224,7 @@ def _put(self: Any, indices: Any, values: Any, mode: str = "raise") -> None:
 
 def _partition(self: Any, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None) -> None:
     axis = operator.index(axis)
-    if eager(self) or order is not None:
+    if eager(self) or order is not None or not self._writeable:
         arrays.exported(self).partition(unwrapped(kth), axis, kind, order)
     else:
         self[...] = HANDLERS[np.partition](self, kth, axis, kind)
@@ -237,6 +249,8 @@ def _through_numpy(name: str) -> Callable[..., Any]:
         result = getattr(values, name)(*[unwrapped(a) for a in args], **{k: unwrapped(v) for k, v in kwargs.items()})
         if tracing():
             refuse_lost_derivative(getattr(np.ndarray, name), (self, *args), result)
+        if result is values:
+            return self
         return wrapped(result)
 
     return method

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from lazynp import operands, views
 from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
@@ -78,15 +78,29 @@ def _included(x: Any, where: Any) -> Callable[[Node], Node]:
     return lambda node: ew.where(mask, node, constant(np.zeros((), node.dtype)))
 
 
+def _has_other_dtype(out: Any, x: Any) -> bool:
+    """Whether a mean is summed up in the dtype that an array and its output have in common."""
+    return out is not None and out.dtype != _mean_dtype(x.dtype)
+
+
+def _telling(values: Node, wrong: Node, message: str) -> Node:
+    """The values; a warning in these words if `wrong` holds anywhere. (The root is NaN there.)"""
+    root = operands.speaks(wrap(ew.sqrt(ew.where(wrong, -1.0, 0.0))), message)
+    return ew.where(ew.logical_and(wrong, ew.isfinite(node_of(root))), ew.as_node(0, values.dtype), values)  # type: ignore[no-any-return]
+
+
 @implements(np.mean)
 def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, *, where: Any = _NONE) -> Any:
     x = lifted(a)
+    if dtype is None and _has_other_dtype(out, x):
+        raise Unsupported
     axes = _strict_axes(axis, x.ndim)
     keep = keepdims is not _NONE and bool(keepdims)
     working = _mean_dtype(x.dtype) if dtype is None else np.dtype(dtype)
     if where is not _NONE and where is not True:
         total = OBJECTS[np.add].reduce(x, axes, working, None, True, where=where)
-        result = total / _count(x, axes, where, working)
+        count = _count(x, axes, where, working)
+        result = wrap(_telling(node_of(total / count), ew.equal(node_of(count), 0), "Mean of empty slice"))
         if not keep:
             result = wrap(reshape_node(node_of(result), tuple([n for k, n in enumerate(result.shape) if k not in axes])))
     else:
@@ -120,6 +134,8 @@ def var(
     if (correction is not _NONE and ddof != 0) or (dtype is not None and np.dtype(dtype).kind != "f"):
         raise Unsupported
     x = lifted(a)
+    if (dtype is not None and x.dtype.kind == "c") or _has_other_dtype(out, x):
+        raise Unsupported
     axes = _strict_axes(axis, x.ndim)
     ddof = ddof if correction is _NONE else correction
     working = _mean_dtype(x.dtype) if dtype is None else np.dtype(dtype)
@@ -137,7 +153,8 @@ def var(
             tell("Degrees of freedom <= 0 for slice", user_position())
         total = total / float(np.maximum(count - ddof, 0))
     else:
-        total = total / reshape_node(node_of(OBJECTS[np.maximum](count - ddof, 0)), total.shape)
+        free = reshape_node(node_of(count - ddof), total.shape)
+        total = _telling(total / ew.maximum(free, 0), ew.less_equal(free, 0), "Degrees of freedom <= 0 for slice")
     if keepdims is not _NONE and keepdims:
         total = red.keep_axes(node, total, axes)
     if x.dtype == np.float16 and dtype is None:
@@ -158,9 +175,10 @@ def std(
     mean: Any = _NONE,
     correction: Any = _NONE,
 ) -> Any:
-    if dtype is not None and np.dtype(dtype).kind != "f":
+    x = lifted(a)
+    if (dtype is not None and np.dtype(dtype).kind != "f") or _has_other_dtype(out, x):
         raise Unsupported
-    squares = var(lifted(a), axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+    squares = var(x, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
     return into(root_of_squares(squares), out)
 
 
@@ -181,6 +199,9 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NONE) -> Any
 @implements(np.average)
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = _NONE) -> Any:
     x = lifted(a)
+    if axis is not None:
+        axis = normalize_axis_tuple(axis, x.ndim, argname="axis")
+        axis = axis[0] if len(axis) == 1 else axis
     if weights is None:
         if returned or x.size == 0:
             raise Unsupported
@@ -201,7 +222,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
 
 def _arg(function: Any, op: Any) -> Any:
     def lazy(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = _NONE) -> Any:
-        if out is not None and out.dtype != np.intp:
+        if out is not None and getattr(out, "dtype", None) != np.intp:
             raise Unsupported
         x = node_of(a)
         kept = x
@@ -230,7 +251,7 @@ def _running(function: Any, ufunc: np.ufunc) -> Any:
         if axis is None or x.ndim == 0:
             axes_of(axis, x.ndim)
             x, axis = ravel(x), 0
-        return OBJECTS[ufunc].accumulate(x, axis, dtype, out)
+        return OBJECTS[ufunc].accumulate(x, operator.index(axis), dtype, out)
 
     return implements(function)(lazy)
 
@@ -416,7 +437,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = _NONE, append: Any =
         raise ValueError("order must be non-negative but got " + repr(n))
     if x.ndim == 0:
         raise ValueError("diff requires input that is at least one dimensional")
-    axis = axes_of(axis, x.ndim)[0]
+    axis = normalize_axis_index(axis, x.ndim)
     ends = [e for e in (prepend, append) if e is not _NONE]
     if ends:
         shape = tuple([1 if k == axis else m for k, m in enumerate(x.shape)])
@@ -433,6 +454,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = _NONE, append: Any =
 @implements(np.trapezoid)
 def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
     y = lifted(y)
+    if type(axis) is not int:
+        raise Unsupported
     axis = axes_of(axis, y.ndim)[0]
     step: Any = dx
     if x is not None:
@@ -478,7 +501,7 @@ def cov(
     *,
     dtype: Any = None,
 ) -> Any:
-    if fweights is not None or aweights is not None or dtype is not None:
+    if fweights is not None or aweights is not None or dtype is not None or (ddof is not None and ddof != int(ddof)):
         raise Unsupported
     x = lifted(m)
     x = _rows(x) if rowvar or x.ndim == 1 else _rows(x).T

@@ -48,7 +48,7 @@ def _static(value: Any) -> Any:
 def _partitioning(function: Any, dtype_of: Callable[[np.dtype], np.dtype]) -> Callable[..., Any]:
     def lazy(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
         x = lifted(a)
-        if order is not None or np.asarray(unwrapped(kth)).dtype.kind not in "iu" or np.size(unwrapped(kth)) == 0:
+        if order is not None or x.ndim == 0 or np.asarray(unwrapped(kth)).dtype.kind not in "iu" or np.size(unwrapped(kth)) == 0:
             raise Unsupported
         if axis is None:
             x, axis = ravel(x), 0
@@ -128,13 +128,20 @@ def bmat(obj: Any, ldict: Any = None, gdict: Any = None) -> Any:
 HANDLERS[np.bmat] = bmat
 
 
+def _of_dtype(values: Any, dtype: np.dtype) -> Any:
+    """What put and place write: an array is cast, Python's numbers have to fit. Raises NumPy's errors."""
+    known = isinstance(values, (np.ndarray, ndarray, np.generic)) or tracing()
+    return values if known else np.asarray(values, dtype)
+
+
 @implements(np.place)
 def place(arr: Any, mask: Any, vals: Any) -> None:
-    if type(arr) is not ndarray or (vals.size if type(vals) is ndarray else np.size(vals)) == 0:
+    if type(arr) is not ndarray or not arr._writeable or (vals.size if type(vals) is ndarray else np.size(vals)) == 0:
         raise Unsupported
     x, chosen = node_of(arr), node_of(mask)
-    if chosen.shape != x.shape:
+    if chosen.shape != x.shape or not np.can_cast(getattr(vals, "dtype", x.dtype), x.dtype):
         raise Unsupported
+    vals = _of_dtype(vals, arr.dtype)
     if not arrays.is_pending(mask):
         places = np.flatnonzero(unwrapped(mask))
         _write_flat(arr, places, vals)
@@ -159,8 +166,9 @@ def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
 
 @implements(np.put)
 def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
-    if type(a) is not ndarray or arrays.is_pending(ind) or mode not in ("raise", "clip", "wrap") or a.size == 0:
+    if type(a) is not ndarray or not a._writeable or arrays.is_pending(ind) or mode not in ("raise", "clip", "wrap") or a.size == 0:
         raise Unsupported
+    v = _of_dtype(v, a.dtype)
     places = np.asarray(unwrapped(ind)).ravel()
     if places.dtype.kind not in "iu":
         raise Unsupported
@@ -170,7 +178,7 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
 
 @implements(np.fill_diagonal)
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
-    if type(a) is not ndarray or a.ndim < 2 or len(set(a.shape[: a.ndim if a.ndim > 2 else 1])) > 1:
+    if type(a) is not ndarray or not a._writeable or a.ndim < 2 or len(set(a.shape[: a.ndim if a.ndim > 2 else 1])) > 1:
         raise Unsupported
     step = a.shape[1] + 1 if a.ndim == 2 else 1 + sum([a.shape[0] ** k for k in range(1, a.ndim)])
     end = a.size if wrap or a.ndim > 2 else min(a.size, a.shape[1] * a.shape[1])
@@ -252,6 +260,8 @@ def _ravel_multi_index(*index: Any, **options: Any) -> Any:
 def _nan_position(function: Any, plain: Callable[..., Any]) -> Callable[..., Any]:
     def lazy(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = np._NoValue) -> Any:
         x = node_of(a)
+        if out is not None and getattr(out, "dtype", None) != _INDEX:
+            raise Unsupported
         if x.dtype.kind in "biu":
             return plain(a, axis, out, keepdims=keepdims)
         if x.ndim == 0 or x.dtype.kind == "c":

@@ -10,7 +10,7 @@ from lazynp import array as arrays
 from lazynp import indexing, operands, ordering, views
 from lazynp.api.dispatch import HANDLERS, Unsupported, any_given, implements, into, unwrapped
 from lazynp.api.shaping import concatenate, lifted, ravel
-from lazynp.api.ufuncs import OBJECTS, axes_of
+from lazynp.api.ufuncs import OBJECTS, axes_of, fits
 from lazynp.array import as_array, ndarray, wrap
 from lazynp.ir.node import Node
 from lazynp.operands import node_of, operand
@@ -133,7 +133,7 @@ def _along(sizes: tuple[int, ...], index: Any, axis: int) -> list[Any]:
 
 @implements(np.put_along_axis)
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
-    if axis is None or type(arr) is not ndarray:
+    if axis is None or type(arr) is not ndarray or not arr._writeable:
         raise Unsupported
     axis = normalize_axis_index(axis, arr.ndim)
     indexing.write_scattered(arr, tuple([wrap(n) for n in _along(arr.shape, node_of(indices), axis)]), values)
@@ -182,13 +182,17 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
 
 @implements(np.copyto)
 def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
-    if type(dst) is not ndarray:
+    if type(dst) is not ndarray or not dst._writeable or (where is not True and node_of(where).dtype != bool):
         raise Unsupported
+    src = np.asarray(src) if isinstance(src, (np.generic, complex)) else src  # is cast, NaN too
     source = operands.operand(src)
-    np.copyto(np.empty(0, dst.dtype), np.empty(0, source.dtype) if isinstance(source, Node) else source, casting)  # NumPy's TypeError
+    probe = np.empty(() if not source.ndim else 0, source.dtype) if isinstance(source, Node) else source
+    np.copyto(np.empty(0, dst.dtype), probe, casting)  # NumPy's TypeError
     if where is True:
-        dst[...] = np.asarray(src) if isinstance(src, np.generic) else src  # a scalar of NumPy's is cast, NaN too
+        dst[...] = src
     else:
+        if not fits(np.shape(where), dst.shape) or (isinstance(source, Node) and not fits(source.shape, dst.shape)):
+            raise Unsupported  # NumPy's error
         mask = broadcast(node_of(where), dst.shape)
         if isinstance(source, Node) and source.ndim and source.dtype != dst.dtype:  # no warning of what the mask leaves out
             source = ew.where(mask, source, ew.as_node(0, source.dtype))
@@ -197,9 +201,11 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
 
 @implements(np.putmask)
 def putmask(a: Any, /, mask: Any, values: Any) -> None:
-    if type(a) is not ndarray or np.shape(unwrapped(mask)) != a.shape or not a.size:
+    if type(a) is not ndarray or not a._writeable or np.shape(unwrapped(mask)) != a.shape or not a.size:
         raise Unsupported
     given = lifted(values) if isinstance(values, ndarray) else np.asarray(values)
+    if isinstance(values, ndarray) and not np.can_cast(values.dtype, a.dtype):
+        raise Unsupported
     if given.ndim and given.shape != a.shape:
         if not given.size:
             raise Unsupported

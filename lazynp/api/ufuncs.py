@@ -1,6 +1,7 @@
 """Our ufunc objects: NumPy's, with a lazy road. Methods and keywords as NumPy's; what has no op goes through NumPy."""
 
 import warnings
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,18 @@ from lazynp.api.dispatch import (
     is_present_product,
     is_small_product,
     numpys_error,
+    refuse,
     sync,
     through_numpy,
     unwrapped,
 )
+from lazynp.api.keywords import are_unusual
 from lazynp.array import ndarray, wrap
 from lazynp.config import settings
 from lazynp.errors import CaptureError, user_position
 from lazynp.ir.node import Node
 from lazynp.ir.op import Kind
-from lazynp.ir.types import NotLazy, Symbolic
+from lazynp.ir.types import LAZY_DTYPES, NotLazy, Symbolic
 from lazynp.native import ARRAYS, Caller, called_directly, short_ufunc, tracing_count
 from lazynp.operands import node_of, operand
 from lazynp.ops import elementwise as ew
@@ -254,6 +257,7 @@ def call_ufunc(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any
     return _with_outputs(lambda f, *a, **k: through_numpy(f, a, k), function, args, options)
 
 
+_RECORDED = {"out", "where", "dtype", "casting", "order", "subok"}
 _AT_ONCE = {"out", "where", "dtype", "casting"}
 """Options with which NumPy computes short lines."""
 _EXTREMA = (np.maximum, np.minimum)
@@ -289,12 +293,13 @@ def _broadcasts_large(args: tuple[Any, ...]) -> bool:
 
 
 def _record(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    unknown = options.keys() - {"out", "where", "dtype", "casting", "order", "subok", "axis", "axes", "keepdims"}
-    if unknown or (function.signature is not None and options.keys() - {"out", "casting", "order", "subok"}):
+    if options.keys() - ({"out", "casting", "order", "subok"} if function.signature is not None else _RECORDED):
         raise Unsupported
-    if options.get("order", "K") not in ("K", "C", "A"):
+    if options.get("order", "K") not in ("K", "C", "A") or type(options.get("subok", True)) is not bool:
         raise Unsupported
     mask = options.get("where", True)
+    if mask is not True and node_of(mask).dtype != bool:
+        raise Unsupported  # NumPy's error
     if mask is not True and "out" not in options:
         words = "'where' used without 'out', expect unitialized memory in output. If this is intentional, use out=None."
         tell(UserWarning(words), user_position())
@@ -312,22 +317,28 @@ def _record(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) 
 def _compute(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) -> list[Node]:
     if function is np.matmul or function is np.vecdot or function in _GUFUNCS:
         return [_GUFUNCS[function](*_promoted([operand(a) for a in args]))]
-    operators.check_operands(function, args)
-    operands = [operand(a) for a in args]
     dtype = options.get("dtype")
+    if dtype is None or np.dtype(dtype).kind == "i":
+        operators.check_operands(function, args, options.get("where", True))
+    given = [operand(a) for a in args]
     if dtype is not None or "casting" in options:
-        types = [ew.operand_type(x) for x in operands]
+        types = [ew.operand_type(x) for x in given]
         asked = {} if dtype is None else {"signature": (*[None] * function.nin, *[np.dtype(dtype)] * function.nout)}
         loop = function.resolve_dtypes((*types, *[None] * function.nout), casting=options.get("casting", "same_kind"), **asked)
-        operands = [ew.as_node(x, d) for x, d in zip(operands, loop, strict=False)]
-    return [op(*operands) for op in ew.UFUNCS[function]]
+        for x, d in zip(given, loop, strict=False):
+            if isinstance(x, Node):
+                operands.warn_of_lost_imaginary(x.dtype, d)
+        given = [ew.as_node(x, d) for x, d in zip(given, loop, strict=False)]
+    return [op(*given) for op in ew.UFUNCS[function]]
 
 
 def _where(mask: Node, node: Node) -> Node:
-    """The node with a harmless 1 for operands that the mask leaves out: NumPy does not compute there, and does not warn of it."""
+    """The node with a harmless 1 (0 for arctanh) for operands that the mask leaves out: NumPy does not compute there, and does not warn of
+    it."""
     if node.op.kind is not Kind.ELEMENTWISE or not any(a.dtype.kind in "iufc" for a in node.args):
         return node
-    return node.op(*[ew.where(mask, a, ew.as_node(1, a.dtype)) for a in node.args])  # type: ignore[no-any-return]
+    harmless = 0 if node.op is ew.arctanh else 1
+    return node.op(*[ew.where(mask, a, ew.as_node(harmless, a.dtype)) for a in node.args])  # type: ignore[no-any-return]
 
 
 def _promoted(operands: list[Any]) -> list[Node]:
@@ -391,6 +402,7 @@ def _deliver(node: Node, out: Any, mask: Any, laid_as: tuple[Any, ...], core: bo
         raise ValueError(f"non-broadcastable output operand with shape {_text(out.shape)} doesn't match the broadcast shape {_text(shape)}")
     value = broadcast(ew.as_node(node, out.dtype), out.shape)
     if mask is not True:
+        operands.warn_of_lost_imaginary(out.dtype, node.dtype)  # NumPy reads what it may have to leave
         value = ew.where(broadcast(node_of(mask), out.shape), value, node_of(out))
     if type(out) is ndarray:
         assign(out, value)
@@ -408,12 +420,19 @@ def _method(function: np.ufunc, name: str, args: tuple[Any, ...], options: dict[
     args = computed(args)
     if (tracing_count.depth and tracing()) or any_lazy(args, options):
         try:
-            result = operands.recorded(lazy, function, *args, **{k: v for k, v in options.items() if k != "out"})
+            if are_unusual(numpy, (), options):
+                refuse(numpy, args, options)
             out = options.get("out")
+            given = {k: v for k, v in options.items() if k != "out"}
+            if given.get("dtype") is not None or type(out) in (ndarray, *ARRAYS):
+                given["dtype"] = _fold_dtype_into(function, args[0], given.get("dtype"), out)
+            result = operands.recorded(lazy, function, *args, **given)
             if out is None or out is Ellipsis:
                 return result if out is None else _as_arrays(result)
             out = out[0] if type(out) is tuple else out
             return operands.recorded(into, result, out)
+        except (ValueError, TypeError, IndexError) as error:
+            raise numpys_error(numpy, args, options, error) from None
         except (NotLazy, Unsupported):
             if _can_be_written_out(function, args, options):
                 return operands.recorded(_written_out, function, args[0], options["axis"], name == "accumulate")
@@ -438,6 +457,8 @@ def fold_dtype(function: np.ufunc, dtype: Any, source: np.dtype) -> np.dtype:
     """The dtype a reduction computes in: small integers and bool are summed and multiplied as int64 or uint64."""
     if dtype is not None:
         return np.dtype(dtype)
+    if isinstance(function.identity, float):  # logaddexp
+        return function.resolve_dtypes((None, source, None), reduction=True)[0]  # type: ignore[no-any-return]
     if function in (np.add, np.multiply) and source.kind in "bui" and source.itemsize < 8:
         return np.dtype(np.uint64 if source.kind == "u" else np.int64)
     return source
@@ -451,13 +472,25 @@ def _has_no_loop(function: np.ufunc, dtype: Any) -> bool:
     return dtype is not None and function in _WITHOUT_DTYPES and np.dtype(dtype).kind not in "biu"
 
 
+def _fold_dtype_into(function: np.ufunc, array: Any, dtype: Any, out: Any) -> np.dtype:
+    """The dtype of a reduction with `dtype` or `out`, of which the second decides as another operand would. Raises NumPy's TypeError."""
+    source, target = node_of(array).dtype, None if out is None else out.dtype
+    asked = {} if dtype is None else {"signature": (np.dtype(dtype), None, None)}
+    found = function.resolve_dtypes((target, source, None), casting="unsafe", reduction=True, **asked)  # type: ignore[call-overload]
+    if found[0] not in LAZY_DTYPES:
+        raise Unsupported
+    operands.warn_of_lost_imaginary(source, found[0])
+    return found[0]  # type: ignore[no-any-return]
+
+
 def _masks(where: Any, x: Node) -> bool:
     """Whether a mask has the shape of the array, or is repeated to it."""
     shape = where.shape if hasattr(where, "shape") else np.shape(where)
-    return where is True or tracing_count.depth > 0 or _fits(shape, x.shape)
+    return where is True or tracing_count.depth > 0 or fits(shape, x.shape)
 
 
-def _fits(shape: tuple[int, ...], whole: Any) -> bool:
+def fits(shape: tuple[int, ...], whole: Any) -> bool:
+    """Whether a shape is repeated to another one."""
     return len(shape) <= len(whole) and all(n in (1, m) for n, m in zip(reversed(shape), reversed(whole), strict=False))
 
 
@@ -467,14 +500,7 @@ def reduce(
     """The lazy reduction."""
     op = red.REDUCTIONS.get(function)
     x = node_of(array)
-    if op is None or (
-        function.identity is None
-        and axis is not None
-        and not np.isscalar(axis)
-        and len(axis) != 1
-        and x.ndim > 1
-        and function in (np.logaddexp,)
-    ):
+    if op is None:
         raise Unsupported
     if function is np.add and _is_negative_zero(initial):  # ours starts from 0
         raise Unsupported
@@ -483,8 +509,8 @@ def reduce(
     scalar = op.scalar
     assert scalar is not None
     axes = axes_of(axis, x.ndim)
-    if function.identity is None and function in (np.logaddexp, np.logaddexp2, np.hypot) and len(axes) > 1:
-        raise Unsupported
+    if len(axes) > 1 and not _is_reorderable(function):
+        raise Unsupported  # NumPy's error
     x = ew.as_node(x, fold_dtype(function, dtype, x.dtype)) if not scalar.name.startswith("logical") else x
     if where is not True:
         fill = function.identity if function.identity is not None or initial is np._NoValue else initial
@@ -492,14 +518,27 @@ def reduce(
             raise ValueError(
                 f"reduction operation '{function.__name__}' does not have an identity, so to use a where mask one has to specify 'initial'"
             )
+        if fill is function.identity and x.dtype.kind in "bu":
+            fill = np.asarray(fill).astype(x.dtype)  # all bits of bitwise_and
         x = ew.where(broadcast(node_of(where), x.shape), x, ew.as_node(fill, x.dtype) if not isinstance(fill, Node) else fill)
-    if initial is not np._NoValue and initial is not None and any(n == 0 for n in (x.shape[a] for a in axes)):
-        out = ew.filled(tuple([n for a, n in enumerate(x.shape) if a not in axes]), initial, x.dtype)
+    begins = initial is not np._NoValue and initial is not None
+    if begins and any(n == 0 for n in (x.shape[a] for a in axes)):
+        dtype = x.dtype if function.identity is None else op(x, axes).dtype
+        out = ew.filled(tuple([n for a, n in enumerate(x.shape) if a not in axes]), initial, dtype)
     else:
         out = op(x, axes)
-        if initial is not np._NoValue and initial is not None:
-            out = scalar(out, ew.as_node(initial, x.dtype))
+        out = scalar(out, ew.as_node(initial, x.dtype)) if begins else out
     return wrap_reduced(red.keep_axes(x, out, axes) if keepdims else out, array, axes, keepdims)
+
+
+@lru_cache
+def _is_reorderable(function: np.ufunc) -> bool:
+    """Whether NumPy folds several axes at once."""
+    try:
+        function.reduce(np.ones((1, 1), int), axis=(0, 1))
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _is_negative_zero(initial: Any) -> bool:
@@ -518,7 +557,7 @@ def accumulate(function: np.ufunc, array: Any, axis: int = 0, dtype: Any = None)
         raise TypeError("cannot accumulate on a scalar")
     if axis is None:
         raise Unsupported
-    axis = normalize_axis_index(axis, x.ndim)
+    axis = normalize_axis_index(axis[0] if type(axis) is tuple and len(axis) == 1 else axis, x.ndim)
     return wrap_like(op(ew.as_node(x, fold_dtype(function, dtype, x.dtype)), axis), array)
 
 
@@ -553,4 +592,4 @@ def array_ufunc(function: np.ufunc, method: str, inputs: tuple[Any, ...], option
 
 arrays.hooks.ufunc = array_ufunc
 
-__all__ = ["OBJECTS", "accumulate", "axes_of", "fold_dtype", "permute", "reduce", "ufunc"]
+__all__ = ["OBJECTS", "accumulate", "axes_of", "fits", "fold_dtype", "permute", "reduce", "ufunc"]
