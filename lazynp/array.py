@@ -449,6 +449,8 @@ def to_numpy(x: Any) -> Any:
     storage = x._storage
     if storage is None:
         return x._np
+    if tracing_count.depth:
+        queue().looks_at(storage)
     if storage.node is not None:
         storage.home.run(storage) if storage.home is not queue() and not tracing() else storage.force()
     return geometry(x)

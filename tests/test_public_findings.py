@@ -1,5 +1,7 @@
 """The smallest cases of what programs in the manner of public collections have found: NumPy is the oracle."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -102,3 +104,118 @@ def test_rolls_by_traced_numbers_compile(function):
     ours, theirs = lnp.jit(function, strict=True)(x, shifts), function(x, shifts)
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-14)
+
+
+def membership(n):
+    g = np.zeros(90, int)
+    for r in range(90):
+        g[r] = sum(v not in g for v in range(1, n))
+    return g
+
+
+def texts(n):
+    g = np.zeros(90, int)
+    for r in range(90):
+        g[r] = len(str(g)) + n
+    return g
+
+
+def lists_of_values(n):
+    g = np.zeros(90, int)
+    while g[-1] == 0:
+        k = g.tolist().count(0)
+        g[90 - k] = k + n
+    return g
+
+
+@pytest.mark.parametrize("function", [membership, texts, lists_of_values])
+def test_values_that_a_loop_changes_are_not_those_before_it(function):
+    """Arrays whose values were known before the loop were asked for them in every turn, with the answer of the first."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", lnp.PerformanceWarning)
+        np.testing.assert_array_equal(lnp.jit(function)(5), function(5))
+
+
+def test_appends_of_loops_in_loops_that_are_given_up():
+    """What the inner loop had appended when the outer one turned out not to be one loop stayed in the list."""
+
+    def collected(m):
+        out = []
+        top = 0
+        while top < 40:
+            for j in range(12):
+                out.append(m[0, j])
+            top += 1
+        return np.array(out)
+
+    m = np.arange(12.0)[None]
+    np.testing.assert_array_equal(lnp.jit(collected)(m), collected(m))
+
+
+def test_loop_variables_as_rows_of_inner_loops():
+    """A loop read what is only a loop variable around it in another shape, which has no memory."""
+
+    def pivoted(a):
+        for c in range(len(a)):
+            p = c + int(np.argmax(a[c:, c]))
+            if a[p, c] == 0:
+                break
+            a[[c, p]] = a[[p, c]]
+        return a
+
+    m = np.random.default_rng(0).random((12, 12))
+    np.testing.assert_array_equal(lnp.jit(pivoted, strict=True)(m.copy()), pivoted(m.copy()))
+
+
+LAYOUTS = {
+    "C": lambda: np.arange(12.0).reshape(3, 4),
+    "F": lambda: np.asfortranarray(np.arange(12.0).reshape(3, 4)),
+    "steps": lambda: np.arange(24.0).reshape(3, 8)[:, ::2],
+    "backwards": lambda: np.arange(12.0)[::-1].reshape(12),
+    "line with steps": lambda: np.arange(24.0)[::2],
+}
+WAYS = {
+    "reshape": lambda b: b.reshape(2, 6),
+    "reshape, of a size to be found": lambda b: np.reshape(b, (6, -1)),
+    "reshape in Fortran's order": lambda b: b.reshape(2, 6, order="F"),
+    "reshape of the transpose": lambda b: b.T.reshape(2, 6),
+    "ravel": lambda b: b.ravel(),
+    "ravel in Fortran's order": lambda b: b.ravel("F"),
+    "flatten": lambda b: b.flatten(),
+    "ascontiguousarray": np.ascontiguousarray,
+    "asfortranarray": np.asfortranarray,
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_a_view_depends_on_the_layout_of_arguments(layout, way):
+    """In a trace every argument lay in C order: results could not be made, and writes reached arguments that NumPy had copied."""
+
+    def written(b):
+        part = WAYS[way](b)
+        part[-1:] = 99
+        return b, part, WAYS[way](b)
+
+    ours, theirs = LAYOUTS[layout](), LAYOUTS[layout]()
+    compiled = lnp.jit(written, strict=True)
+    compiled(LAYOUTS["C"]().reshape(ours.shape))  # another signature
+    actual, expected = compiled(ours), written(theirs)
+    np.testing.assert_array_equal(ours, theirs)
+    for x, y in zip(actual, expected, strict=True):
+        np.testing.assert_array_equal(x, y)
+        assert np.shares_memory(x, ours) == np.shares_memory(y, theirs)
+
+
+def test_arguments_of_another_layout_and_read_only_ones_have_their_own_programs():
+    def doubled(b):
+        b[0] *= 2
+        return b
+
+    function = lnp.jit(doubled)
+    locked = np.arange(4.0)
+    locked.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        function(locked)
+    np.testing.assert_array_equal(function(np.arange(8.0)[::2] + 1), [2, 3, 5, 7])
+    np.testing.assert_array_equal(function(np.arange(4.0)[::-1]), [6, 2, 1, 0])

@@ -196,7 +196,7 @@ def control_of(plan: Plan, step: Step) -> Control:
         place = number - first + (node.op is loop)
         if number in carried:
             aliases.append((carried[number], place))
-        elif is_immediate(argument):
+        elif is_immediate(strip(argument)):  # also in another shape
             fixed[bodies_of(node)[0].inputs[place]] = argument
     if node.op is cond:  # a result may lie where a branch still reads
         aliases += [

@@ -273,6 +273,9 @@ class Queue:
     def before_write_outside(self, storage: Storage) -> None:
         """A storage that was created elsewhere gets a value here."""
 
+    def looks_at(self, storage: Storage) -> None:
+        """The present contents of a storage are read, as values."""
+
     def differentiates(self, node: Node) -> bool:
         """Whether a derivative by something that the node depends on is being taken."""
         return False

@@ -48,7 +48,7 @@ class _Body:
     """One trace of a body. given: the leaves it was called with; leaves: for each carried value the leaf of the graph."""
 
     def __init__(self, initial: Sequence[Any], plan: Sequence[kinds.Carried | None], sharing: kinds.Sharing) -> None:
-        self.scope = queues.BodyQueue(queue())
+        self.scope = queues.BodyQueue(queue(), turns=True)
         self.given: list[Any] = []
         self.leaves: list[Node | None] = []
         self.initial = initial

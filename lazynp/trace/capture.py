@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from lazynp import array as arrays
 from lazynp import operands
@@ -67,6 +68,14 @@ def placeholder(shape: tuple[int, ...], dtype: np.dtype, writeable: bool = True)
     return handle, leaf
 
 
+def _laid_out_as(array: Any) -> np.ndarray:
+    """Memory that nobody reads, with the strides of an argument: NumPy answers from it what of the argument is a view and what a copy."""
+    memory = arrays.geometry(array) if type(array) is ndarray else array
+    lowest, after = byte_bounds(memory)
+    start = memory.__array_interface__["data"][0]
+    return np.ndarray(memory.shape, memory.dtype, np.empty(after - lowest, np.uint8), start - lowest, memory.strides)
+
+
 def trace(
     function: Callable[..., Any],
     leaves: list[Any],
@@ -86,6 +95,8 @@ def trace(
             handle, node = placeholder(leaf.shape, leaf.dtype, may_write(leaf)) if is_array(leaf) else (leaf, None)
             if node is not None:
                 handle._scalar = type(leaf) in _SCALAR_TYPES
+                if leaf.ndim and not leaf.flags.c_contiguous:
+                    handle._storage.buffer = _laid_out_as(leaf)
             inputs.append(node)
             stand_ins.append(handle)
         args, kwargs = rebuild(stand_ins)

@@ -17,6 +17,7 @@ from lazynp.ops.movement import Step, reshape, slice_
 from lazynp.ops.sizes import SymFloat
 from lazynp.runtime.storage import Queue, Snapshot, Storage, queue, trace_scope
 from lazynp.trace import queues, trees
+from lazynp.trace.places import touch
 
 _WHAT = "an array that a loop over traced values has appended to a list"
 
@@ -86,6 +87,7 @@ class Collection:
         for known, stacks, kinds in zip(self.lists, self.stacks, self.kinds, strict=True):
             bases = [Snapshot(operands.node_of(array), self.sources, _WHAT) for array in (stacks.tree() if stacks is not None else ())]
             rows = [_items(base, 1 + depth, scalar) for base, (depth, scalar) in zip(bases, kinds, strict=True)]
+            touch(known)
             known.extend([column[k] for k in range(count or 0) for column in rows])
 
 

@@ -348,7 +348,7 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
             for a in args:
                 kind = type(a)
                 if kind in ARRAYS:
-                    key.append((a.shape, a.dtype, block := a.flags.carray))
+                    key.append((a.shape, a.dtype, (block := a.flags.carray) or _layout(a)))
                     blocks = blocks and block
                 elif kind in _SCALARS:
                     key.append((kind, a) if a else (kind, repr(a)))
@@ -542,12 +542,17 @@ def _leaf_key(leaf: Any) -> Any:
     if kind in ARRAYS or kind is ndarray:
         if leaf.dtype not in LAZY_DTYPES:
             raise TypeError("an array whose dtype is not numeric")
-        return leaf.shape, leaf.dtype, may_write(leaf), np.ndarray if kind is watched else kind
+        return leaf.shape, leaf.dtype, _layout(leaf), np.ndarray if kind is watched else kind
     if type(leaf) in TRACED_SCALARS:
         return type(leaf)
     if isinstance(leaf, np.ndarray):
         raise TypeError("a subclass of NumPy's array, whose own methods decide")
     return (type(leaf), leaf) if leaf else (type(leaf), repr(leaf))
+
+
+def _layout(array: Any) -> Any:
+    """What decides, beside shape and dtype, what a trace does with an argument: whether it may write to it, and what are views of it."""
+    return may_write(array), None if array.flags.c_contiguous else array.strides
 
 
 def _overlap(entry: Compiled, leaves: Sequence[Any]) -> bool:

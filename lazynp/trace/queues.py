@@ -39,11 +39,13 @@ def is_around(node: Node) -> bool:
 
 class BodyQueue(TraceQueue):
     """What a body records. sources: the leaf of each thing read from the surroundings -> its node there; known_elsewhere: arrays that
-    somebody keeps beside the values that the body returns."""
+    somebody keeps beside the values that the body returns; turns: whether it is done more than once."""
 
-    def __init__(self, parent: Queue) -> None:
+    def __init__(self, parent: Queue, turns: bool = False) -> None:
         super().__init__()
         self.parent = parent
+        self.turns = turns
+        self.looked_at: set[Storage] = set()
         self.derives = parent.derives
         self.before: dict[Storage, Node | None] = {}
         self.kept: list[Any] = []
@@ -78,7 +80,16 @@ class BodyQueue(TraceQueue):
         self.kept.append(source)
         return leaf
 
+    def looks_at(self, storage: Storage) -> None:
+        if storage.home is not self:
+            if self.turns:
+                self.looked_at.add(storage)
+            self.parent.looks_at(storage)
+
     def before_write_outside(self, storage: Storage) -> None:
+        """Raises CaptureError where a turn has looked at the values that were there before the first turn, and changes them."""
+        if storage in self.looked_at:
+            raise CaptureError("the values of an array are needed here that the loop writes to")
         if storage not in self.written and storage.home is not self:
             self.written[storage] = self.outside(storage)
             self.before[storage] = storage.node
