@@ -152,6 +152,52 @@ def test_appends_of_loops_in_loops_that_are_given_up():
     np.testing.assert_array_equal(lnp.jit(collected)(m), collected(m))
 
 
+def branch_appends(x):
+    out = []
+    if x[0] > 0:
+        for j in range(12):
+            out.append(x[j])
+    return np.array(out)
+
+
+def turns_of_branches_append(x):
+    out = []
+    for i in range(20):
+        if x[i % 3] > 0:
+            for j in range(12):
+                out.append(x[j] * i)
+    return np.array(out)
+
+
+def rows_of_turns(x):
+    rows = []
+    for i in range(20):
+        row = []
+        for j in range(12):
+            row.append(x[j] * i)
+        rows.append(row)
+    return np.array(rows)
+
+
+def list_read_in_turns(x):
+    out, s = [], 0.0
+    for i in range(4):
+        for j in range(12):
+            out.append(x[j] * i)
+        s += sum(out)
+    return s
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("function", [branch_appends, turns_of_branches_append, rows_of_turns, list_read_in_turns])
+def test_appends_of_loops_in_bodies(function, sign):
+    """A loop inside a branch appended whether or not the branch was taken, to memory that was not there."""
+    x = sign * (np.arange(12.0) + 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", lnp.PerformanceWarning)
+        np.testing.assert_array_equal(lnp.jit(function)(x), function(x))
+
+
 def test_loop_variables_as_rows_of_inner_loops():
     """A loop read what is only a loop variable around it in another shape, which has no memory."""
 

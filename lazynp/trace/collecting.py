@@ -17,7 +17,7 @@ from lazynp.ops.movement import Step, reshape, slice_
 from lazynp.ops.sizes import SymFloat
 from lazynp.runtime.storage import Queue, Snapshot, Storage, queue, trace_scope
 from lazynp.trace import queues, trees
-from lazynp.trace.places import touch
+from lazynp.trace.places import touch_contents
 
 _WHAT = "an array that a loop over traced values has appended to a list"
 
@@ -50,7 +50,8 @@ class Collection:
 
     def __init__(self, turn: FunctionType, names: Sequence[str]) -> None:
         cells = dict(zip(turn.__code__.co_freevars, turn.__closure__ or (), strict=True))
-        self.lists: list[list[Any]] = [cells[n].cell_contents for n in names if n in cells and _holds_own_list(cells[n])]
+        self.cells = [cells[n] for n in names if n in cells and _holds_own_list(cells[n])]
+        self.lists: list[list[Any]] = [cell.cell_contents for cell in self.cells]
         self.stacks: list[Stacks | None] = [None] * len(self.lists)
         self.kinds: list[list[tuple[int, Any]]] = [[] for _ in self.lists]
         self.home = queue()
@@ -84,10 +85,10 @@ class Collection:
 
     def finish(self, count: int | None) -> None:
         """Extend the lists by the rows."""
-        for known, stacks, kinds in zip(self.lists, self.stacks, self.kinds, strict=True):
+        for cell, known, stacks, kinds in zip(self.cells, self.lists, self.stacks, self.kinds, strict=True):
             bases = [Snapshot(operands.node_of(array), self.sources, _WHAT) for array in (stacks.tree() if stacks is not None else ())]
             rows = [_items(base, 1 + depth, scalar) for base, (depth, scalar) in zip(bases, kinds, strict=True)]
-            touch(known)
+            touch_contents(cell)
             known.extend([column[k] for k in range(count or 0) for column in rows])
 
 

@@ -26,7 +26,7 @@ from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Block, Box, Signal, sto
 from lazynp.trace.branches import both, branch, is_traced
 from lazynp.trace.collecting import Collection
 from lazynp.trace.elements import Elements, elements_of
-from lazynp.trace.places import touch
+from lazynp.trace.places import made, touch
 
 _PEELED = 2
 _VALUES_PER_ITEM = 8
@@ -101,14 +101,15 @@ def _for_elements(
 
 def listed(values: Iterable[Any], value: Callable[..., Any], unpack: bool) -> list[Any]:
     """[value(element) for element in values], or value(*element)."""
-    made: list[Any] = []
+    found: list[Any] = []
 
     def turn(element: Any) -> None:
-        touch(made)
-        made.append(value(*element) if unpack else value(element))
+        touch(found)
+        found.append(value(*element) if unpack else value(element))
 
-    for_(values, turn, (), (), False, ("made",))
-    return made
+    with made(found):
+        for_(values, turn, (), (), False, ("found",))
+    return found
 
 
 def _for_as_loop(

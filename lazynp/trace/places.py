@@ -91,6 +91,7 @@ class Journal:
         self.before: dict[int, tuple[Any, dict[Any, Any]]] = {}
         self.changes: list[tuple[Place, bool]] = []
         self.grown: list[tuple[list[Any], list[Any]]] = []
+        self.made: set[int] = set()
 
     def __enter__(self) -> "Journal":
         _stack().append(self)
@@ -206,5 +207,27 @@ def in_derivative_of_values() -> bool:
 def touch(holder: Any) -> None:
     """Note what a holder contains before it may change."""
     stack = getattr(_local, "stack", None)
-    if stack and id(holder) not in stack[-1].before:
+    if stack and id(holder) not in stack[-1].before and id(holder) not in stack[-1].made:
         stack[-1].before[id(holder)] = holder, contents(holder)
+
+
+@contextmanager
+def made(holder: Any) -> Iterator[None]:
+    """Inside, a holder is new: what happens to it is nothing to put back."""
+    number, journals = id(holder), list(getattr(_local, "stack", ()))
+    del holder  # who knows it is counted
+    for journal in journals:
+        journal.made.add(number)
+    try:
+        yield
+    finally:
+        for journal in journals:
+            journal.made.discard(number)
+
+
+def touch_contents(cell: CellType) -> None:
+    """Note what the list in a cell contains, where the body that is being traced has not put it there."""
+    stack = getattr(_local, "stack", None)
+    before = stack[-1].before.get(id(cell)) if stack else None
+    if before is None or before[1].get(None) is cell.cell_contents:
+        touch(cell.cell_contents)
