@@ -265,3 +265,43 @@ def test_arguments_of_another_layout_and_read_only_ones_have_their_own_programs(
         function(locked)
     np.testing.assert_array_equal(function(np.arange(8.0)[::2] + 1), [2, 3, 5, 7])
     np.testing.assert_array_equal(function(np.arange(4.0)[::-1]), [6, 2, 1, 0])
+
+
+LOCKED = [np.diag, lambda b: np.diagonal(b * 2), lambda b: (b.diagonal(1), b + 1), lambda b: np.broadcast_to(b * 2, (2, 3, 4))]
+
+
+@pytest.mark.parametrize("function", LOCKED)
+def test_results_that_nobody_may_write_to(function):
+    """Diagonals that a compiled function returned could be written to."""
+    b = np.arange(12.0).reshape(3, 4)
+    for given in (b, lnp.lazy(b)):
+        ours, theirs = lnp.jit(function)(given), function(b)
+        pairs = zip(ours, theirs, strict=True) if isinstance(theirs, tuple) else [(ours, theirs)]
+        for x, y in pairs:
+            np.testing.assert_array_equal(x, y)
+            assert x.flags.writeable == y.flags.writeable
+
+
+@pytest.mark.parametrize("mode", ["raise", "wrap", "clip"])
+@pytest.mark.parametrize("index", [0, -1, np.int64(1)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_what_is_taken_at_one_place_is_a_copy(mode, index, axis):
+    """take of one number was a view: writes reached the array."""
+
+    def written(b):
+        part = np.take(b, index, axis=axis, mode=mode)
+        part[0] = 99
+        return part
+
+    expected = np.arange(12.0).reshape(3, 4)
+    part = written(expected)
+    compiled, lazy = expected.copy(), lnp.lazy(expected)
+    np.testing.assert_array_equal(lnp.jit(written)(compiled), part)
+    taken = lnp.take(lazy, index, axis=axis, mode=mode)
+    taken[0] = 99
+    for left in (compiled, lazy):
+        np.testing.assert_array_equal(left, expected)
+
+
+def test_parts_of_numbers_are_numbers():
+    assert [type(part) for part in lnp.jit(lambda x: (np.real(2), np.imag(2.5), np.real(True)))(np.ones(2))] == [int, float, int]

@@ -105,7 +105,8 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
     if mode != "raise":
         index = index % x.shape[axis] if mode == "wrap" else index.clip(0, x.shape[axis] - 1)
     if index.ndim == 0:
-        return into(x[(slice(None),) * axis + (index if arrays.is_pending(index) else int(index),)], out)
+        part = x[(slice(None),) * axis + (index if arrays.is_pending(index) else int(index),)]
+        return into(ordering.copy_of(part, "C") if part.ndim else part, out)
     return into(x[(slice(None),) * axis + (index,)], out)
 
 
@@ -215,12 +216,15 @@ def putmask(a: Any, /, mask: Any, values: Any) -> None:
 
 @implements(np.real)
 def real(val: Any) -> Any:
-    return lifted(val).real
+    return val.real if type(val) in _NUMBERS else lifted(val).real
 
 
 @implements(np.imag)
 def imag(val: Any) -> Any:
-    return lifted(val).imag
+    return val.imag if type(val) in _NUMBERS else lifted(val).imag
+
+
+_NUMBERS = frozenset({int, float, complex, bool})
 
 
 @implements(np.angle)

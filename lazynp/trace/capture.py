@@ -25,12 +25,14 @@ from lazynp.trace.leaks import holds_traced
 class Output(NamedTuple):
     """One leaf of a traced function's result. kind "value": storage number `index` of the outputs; "scalar": the same as
     what NumPy hands out as a scalar; "number": as a Python number of
-    the type `value`; "argument": memory of argument `index`; "static": `value` as it is. path: the view that is returned."""
+    the type `value`; "argument": memory of argument `index`; "static": `value` as it is. path: the view that is returned; locked: whether
+    nobody may write to it."""
 
     kind: str
     index: int = -1
     path: Path = ()
     value: Any = None
+    locked: bool = False
 
 
 class Traced(NamedTuple):
@@ -175,8 +177,9 @@ def _output(leaf: Any, owners: dict[Storage, int], values: dict[Storage, int], o
     if storage is None or storage in outside or (storage.node is None and bound(storage.value()) is not None and not _fresh(storage)):
         return Output("static", value=leaf)
     if storage in owners:
-        return Output("argument", owners[storage], leaf._path)
-    return Output("scalar" if leaf._scalar else "value", values.setdefault(storage, len(values)), leaf._path)
+        return Output("argument", owners[storage], leaf._path, locked=bool(leaf._readonly))
+    kind = "scalar" if leaf._scalar else "value"
+    return Output(kind, values.setdefault(storage, len(values)), leaf._path, locked=bool(leaf._readonly))
 
 
 def _fresh(storage: Storage) -> bool:

@@ -137,7 +137,7 @@ class Compiled:
     def plain_result(self) -> Any:
         """What the function returns with the numbers of values in their places; None: there is more to it than new arrays and numbers in
         tuples, lists and dicts."""
-        numbers = [index for kind, index, path, _ in self.results if not path and self._is_new(kind, index)]
+        numbers = [index for kind, index, path, _, locked in self.results if not path and not locked and self._is_new(kind, index)]
         if not numbers or len(numbers) < len(self.results):
             return None
         if self.structure is _LEAF:
@@ -225,11 +225,14 @@ class Compiled:
     def result(self, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
         """What the function returns, made of the program's values and of the arguments."""
         out = []
-        for kind, index, path, value in self.results:
+        for kind, index, path, value, locked in self.results:
             if kind in ("value", "scalar"):
                 array = values[index]
                 if path:
                     array = follow_numpy(array, path)
+                if locked:
+                    array = array.view()
+                    array.flags.writeable = False
                 if lazy:
                     out.append(arrays.adopt(array))
                     out[-1]._scalar = kind == "scalar"
@@ -238,7 +241,7 @@ class Compiled:
             elif kind == "number":
                 out.append(value(values[index].item()))
             elif kind == "argument":
-                out.append(_argument_view(leaves[index], path))
+                out.append(_argument_view(leaves[index], path, locked))
             else:
                 out.append(value.copy() if type(value) in ARRAYS else value)
         return out[0] if self.structure is _LEAF else trees.unflatten(self.structure, out)
@@ -264,14 +267,17 @@ def _current(source: Any) -> np.ndarray:
     return source.force() if isinstance(source, Storage) else _block(source)
 
 
-def _argument_view(leaf: Any, path: Any) -> Any:
+def _argument_view(leaf: Any, path: Any, locked: bool) -> Any:
     if not path:
         return leaf
     if type(leaf) is ndarray:
         for step in path:
             leaf = views.view_of(leaf, step.op, **dict(zip(step.op.attrs, step.attrs, strict=True)))
-        return leaf
-    return follow_numpy(leaf, path)
+    else:
+        leaf = follow_numpy(leaf, path)
+    if locked:
+        leaf.flags.writeable = False
+    return leaf
 
 
 class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
