@@ -305,3 +305,18 @@ def test_what_is_taken_at_one_place_is_a_copy(mode, index, axis):
 
 def test_parts_of_numbers_are_numbers():
     assert [type(part) for part in lnp.jit(lambda x: (np.real(2), np.imag(2.5), np.real(True)))(np.ones(2))] == [int, float, int]
+
+
+@pytest.mark.parametrize("columns", [lambda j: slice(j, None), lambda j: slice(None, j + 1)])
+def test_products_of_a_size_that_depends_on_the_turn_again(columns):
+    """The second call of such a loop raised NameError: C asked for the size before the loop."""
+
+    def turned(a):
+        for j in range(len(a)):
+            a[:2, columns(j)] = a[:2, :2] @ a[:2, columns(j)]
+        return a
+
+    a = np.random.default_rng(0).random((17, 17)) / 2
+    compiled = lnp.jit(turned, strict=True)
+    for _ in range(3):
+        np.testing.assert_allclose(compiled(a.copy()), turned(a.copy()), rtol=1e-12)

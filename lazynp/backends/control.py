@@ -368,14 +368,18 @@ class Printer:
         """(definition, call) of nests that are a function of their own."""
         for item in group:
             call = item.nest.call
-            most = product([call.batch, *call.sizes]) if isinstance(call, Gemm) else self.volume(item)
+            most = self._most([call.batch, *call.sizes]) if isinstance(call, Gemm) else self.volume(item)
             if most is not None:
                 self.volumes.add(most)
         return print_band(self.text, self.number(), group)
 
     def volume(self, item: Scheduled) -> Poly | None:
         """The most points that a nest visits."""
-        most = [self.sizes.upper(a.size) for a in item.nest.axes]
+        return self._most([a.size for a in item.nest.axes])
+
+    def _most(self, sizes: list[Poly]) -> Poly | None:
+        """The product of the greatest values of sizes, which loop variables may be part of."""
+        most = [self.sizes.upper(size) for size in sizes]
         return None if None in most else product(most)
 
     def number(self) -> int:
