@@ -16,7 +16,7 @@ from lazynp.errors import DEFAULT_ERRORS, SILENT, ErrorSettings, Where, recordin
 from lazynp.escapes import is_only_computed_with
 from lazynp.handlers import is_caught, is_warning_caught
 from lazynp.ir.node import Node, const, constant
-from lazynp.ir.types import LAZY_DTYPES, NotLazy, Symbolic, itemcount
+from lazynp.ir.types import LAZY_DTYPES, NotLazy, Symbolic, Undecided, itemcount
 from lazynp.native import ARRAYS, tracing_count, watched
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather
@@ -103,6 +103,8 @@ def operand(x: Any) -> Any:
         return x
     if isinstance(x, (Node, Symbolic)):
         return x
+    if isinstance(x, Undecided):
+        return operand(x.settled())
     if kind is not np.ndarray and isinstance(x, np.ndarray) and not issubclass(kind, _PLAIN_SUBCLASSES):
         raise NotLazy(f"{kind.__name__} is a subclass of NumPy's array: its own methods decide")
     if kind not in ARRAYS and getattr(kind, "__array_ufunc__", None) is not None and not isinstance(x, (np.ndarray, np.generic)):
@@ -121,7 +123,7 @@ def _holds_ours(values: Any) -> bool:
     while waiting:
         for value in waiting.pop():
             kind = type(value)
-            if kind is ndarray or isinstance(value, Symbolic) or getattr(kind, "is_lazynp_array", False):
+            if kind is ndarray or isinstance(value, (Symbolic, Undecided)) or getattr(kind, "is_lazynp_array", False):
                 return True
             if kind is list or kind is tuple:
                 waiting.append(value)

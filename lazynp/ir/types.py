@@ -33,6 +33,16 @@ class Symbolic:
         Symbolic.used = True
 
 
+class Undecided:
+    """A number of a trace of which the running program decides what kind it has (see lazynp.trace.either)."""
+
+    __slots__ = ()
+
+    def settled(self) -> Any:
+        """The number as one of a single kind, whatever that takes."""
+        raise NotImplementedError
+
+
 def settled(value: Any) -> Any:
     """Attributes with the nodes of symbolic numbers in their places."""
     if isinstance(value, Symbolic):

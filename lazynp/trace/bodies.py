@@ -16,14 +16,14 @@ from lazynp.array import ndarray
 from lazynp.config import settings
 from lazynp.errors import CaptureError
 from lazynp.ir.node import Node, constant, substitute
-from lazynp.ir.types import Dim, Symbolic
+from lazynp.ir.types import Dim, Symbolic, Undecided
 from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops import structured, turning
 from lazynp.ops.movement import broadcast
 from lazynp.ops.sizes import SymInt, hint_of, is_size, new_size, simplify_size, size_, size_of
 from lazynp.runtime.storage import Snapshot, Storage, queue, trace_scope, traced_count
-from lazynp.trace import kinds, queues, trees
+from lazynp.trace import either, kinds, queues, trees
 from lazynp.trace.closing import closed_graphs, with_data_sizes
 
 _TRIALS = 8
@@ -42,6 +42,43 @@ class Escape(BaseException):
 
 class _Unstable(CaptureError):
     """A turn returns another shape or dtype than it was given."""
+
+
+class _Values:
+    """The values that go through a body: a tree, whose undecided numbers are three leaves each (see either). splits: whether a number of
+    which a turn makes one of another kind becomes such."""
+
+    def __init__(self, tree: Any, splits: bool) -> None:
+        self.whole, self.structure = trees.flatten(tree)
+        self.splits = splits and queues.compiles()
+
+    @property
+    def leaves(self) -> list[Any]:
+        return either.taken_apart(self.whole)
+
+    def tree(self, leaves: Sequence[Any]) -> Any:
+        return trees.unflatten(self.structure, either.put_together(leaves, self.whole))
+
+    def result(self, leaves: Sequence[Any]) -> Any:
+        """The tree without numbers of which it is known what they are."""
+        return trees.unflatten(self.structure, [either.decided(v) for v in either.put_together(leaves, self.whole)])
+
+    def returned(self, result: Any, given: Sequence[Any]) -> list[Any] | None:
+        """The leaves of what a turn returns that was given these; None where a number has come to be undecided: then another turn is to be
+        traced. Raises CaptureError for a tree of another form."""
+        leaves, structure = trees.flatten(result)
+        if structure != self.structure:
+            raise CaptureError(f"a turn of a loop must return a tree like the one it is given, {self.structure}, got {structure}")
+        before = either.put_together(given, self.whole)
+        settled = True
+        for k, (initial, leaf) in enumerate(zip(self.whole, leaves, strict=True)):
+            form = either.form_of(initial, leaf) if self.splits or type(initial) is either.Either else None
+            if form is not None and type(initial) is either.Either and either.form_of(initial) == form:
+                leaves[k] = either.in_form(leaf, form, before[k])
+            elif form is not None:
+                self.whole[k] = either.in_form(initial, form)
+                settled = False
+        return either.taken_apart(leaves) if settled else None
 
 
 class _Body:
@@ -65,22 +102,18 @@ class _Body:
                 if sources is not None:
                     self.given[k]._storage = Snapshot(self.leaves[k], sources, kinds.MERGED)  # type: ignore[arg-type]
 
-    def call(self, function: Callable[..., Any], structure: Any, *more: Any) -> list[Any]:
-        """The leaves that function(*more, tree) returns. Raises CaptureError where it does not fit, whatever the function raised: in
-        lazy mode the same error comes again, if it is the user's."""
+    def call(self, function: Callable[..., Any], values: _Values, *more: Any) -> list[Any] | None:
+        """The leaves that function(*more, tree) returns; None where they are to be traced again. Raises CaptureError where it does not fit,
+        whatever the function raised: in lazy mode the same error comes again, if it is the user's."""
         with trace_scope(self.scope):
             try:
-                result = function(*more, trees.unflatten(structure, list(self.given)))
+                return values.returned(function(*more, values.tree(self.given)), self.given)
             except CaptureError:
                 raise
             except Escape as escape:
                 raise escape.as_raised() from None
             except Exception as error:
                 raise CaptureError(f"the body of a loop or branch cannot be traced: {type(error).__name__}: {error}") from error
-        leaves, returned = trees.flatten(result)
-        if returned != structure:
-            raise CaptureError(f"a turn of a loop must return a tree like the one it is given, {structure}, got {returned}")
-        return leaves
 
     def grown(self, returned: Sequence[Any]) -> list[kinds.Carried | None]:
         """The plan with what this turn has changed."""
@@ -116,15 +149,17 @@ class _Body:
         carried = set(self.scope.written.values())
         return {leaf: node for leaf, node in self.scope.sources.items() if leaf not in carried}
 
-    def hand_back(self, node: Node, any_turn: bool) -> list[Any]:
-        """The results of the loop as the caller's leaves; storages written to get their new values."""
+    def hand_back(self, node: Node, returned: Sequence[Any], any_turn: bool) -> list[Any]:
+        """The results of the loop as the caller's leaves; storages written to get their new values. returned: by each turn; any_turn:
+        whether there is one."""
         carried = [c for c in self.plan if c is not None]
         for position, storage in enumerate(self.scope.written, len(carried)):
             storage.write(structured.item(node, index=position))
         out = list(self.initial)
         places = [k for k, c in enumerate(self.plan) if c is not None]
         for position, k in enumerate(places):
-            out[k] = kinds.handed_out(structured.item(node, index=position), carried[position])
+            known = any_turn and type(returned[k]) is bool
+            out[k] = returned[k] if known else kinds.handed_out(structured.item(node, index=position), carried[position])
         shared = {k: self.sharing.around(k, out, not any_turn) for k in places if kinds.storage_of(out[k]) is not None}
         for k, sources in shared.items():
             if sources is not None:
@@ -159,7 +194,7 @@ def traced_for(
     nobody else knows, so that writing to what is carried is right; None: carried arrays are values, and whose memory they are is not asked.
     cut: told the places where answers to questions about the loop variable change, and how many values a turn records, before there is a
     node; it may raise."""
-    leaves, structure = trees.flatten(init)
+    values = _Values(init, own is not None)
     if all(type(n) is int for n in (lower, upper, step)):
         count = len(range(lower, upper, step))
         if peel and count <= settings.unroll:
@@ -168,17 +203,19 @@ def traced_for(
         count = -1
     if type(step) is not int or step == 0:
         raise CaptureError("the step of a loop must be a number that is known while tracing, and not 0")
-    plan: list[kinds.Carried | None] = [None] * len(leaves)
-    sharing = kinds.Sharing(leaves, own)
+    plan, sharing = _no_plan(values, own)
     for _ in range(_TRIALS):
-        traced = _Body(leaves, plan, sharing)
+        traced = _Body(values.leaves, plan, sharing)
         with trace_scope(traced.scope):
             index = _loop_variable(lower, upper, step)
         recorded = traced_count.values
         try:
             with turning.watched(index) as points:
-                returned = traced.call(body, structure, SymInt(index))
+                returned = traced.call(body, values, SymInt(index))
             recorded = traced_count.values - recorded
+            if returned is None:
+                plan, sharing = _no_plan(values, own)
+                continue
             swaps = _permutation(traced, returned)
             if swaps is None:
                 plan = traced.grown(returned)
@@ -198,8 +235,14 @@ def traced_for(
         (graph,), others = closed_graphs([index, *traced.inputs()], [outputs], traced.others())
         limits = [_limit(lower), _limit(upper), constant(step)]
         node = queues.made(structured.loop, *limits, *traced.arguments(), *others, body=graph, again=again)
-        return trees.unflatten(structure, traced.hand_back(node, count > 0))
+        return values.result(traced.hand_back(node, returned, count > 0))
     raise CaptureError("the types of the values that a loop carries do not settle")
+
+
+def _no_plan(values: _Values, own: frozenset[int] | None) -> tuple[list[kinds.Carried | None], kinds.Sharing]:
+    """What is carried before a turn has been traced."""
+    leaves = values.leaves
+    return [None] * len(leaves), kinds.Sharing(leaves, own)
 
 
 def _after(traced: _Body, body: Callable[..., Any], index: int, init: Any) -> Any:
@@ -289,21 +332,23 @@ def traced_while(
     condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Any, limit: int | None = None, own: frozenset[int] | None = None
 ) -> Any:
     """while condition(value): value = body(value), at most `limit` times, as one node. own as in traced_for. Raises CaptureError."""
-    leaves, structure = trees.flatten(init)
-    plan: list[kinds.Carried | None] = [None] * len(leaves)
-    sharing = kinds.Sharing(leaves, own)
+    values = _Values(init, own is not None)
+    plan, sharing = _no_plan(values, own)
     for _ in range(_TRIALS):
-        traced = _Body(leaves, plan, sharing)
+        traced = _Body(values.leaves, plan, sharing)
         try:
             with trace_scope(traced.scope):
                 traced.scope.is_test = True
-                test = condition(trees.unflatten(structure, list(traced.given)))
+                test = condition(values.tree(traced.given))
                 traced.scope.is_test = False
                 written = bool(traced.scope.written)
-                if not isinstance(test, (ndarray, Symbolic)) and not test:
+                if not isinstance(test, (ndarray, Symbolic, Undecided)) and not test:
                     return init
                 predicate = truth(test)
-            returned = traced.call(body, structure)
+            returned = traced.call(body, values)
+            if returned is None:
+                plan, sharing = _no_plan(values, own)
+                continue
             plan = traced.grown(returned)
             if sharing.learn(traced, returned) or plan != list(traced.plan):
                 continue
@@ -311,16 +356,16 @@ def traced_while(
                 raise CaptureError("the condition of a while loop writes to an array")
             if traced.scope.doubted:  # of the next turn's condition, recorded by this turn
                 with trace_scope(traced.scope):
-                    condition(trees.unflatten(structure, returned))
+                    condition(values.tree(returned))
             predicate = _without_doubt(predicate, traced.scope)
             outputs = traced.outputs(returned)
         finally:
             traced.scope.restore()
         if traced.scope.doubted:
-            condition(init)
+            condition(values.tree(values.leaves))
         (test_graph, graph), others = closed_graphs(traced.inputs(), [[predicate], outputs], traced.others())
         node = queues.made(structured.while_, *traced.arguments(), *others, condition=test_graph, body=graph, limit=limit)
-        return trees.unflatten(structure, traced.hand_back(node, False))
+        return values.result(traced.hand_back(node, returned, False))
     raise CaptureError("the types of the values that a loop carries do not settle")
 
 
@@ -333,6 +378,8 @@ def _without_doubt(predicate: Node, scope: queues.BodyQueue) -> Node:
 
 def truth(value: Any) -> Node:
     """A 0-d value as a boolean node."""
+    if type(value) is either.Either:
+        return value.truth(truth)
     node = node_of(value)
     if any(type(n) is not int or n != 1 for n in node.shape):
         raise CaptureError("the truth value of an array with more than one element is ambiguous: use a.any() or a.all()")
@@ -356,7 +403,7 @@ def traced_cond(
 
     agree(result of yes, result of no) -> the two results as they shall be joined. values: the results are values, and whose memory they
     are is not asked."""
-    if not isinstance(predicate, (ndarray, Symbolic)):
+    if not isinstance(predicate, (ndarray, Symbolic, Undecided)):
         return yes(*operands) if predicate else no(*operands)
     test = truth(predicate)
     branches = [_Branch(function, operands) for function in (yes, no)]
@@ -365,6 +412,7 @@ def traced_cond(
             branch.leaves, branch.structure = trees.flatten(result)
     if branches[0].structure != branches[1].structure:
         raise CaptureError(f"the branches return trees of different form: {branches[0].structure} and {branches[1].structure}")
+    whole = _undecided(*branches, values)
     plan = [_chosen(a, b) for a, b in zip(branches[0].leaves, branches[1].leaves, strict=True)]
     written = list(dict.fromkeys([s for branch in branches for s in branch.scope.written]))
     leaves: dict[Any, Node] = {}
@@ -386,7 +434,23 @@ def traced_cond(
     out = list(branches[0].leaves)
     for k, carried, position in merged:
         out[k] = kinds.handed_out(structured.item(node, index=position), carried, None if values else _shared(branches, k))
-    return trees.unflatten(branches[0].structure, out)
+    return trees.unflatten(branches[0].structure, either.put_together(out, whole))
+
+
+def _undecided(yes: _Branch, no: _Branch, values: bool) -> list[Any]:
+    """The results of the branches as leaves: numbers that are undecided in one of them, or of another kind in each, are so in both. Returns
+    those of one branch before they are taken apart. values: numbers of two kinds become one that holds both."""
+    splits = not values and queues.compiles()
+    for k, (a, b) in enumerate(zip(yes.leaves, no.leaves, strict=True)):
+        if a is not b and (splits or either.Either in (type(a), type(b))):
+            form = either.form_of(a, b)
+            if form is not None:
+                yes.leaves[k] = either.in_form(yes.at_end(a), form, b)
+                no.leaves[k] = either.in_form(no.at_end(b), form, yes.leaves[k])
+    whole = yes.leaves
+    for branch in (yes, no):
+        branch.leaves = either.taken_apart(branch.leaves)
+    return whole
 
 
 def _shared(branches: Sequence[_Branch], k: int) -> set[Storage] | None:
@@ -421,9 +485,16 @@ class _Branch:
                 self.result = result
                 self.leaves, self.structure = trees.flatten(result)
                 self.values = {storage: storage.node for storage in self.scope.written}
-                self.known = {id(leaf): node_of(leaf) for leaf in self.leaves if kinds.described(leaf) is not None}
+                self.known = {id(leaf): node_of(leaf) for leaf in either.taken_apart(self.leaves) if kinds.described(leaf) is not None}
         finally:
             self.scope.restore()
+
+    def at_end(self, leaf: Any) -> Any:
+        """A number as it was at the end of the branch."""
+        if type(leaf) is either.Either:
+            return either.Either(*map(self.at_end, leaf.parts))
+        known = self.known.get(id(leaf)) if type(leaf) is ndarray else None
+        return leaf if known is None else kinds.handed_out(known, kinds.described(leaf))  # type: ignore[arg-type]
 
     @property
     def owner(self) -> dict[Node, int]:

@@ -13,7 +13,7 @@ import numpy as np
 from lazynp import array as arrays
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
-from lazynp.ir.types import Symbolic
+from lazynp.ir.types import Symbolic, Undecided
 from lazynp.ops import elementwise as ew
 from lazynp.ops.sizes import SymBool
 from lazynp.runtime.storage import depends_on_arguments
@@ -24,7 +24,7 @@ from lazynp.trace.places import UNBOUND, Journal, Maybe
 
 def is_traced(x: Any) -> bool:
     """Whether Python cannot know the value while tracing."""
-    if isinstance(x, Symbolic):
+    if isinstance(x, (Symbolic, Undecided)):
         return True
     return type(x) is ndarray and x._storage is not None and depends_on_arguments(x._storage.value())
 

@@ -23,6 +23,7 @@ from lazynp.runtime.storage import traced_count, tracing
 from lazynp.trace import bodies, branches, queues
 from lazynp.trace.blocks import sets_globals
 from lazynp.trace.collecting import rows_of_one
+from lazynp.trace.either import Either
 from lazynp.trace.elements import enumerate_, ndenumerate, ndindex, range_, reversed_, zip_
 from lazynp.trace.places import in_body, in_derivative_of_values, touch
 from lazynp.trace.printing import print_
@@ -105,7 +106,7 @@ def _has_own_init(kind: type) -> bool:
 
 
 def _is_traced(x: Any) -> bool:
-    return isinstance(x, Symbolic) or type(x) is ndarray
+    return isinstance(x, (Symbolic, Either)) or type(x) is ndarray
 
 
 def _extreme(name: str) -> Any:
@@ -171,7 +172,7 @@ def _scalar(x: Any) -> Any:
     """A traced value with one element as one without axes."""
     if type(x) is ndarray and x.shape:
         raise CaptureError("int() or float() of a traced array")
-    return x
+    return x.value() if type(x) is Either else x
 
 
 def _bool(*args: Any) -> Any:
@@ -186,9 +187,12 @@ def _len(x: Any) -> Any:
 
 
 def _isinstance(x: Any, kinds: Any) -> bool:
+    if type(x) is Either:
+        first, second = (_isinstance(part, kinds) for part in (x.first, x.second))
+        return first if first == second else SymBool(x.test() if first else ew.logical_not(x.test()))
     if type(x) is ndarray and x._scalar:
         return isinstance(x.dtype.type(0), kinds)
-    return isinstance(x, _with_ours(kinds))
+    return isinstance(x.kind(0), kinds) if isinstance(x, Symbolic) else isinstance(x, _with_ours(kinds))
 
 
 def _with_ours(kinds: Any) -> Any:
@@ -216,6 +220,8 @@ def _compared(function: Any) -> Any:
 
 def _type(*args: Any, **options: Any) -> Any:
     if len(args) == 1 and not options:
+        if type(args[0]) is Either:
+            return _type(args[0].settled())
         if isinstance(args[0], Symbolic):
             return args[0].kind
         if type(args[0]) is ndarray:
@@ -227,6 +233,7 @@ def _with_arrays(values: Any) -> Any:
     """Lists and tuples in which traced numbers are arrays without axes, which NumPy's functions can join."""
     if type(values) in (list, tuple):
         return type(values)([_with_arrays(v) for v in values])
+    values = values.settled() if type(values) is Either else values
     return arrays.wrap(values.node) if isinstance(values, Symbolic) else values
 
 
@@ -269,6 +276,7 @@ def _rounded(function: Any, ufunc: np.ufunc) -> Any:
 
 def _to_nearest(*args: Any, **options: Any) -> Any:
     """round(x): an integer. With a number of digits it is NumPy's affair, or, of Python's numbers, its own."""
+    args = tuple([x.settled() if type(x) is Either else x for x in args])
     x = args[0] if args else None
     is_number = isinstance(x, Symbolic) or (type(x) is ndarray and x._scalar)
     kind = operands.node_of(x).dtype.kind if is_number and _is_traced(x) and not options else ""

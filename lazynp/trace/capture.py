@@ -19,14 +19,15 @@ from lazynp.runtime.storage import Storage, TraceQueue, bound, trace_scope
 from lazynp.selection import computed
 from lazynp.trace import trees
 from lazynp.trace.closing import with_data_sizes
+from lazynp.trace.either import Either
 from lazynp.trace.leaks import holds_traced
 
 
 class Output(NamedTuple):
-    """One leaf of a traced function's result. kind "value": storage number `index` of the outputs; "scalar": the same as
-    what NumPy hands out as a scalar; "number": as a Python number of
-    the type `value`; "argument": memory of argument `index`; "static": `value` as it is. path: the view that is returned; locked: whether
-    nobody may write to it."""
+    """One leaf of a traced function's result. kind "value": storage number `index` of the outputs; "scalar": the same as what NumPy hands
+    out as a scalar; "number": as a Python number of the type `value`; "either": the first or the second of the outputs `value`, as the
+    third one is true or not; "argument": memory of argument `index`; "static": `value` as it is. path: the view that is returned; locked:
+    whether nobody may write to it."""
 
     kind: str
     index: int = -1
@@ -167,6 +168,9 @@ def _output(leaf: Any, owners: dict[Storage, int], values: dict[Storage, int], o
     if isinstance(leaf, Symbolic):
         number = _output(arrays.wrap(leaf.node), owners, values, outside)
         return number._replace(kind="number", value=leaf.kind) if number.kind == "scalar" else number
+    if type(leaf) is Either:
+        parts = [arrays.wrap(operands.node_of(part)) if type(part) is ndarray else part for part in leaf.parts]
+        return Output("either", value=[_output(part, owners, values, outside) for part in parts])
     if type(leaf) is not ndarray:
         if holds_traced(leaf):
             raise CaptureError(

@@ -17,6 +17,7 @@ from lazynp.ops.movement import Step, reshape, slice_
 from lazynp.ops.sizes import SymFloat
 from lazynp.runtime.storage import Queue, Snapshot, Storage, queue, trace_scope
 from lazynp.trace import queues, trees
+from lazynp.trace.either import Either
 from lazynp.trace.places import touch_contents
 
 _WHAT = "an array that a loop over traced values has appended to a list"
@@ -123,6 +124,7 @@ def _number_of(base: Storage, position: int, item: Any) -> Any:
 def _stacked(value: Any) -> tuple[Any, int, Any]:
     """What a turn appends: an array, how deep the lists are that its first axes were, and what lies in them: False: arrays, True: NumPy's
     scalars, SymFloat: Python's."""
+    value = value.settled() if type(value) is Either else value
     depth, first = _first(value)
     if type(value) is SymFloat:
         return arrays.wrap(value.node), 0, SymFloat

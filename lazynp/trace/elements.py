@@ -13,7 +13,7 @@ from lazynp import operands
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.ir.node import Node, constant
-from lazynp.ir.types import LAZY_DTYPES, Symbolic
+from lazynp.ir.types import LAZY_DTYPES, Symbolic, Undecided
 from lazynp.native import ARRAYS
 from lazynp.ops import elementwise as ew
 from lazynp.ops import turning
@@ -130,6 +130,8 @@ def range_(*limits: Any) -> Any:
         return range(*limits)
     lower, upper, step = (0, *limits, 1) if len(limits) == 1 else (*limits, 1)[:3]
     for n in (lower, upper, step):
+        if isinstance(n, Undecided):
+            raise CaptureError("range() of a number that may be an integer or not")
         if isinstance(n, ndarray) and (n.shape or n.dtype.kind not in "iu"):
             raise TypeError("range() takes integers")
     if _unknown(step):
@@ -157,7 +159,7 @@ def _with_unknown_step(lower: Node, upper: Node, step: Node) -> Elements:
 
 
 def _unknown(x: Any) -> bool:
-    return isinstance(x, Symbolic) or type(x) is ndarray
+    return isinstance(x, (Symbolic, Undecided)) or type(x) is ndarray
 
 
 def enumerate_(iterable: Any, start: Any = 0) -> Any:

@@ -28,7 +28,7 @@ from lazynp.runtime.garbage import rarely_collected
 from lazynp.runtime.nans import check_nans
 from lazynp.runtime.storage import Storage, bound, tracing
 from lazynp.trace import control, trees
-from lazynp.trace.capture import Traced, is_array, trace
+from lazynp.trace.capture import Output, Traced, is_array, trace
 from lazynp.trace.direct import TRACED_SCALARS, direct_of
 from lazynp.trace.donation import Donated, Donation, delete, donated_leaves, donated_parameters, is_given
 from lazynp.trace.loops import TooLong
@@ -224,27 +224,29 @@ class Compiled:
 
     def result(self, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
         """What the function returns, made of the program's values and of the arguments."""
-        out = []
-        for kind, index, path, value, locked in self.results:
-            if kind in ("value", "scalar"):
-                array = values[index]
-                if path:
-                    array = follow_numpy(array, path)
-                if locked:
-                    array = array.view()
-                    array.flags.writeable = False
-                if lazy:
-                    out.append(arrays.adopt(array))
-                    out[-1]._scalar = kind == "scalar"
-                else:
-                    out.append(array if kind == "value" else array[()])
-            elif kind == "number":
-                out.append(value(values[index].item()))
-            elif kind == "argument":
-                out.append(_argument_view(leaves[index], path, locked))
-            else:
-                out.append(value.copy() if type(value) in ARRAYS else value)
+        out = [self._leaf(output, values, leaves, lazy) for output in self.results]
         return out[0] if self.structure is _LEAF else trees.unflatten(self.structure, out)
+
+    def _leaf(self, output: Output, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
+        kind, index, path, value, locked = output
+        if kind in ("value", "scalar"):
+            array = follow_numpy(values[index], path) if path else values[index]
+            if locked:
+                array = array.view()
+                array.flags.writeable = False
+            if not lazy:
+                return array if kind == "value" else array[()]
+            handle = arrays.adopt(array)
+            handle._scalar = kind == "scalar"
+            return handle
+        if kind == "number":
+            return value(values[index].item())
+        if kind == "either":
+            first, second, chosen = value
+            return self._leaf(first if self._leaf(chosen, values, leaves, lazy) else second, values, leaves, lazy)
+        if kind == "argument":
+            return _argument_view(leaves[index], path, locked)
+        return value.copy() if type(value) in ARRAYS else value
 
 
 def _bytes(node: Any) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lazynp.array import ndarray
-from lazynp.ir.types import Symbolic
+from lazynp.ir.types import Symbolic, Undecided
 from lazynp.runtime.storage import TraceQueue
 
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), type(Ellipsis), range})
@@ -24,7 +24,7 @@ def holds_traced(value: Any) -> bool:
     waiting, seen = [value], {id(value)}
     while waiting and len(seen) < _MOST:
         found = waiting.pop()
-        if isinstance(found, Symbolic) or (type(found) is ndarray and _is_traced(found)):
+        if isinstance(found, (Symbolic, Undecided)) or (type(found) is ndarray and _is_traced(found)):
             return True
         for part in _parts(found):
             if type(part) not in _PLAIN and id(part) not in seen and not isinstance(part, _OUTSIDE):

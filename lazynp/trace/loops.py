@@ -25,6 +25,7 @@ from lazynp.trace import bodies, cutting, queues, trees
 from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Block, Box, Signal, stored, until_known, zeros_like
 from lazynp.trace.branches import both, branch, is_traced
 from lazynp.trace.collecting import Collection
+from lazynp.trace.either import Either
 from lazynp.trace.elements import Elements, elements_of
 from lazynp.trace.places import made, touch
 
@@ -155,6 +156,8 @@ def _worth_it(body: Block, trace: Callable[[], list[Any]]) -> list[Any]:
 def _involves_arrays(change: tuple[Any, Any]) -> bool:
     old, new = change
     if type(old) not in _PYTHON_NUMBERS:
+        return True
+    if type(new) is Either:
         return True
     node = operands.node_of(new)
     return depends_on_arguments(node) or any(isinstance(n.type, ArrayType) and n.shape for n in toposort([node]))

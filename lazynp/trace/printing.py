@@ -8,7 +8,7 @@ from lazynp import operands
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.ir.node import Node
-from lazynp.ir.types import Symbolic
+from lazynp.ir.types import Symbolic, Undecided
 from lazynp.ops.movement import broadcast
 from lazynp.ops.printing import Piece
 from lazynp.ops.sizes import SymBool, SymFloat, SymInt
@@ -36,7 +36,7 @@ def _formatted(value: Any, conversion: str = "", spec: str = "") -> str:
 
 
 def _is_unknown(value: Any) -> bool:
-    return isinstance(value, Symbolic) or type(value) is ndarray
+    return isinstance(value, (Symbolic, Undecided)) or type(value) is ndarray
 
 
 def print_(*values: Any, sep: str | None = None, end: str | None = None, file: Any = None, flush: bool = False) -> None:
@@ -62,6 +62,7 @@ def _piece(part: Any, nodes: list[Node]) -> Piece:
     value, conversion, spec = part
     if not _is_unknown(value):
         return (_formatted(value, conversion, spec),)
+    value = value.settled() if isinstance(value, Undecided) else value
     node = operands.node_of(value)
     nodes.append(broadcast(node, (1,)) if not node.shape else node)
     kind = _NUMBERS.get(type(value)) or ("scalar" if value._scalar or not node.shape else "array")

@@ -1,0 +1,168 @@
+"""Numbers that are of one kind or another, as branches and loops over traced values decide: Python hands out the one it has."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from outcomes import made, outcome, same
+from random_numbers import Writer
+
+import lazynp
+
+
+def sum_of_some(x):
+    s = 0
+    for v in x:
+        if v > 0:
+            s += v
+    return s
+
+
+def sum_and_count(x):
+    s = 0
+    for _ in range(3):
+        for v in x:
+            if v > 1:
+                s += v
+            elif v < -1:
+                s += 1
+    return s, s * 2, s / 2, -s, s > 0
+
+
+def found(x):
+    for v in x:
+        if v > 0:
+            return v
+    return -1
+
+
+def largest(x):
+    m = -1
+    for v in x:
+        if v > m:
+            m = v
+    return m
+
+
+def above_a_tenth(x):
+    m = 0.1
+    for v in x:
+        if v > m:
+            m = v
+    return m, m + 1
+
+
+def complex_sum(x):
+    z = 0
+    for v in x:
+        if v > 0:
+            z += v * 1j
+    return z
+
+
+def flag_or_value(x):
+    found = False
+    for v in x:
+        if v > 0:
+            found = v
+    return found
+
+
+def factor(x):
+    k = 2 if x[0] > 0 else 2.5
+    return k, k * x, k * np.arange(3), np.full(3, 7) // k, 1 / k
+
+
+def steps(x):
+    n = 0
+    while n < 5 and n * 2 < 9:
+        n = n + 1 if x[0] > 0 else n + 0.5
+    return n
+
+
+def of_its_type(x):
+    k = 2 if x[0] > 0 else 2.5
+    return (1 if isinstance(k, float) else 0), float(k), int(k), math.sqrt(k), round(k), bool(k), type(k) is int
+
+
+def divided(x):
+    s = 0
+    for v in x:
+        if v > 0:
+            s += v
+    return 1.0 / s
+
+
+def stored(x):
+    s = 0
+    out = np.zeros(len(x))
+    for i in range(len(x)):
+        if x[i] > 0:
+            s += x[i]
+        out[i] = s
+    return out, s
+
+
+def reset(x):
+    s = x[0]
+    for v in x:
+        s = 0 if v < 0 else s + v
+    return s
+
+
+def appended(x):
+    out, s = [], 0
+    for v in x:
+        if v > 0:
+            s += v
+        out.append(s)
+    return np.array(out), s
+
+
+FUNCTIONS = [
+    sum_of_some, sum_and_count, found, largest, above_a_tenth, complex_sum, flag_or_value, factor, steps, of_its_type, divided, stored,
+    reset, appended,
+]  # fmt: skip
+VALUES = {
+    "none": [-1, -1, -1, -1, -1],
+    "some": [-1, 2, -3, 4, -1],
+    "all": [1, 2, 3, 4, 5],
+    "zeros": [0, 0, 0, 0, 0],
+}
+
+
+@pytest.mark.parametrize("values", VALUES)
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i8", "i1", "u1"])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_result_and_its_type(function, dtype, values):
+    x = np.abs(VALUES[values]).astype(dtype) if dtype == "u1" else np.array(VALUES[values], dtype)
+    expected = outcome(function, (x,)).result
+    compiled = lazynp.jit(function)
+    for _ in range(2):
+        same(outcome(compiled, (x,)).result, expected, rtol=0, atol=0)
+
+
+def test_no_fallback():
+    for x in (np.full(5, -1.0), np.ones(5)):
+        for function in (sum_of_some, sum_and_count, found, largest, flag_or_value, steps, reset):
+            assert not outcome(lazynp.jit(function, strict=True), (x,)).warned
+    assert json.dumps(lazynp.jit(sum_of_some)(np.full(5, -1.0))) == "0"
+
+
+def test_lazy_arrays_hand_out_the_same():
+    x = lazynp.asarray(np.full(70_000, -1.0))
+    result = lazynp.jit(sum_of_some)(x)
+    assert type(result) is int and result == 0
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_random_programs(seed):
+    program = made(Writer(seed).program(), f"<numbers {seed}>")
+    rng = np.random.default_rng(seed)
+    compiled = lazynp.jit(program)
+    for dtype in ("f8", ["f4", "i8", "i2"][seed % 3]):
+        x = np.round(rng.standard_normal(6) * 2).astype(dtype)
+        y = rng.standard_normal(6)
+        expected = outcome(program, (x, y)).result
+        same(outcome(compiled, (x, y)).result, expected, where=f"{Writer(seed).program()}\n{x!r} {y!r}")
