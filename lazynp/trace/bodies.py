@@ -51,6 +51,7 @@ class _Values:
     def __init__(self, tree: Any, splits: bool) -> None:
         self.whole, self.structure = trees.flatten(tree)
         self.splits = splits and queues.compiles()
+        self.forms: dict[int, either.Form] = {}
 
     @property
     def leaves(self) -> list[Any]:
@@ -70,15 +71,19 @@ class _Values:
         if structure != self.structure:
             raise CaptureError(f"a turn of a loop must return a tree like the one it is given, {self.structure}, got {structure}")
         before = either.put_together(given, self.whole)
-        settled = True
         for k, (initial, leaf) in enumerate(zip(self.whole, leaves, strict=True)):
             form = either.form_of(initial, leaf) if self.splits or type(initial) is either.Either else None
             if form is not None and type(initial) is either.Either and either.form_of(initial) == form:
                 leaves[k] = either.in_form(leaf, form, before[k])
             elif form is not None:
-                self.whole[k] = either.in_form(initial, form)
-                settled = False
-        return either.taken_apart(leaves) if settled else None
+                self.forms[k] = form
+        return None if self.forms else either.taken_apart(leaves)
+
+    def split(self) -> None:
+        """Numbers become undecided that the last turn has found to be. In the surroundings, not in the body."""
+        for k, form in self.forms.items():
+            self.whole[k] = either.in_form(self.whole[k], form)
+        self.forms = {}
 
 
 class _Body:
@@ -241,6 +246,7 @@ def traced_for(
 
 def _no_plan(values: _Values, own: frozenset[int] | None) -> tuple[list[kinds.Carried | None], kinds.Sharing]:
     """What is carried before a turn has been traced."""
+    values.split()
     leaves = values.leaves
     return [None] * len(leaves), kinds.Sharing(leaves, own)
 
@@ -445,8 +451,8 @@ def _undecided(yes: _Branch, no: _Branch, values: bool) -> list[Any]:
         if a is not b and (splits or either.Either in (type(a), type(b))):
             form = either.form_of(a, b)
             if form is not None:
-                yes.leaves[k] = either.in_form(yes.at_end(a), form, b)
-                no.leaves[k] = either.in_form(no.at_end(b), form, yes.leaves[k])
+                yes.leaves[k] = yes.in_form(a, form, b)
+                no.leaves[k] = no.in_form(b, form, yes.leaves[k])
     whole = yes.leaves
     for branch in (yes, no):
         branch.leaves = either.taken_apart(branch.leaves)
@@ -489,10 +495,16 @@ class _Branch:
         finally:
             self.scope.restore()
 
-    def at_end(self, leaf: Any) -> Any:
-        """A number as it was at the end of the branch."""
+    def in_form(self, leaf: Any, form: either.Form, filler: Any) -> either.Either:
+        """A number, as it was at the end of the branch, in a form (see either.in_form)."""
+        with trace_scope(self.scope):
+            made = either.in_form(self._at_end(leaf), form, filler)
+            self.known |= {id(part): node_of(part) for part in made.parts}
+        return made
+
+    def _at_end(self, leaf: Any) -> Any:
         if type(leaf) is either.Either:
-            return either.Either(*map(self.at_end, leaf.parts))
+            return either.Either(*map(self._at_end, leaf.parts))
         known = self.known.get(id(leaf)) if type(leaf) is ndarray else None
         return leaf if known is None else kinds.handed_out(known, kinds.described(leaf))  # type: ignore[arg-type]
 

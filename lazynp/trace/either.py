@@ -21,6 +21,7 @@ from lazynp.ir.node import Node, constant
 from lazynp.ir.types import ArrayType, Symbolic, Undecided
 from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
+from lazynp.ops.sizes import SymBool
 from lazynp.trace import kinds, queues
 
 _RANK: dict[Any, int] = {bool: 0, int: 1, float: 2}
@@ -222,17 +223,18 @@ def in_form(value: Any, form: Form, filler: Any = None) -> Either:
     kind, what stands for the number where that is not one."""
     kind, other = form
     if type(value) is Either:
-        return Either(_as(value.first, kind), _cast(value.second, other), value.chosen)
+        is_first = [kinds.described(part).kind is kind for part in (value.first, value.second)]  # type: ignore[union-attr]
+        if is_first == [True, False]:
+            return Either(value.first, _cast(value.second, other), value.chosen)
+        test = value.test()
+        if is_first == [False, True]:
+            return Either(value.second, _cast(value.first, other), SymBool(ew.logical_not(test)))
+        return Either(kind(0), _pick(test, _cast(value.first, other), _cast(value.second, other)), False)
     known = kinds.described(value)
     if known is not None and known.kind is kind:
         return Either(value, _cast(value, other), True)
     filler = filler.first if type(filler) is Either else filler
     return Either(filler if type(filler) is kind else kind(0), _cast(value, other), False)
-
-
-def _as(value: Any, kind: Any) -> Any:
-    """A Python number as one of that kind."""
-    return _cast(value, kinds.Carried(kind, ArrayType((), _SAME[kind])))
 
 
 def _cast(value: Any, carried: kinds.Carried) -> Any:
