@@ -10,6 +10,7 @@ from test_loop_programs import close
 from user_loops import PROGRAMS as USER_LOOPS
 
 import lazynp
+from lazynp.backends import toolchain
 from lazynp.optimize import strips
 from lazynp.runtime import evaluate
 
@@ -126,10 +127,15 @@ def in_a_branch_too(x, y):
 @pytest.fixture
 def own_programs(tmp_path):
     """Nothing compiled before is found, and nothing compiled here stays."""
-    evaluate.clear_memory_cache()
+    _forget()
     with lazynp.config(cache_dir=str(tmp_path)):
         yield
+    _forget()
+
+
+def _forget():
     evaluate.clear_memory_cache()
+    toolchain.forget()  # the same program is another one with strips of another length
 
 
 @pytest.fixture

@@ -793,3 +793,14 @@ def test_copies_are_the_c_librarys_newest(cache: Path) -> None:
     assert y.tolist() == [0, 1, 2, 0, 0]
     made = diskcache.get("c" * 16, ".so")
     assert made is not None and b"memmove" in made and b"memcpy" not in made
+
+
+def test_handles_of_programs_are_bounded(cache: Path) -> None:
+    x = np.arange(5.0)
+    toolchain.forget()
+    with lazynp.config(memory_cache=2):
+        compiled = [lazynp.jit(lambda x, k=k: x * k + k) for k in range(5)]
+        for _ in range(2):
+            for k, f in enumerate(compiled):
+                np.testing.assert_array_equal(f(x), x * k + k)
+        assert len(toolchain._loaded) <= 2

@@ -22,6 +22,7 @@ import sysconfig
 import tempfile
 import time
 import zlib
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -78,7 +79,7 @@ class Compiler:
 
 
 _found: dict[tuple[str, str], Compiler | None] = {}
-_loaded: dict[str, Any] = {}
+_loaded: OrderedDict[str, Any] = OrderedDict()
 
 
 def find_compiler() -> Compiler | None:
@@ -248,7 +249,7 @@ def build(source: str, key: str) -> Any:
         with diskcache.claim(key, ".so"):
             lib = load(key)
             if lib is None:
-                lib = _loaded[key] = _fresh(source, key)
+                lib = _kept(key, _fresh(source, key))
     return lib
 
 
@@ -263,7 +264,14 @@ def load(key: str) -> Any:
         except (OSError, AttributeError):
             return None
         counters["disk_hits"] += 1
-        _loaded[key] = lib
+        _kept(key, lib)
+    return lib
+
+
+def _kept(key: str, lib: Any) -> Any:
+    _loaded[key] = lib
+    while len(_loaded) > settings.memory_cache:  # a program that is in use keeps its own mapped
+        _loaded.popitem(last=False)
     return lib
 
 
