@@ -9,7 +9,7 @@ from lazynp.ir.canonical import specific
 from lazynp.ir.node import toposort
 from lazynp.ops.structured import loop
 from lazynp.optimize.passes import optimize
-from lazynp.trace.jit import form_of
+from lazynp.trace.compiled import form_of
 
 X = np.random.default_rng(0).normal(size=(50, 4))
 

@@ -7,7 +7,7 @@ import lazynp
 from lazynp.ir.canonical import specific
 from lazynp.ir.node import toposort
 from lazynp.ops.structured import loop
-from lazynp.trace.jit import form_of
+from lazynp.trace.compiled import form_of
 
 X = np.round(1024 * np.random.default_rng(0).normal(size=(30, 5))) / 1024
 """Numbers of few bits: sums of products are exact, whether a library rounds the products or not."""

@@ -11,7 +11,7 @@ from lazynp.ir.canonical import specific
 from lazynp.ir.node import toposort
 from lazynp.ops.structured import loop
 from lazynp.optimize.passes import optimize
-from lazynp.trace.jit import form_of
+from lazynp.trace.compiled import form_of
 
 X = np.linspace(0.5, 1.5, 8)
 

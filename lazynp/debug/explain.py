@@ -15,7 +15,8 @@ from lazynp.optimize.passes import optimize
 from lazynp.runtime.evaluate import build
 from lazynp.runtime.stats import counters
 from lazynp.trace import trees
-from lazynp.trace.jit import form_of, jit
+from lazynp.trace.compiled import form_of
+from lazynp.trace.jit import jit
 
 STAGES = ("graph", "optimized", "loops", "c")
 

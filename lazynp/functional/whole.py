@@ -21,8 +21,8 @@ from lazynp.runtime.garbage import rarely_collected
 from lazynp.runtime.storage import tracing
 from lazynp.trace import trees
 from lazynp.trace.capture import Traced, trace
+from lazynp.trace.compiled import Compiled
 from lazynp.trace.control import traced_call
-from lazynp.trace.jit import Compiled
 from lazynp.trace.places import derivative_of_values
 from lazynp.trace.surroundings import guards_of, has_long_loops, inner_codes
 

@@ -4,282 +4,34 @@ import functools
 import operator
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from types import CodeType, FunctionType, ModuleType
+from collections.abc import Callable
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
 
 from lazynp import array as arrays
-from lazynp import views
 from lazynp.array import may_write, ndarray
-from lazynp.backends.base import raised
 from lazynp.backends.pool import Kept
-from lazynp.backends.program import CallTables, CProgram, MemoryPlan
+from lazynp.backends.program import CProgram, MemoryPlan
 from lazynp.config import config, settings
-from lazynp.errors import CaptureError, PerformanceWarning, error_settings, line_of
-from lazynp.ir import canonical
+from lazynp.errors import CaptureError, PerformanceWarning, line_of
 from lazynp.ir.types import LAZY_DTYPES, itemcount
 from lazynp.native import ARRAYS, Dispatch, watched
-from lazynp.ops.movement import follow_numpy
-from lazynp.runtime.evaluate import Ready, located, lock, prepare
-from lazynp.runtime.flags import as_called, dropped, follow_up
+from lazynp.runtime.evaluate import lock
 from lazynp.runtime.garbage import rarely_collected
-from lazynp.runtime.nans import check_nans
-from lazynp.runtime.storage import Storage, bound, tracing
+from lazynp.runtime.storage import tracing
 from lazynp.trace import control, trees
-from lazynp.trace.capture import Output, Traced, is_array, trace
+from lazynp.trace.capture import Traced, trace
+from lazynp.trace.compiled import ALONE, UNKNOWN, Compiled, Doubted, overlap
 from lazynp.trace.direct import TRACED_SCALARS, direct_of
-from lazynp.trace.donation import Donated, Donation, delete, donated_leaves, donated_parameters, is_given
+from lazynp.trace.donation import Donated, donated_leaves, donated_parameters
+from lazynp.trace.guards import Guard, attributes_read, globals_read, variables_read
 from lazynp.trace.loops import TooLong
 
 _SCALARS = frozenset({int, float, bool, complex, str, bytes, type(None), np.int64, np.int32, np.bool_})
-Guard = tuple[Callable[[Any], Any], Any, Any]
-"""(read, name, value): the trace holds while read(name) is value."""
-
-_UNKNOWN = object()
 _UNCOMPILED = object()
 """The entry of a signature that runs in lazy mode because it could not be captured."""
-
-
-def form_of(traced: Traced, reused: dict[int, int] | None = None) -> canonical.Form:
-    """The graph of a trace: its values, then what it leaves in arguments, then in storages from outside. reused: values that are written
-    into the memory of an argument."""
-    outer = list(traced.written_outside.values())
-    outputs = (*traced.values, *traced.written.values(), *[node for _, node in outer])
-    first = len(traced.values)
-    aliases = {k: traced.inputs[argument] for k, argument in (reused or {}).items()}
-    aliases |= {first + k: traced.inputs[argument] for k, argument in enumerate(traced.written)}
-    aliases |= {first + len(traced.written) + k: leaf for k, (leaf, _) in enumerate(outer)}
-    return canonical.take_apart(outputs, aliases)  # type: ignore[arg-type]
-
-
-class Compiled:
-    """One signature of a jitted function: the program, where its inputs come from and what its result is made of."""
-
-    __slots__ = (
-        "constants",
-        "direct",
-        "donation",
-        "errors",
-        "form",
-        "guards",
-        "kept",
-        "name",
-        "outside",
-        "places",
-        "plain",
-        "ready",
-        "results",
-        "scalars",
-        "structure",
-        "traced",
-        "writes",
-    )
-
-    def __init__(
-        self, traced: Traced, guards: list[Guard], name: str = "", donated: frozenset[int] = frozenset(), kept: Kept | None = None
-    ) -> None:
-        """name: of the function; donated: the numbers of donated leaves; kept: where its memory comes from, None: from all programs'."""
-        self.traced = traced
-        self.name = name
-        self.donation = Donation(traced, donated)
-        self.kept = kept
-        self.guards = guards
-        self.direct: Any = _UNKNOWN
-        self.errors = error_settings()
-        writes = list(traced.written.items())
-        outer = list(traced.written_outside.values())
-        self.form = form_of(traced, self.donation.reused)
-        self.ready: Ready = prepare(self.form)
-        argument_of = {leaf: i for i, leaf in enumerate(traced.inputs) if leaf is not None}
-        self.places = [argument_of.get(leaf, -1) for leaf in self.form.leaves]
-        self.outside = [traced.outside.get(leaf, None) for leaf in self.form.leaves]
-        self.constants = [bound(leaf) for leaf in self.form.leaves]
-        self.writes = [argument for argument, _ in writes]
-        self.scalars = traced.scalars
-        self.results = traced.results
-        self.structure = traced.structure
-        self.plain = (
-            not writes
-            and not outer
-            and not self.donation.deleted
-            and all(p >= 0 or o is None for p, o in zip(self.places, self.outside, strict=True))
-        )
-
-    def holds(self) -> bool:
-        """Whether the variables that the trace read from outside are still the same objects."""
-        for read, name, value in self.guards:
-            if read(name) is not value:
-                return False
-        return True
-
-    def run(self, leaves: list[Any], lazy: bool, blocks: bool) -> Any:
-        """Run on the leaves of a call: NumPy arrays or handles, of this signature. lazy: some are handles; blocks: all arrays are
-        contiguous in C order."""
-        places, given = self.places, leaves
-        if self.scalars:
-            leaves = [np.asarray(leaf) if type(leaf) in TRACED_SCALARS else leaf for leaf in leaves]
-        if self.plain and blocks and not lazy:
-            inputs = [leaves[p] if p >= 0 else c for p, c in zip(places, self.constants, strict=True)]
-            values = self._run(inputs, None)
-            if self.traced.doubted and values[-1]:
-                raise _Doubted
-        else:
-            values = self._run_general(leaves)
-        return self.result(values, given, lazy)
-
-    def tables(self) -> CallTables | None:
-        """What a call from C needs of the program, if it can be called from there."""
-        program, dims, _ = self.ready
-        return program.call_tables(dims) if type(program) is CProgram else None
-
-    def plain_result(self) -> Any:
-        """What the function returns with the numbers of values in their places; None: there is more to it than new arrays and numbers in
-        tuples, lists and dicts."""
-        numbers = [index for kind, index, path, _, locked in self.results if not path and not locked and self._is_new(kind, index)]
-        if not numbers or len(numbers) < len(self.results):
-            return None
-        if self.structure is _LEAF:
-            return numbers[0]
-        return trees.unflatten(self.structure, numbers) if type(self.structure) is trees.Plain else None
-
-    def _is_new(self, kind: str, index: int) -> bool:
-        """Whether a leaf of the result is an array with axes or NumPy's scalar."""
-        return kind == "scalar" or (kind == "value" and bool(self.traced.values[index].shape))
-
-    def reported(self, code: int, error: int, index: int, size: int, leaves: list[Any]) -> None:
-        """After a call from C: floating-point flags and an index out of range."""
-        if raised:
-            dropped()
-        try:
-            self.ready.program.finish(code, (error, index, size))  # type: ignore[attr-defined]
-        except Exception as raising:
-            raise located(raising, self.form) from None
-        if raised:
-            places = zip(self.places, self.outside, self.constants, strict=True)
-            inputs = [leaves[p] if p >= 0 else c if o is None else _current(o) for p, o, c in places]
-            follow_up(self.ready.program, self.form, [np.asarray(x) for x in inputs], as_called(self.errors))
-
-    def _run(self, inputs: list[Any], outputs: Any) -> list[np.ndarray]:
-        if settings.debug_nans:
-            check_nans(self.form, [np.asarray(x) for x in inputs])
-        try:
-            results = self.ready.run(inputs, outputs, self.kept)
-        except Exception as error:
-            if self.traced.doubted and hasattr(error, "lazynp_origin"):  # Python may have raised something else before
-                raise _Doubted from None
-            raise located(error, self.form) from None
-        if raised and self.traced.doubted and results[len(self.traced.values) - 1]:  # the call comes again, and with it its warnings
-            dropped()
-        elif raised:
-            follow_up(self.ready.program, self.form, inputs, as_called(self.errors))
-        return results
-
-    def _run_general(self, leaves: list[Any]) -> list[np.ndarray]:
-        """Arguments that are written to or not contiguous, storages and arrays from outside of the function."""
-        free = {leaf for leaf in self.donation.reused.values() if is_given(leaves[leaf]) and not _overlaps(self, leaf, leaves)}
-        memory = [arrays.to_numpy(leaf) if is_array(leaf) else leaf for leaf in leaves]
-        for argument in (*self.writes, *free):
-            if type(leaves[argument]) is ndarray and leaves[argument]._storage is not None:
-                leaves[argument]._storage.settle_readers()
-        blocks = [_block(m) if isinstance(m, np.ndarray) else m for m in memory]
-        for argument in self.donation.reused.values():
-            if argument not in free and blocks[argument] is memory[argument]:
-                blocks[argument] = np.array(memory[argument], order="C")
-        inputs = []
-        for place, source, constant in zip(self.places, self.outside, self.constants, strict=True):
-            inputs.append(blocks[place] if place >= 0 else constant if source is None else _current(source))
-        targets: list[Any] = [None] * len(self.traced.values)
-        for value, argument in self.donation.reused.items():
-            targets[value] = blocks[argument]
-        targets += [blocks[argument] for argument in self.writes]
-        for storage in self.traced.written_outside:
-            storage.settle_readers()
-            targets.append(storage.force())
-        written = [t for t in targets if t is not None] if self.traced.doubted else []  # nothing is donated then
-        before = [t.copy() for t in written]
-        try:
-            values = self._run(inputs, targets)
-            if self.traced.doubted and values[len(self.traced.values) - 1]:
-                raise _Doubted
-        except _Doubted:
-            for target, contents in zip(written, before, strict=True):
-                target[...] = contents
-            raise
-        except BaseException:  # perhaps after some of a donated array was overwritten
-            for argument in free:
-                delete(leaves[argument], self.name)
-            raise
-        for argument in self.writes:
-            if blocks[argument] is not memory[argument]:
-                memory[argument][...] = blocks[argument]
-            if type(leaves[argument]) is ndarray and leaves[argument]._storage is not None:
-                leaves[argument]._storage._leaf = None
-        for storage in self.traced.written_outside:
-            storage.overwritten()
-        for argument in self.donation.deleted:
-            delete(leaves[argument], self.name)
-        return values
-
-    def result(self, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
-        """What the function returns, made of the program's values and of the arguments."""
-        out = [self._leaf(output, values, leaves, lazy) for output in self.results]
-        return out[0] if self.structure is _LEAF else trees.unflatten(self.structure, out)
-
-    def _leaf(self, output: Output, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
-        kind, index, path, value, locked = output
-        if kind in ("value", "scalar"):
-            array = follow_numpy(values[index], path) if path else values[index]
-            if locked:
-                array = array.view()
-                array.flags.writeable = False
-            if not lazy:
-                return array if kind == "value" else array[()]
-            handle = arrays.adopt(array)
-            handle._scalar = kind == "scalar"
-            return handle
-        if kind == "number":
-            return value(values[index].item())
-        if kind == "either":
-            first, second, chosen = value
-            return self._leaf(first if self._leaf(chosen, values, leaves, lazy) else second, values, leaves, lazy)
-        if kind == "argument":
-            return _argument_view(leaves[index], path, locked)
-        return value.copy() if type(value) in ARRAYS else value
-
-
-def _bytes(node: Any) -> int:
-    return itemcount(node.type.shape) * node.type.dtype.itemsize  # type: ignore[no-any-return]
-
-
-_LEAF = object()
-
-
-class _Doubted(Exception):
-    """A program has met what Python would have answered with an error or an integer of more than 64 bits; nothing has been changed."""
-
-
-def _block(array: np.ndarray) -> np.ndarray:
-    return array if array.flags.carray or (array.flags.c_contiguous and array.flags.aligned) else np.array(array, order="C")
-
-
-def _current(source: Any) -> np.ndarray:
-    """The present contents of a storage or NumPy array that a trace read from outside."""
-    return source.force() if isinstance(source, Storage) else _block(source)
-
-
-def _argument_view(leaf: Any, path: Any, locked: bool) -> Any:
-    if not path:
-        return leaf
-    if type(leaf) is ndarray:
-        for step in path:
-            leaf = views.view_of(leaf, step.op, **dict(zip(step.op.attrs, step.attrs, strict=True)))
-    else:
-        leaf = follow_numpy(leaf, path)
-    if locked:
-        leaf.flags.writeable = False
-    return leaf
 
 
 class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
@@ -366,11 +118,11 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
                     break
             else:
                 entry = self._entries.get(tuple(key))
-                if type(entry) is Compiled and entry.holds() and not tracing() and not (entry.writes and _overlap(entry, args)):
+                if type(entry) is Compiled and entry.holds() and not tracing() and not (entry.writes and overlap(entry, args)):
                     self._learn(entry, args, {}, list(args), lambda: (tuple(range(len(args))), {}))
                     try:
                         return entry.run(args, False, blocks)  # type: ignore[arg-type]
-                    except _Doubted:
+                    except Doubted:
                         pass
                 return self._call(tuple(key), list(args), lambda leaves: (tuple(leaves), {}))
         return self._call_tree(args, kwargs)
@@ -406,7 +158,7 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
 
     def _learn(self, entry: Compiled, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any], numbers: Callable[[], Any]) -> None:
         """From the second call on, those of a signature need no Python."""
-        if entry.direct is _UNKNOWN:
+        if entry.direct is UNKNOWN:
             entry.direct = direct_of(entry, args, kwargs, leaves, numbers())
         if entry.direct is not None:
             self.learn(entry.direct)
@@ -440,12 +192,12 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
                 self._remember(key, _UNCOMPILED)
                 return self._uncaptured(error, leaves, rebuild, str(_concerns_capture(error)))
             self._remember(key, entry)
-        if entry is _UNCOMPILED or (entry.writes and _overlap(entry, leaves)):
+        if entry is _UNCOMPILED or (entry.writes and overlap(entry, leaves)):
             return self._run_lazily(leaves, rebuild)
         try:
             blocks = all(leaf.flags.carray for leaf in leaves if type(leaf) in ARRAYS)
             return entry.run(list(leaves), any(type(leaf) is ndarray for leaf in leaves), blocks)
-        except _Doubted:
+        except Doubted:
             return self._run_lazily(leaves, rebuild)
 
     def _remember(self, key: Any, entry: Any) -> None:
@@ -461,10 +213,10 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
         with rarely_collected:
             traced = self._trace(leaves, known, called)
             if len(traced.results) == 1 and traced.structure == trees.flatten(0)[1]:
-                traced = traced._replace(structure=_LEAF)
+                traced = traced._replace(structure=ALONE)
             guards: list[Guard] = []
             if not self._trust_input:
-                guards = [*_variables_read(self._function), *_globals_read(called.values()), *_attributes_read(leaves)]
+                guards = [*variables_read(self._function), *globals_read(called.values()), *attributes_read(leaves)]
             donated = donated_leaves(self._donated, rebuild(list(range(len(leaves))))) if self._donated else frozenset()
             return Compiled(traced, guards, self.__name__, donated, None if self._allow_gc else Kept())
 
@@ -513,7 +265,8 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
         program, dims, _ = entry.ready
         if type(program) is not CProgram:
             raise RuntimeError("lazynp.jit.memory_plan: without a C compiler NumPy runs the function, operation by operation")
-        donated = sum(_bytes(entry.traced.values[value]) for value in entry.donation.reused)
+        reused = [entry.traced.values[value].type for value in entry.donation.reused]
+        donated = sum(itemcount(t.shape) * t.dtype.itemsize for t in reused)
         return program.memory_plan(dims)._replace(donated=donated, kept=entry.kept is not None)
 
     def lower(self, *args: Any, **kwargs: Any) -> Compiled:
@@ -563,22 +316,6 @@ def _layout(array: Any) -> Any:
     return may_write(array), None if array.flags.c_contiguous else array.strides
 
 
-def _overlap(entry: Compiled, leaves: Sequence[Any]) -> bool:
-    """Whether an argument that is written to shares memory with another array that the function reads: then the trace's idea of them as
-    separate is wrong."""
-    return any(_overlaps(entry, argument, leaves) for argument in entry.writes)
-
-
-def _overlaps(entry: Compiled, argument: int, leaves: Sequence[Any]) -> bool:
-    """Whether an argument shares memory with another array that the function reads."""
-    memory = [arrays.geometry(leaf) if type(leaf) is ndarray else leaf for leaf in leaves]
-    memory += [source.memory() if isinstance(source, Storage) else source for source in entry.traced.outside.values()]
-    return any(
-        other != argument and isinstance(block, np.ndarray) and np.may_share_memory(memory[argument], block)
-        for other, block in enumerate(memory)
-    )
-
-
 def _concerns_capture(error: BaseException | None) -> CaptureError | None:
     """The CaptureError that an exception is, or that NumPy has answered with an exception of its own."""
     for _ in range(8):
@@ -586,93 +323,3 @@ def _concerns_capture(error: BaseException | None) -> CaptureError | None:
             return error
         error = error.__cause__ or error.__context__
     return None
-
-
-_WATCHED = (bool, int, float, complex, str, np.generic, np.ndarray, ndarray, tuple, type(None))
-
-
-def _variables_read(function: Callable[..., Any]) -> list[Guard]:
-    """Guards for the variables read by a function and by those it wraps: jit(grad(f)) bakes in what f reads."""
-    guards = []
-    while function is not None:
-        guards += _own_variables_read(function)
-        function = getattr(function, "__wrapped__", None)  # type: ignore[assignment]
-    return guards
-
-
-def _globals_read(functions: Iterable[FunctionType]) -> list[Guard]:
-    """Guards for the global variables of functions that a traced function calls, each once."""
-    read = {(id(f.__globals__), name): f.__globals__ for f in functions for name in _names_in(f.__code__) if name in f.__globals__}
-    return [guard for (_, name), namespace in read.items() for guard in _guards_of(namespace.get, name, namespace[name])]
-
-
-def _names_in(code: CodeType) -> set[str]:
-    """The global names and attributes that a function mentions, and functions inside it."""
-    return set(code.co_names).union(*[_names_in(c) for c in code.co_consts if type(c) is CodeType])
-
-
-def _own_variables_read(function: Callable[..., Any]) -> list[Guard]:
-    """Guards for the global and closure variables of a function whose values a trace has baked in."""
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return []
-    namespace = function.__globals__  # type: ignore[attr-defined]
-    guards = [g for name in _names_in(code) if name in namespace for g in _guards_of(namespace.get, name, namespace[name])]
-    for cell in function.__closure__ or ():  # type: ignore[attr-defined]
-        value = _contents(cell)
-        guards += _guards_of(_contents, cell, value)
-    return guards
-
-
-def _attributes_read(leaves: list[Any]) -> list[Guard]:
-    """Guards for the attributes of objects among the arguments: a method's `self`."""
-    guards = []
-    for leaf in leaves:
-        attributes = getattr(leaf, "__dict__", None)
-        if attributes is not None and not isinstance(leaf, (type, FunctionType, ModuleType, jit)):
-            guards += [g for name, value in attributes.items() for g in _guards_of(attributes.get, name, value)]
-    return guards
-
-
-def _guards_of(read: Callable[[Any], Any], name: Any, value: Any) -> list[Guard]:
-    if type(value) in ARRAYS and value.nbytes <= _SMALL_TABLE and not value.dtype.hasobject:
-        return [(read, name, value), (_same_bytes, (value, value.tobytes()), True)]
-    if isinstance(value, _WATCHED) or type(value).__name__ in _GENERATORS:
-        return [(read, name, value)]
-    if isinstance(value, (list, dict)):
-        return [(read, name, value), (_unchanged, (value, _members(value)), True)]
-    return []
-
-
-_GENERATORS = frozenset({"Generator", "RandomState"})
-"""Told by their names: numpy.random is loaded by whoever draws."""
-_SMALL_TABLE = 4096
-"""NumPy arrays up to so many bytes are guarded by their contents: what the function computes from them through NumPy alone is baked in.
-Larger ones are read again at every call wherever they meet a traced array."""
-
-
-def _same_bytes(snapshot: tuple[np.ndarray, bytes]) -> bool:
-    array, contents = snapshot
-    return array.tobytes() == contents
-
-
-def _members(container: Any) -> list[Any]:
-    return list(container.items()) if isinstance(container, dict) else list(container)
-
-
-def _unchanged(snapshot: tuple[Any, list[Any]]) -> bool:
-    """Whether a list or dict still has the same members (one level deep, by identity)."""
-    container, members = snapshot
-    now = _members(container)
-    if len(now) != len(members):
-        return False
-    if isinstance(container, dict):
-        return all(a[0] == b[0] and a[1] is b[1] for a, b in zip(now, members, strict=True))
-    return all(a is b for a, b in zip(now, members, strict=True))
-
-
-def _contents(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not assigned yet
-        return _UNCOMPILED

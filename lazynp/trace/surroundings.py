@@ -14,7 +14,8 @@ from lazynp.api.dispatch import UfuncBase
 from lazynp.errors import CaptureError
 from lazynp.native import ARRAYS, Caller
 from lazynp.trace.calls import is_ours_or_numpys
-from lazynp.trace.jit import Guard, jit
+from lazynp.trace.guards import Guard
+from lazynp.trace.jit import jit
 from lazynp.trace.source import is_library
 
 _FIXED = (bool, int, float, complex, str, bytes, type(None), np.generic, np.dtype, slice, range, type(Ellipsis), frozenset)

@@ -1,0 +1,281 @@
+"""A compiled signature of a jitted function: how its program is called, and what the function returns."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lazynp import array as arrays
+from lazynp import views
+from lazynp.array import ndarray
+from lazynp.backends.base import raised
+from lazynp.backends.pool import Kept
+from lazynp.backends.program import CallTables, CProgram
+from lazynp.config import settings
+from lazynp.errors import error_settings
+from lazynp.ir import canonical
+from lazynp.native import ARRAYS
+from lazynp.ops.movement import follow_numpy
+from lazynp.runtime.evaluate import Ready, located, prepare
+from lazynp.runtime.flags import as_called, dropped, follow_up
+from lazynp.runtime.nans import check_nans
+from lazynp.runtime.storage import Storage, bound
+from lazynp.trace import trees
+from lazynp.trace.capture import Output, Traced, is_array
+from lazynp.trace.direct import TRACED_SCALARS
+from lazynp.trace.donation import Donation, delete, is_given
+from lazynp.trace.guards import Guard
+
+UNKNOWN = object()
+"""Of a signature of which is not known yet whether calls can be made from C."""
+ALONE = object()
+"""The structure of a result that is one leaf."""
+
+
+def form_of(traced: Traced, reused: dict[int, int] | None = None) -> canonical.Form:
+    """The graph of a trace: its values, then what it leaves in arguments, then in storages from outside. reused: values that are written
+    into the memory of an argument."""
+    outer = list(traced.written_outside.values())
+    outputs = (*traced.values, *traced.written.values(), *[node for _, node in outer])
+    first = len(traced.values)
+    aliases = {k: traced.inputs[argument] for k, argument in (reused or {}).items()}
+    aliases |= {first + k: traced.inputs[argument] for k, argument in enumerate(traced.written)}
+    aliases |= {first + len(traced.written) + k: leaf for k, (leaf, _) in enumerate(outer)}
+    return canonical.take_apart(outputs, aliases)  # type: ignore[arg-type]
+
+
+class Compiled:
+    """One signature of a jitted function: the program, where its inputs come from and what its result is made of."""
+
+    __slots__ = (
+        "constants",
+        "direct",
+        "donation",
+        "errors",
+        "form",
+        "guards",
+        "kept",
+        "name",
+        "outside",
+        "places",
+        "plain",
+        "ready",
+        "results",
+        "scalars",
+        "structure",
+        "traced",
+        "writes",
+    )
+
+    def __init__(
+        self, traced: Traced, guards: list[Guard], name: str = "", donated: frozenset[int] = frozenset(), kept: Kept | None = None
+    ) -> None:
+        """name: of the function; donated: the numbers of donated leaves; kept: where its memory comes from, None: from all programs'."""
+        self.traced = traced
+        self.name = name
+        self.donation = Donation(traced, donated)
+        self.kept = kept
+        self.guards = guards
+        self.direct: Any = UNKNOWN
+        self.errors = error_settings()
+        writes = list(traced.written.items())
+        outer = list(traced.written_outside.values())
+        self.form = form_of(traced, self.donation.reused)
+        self.ready: Ready = prepare(self.form)
+        argument_of = {leaf: i for i, leaf in enumerate(traced.inputs) if leaf is not None}
+        self.places = [argument_of.get(leaf, -1) for leaf in self.form.leaves]
+        self.outside = [traced.outside.get(leaf, None) for leaf in self.form.leaves]
+        self.constants = [bound(leaf) for leaf in self.form.leaves]
+        self.writes = [argument for argument, _ in writes]
+        self.scalars = traced.scalars
+        self.results = traced.results
+        self.structure = traced.structure
+        self.plain = (
+            not writes
+            and not outer
+            and not self.donation.deleted
+            and all(p >= 0 or o is None for p, o in zip(self.places, self.outside, strict=True))
+        )
+
+    def holds(self) -> bool:
+        """Whether the variables that the trace read from outside are still the same objects."""
+        for read, name, value in self.guards:
+            if read(name) is not value:
+                return False
+        return True
+
+    def run(self, leaves: list[Any], lazy: bool, blocks: bool) -> Any:
+        """Run on the leaves of a call: NumPy arrays or handles, of this signature. lazy: some are handles; blocks: all arrays are
+        contiguous in C order."""
+        places, given = self.places, leaves
+        if self.scalars:
+            leaves = [np.asarray(leaf) if type(leaf) in TRACED_SCALARS else leaf for leaf in leaves]
+        if self.plain and blocks and not lazy:
+            inputs = [leaves[p] if p >= 0 else c for p, c in zip(places, self.constants, strict=True)]
+            values = self._run(inputs, None)
+            if self.traced.doubted and values[-1]:
+                raise Doubted
+        else:
+            values = self._run_general(leaves)
+        return self.result(values, given, lazy)
+
+    def tables(self) -> CallTables | None:
+        """What a call from C needs of the program, if it can be called from there."""
+        program, dims, _ = self.ready
+        return program.call_tables(dims) if type(program) is CProgram else None
+
+    def plain_result(self) -> Any:
+        """What the function returns with the numbers of values in their places; None: there is more to it than new arrays and numbers in
+        tuples, lists and dicts."""
+        numbers = [index for kind, index, path, _, locked in self.results if not path and not locked and self._is_new(kind, index)]
+        if not numbers or len(numbers) < len(self.results):
+            return None
+        if self.structure is ALONE:
+            return numbers[0]
+        return trees.unflatten(self.structure, numbers) if type(self.structure) is trees.Plain else None
+
+    def _is_new(self, kind: str, index: int) -> bool:
+        """Whether a leaf of the result is an array with axes or NumPy's scalar."""
+        return kind == "scalar" or (kind == "value" and bool(self.traced.values[index].shape))
+
+    def reported(self, code: int, error: int, index: int, size: int, leaves: list[Any]) -> None:
+        """After a call from C: floating-point flags and an index out of range."""
+        if raised:
+            dropped()
+        try:
+            self.ready.program.finish(code, (error, index, size))  # type: ignore[attr-defined]
+        except Exception as raising:
+            raise located(raising, self.form) from None
+        if raised:
+            places = zip(self.places, self.outside, self.constants, strict=True)
+            inputs = [leaves[p] if p >= 0 else c if o is None else _current(o) for p, o, c in places]
+            follow_up(self.ready.program, self.form, [np.asarray(x) for x in inputs], as_called(self.errors))
+
+    def _run(self, inputs: list[Any], outputs: Any) -> list[np.ndarray]:
+        if settings.debug_nans:
+            check_nans(self.form, [np.asarray(x) for x in inputs])
+        try:
+            results = self.ready.run(inputs, outputs, self.kept)
+        except Exception as error:
+            if self.traced.doubted and hasattr(error, "lazynp_origin"):  # Python may have raised something else before
+                raise Doubted from None
+            raise located(error, self.form) from None
+        if raised and self.traced.doubted and results[len(self.traced.values) - 1]:  # the call comes again, and with it its warnings
+            dropped()
+        elif raised:
+            follow_up(self.ready.program, self.form, inputs, as_called(self.errors))
+        return results
+
+    def _run_general(self, leaves: list[Any]) -> list[np.ndarray]:
+        """Arguments that are written to or not contiguous, storages and arrays from outside of the function."""
+        free = {leaf for leaf in self.donation.reused.values() if is_given(leaves[leaf]) and not overlaps(self, leaf, leaves)}
+        memory = [arrays.to_numpy(leaf) if is_array(leaf) else leaf for leaf in leaves]
+        for argument in (*self.writes, *free):
+            if type(leaves[argument]) is ndarray and leaves[argument]._storage is not None:
+                leaves[argument]._storage.settle_readers()
+        blocks = [_block(m) if isinstance(m, np.ndarray) else m for m in memory]
+        for argument in self.donation.reused.values():
+            if argument not in free and blocks[argument] is memory[argument]:
+                blocks[argument] = np.array(memory[argument], order="C")
+        inputs = []
+        for place, source, constant in zip(self.places, self.outside, self.constants, strict=True):
+            inputs.append(blocks[place] if place >= 0 else constant if source is None else _current(source))
+        targets: list[Any] = [None] * len(self.traced.values)
+        for value, argument in self.donation.reused.items():
+            targets[value] = blocks[argument]
+        targets += [blocks[argument] for argument in self.writes]
+        for storage in self.traced.written_outside:
+            storage.settle_readers()
+            targets.append(storage.force())
+        written = [t for t in targets if t is not None] if self.traced.doubted else []  # nothing is donated then
+        before = [t.copy() for t in written]
+        try:
+            values = self._run(inputs, targets)
+            if self.traced.doubted and values[len(self.traced.values) - 1]:
+                raise Doubted
+        except Doubted:
+            for target, contents in zip(written, before, strict=True):
+                target[...] = contents
+            raise
+        except BaseException:  # perhaps after some of a donated array was overwritten
+            for argument in free:
+                delete(leaves[argument], self.name)
+            raise
+        for argument in self.writes:
+            if blocks[argument] is not memory[argument]:
+                memory[argument][...] = blocks[argument]
+            if type(leaves[argument]) is ndarray and leaves[argument]._storage is not None:
+                leaves[argument]._storage._leaf = None
+        for storage in self.traced.written_outside:
+            storage.overwritten()
+        for argument in self.donation.deleted:
+            delete(leaves[argument], self.name)
+        return values
+
+    def result(self, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
+        """What the function returns, made of the program's values and of the arguments."""
+        out = [self._leaf(output, values, leaves, lazy) for output in self.results]
+        return out[0] if self.structure is ALONE else trees.unflatten(self.structure, out)
+
+    def _leaf(self, output: Output, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
+        kind, index, path, value, locked = output
+        if kind in ("value", "scalar"):
+            array = follow_numpy(values[index], path) if path else values[index]
+            if locked:
+                array = array.view()
+                array.flags.writeable = False
+            if not lazy:
+                return array if kind == "value" else array[()]
+            handle = arrays.adopt(array)
+            handle._scalar = kind == "scalar"
+            return handle
+        if kind == "number":
+            return value(values[index].item())
+        if kind == "either":
+            first, second, chosen = value
+            return self._leaf(first if self._leaf(chosen, values, leaves, lazy) else second, values, leaves, lazy)
+        if kind == "argument":
+            return _argument_view(leaves[index], path, locked)
+        return value.copy() if type(value) in ARRAYS else value
+
+
+class Doubted(Exception):
+    """A program has met what Python would have answered with an error or an integer of more than 64 bits; nothing has been changed."""
+
+
+def _block(array: np.ndarray) -> np.ndarray:
+    return array if array.flags.carray or (array.flags.c_contiguous and array.flags.aligned) else np.array(array, order="C")
+
+
+def _current(source: Any) -> np.ndarray:
+    """The present contents of a storage or NumPy array that a trace read from outside."""
+    return source.force() if isinstance(source, Storage) else _block(source)
+
+
+def _argument_view(leaf: Any, path: Any, locked: bool) -> Any:
+    if not path:
+        return leaf
+    if type(leaf) is ndarray:
+        for step in path:
+            leaf = views.view_of(leaf, step.op, **dict(zip(step.op.attrs, step.attrs, strict=True)))
+    else:
+        leaf = follow_numpy(leaf, path)
+    if locked:
+        leaf.flags.writeable = False
+    return leaf
+
+
+def overlap(entry: Compiled, leaves: Sequence[Any]) -> bool:
+    """Whether an argument that is written to shares memory with another array that the function reads: then the trace's idea of them as
+    separate is wrong."""
+    return any(overlaps(entry, argument, leaves) for argument in entry.writes)
+
+
+def overlaps(entry: Compiled, argument: int, leaves: Sequence[Any]) -> bool:
+    """Whether an argument shares memory with another array that the function reads."""
+    memory = [arrays.geometry(leaf) if type(leaf) is ndarray else leaf for leaf in leaves]
+    memory += [source.memory() if isinstance(source, Storage) else source for source in entry.traced.outside.values()]
+    return any(
+        other != argument and isinstance(block, np.ndarray) and np.may_share_memory(memory[argument], block)
+        for other, block in enumerate(memory)
+    )
