@@ -219,8 +219,7 @@ def _chosen(test: Node, a: Any, b: Any, carried: kinds.Carried) -> Node:
 
 
 def in_form(value: Any, form: Form, filler: Any = None) -> Either:
-    """A number as an Either of that form. filler: where it is a Python number of that
-    kind, what stands for the number where that is not one."""
+    """A number as an Either of that form. filler: where it is a Python number of that kind, what stands where there is none."""
     kind, other = form
     if type(value) is Either:
         is_first = [kinds.described(part).kind is kind for part in (value.first, value.second)]  # type: ignore[union-attr]
@@ -254,7 +253,10 @@ def _is_exact(first: Any, second: kinds.Carried) -> bool:
     if dtype.kind in "iu":
         return bool(np.iinfo(dtype).min <= first <= np.iinfo(dtype).max and first == int(first))
     with np.errstate(over="ignore"):
-        return type(first) is bool or bool(dtype.type(first) == first)
+        try:
+            return bool(dtype.type(first) == first)
+        except OverflowError:  # an int beyond all floats
+            return False
 
 
 def taken_apart(values: Sequence[Any]) -> list[Any]:
