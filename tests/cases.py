@@ -668,6 +668,7 @@ def _branches(rng: np.random.Generator) -> Rows:
 TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "where": _conditions,
     "cast": _casts,
+    "kept": _parts(lambda x: x),
     "real": _parts(np.real),
     "imag": _parts(np.imag),
     "complex": _assemblies,

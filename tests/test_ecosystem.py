@@ -489,6 +489,16 @@ def in_child(x):
     return float(np.sum(np.exp(x) * 2))
 
 
+def test_compiled_code_that_compares_types_first():
+    """docs/ecosystem.md says so: no protocol is asked, and numpy.asarray(x) is what it takes."""
+    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+    solver = importlib.import_module("scipy.sparse.linalg").splu(sparse.csc_array(S))
+    x = lazynp.lazy(numpy.ones(8)) * 2
+    with pytest.raises(TypeError, match="must be numpy.ndarray"):
+        solver.solve(x)
+    numpy.testing.assert_allclose(S @ solver.solve(numpy.asarray(x)), 2 * numpy.ones(8))
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_processes(method):
     if method not in multiprocessing.get_all_start_methods():

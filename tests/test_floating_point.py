@@ -33,6 +33,25 @@ WRONG = {
     "zero to a complex power": (lambda n, x, z, b: (z + 0j) ** (x - 2j), ["invalid value encountered in power"]),
     "least integer": (lambda n, x, z, b: (z.astype(int) - 2**62) * 2 // (z.astype(int) - 1), ["overflow encountered in floor_divide"]),
     "divmod": (lambda n, x, z, b: sum(divmod(n.floor(9 * x).astype(int), z.astype(int))), ["divide by zero encountered in divmod"]),
+    "a side that is not taken": (
+        lambda n, x, z, b: n.where(z != 0, x / z, 0),
+        ["divide by zero encountered in divide", "invalid value encountered in divide"],
+    ),
+    "inside a side": (lambda n, x, z, b: n.where(z != 0, 2 * n.sqrt(x) + 1, x), ["invalid value encountered in sqrt"]),
+    "a side of single precision": (
+        lambda n, x, z, b: n.where(x > 5, n.float32(1) / z.astype("f4"), n.float32(2)) * x.astype("f4"),
+        ["divide by zero encountered in divide"],
+    ),
+    "a side of integers": (
+        lambda n, x, z, b: n.where(z != 0, n.floor(9 * x).astype(int) // z.astype(int), 0),
+        ["divide by zero encountered in floor_divide"],
+    ),
+    "the sum of sides": (
+        lambda n, x, z, b: n.sum(n.where(z != 0, x / z, 0)) + x,
+        ["divide by zero encountered in divide", "invalid value encountered in divide"],
+    ),
+    "to integers and back": (lambda n, x, z, b: b.astype(int).astype(float) + x, ["invalid value encountered in cast"]),
+    "to short integers and back": (lambda n, x, z, b: (x * 3e9).astype("i4").astype(float) + x, ["invalid value encountered in cast"]),
     "complex": (lambda n, x, z, b: (x + 1j) / z, ["divide by zero encountered in divide", "invalid value encountered in divide"]),
 }
 
@@ -281,6 +300,25 @@ def test_what_prints_warns_and_prints_once(name, capsys):
             call()
         outcomes.append((capsys.readouterr().out, messages(caught), n.geterr()))
     assert outcomes[0] == outcomes[1]
+
+
+def test_sides_where_nothing_is_told():
+    """No instruction is spent on it, and masked updates, of which NumPy computes what is selected, do not warn."""
+
+    @lnp.jit(strict=True)
+    def function(x, z):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            chosen = lnp.where(z != 0, x / z, 0)
+        masked = x.copy()
+        masked[z != 0] = x[z != 0] / z[z != 0]
+        masked[x > 0.5] = 1 / (x[x > 0.5] - 1.5)
+        return chosen, masked
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        chosen, _masked = function(X, Z)
+    assert not chosen.any()
+    assert "lz_both" not in lnp.show(function, X, Z, stage="c")
 
 
 @pytest.mark.parametrize("dtype", ["c16", "c8"])

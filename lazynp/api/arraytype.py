@@ -6,6 +6,7 @@ It has to be a real subclass of numpy.ndarray, because C code takes it: `x.view(
 import functools
 from abc import ABCMeta
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class ndarray(np.ndarray, metaclass=_ArrayType):  # noqa: N801  (NumPy's name)
     __doc__ = np.ndarray.__doc__
     __module__ = "lazynp"
     __slots__ = ()
+    __signature__ = signature(np.ndarray)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if type(cls) is not _ArrayType:

@@ -1,6 +1,8 @@
 """Choosing elements: where, take, sort, search, clip, and functions that write through indices."""
 
 import functools
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from lazynp.api.shaping import concatenate, lifted, ravel
 from lazynp.api.ufuncs import OBJECTS, axes_of, fits
 from lazynp.array import as_array, ndarray, wrap
 from lazynp.ir.node import Node
+from lazynp.ir.op import Kind
 from lazynp.operands import node_of, operand
 from lazynp.ops import elementwise as ew
 from lazynp.ops import library
@@ -20,6 +23,7 @@ from lazynp.ops.contraction import matmul
 from lazynp.ops.indexing import gather, iota
 from lazynp.ops.movement import broadcast, reshape, window
 from lazynp.ordering import wrap_like
+from lazynp.runtime.flags import PARTIAL, may_warn
 from lazynp.runtime.storage import tracing
 
 
@@ -27,7 +31,36 @@ from lazynp.runtime.storage import tracing
 def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     if x is None or y is None:
         raise Unsupported
-    return as_array(wrap_like(ew.where(node_of(condition), operand(x), operand(y)), condition, x, y))
+    return as_array(wrap_like(ew.where(node_of(condition), _side(operand(x)), _side(operand(y))), condition, x, y))
+
+
+def _side(x: Any) -> Any:
+    """A side of numpy.where, of which a program that computes only what is taken would not warn as NumPy does."""
+    if not isinstance(x, Node) or x.ndim == 0 or not may_warn():
+        return x
+    return ew.kept(x) if any(map(_has_a_limited_domain, islice(_computed(x), _LOOKED_AT))) else x
+
+
+_LOOKED_AT = 8
+"""Operations of a side that are looked at."""
+
+
+def _has_a_limited_domain(node: Node) -> bool:
+    """Whether an operation is invalid for some operands: a quotient by a constant and a square are not."""
+    if node.op.name not in PARTIAL or node.dtype.kind == "c":
+        return False
+    by = ew.constant_value(node.args[1]) if len(node.args) == 2 else None
+    return by is None or by == 0 or (node.op is ew.power and not (by > 0 and float(by).is_integer()))
+
+
+def _computed(x: Node) -> Iterator[Node]:
+    """The elementwise operations that make a value, the last ones first."""
+    waiting = [x]
+    while waiting:
+        node = waiting.pop(0)
+        if node.args and node.op.kind is Kind.ELEMENTWISE:
+            yield node
+            waiting.extend(node.args)
 
 
 @implements(np.clip)

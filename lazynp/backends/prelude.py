@@ -251,6 +251,15 @@ _row("gcd", "signed", "return ($T)lz_gcd_u$B(a < 0 ? 0 - ($U)a : ($U)a, b < 0 ? 
 _row("lcm", "unsigned", "$T g = lz_gcd_$S(a, b); return g ? ($T)(a / g * b) : 0;")
 _row("lcm", "signed", "return ($T)lz_lcm_u$B(a < 0 ? 0 - ($U)a : ($U)a, b < 0 ? 0 - ($U)b : ($U)b);")
 _rows2("int", {name: f"a {sign} b ? a : b" for name, sign in {"maximum": ">", "minimum": "<", "fmax": ">", "fmin": "<"}.items()})
+# a choice of which no compiler sees that it need not compute b where a is false; d is a zero that it does not know
+_row("both", "int", "c ^= ($T)d; return c ^ ((b ^ c) & ($T)-($T)(a != 0));", "uint8_t a, $T b, $T c, int64_t d")
+_row(
+    "both",
+    "float",
+    "$I x, y; __builtin_memcpy(&x, &b, sizeof b); __builtin_memcpy(&y, &c, sizeof c); y ^= ($I)d; y ^= (x ^ y) & -($I)(a != 0); "
+    "__builtin_memcpy(&c, &y, sizeof c); return c;",
+    "uint8_t a, $T b, $T c, int64_t d",
+)
 # a choice that never is a branch; a zero needs one instruction less
 _row("one_of", "int", "LZ_CHOOSE(a, b, c); return c;", "uint8_t a, $T b, $T c")
 _row(

@@ -51,6 +51,7 @@ class Values:
         self.levels = levels
         self.statements: list[list[str]] = [[] for _ in range(max(levels.values(), default=0) + 1)]
         self.depth: dict[Node, int] = {}
+        self.zero = ""
         self.text: dict[Node, str] = {}
         order = scalars(roots)
         self.uses = uses = _uses(order, roots)
@@ -166,10 +167,21 @@ class Values:
             return _KINDS[node.op].format(self.text[node.args[0]])
         if self.writer.lanes and node.op in _LOGICAL and all(a.dtype == bool for a in node.args):
             return _LOGICAL[node.op].format(*[self.text[a] for a in node.args])
+        if node.op is ew.where and node.dtype in PLAIN and not (self.alone or self.writer.lanes):
+            if any(side.op is ew.kept for side in node.args[1:]):
+                arguments = [unwrapped(self.text[a]) for a in node.args]
+                return f"{prelude.helper('both', node.dtype)}({', '.join(arguments)}, {self._zero()})"
         texts = [self.text[a] for a in node.args]
         if texts and all(a.op is const for a in node.args):  # folding left it because it warns
             texts[0] = f"LZ_HIDDEN({texts[0]})"
         return expression(node.op, node, [a.dtype for a in node.args], texts)
+
+    def _zero(self) -> str:
+        """A variable outside of all loops that is zero, which compilers do not know."""
+        if not self.zero:
+            self.zero = self.writer.fresh("zero")
+            self.statements[0].append(f'int64_t {self.zero} = 0; __asm__ ("" : "+r"({self.zero}));')
+        return self.zero
 
     def _load(self, node: Node) -> str:
         known = self.writer.neighbour

@@ -190,6 +190,20 @@ where = register(
 )
 
 
+kept = register(
+    Op(
+        name="kept",
+        kind=Kind.ELEMENTWISE,
+        infer=lambda x: x,
+        numpy=lambda x: x,
+        partials=(lambda z, x: 1.0,),
+        c=lambda dtype: "{0}",
+        cost=0.0,
+    )
+)
+"""x. As a side of a `where` it is computed also where it is not taken: numpy.where computes both sides, and warns of both."""
+
+
 def masked(node: Node) -> tuple[Node, Node] | None:
     """(mask, value) of a node that is `value` where the mask is true and exactly zero elsewhere; None for any other."""
     if node.op is where:

@@ -358,9 +358,12 @@ _INTEGERS = (np.dtype(np.int32), np.dtype(np.int64))
 
 
 def _through_integers(x: Node, integers: np.dtype) -> Node:
-    """x.astype(integers) as a float: gcc takes the two conversions for trunc(x), which keeps the sign of zero and what is out of range."""
+    """x.astype(integers) as a float: gcc takes the two conversions for trunc(x), which keeps the sign of zero and what is out of range.
+    What is out of range is infinite when scaled, and infinity minus infinity raises the flag that the conversion would have raised."""
     limit = np.array(-float(np.iinfo(integers).min), x.dtype)
-    return where(ew.less(ew.absolute(x), constant(limit)), ew.add(trunc(x), constant(np.zeros((), x.dtype))), constant(-limit))
+    scaled = ew.multiply(x, constant(np.ldexp(np.ones((), x.dtype), np.finfo(x.dtype).maxexp - integers.itemsize * 8 + 1)))
+    inside = ew.add(trunc(x), ew.subtract(scaled, scaled))
+    return where(ew.less(ew.absolute(x), constant(limit)), ew.kept(inside), constant(-limit))
 
 
 def lossless(source: np.dtype, to: np.dtype) -> bool:

@@ -52,6 +52,12 @@ def as_called(traced: ErrorSettings | None) -> Settings:
     return settings
 
 
+def may_warn() -> bool:
+    """Whether anything is told here of divisions by zero or invalid values."""
+    modes = dict((error_settings() or DEFAULT_ERRORS).modes)
+    return (modes["divide"], modes["invalid"]) != ("ignore", "ignore")
+
+
 def follow_up(program: base.Program, form: Form, arrays: Sequence[np.ndarray], settings: Settings = as_recorded) -> None:
     """After a run that left flags: issue what NumPy would have issued. arrays: the leaves' memory, as the run left it.
 
@@ -133,7 +139,7 @@ def _guess(form: Form, flags: int, settings: Settings) -> bool:
         return told
     for kind, text in _TEXTS.items():
         suspects = [n for n in nodes if flags & _BITS[kind] and _can_raise(n, kind)]
-        suspects = [n for n in suspects if n.op.name in _PARTIAL] or suspects
+        suspects = [n for n in suspects if n.op.name in PARTIAL] or suspects
         mode = dict(settings(suspects[-1]).modes)[kind] if suspects else "ignore"
         if mode == "ignore":
             continue
@@ -156,7 +162,7 @@ def _with_bodies(order: Iterable[Node]) -> Iterator[Node]:
 
 
 _CHOOSING = frozenset({ew.where, ew.maximum, ew.minimum, ew.fmax, ew.fmin, cond})
-_PARTIAL = frozenset("sqrt log log2 log10 log1p arcsin arccos arccosh arctanh divide remainder fmod floor_divide power reciprocal".split())
+PARTIAL = frozenset("sqrt log log2 log10 log1p arcsin arccos arccosh arctanh divide remainder fmod floor_divide power reciprocal".split())
 _TEXTS = {"divide": "divide by zero", "over": "overflow", "invalid": "invalid value"}
 _DIVISIONS = frozenset({"divide", "floor_divide", "remainder", "fmod", "reciprocal", "power", "log", "log2", "log10", "log1p", "arctanh"})
 
