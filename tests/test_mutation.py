@@ -27,7 +27,7 @@ WRITES = [
     n.copyto(v, 1j) ; n.copyto(v, 1j, casting='unsafe') ; n.copyto(v, v * 1.5, where=v > 3) ; n.copyto(v, 5, where=v) ;
     n.copyto(v, n.ones((7, 7)), where=v > 3) ; n.copyto(v, v.T, casting='no') ; v.sort() ; v.sort(0) ; v.sort(5) ; v.sort(kind='stable') ;
     v.partition(1) ; n.add.at(v, [0, 0, 1], 2) ; n.add.at(v, [0, 0, 1], 2.5) ; n.multiply.at(v, ([0, 0], [1, 1]), 3) ;
-    n.negative.at(v, ...) ; n.maximum.at(v, slice(0, 2), 9) ; n.add.at(v, [9], 1) ; n.power.at(v, v > 3, 2) ;
+    n.negative.at(v, ...) ; n.maximum.at(v, slice(0, 2), 9) ; n.add.at(v, [9], 1) ; n.power.at(v, v > 3, 2) ; n.ldexp.at(v, [0, 0, 1], 3) ;
     v.flat[3] ; v.flat[::3] = [1, 2] ;
     v.flat[[0, 2]] = v.ravel()[:3] ; v.flat[99] = 1 ; v.flat = [1, 2, 3] ; v.shape = (-1,) ; v.shape = (7, 7) ; v.shape = (2, -1) ;
     v.shape = v.shape[::-1] ; v.resize((2, -1)) ; v.resize((3, 10)) ; v.resize(v.size) ; n.resize(v, (3, 3)) ; n.add(v[::-1], v, out=v) ;

@@ -196,7 +196,7 @@ def _keeps_dtype(function: np.ufunc, dtype: np.dtype, other: Any) -> bool:
         loop = ew.loop_dtypes(function, (dtype, _dtype_of(other)))
     except TypeError:
         return False
-    return loop[0] == loop[2] == dtype
+    return loop[0] == loop[1] == loop[2] == dtype  # ldexp's second is an integer
 
 
 def _dtype_of(x: Any) -> Any:
