@@ -80,7 +80,7 @@ def _included(x: Any, where: Any) -> Callable[[Node], Node]:
 
 def _has_other_dtype(out: Any, x: Any) -> bool:
     """Whether a mean is summed up in the dtype that an array and its output have in common."""
-    return out is not None and out.dtype != _mean_dtype(x.dtype)
+    return out is not None and getattr(out, "dtype", None) != _mean_dtype(x.dtype)
 
 
 def _telling(values: Node, wrong: Node, message: str) -> Node:

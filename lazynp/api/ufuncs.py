@@ -423,6 +423,8 @@ def _method(function: np.ufunc, name: str, args: tuple[Any, ...], options: dict[
             if are_unusual(numpy, (), options):
                 refuse(numpy, args, options)
             out = options.get("out")
+            if type(out) is tuple and len(out) != 1:
+                raise Unsupported  # NumPy's error
             given = {k: v for k, v in options.items() if k != "out"}
             if given.get("dtype") is not None or type(out) in (ndarray, *ARRAYS):
                 given["dtype"] = _fold_dtype_into(function, args[0], given.get("dtype"), out)
