@@ -7,14 +7,14 @@ from collections.abc import Callable
 import numpy as np
 
 from lazynp.backends import prelude, together
+from lazynp.backends.ahead import requests, streams
 from lazynp.backends.kernel import Kernel
 from lazynp.backends.lower import Axis
-from lazynp.backends.nests import Fold, loads, values_in
-from lazynp.backends.polynomial import Poly, product, variable
+from lazynp.backends.nests import Fold, loads
+from lazynp.backends.polynomial import ONE, product, variable
 from lazynp.backends.texts import expression, identity, unwrapped
 from lazynp.backends.together import BLOCK
 from lazynp.backends.writer import opened
-from lazynp.ir.node import Node
 from lazynp.ops import elementwise as ew
 
 _SHORT, _SHORT_ROW = 128, 16
@@ -37,9 +37,11 @@ _FEW_FLAGS = 256
 _NARROW = {np.dtype(bool): ("uint8_t", 256), np.dtype(np.uint8): ("uint16_t", 128), np.dtype(np.int8): ("int16_t", 128)}
 """Sums of bytes: the type of a lane, and how many lanes. 100,000 truth values: 19 -> 2 us."""
 _ROUNDS = 255
-_FAR, _AHEAD, _LINE = 1 << 22, 6144, 64
-"""Bytes of an array that does not stay in a core's caches, bytes that are asked for in advance, bytes of a cache line. The processor's own
-prefetching stops where a page ends: two matrices of 1500 x 1500 times a vector 0.83 -> 0.70 ms; no difference where the array is near."""
+_LINE, _LONG = 64, 2048
+"""Bytes of a line of the cache; elements from which loads begin one. A vector on two lines takes two loads: how many of 100,000 numbers
+are positive 11.1 -> 7.6 us."""
+_AHEAD, _STORES_AHEAD = 6144, 2048
+"""Bytes behind what is read and stored that are asked for in advance (ahead.py)."""
 _WIDE, _FIRST = 2, 512
 """Parts of rows that come from far (`L[i, :i] @ x[:i]`) have so many times the lanes, and blocks as many times as long: what is between two
 blocks is less often in the way of the next loads, and a lane adds no more. Where one ends, the first
@@ -137,7 +139,7 @@ class RowFold(Kernel):
             or any(f.value.dtype.kind != "f" for f in self.nest.folds)
         ):
             return False
-        if self._from_far(inner):  # such rows come one at a time
+        if streams(self, inner, stores=False):  # such rows come one at a time
             return False
         along = [n.address.variables for n in loads(self.nest.roots()) if inner.variable in n.address.variables]
         return len(self.nest.folds) == 1 and any(row.variable not in v for v in along) and any(row.variable in v for v in along)
@@ -187,6 +189,7 @@ class RowFold(Kernel):
         lines += [
             f"for (int64_t l = 0; l < {wide}; l++) {{ {start} }}",
             f"const int64_t b = {begin};",
+            *(self._stores_ahead(inner) if wide == lanes else []),
             "int64_t j = 0;",
             f"for (; b + j + {wide} <= {end}; j += {wide}) {{",
             *(self._prefetches(inner, wide) if wide != lanes else []),
@@ -263,7 +266,7 @@ class RowFold(Kernel):
         if size is not None and size <= _FEW_FLAGS and not blocks and all(f.op is ew.logical_or for f in folds):
             steps = [f"r{k} |= {self.values.text[f.value]} != 0;" for k, f in enumerate(folds)]
             return [opened(inner, self.writer, begin, end), *body, *steps, "}"]
-        wide = _WIDE if any(not _continues(n.address, inner) for n in self._from_far(inner)) and self.values.cost < _SIMPLE else 1
+        wide = _WIDE if any(not s.on for s in streams(self, inner, stores=False)) and self.values.cost < _SIMPLE else 1
         lanes = self._lane_count() * wide
         steps = [f"a{k}[l] = {self.folded(f, f'a{k}[l]', self.values.text[f.value])};" for k, f in enumerate(folds)]
         block = _WHOLE if self._is_exact() else BLOCK * wide
@@ -276,7 +279,7 @@ class RowFold(Kernel):
             + " ".join([f"a{k}[l] = {identity(f.op, f.value.dtype)};" for k, f in enumerate(folds)])
             + " }"
         )
-        lines += ["int64_t j = 0;", *self._narrow(inner, body, lanes)]
+        lines += ["int64_t j = 0;", *self._head(inner, [*body, *steps], lanes), *self._narrow(inner, body, lanes)]
         lines += [f"for (; j + {lanes} <= stop; j += {lanes}) {{", *self._prefetches(inner, lanes)]
         pragma = [] if self.values.impure else ["#pragma omp simd"]
         lines += [*pragma, f"for (int64_t l = 0; l < {lanes}; l++) {{", f"const int64_t {v} = b + j + l;", *body, *steps, "}", "}"]
@@ -290,6 +293,24 @@ class RowFold(Kernel):
         else:
             lines.append(" ".join([f"r{k} = {self.folded(f, f'r{k}', f'a{k}[0]')};" for k, f in enumerate(folds)]))
         return [*lines, "}"]
+
+    def _head(self, inner: Axis, point: list[str], lanes: int) -> list[str]:
+        """Single elements up to where a load begins a line of the cache, of folds that are exact in any order."""
+        if not self._is_exact() or self.values.impure or (inner.size.constant or _LONG) < _LONG:
+            return []
+        along = [n for n in loads(self.nest.roots()) if inner.variable in n.address.variables]
+        steps = {n.address.coefficient(inner.variable) for n in along}
+        if len({n.buffer.memory for n in along}) != 1 or steps != {ONE} or _LINE // along[0].dtype.itemsize > lanes:
+            return []
+        place = self.at(along[0].buffer.memory, along[0].address.replaced({inner.variable: variable("b")}))
+        return [
+            f"const int64_t loose = (-(uint64_t)&{place} & {_LINE - 1}) / {along[0].dtype.itemsize};",
+            "#pragma GCC unroll 1",
+            "for (; j < loose && j < stop; j++) {",
+            f"const int64_t {inner.variable.name} = b + j, l = j;",
+            *point,
+            "}",
+        ]
 
     def _narrow(self, inner: Axis, body: list[str], lanes: int) -> list[str]:
         """Sums of bytes and truth values begin in narrow lanes, of which a vector has more, for as many rounds as they have room."""
@@ -315,29 +336,15 @@ class RowFold(Kernel):
             "}",
         ]
 
-    def _from_far(self, inner: Axis) -> list[Node]:
-        """The loads of arrays that come from far and are walked element by element."""
-        found = []
-        for node in loads(self.nest.roots()):
-            memory, step = node.buffer.memory, node.address.coefficient(inner.variable)
-            size = memory.size.constant
-            if memory.kind == "band" or size is None or size * memory.dtype.itemsize < _FAR or any(values_in(node.address)):
-                continue
-            if step is not None and step.constant == 1:
-                found.append(node)
-        return found
-
     def _prefetches(self, inner: Axis, lanes: int) -> list[str]:
-        """Asks for what the lanes read later, of arrays that come from far. What lies behind a part of a row is not read next."""
-        wanted: dict[str, int] = {}
-        first = {inner.variable: variable("b") + variable("j")}
-        for node in self._from_far(inner):
-            if _continues(node.address, inner):
-                wanted[self.at(node.buffer.memory, node.address.replaced(first))] = node.dtype.itemsize
-        return [
-            f"for (int64_t q = 0; q < {lanes * itemsize}; q += {_LINE}) __builtin_prefetch((const char *)&{place} + {_AHEAD} + q);"
-            for place, itemsize in wanted.items()
-        ]
+        """Asks for what the lanes read later. What lies behind a part of a row is not read next."""
+        wanted = [stream for stream in streams(self, inner, stores=False) if stream.on]
+        return requests(self, inner, wanted, variable("b") + variable("j"), lanes, _AHEAD)
+
+    def _stores_ahead(self, inner: Axis) -> list[str]:
+        """Asks for where a short row's elements are stored later."""
+        size, written = inner.size.constant, [s for s in streams(self, inner, stores=True) if s.written]
+        return [] if size is None else requests(self, inner, written, inner.begin, size, _STORES_AHEAD)
 
     def _next_rows(self, kept: list[Axis], reduced: list[Axis]) -> list[str]:
         """Asks for the first lines of what comes after parts of rows from far: the same part in the next turn of the loop around."""
@@ -345,9 +352,9 @@ class RowFold(Kernel):
         if not reduced or around is None or self.values.impure:
             return []
         (turning,) = around.atoms()
-        far = [n for n in self._from_far(reduced[-1]) if not _continues(n.address, reduced[-1]) and turning in n.address.atoms()]
+        far = [s for s in streams(self, reduced[-1], stores=False) if not s.on and turning in s.address.atoms()]
         moved = {turning: around, reduced[-1].variable: reduced[-1].begin}
-        places = dict.fromkeys([self.at(n.buffer.memory, n.address.replaced(moved)) for n in far])
+        places = dict.fromkeys([self.at(s.memory, s.address.replaced(moved)) for s in far])
         return [f"for (int q = 0; q < {_FIRST}; q += {_LINE}) __builtin_prefetch((const char *)&{place} + q);" for place in places]
 
     def _lane_count(self) -> int:
@@ -414,10 +421,3 @@ class RowFold(Kernel):
         if self.partial:
             return [f"part{k}[chunk] = r{k};" for k in range(len(self.partial))]
         return [self.result(f, f"r{k}" if f.position is None else f"p{k}") for k, f in enumerate(self.nest.folds)]
-
-
-def _continues(address: Poly, inner: Axis) -> bool:
-    """Whether what lies behind a row is read next: the next row, or nothing else. Parts of rows do not go on."""
-    size = inner.size.constant
-    others = {abs(n) for monomial, n in address.terms.items() if monomial and inner.variable not in monomial}
-    return size is not None and (not others or size in others)

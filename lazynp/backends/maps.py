@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lazynp.backends import prelude
+from lazynp.backends.ahead import requests, streams
 from lazynp.backends.aligned import common_load, head
 from lazynp.backends.kernel import Kernel
 from lazynp.backends.lower import Axis, Memory, checked, load
 from lazynp.backends.nests import Store, scalars
 from lazynp.backends.polynomial import Atom, Poly, variable
+from lazynp.backends.quotients import by_reciprocals, divisors
 from lazynp.backends.texts import combined, unwrapped
 from lazynp.backends.values import Values, is_own, modulus
 from lazynp.backends.writer import opened
@@ -25,6 +27,8 @@ _TILE, _SQUARE, _ALIAS = (32, 256), (64, 64), 2048
 share a few sets of a cache."""
 _MANY, _FEW, _CHUNK_ROWS = 2048, 16, 64
 """Rows up to which processors know the places of as many pages; rows below which there are no tiles; of a chunk."""
+_AHEAD, _BLOCK, _SHORT_ROW = 2048, 64, 128
+"""Bytes behind what is read and stored that are asked for in advance, for so many elements at once, or for a row of at most so many."""
 
 
 class Map(Kernel):
@@ -74,6 +78,7 @@ class Map(Kernel):
         lines: list[str] = []
         mask, unsure = self._mask(), self._unsure()
         plain = not (mask is not None or unsure or self.checks or self.values.impure or self.inline)
+        by = divisors(self, len(axes)) if plain else []
         alike = common_load(self.nest, axes[-1]) if plain else None
         for depth, axis in enumerate(axes[outer:], outer + 1):
             if depth == len(axes) - 1 and (tile := self._tiles()) is not None:
@@ -83,8 +88,9 @@ class Map(Kernel):
                 continue
             if depth == 1 and not self.inline and self._only_copies(axis.variable):
                 return [*lines, *map(self._copy, self.nest.stores)]
-            if depth == len(axes) and alike is not None:
-                return [*lines, *self._aligned(alike, axis, depth), *["}"] * (len(axes) - outer - 1)]
+            if depth == len(axes) and plain:
+                inner = self._aligned(alike, axis, depth) if alike is not None and not by else self._innermost(axis, depth, by)
+                return [*lines, *inner, *["}"] * (len(axes) - outer - 1)]
             if depth == len(axes) and self.checks:
                 lines += ["uint8_t outside = 0;", "#pragma omp simd reduction(|:outside)"]
             elif depth == len(axes) and not self.values.impure:
@@ -132,6 +138,27 @@ class Map(Kernel):
             *self.stores(),
             *["}"] * 4,
         ]
+
+    def _innermost(self, axis: Axis, depth: int, by: list[Node]) -> list[str]:
+        """The innermost loop. Where it asks for what comes from far, in blocks."""
+        begin, end = ("begin", "end") if depth == 1 else (self.writer.poly(axis.begin), self.writer.poly(axis.end))
+        wanted, size = streams(self, axis, stores=True), axis.size.constant
+        if not wanted:
+            return self._vectors(axis, begin, end, by)
+        if depth > 1 and size is not None and size <= _SHORT_ROW:
+            return [*requests(self, axis, wanted, axis.begin, size, _AHEAD), *self._vectors(axis, begin, end, by)]
+        return [
+            f"for (int64_t block = {begin}; block < {unwrapped(end)}; block += {_BLOCK}) {{",
+            f"const int64_t stop = {end} - block < {_BLOCK} ? {end} : block + {_BLOCK};",
+            *requests(self, axis, wanted, variable("block"), _BLOCK, _AHEAD),
+            *self._vectors(axis, "block", "stop", by if depth > 1 else []),
+            "}",
+        ]
+
+    def _vectors(self, axis: Axis, begin: str, end: str, by: list[Node]) -> list[str]:
+        if by:
+            return by_reciprocals(self, by, axis, begin, end)
+        return ["#pragma omp simd", opened(axis, self.writer, begin, unwrapped(end)), *self.values.statements[-1], *self.stores(), "}"]
 
     def _aligned(self, alike: Node, axis: Axis, depth: int) -> list[str]:
         """The innermost loop as single elements up to where its loads begin a line, and vectors from there on."""

@@ -201,6 +201,8 @@ def _rows2(families: str, bodies: dict[str, str], result: str = "$T") -> None:
 _rows2("real", {"add": "($T)(a + b)", "subtract": "($T)(a - b)", "multiply": "($T)(a * b)"})
 _rows2("bool", {"add": "a | b", "multiply": "a & b", "maximum": "a | b", "minimum": "a & b", "fmax": "a | b", "fmin": "a & b"})
 _rows2("float", {"divide": "a / b"})
+# quotients.py; zeros keep their signs where b is positive. Of fma(-e, c, q) gcc would make another e, which has not the sign of -0.
+_row("quotient", "float", "$T q = a * c, e = __builtin_fma$F(q, b, -a); return __builtin_fma$F(e, -c, q);", "$T a, $T b, $T c")
 _rows1("real", {"negative": "($T)-a", "positive": "a", "square": "($T)(a * a)", "conjugate": "a"})
 _rows1("bool", {"absolute": "a", "conjugate": "a"})
 _rows2("bool int", {"bitwise_and": "a & b", "bitwise_or": "a | b", "bitwise_xor": "a ^ b"})

@@ -38,6 +38,8 @@ class Values:
         alone: bool = False,
         sure: bool = False,
         later: bool = False,
+        outer: Values | None = None,
+        reciprocals: Mapping[Node, str] | None = None,
     ) -> None:
         self.writer = writer
         self.alone = alone
@@ -46,6 +48,10 @@ class Values:
         """Whether squares decide all comparisons of moduli (`modulus`)."""
         self.later = later
         """Whether indices out of range only set `outside` and become 0: loops without branches become vectors."""
+        self.outer = outer
+        """The same scalars, printed before: what they have outside the innermost loop is there."""
+        self.reciprocals = reciprocals or {}
+        """Divisors whose quotients are made of these reciprocals (quotients.py)."""
         self.overwritten = overwritten
         """What the nest stores to, and where: it is loaded before the first store."""
         self.levels = levels
@@ -68,6 +74,9 @@ class Values:
             [self._own_depth(node), *[self.depth[a] for a in node.args], *[self.depth[n] for p in polynomials(node) for n in values_in(p)]]
         )
         self.depth[node] = depth
+        if self.outer is not None and depth < len(self.statements) - 1:
+            self.text[node] = self.outer.text[node]
+            return
         if node.op is const:
             self.text[node] = literal(node.value.array[()], node.dtype)
             return
@@ -172,6 +181,8 @@ class Values:
                 arguments = [unwrapped(self.text[a]) for a in node.args]
                 return f"{prelude.helper('both', node.dtype)}({', '.join(arguments)}, {self._zero()})"
         texts = [self.text[a] for a in node.args]
+        if node.op is ew.divide and node.args[1] in self.reciprocals:
+            return f"{prelude.helper('quotient', node.dtype)}({unwrapped(texts[0])}, {texts[1]}, {self.reciprocals[node.args[1]]})"
         if texts and all(a.op is const for a in node.args):  # folding left it because it warns
             texts[0] = f"LZ_HIDDEN({texts[0]})"
         return expression(node.op, node, [a.dtype for a in node.args], texts)

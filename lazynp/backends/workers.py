@@ -29,22 +29,27 @@ typedef void (*lz_parallel)(lz_body body, const void *task, int64_t chunks, int6
 
 FLAGS = """\
 #if defined(__x86_64__)
+#define LZ_QUOTIENTS LZ_FMA
 static inline void lz_clear_flags(void) { unsigned s = __builtin_ia32_stmxcsr(); if (s & 29) __builtin_ia32_ldmxcsr(s & ~63u); }
 static inline int64_t lz_flags(void) { __asm__ volatile("" ::: "memory"); return __builtin_ia32_stmxcsr() & 29; }
 static inline void lz_raise_flags(int64_t f) { __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | (unsigned)f); }
 #elif defined(__aarch64__)
+#define LZ_QUOTIENTS LZ_FMA
 static inline uint64_t lz_fpsr(void) { uint64_t s; __asm__ volatile("mrs %0, fpsr" : "=r"(s) :: "memory"); return s; }
 static inline void lz_set_fpsr(uint64_t s) { __asm__ volatile("msr fpsr, %0" :: "r"(s) : "memory"); }
 static inline void lz_clear_flags(void) { uint64_t s = lz_fpsr(); if (s & 15) lz_set_fpsr(s & ~15ull); }
 static inline int64_t lz_flags(void) { uint64_t s = lz_fpsr(); return (s & 1) | (s & 2) << 1 | (s & 4) << 1 | (s & 8) << 1; }
 static inline void lz_raise_flags(int64_t f) { lz_set_fpsr(lz_fpsr() | (f & 1) | (f & 4) >> 1 | (f & 8) >> 1 | (f & 16) >> 1); }
 #else
+#define LZ_QUOTIENTS 0
 static inline void lz_clear_flags(void) {}
 static inline int64_t lz_flags(void) { return 0; }
 static inline void lz_raise_flags(int64_t f) { (void)f; }
 #endif
+static inline int64_t lz_take_flags(void) { const int64_t f = lz_flags(); if (f) lz_clear_flags(); return f; }
 """
-"""The floating-point status of this thread: 1 invalid, 4 divide by zero, 8 overflow, 16 underflow."""
+"""The floating-point status of this thread: 1 invalid, 4 divide by zero, 8 overflow, 16 underflow. LZ_QUOTIENTS: whether they tell how
+products that stand for quotients went (quotients.py)."""
 
 _SOURCE = (
     """\

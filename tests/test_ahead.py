@@ -1,0 +1,50 @@
+"""Loops ask for what they need next of large arrays: only the text differs, no result."""
+
+import numpy as np
+import pytest
+
+import lazynp
+from lazynp import show
+
+
+def asked(f, *args):
+    """The prefetches of a program: (those of reads, those of writes)."""
+    lines = [line for line in show(f, *args, stage="c").splitlines() if "__builtin_prefetch" in line]
+    return sum(", 1)" not in line for line in lines), sum(", 1)" in line for line in lines)
+
+
+FAR, NEAR = np.arange(600_000.0), np.arange(1000.0)
+
+
+def test_what_is_asked_for():
+    assert asked(lambda x, y: x * y + 1, FAR, FAR) == (2, 1)
+    assert asked(lambda x, y: x * y + 1, NEAR, NEAR) == (0, 0)
+    assert asked(lambda x: lazynp.sum(x * 2), FAR) == (1, 0)
+    assert asked(lambda x: x[:, ::2] * 2, np.ones((2000, 600))) == (0, 1), "every other element is not walked through"
+
+
+def test_neighbours_in_one_array_are_asked_for_once():
+    assert asked(lambda x: x[2:] - 2 * x[1:-1] + x[:-2], FAR) == (1, 1)
+
+
+@pytest.mark.parametrize("shape", [(600_001,), (6_001, 100), (60, 10_003), (3, 200_003)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex64])
+def test_results_do_not_change(shape, dtype):
+    x = (np.random.default_rng(0).random(shape) * 9 + 1).astype(dtype)
+    f = lazynp.jit(lambda x, row: (x * row + x, abs(x - 3)), strict=True)
+    row = x[..., :1]
+    result = f(x, row)
+    np.testing.assert_array_equal(result[0], x * row + x, strict=True)
+    np.testing.assert_allclose(result[1], abs(x - 3), rtol=1e-6)
+
+
+@pytest.mark.parametrize("offset", range(9))
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int16, bool])
+def test_exact_folds_of_arrays_that_begin_anywhere(offset, dtype):
+    memory = np.random.default_rng(0).integers(0, 2, 40_000).astype(dtype)
+    x = memory[offset : offset + 30_001]
+    f = lazynp.jit(lambda x: (lazynp.count_nonzero(x), lazynp.max(x), lazynp.min(x)), strict=True)
+    assert tuple(map(int, f(x))) == (np.count_nonzero(x), 1, 0)
+    assert int(lazynp.jit(lambda x: lazynp.count_nonzero(x > 0), strict=True)(x)) == np.count_nonzero(x > 0)
+    few = x[:2050]
+    assert int(lazynp.jit(lambda x: lazynp.count_nonzero(x > 0), strict=True)(few)) == np.count_nonzero(few > 0)
