@@ -130,6 +130,37 @@ def test_bands_of_rows(function: Callable[..., Any], arguments: Callable[[], Any
     assert not written or any(BANDS in text for text in written) == by_bands  # nothing is written where the cache has the program
 
 
+def resting(a: np.ndarray) -> np.ndarray:
+    x = a.copy()
+    for _ in range(30):
+        low = np.sqrt(x * x + 1) < 9
+        x[low] = np.exp(0.1 * x[low]) * np.sqrt(x[low] + 1) * a[low] + 0.5 * np.log(x[low] + 2)
+    return x
+
+
+def woken(a: np.ndarray) -> np.ndarray:
+    """Elements that are left alone in one turn are not in a later one."""
+    x = a.copy()
+    for k in range(30):
+        low = np.sqrt(x * x + 1) < 0.1 * k
+        x[low] = np.exp(0.1 * x[low]) * np.sqrt(x[low] + 1) * a[low] + 0.5 * np.log(x[low] + 2)
+    return x
+
+
+@pytest.mark.parametrize(("function", "rests"), [(resting, True), (woken, False)])
+def test_bands_that_are_done_are_left(function: Callable[..., Any], rests: bool) -> None:
+    x = np.linspace(0.5, 1.5, 5003)
+    text = lazynp.show(function, x, stage="c")
+    assert (BANDS in text, "!rests" in text) == (True, rests)
+    same(function, (x,))
+
+
+def test_rows_that_share_the_sets_of_a_cache_are_few() -> None:
+    x = np.random.default_rng(0).random((5000, 512))
+    assert "row += 8)" in lazynp.show(recurrence, x, stage="c")
+    same(recurrence, (x,))
+
+
 @pytest.mark.parametrize("function", [columns_apart, columns_shifted])
 @pytest.mark.parametrize("rows", [3, 1000])
 def test_columns_of_one_array(function: Callable[..., Any], rows: int) -> None:

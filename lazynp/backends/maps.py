@@ -9,8 +9,8 @@ from lazynp.backends.ahead import requests, streams
 from lazynp.backends.aligned import common_load, head
 from lazynp.backends.kernel import Kernel
 from lazynp.backends.lower import Axis, Memory, checked, load
-from lazynp.backends.nests import Store, scalars
-from lazynp.backends.polynomial import Atom, Poly, variable
+from lazynp.backends.nests import Store, polynomials, scalars
+from lazynp.backends.polynomial import Atom, Poly, all_atoms, variable
 from lazynp.backends.quotients import by_reciprocals, divisors
 from lazynp.backends.texts import combined, unwrapped
 from lazynp.backends.values import Values, is_own, modulus
@@ -18,7 +18,7 @@ from lazynp.backends.writer import opened
 from lazynp.ir.node import Node
 from lazynp.ops import elementwise as ew
 
-_SKIPPED = 64
+SKIPPED = 64
 """Elements of a block of a masked update that is left alone where the mask is false everywhere."""
 _DEAR, _MUCH_DEARER = 8, 3
 """Masked updates of this cost at least, and of so many times the mask's, look at the mask of a block first."""
@@ -36,6 +36,10 @@ class Map(Kernel):
 
     checks: list[Node]
     """Indices that are tested in vectors."""
+    turned = False
+    """Whether the nest is all that the turns of a loop do, which look at `rests`: whether a block is left alone in all later turns."""
+    rests = False
+    """Whether that happens: the mask does not depend on the turn, so nothing changes it where nothing is stored."""
 
     def loops(self) -> list[str]:
         axes = self.nest.axes
@@ -233,11 +237,12 @@ class Map(Kernel):
         body = ["#pragma omp simd" if not sure else "", inner, *self.values.statements[depth], *self.stores(), "}"]
         if sure:
             body = ["if (unsure) {", *body[1:], "} else {", *self._surely(levels, overwritten, inner, depth), "}"]
+        self.rests = mask is not None and not any(a.kind == "index" for n in scalars([mask]) for p in polynomials(n) for a in all_atoms(p))
         leave = " && ".join((["!any"] if mask is not None else []) + (["!unsure"] if sure else []))
         return [
             *[line for statements in test.statements[:depth] for line in statements],
-            f"for (int64_t block = {begin}; block < {end}; block += {_SKIPPED}) {{",
-            f"const int64_t stop = {end} - block < {_SKIPPED} ? {end} : block + {_SKIPPED};",
+            f"for (int64_t block = {begin}; block < {end}; block += {SKIPPED}) {{",
+            f"const int64_t stop = {end} - block < {SKIPPED} ? {end} : block + {SKIPPED};",
             "uint8_t any = 0, unsure = 0;",
             "#pragma omp simd reduction(|:any, unsure)",
             inner,
@@ -245,7 +250,7 @@ class Map(Kernel):
             *([f"any |= {test.text[mask]};"] if mask is not None else []),
             *doubts,
             "}",
-            *([f"if ({leave}) continue;"] if mask is not None else []),
+            *([f"if ({leave}) {{ {'rests = 1; ' if self.turned and self.rests else ''}continue; }}"] if mask is not None else []),
             *body,
         ]
 
