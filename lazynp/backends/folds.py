@@ -40,8 +40,6 @@ _ROUNDS = 255
 _LINE, _LONG = 64, 2048
 """Bytes of a line of the cache; elements from which loads begin one. A vector on two lines takes two loads: how many of 100,000 numbers
 are positive 11.1 -> 7.6 us."""
-_AHEAD, _STORES_AHEAD = 6144, 2048
-"""Bytes behind what is read and stored that are asked for in advance (ahead.py)."""
 _WIDE, _FIRST = 2, 512
 """Parts of rows that come from far (`L[i, :i] @ x[:i]`) have so many times the lanes, and blocks as many times as long: what is between two
 blocks is less often in the way of the next loads, and a lane adds no more. Where one ends, the first
@@ -339,12 +337,12 @@ class RowFold(Kernel):
     def _prefetches(self, inner: Axis, lanes: int) -> list[str]:
         """Asks for what the lanes read later. What lies behind a part of a row is not read next."""
         wanted = [stream for stream in streams(self, inner, stores=False) if stream.on]
-        return requests(self, inner, wanted, variable("b") + variable("j"), lanes, _AHEAD)
+        return requests(self, inner, wanted, variable("b") + variable("j"), lanes)
 
     def _stores_ahead(self, inner: Axis) -> list[str]:
         """Asks for where a short row's elements are stored later."""
         size, written = inner.size.constant, [s for s in streams(self, inner, stores=True) if s.written]
-        return [] if size is None else requests(self, inner, written, inner.begin, size, _STORES_AHEAD)
+        return [] if size is None else requests(self, inner, written, inner.begin, size)
 
     def _next_rows(self, kept: list[Axis], reduced: list[Axis]) -> list[str]:
         """Asks for the first lines of what comes after parts of rows from far: the same part in the next turn of the loop around."""

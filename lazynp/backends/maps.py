@@ -27,8 +27,8 @@ _TILE, _SQUARE, _ALIAS = (32, 256), (64, 64), 2048
 share a few sets of a cache."""
 _MANY, _FEW, _CHUNK_ROWS = 2048, 16, 64
 """Rows up to which processors know the places of as many pages; rows below which there are no tiles; of a chunk."""
-_AHEAD, _BLOCK, _SHORT_ROW = 2048, 64, 128
-"""Bytes behind what is read and stored that are asked for in advance, for so many elements at once, or for a row of at most so many."""
+_BLOCK, _SHORT_ROW = 64, 128
+"""Elements for which a loop asks at once (ahead.py), or a row of at most so many."""
 
 
 class Map(Kernel):
@@ -150,11 +150,11 @@ class Map(Kernel):
         if not wanted:
             return self._vectors(axis, begin, end, by)
         if depth > 1 and size is not None and size <= _SHORT_ROW:
-            return [*requests(self, axis, wanted, axis.begin, size, _AHEAD), *self._vectors(axis, begin, end, by)]
+            return [*requests(self, axis, wanted, axis.begin, size), *self._vectors(axis, begin, end, by)]
         return [
             f"for (int64_t block = {begin}; block < {unwrapped(end)}; block += {_BLOCK}) {{",
             f"const int64_t stop = {end} - block < {_BLOCK} ? {end} : block + {_BLOCK};",
-            *requests(self, axis, wanted, variable("block"), _BLOCK, _AHEAD),
+            *requests(self, axis, wanted, variable("block"), _BLOCK),
             *self._vectors(axis, "block", "stop", by if depth > 1 else []),
             "}",
         ]
