@@ -1,7 +1,10 @@
 """Integers in loops: those that outgrow 64 bits, those made of real numbers, and those of data that are indices."""
 
+import warnings
+
 import numpy as np
 import pytest
+from outcomes import made, same
 from user_loops import steps_of_collatz
 
 import lazynp
@@ -52,3 +55,22 @@ def test_negative_indices_from_data(rows):
 def test_indices_from_data_that_are_outside(rows):
     with pytest.raises(IndexError):
         lazynp.jit(gathered)(np.arange(1.0, 6.0), np.array(rows))
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint32, np.uint64])
+@pytest.mark.parametrize("sign", ["<", "<=", ">", ">=", "==", "!="])
+def test_choices_decided_by_comparisons(sign, dtype):
+    """Choices that depend on what the turn before has left are conditional moves of our own (backends/choices.py)."""
+    program = made(
+        "def program(x, y):\n    kept, rows = x[0] - x[0], np.empty_like(x)\n    for i in range(len(x)):\n"
+        f"        kept = kept + y[i] if x[i] {sign} y[i] else x[i]\n        rows[i] = kept if kept {sign} y[i] else kept + x[i]\n"
+        "    return kept, rows\n",
+        f"<choices {np.dtype(dtype)} {sign}>",
+    )
+    limits = np.iinfo(dtype)
+    x, y = np.random.default_rng(0).choice(np.array([0, 1, 2, 3, limits.max, limits.min, limits.max - 1], dtype), (2, 300))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = program(x, y)
+        actual = lazynp.jit(program, strict=True)(x, y)
+    same(actual, expected)

@@ -102,8 +102,10 @@ void *memcpy(void *to, const void *from, __SIZE_TYPE__ size) __asm__("memmove");
 #endif
 #if defined(__x86_64__)
 #define LZ_CHOOSE(test, yes, no) __asm__("testb %2, %2\\n\\tcmovne %1, %0" : "+r"(no) : "r"(yes), "q"(test) : "cc")
+#define LZ_CHOOSE_IF(code, sign, a, b, yes, no) __asm__("cmp %3, %2\\n\\tcmov" #code " %1, %0" : "+r"(no) : "r"(yes), "r"(a), "r"(b) : "cc")
 #else
 #define LZ_CHOOSE(test, yes, no) no = test ? yes : no
+#define LZ_CHOOSE_IF(code, sign, a, b, yes, no) no = a sign b ? yes : no
 #endif
 #if defined(__x86_64__) && defined(__AVX__)
 #define LZ_COMPARED_64(mask, sign, code, a, b) __asm__("vcmpsd %3, %2, %1, %0" : "=x"(mask) : "x"(a), "x"(b), "i"(code))
@@ -277,6 +279,10 @@ for _name, _sign, _code in (("less", "<", 1), ("less_equal", "<=", 2), ("equal",
         f"$T m; LZ_COMPARED_$B(m, {_sign}, {_code}, a, b); return lz_masked_$S(m, c, d);",
         "$T a, $T b, $T c, $T d",
     )
+for _name, _sign, _signed, _unsigned in (("less", "<", "l", "b"), ("less_equal", "<=", "le", "be"), ("equal", "==", "e", "e"),
+                                         ("not_equal", "!=", "ne", "ne")):  # fmt: skip
+    for _family, _code in (("signed", _signed), ("unsigned", _unsigned)):
+        _row(f"one_of_{_name}", _family, f"LZ_CHOOSE_IF({_code}, {_sign}, a, b, c, d); return d;", "$T a, $T b, $T c, $T d")
 _row("greater_one", "float", "$T r; LZ_EXTREME_$B(r, max, >, a, b); return r;")
 _row("lesser_one", "float", "$T r; LZ_EXTREME_$B(r, min, <, a, b); return r;")
 _row(
