@@ -399,3 +399,18 @@ def test_operators_of_numbers_say_scalar():
             run(np.arange(4.0))
         said.append({str(w.message) for w in caught})
     assert said[0] == said[1] >= {"divide by zero encountered in scalar divide", "invalid value encountered in scalar divide"}
+
+
+def test_loops_say_what_their_caller_asks_for():
+    def sines(a):
+        out = np.empty_like(a)
+        for i in range(len(a)):
+            out[i] = np.sin(a[i])
+        return out
+
+    a, compiled = np.array([np.inf] * 64), lnp.jit(sines, strict=True)
+    with np.errstate(all="ignore"):  # the first call, which records the loop, and a later one
+        compiled(a)
+        compiled(a)
+    with pytest.warns(RuntimeWarning, match="invalid value encountered in sin"):
+        compiled(a)

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 
 from lazynp import operands
-from lazynp.errors import CaptureError, user_position
+from lazynp.errors import CaptureError, recording_position
 from lazynp.ir.node import Node, constant, input_, new_input, toposort
 from lazynp.ops import elementwise as ew
 from lazynp.ops.printing import printed
@@ -21,7 +21,7 @@ def made(op: Any, *args: Node, **attrs: Any) -> Node:
     """A loop or branch, as part of what is recorded now."""
     node = op(*args, **attrs)
     if node.where is None:
-        node.where = user_position()
+        node.where = recording_position()[0]
     if not is_around(node):
         _homes[node] = ref(queue())
     return node  # type: ignore[no-any-return]
