@@ -18,12 +18,15 @@ from lazynp.ir.node import Node, constant
 from lazynp.ir.types import itemcount
 from lazynp.operands import node_of, recorded
 from lazynp.ops import elementwise as ew
+from lazynp.ops import sizes
 from lazynp.ops.indexing import gather
 from lazynp.ops.movement import broadcast, reshape
 from lazynp.runtime.storage import tracing
 
 REDUCTIONS = frozenset({np.sum, np.prod, np.mean, np.var, np.std, np.any, np.all})
 """Functions of one array that take `where=`, and whose value for no elements is NumPy's too."""
+EXTREMES = frozenset({np.max, np.min})
+"""Those that raise for no elements: in a trace that is a doubt."""
 
 
 class Selection:
@@ -201,6 +204,10 @@ def _joins(x: Any, first: Selection) -> bool:
 
 def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A NumPy function with a selection among its arguments."""
+    if function in EXTREMES and type(args[0]) is Selection and args[0]._array is None and len(args) == 1 and not kwargs:
+        found = _extreme(function, args[0])
+        if found is not None:
+            return found
     if function in REDUCTIONS and type(args[0]) is Selection and args[0]._array is None:
         found = _reduced(function, *args, **kwargs) if len(args) <= 2 and kwargs.keys() <= {"axis", "dtype"} else None
         if found is not None:
@@ -219,6 +226,17 @@ def _reduced(function: Any, x: Selection, axis: Any = None, **options: Any) -> A
     if type(axis) is not int or not -x.ndim < axis < x.ndim:
         return None
     return Selection(hooks.function(function, (x._whole,), {**options, "axis": axis - x.ndim if axis > 0 else axis}), x._mask)
+
+
+def _extreme(function: Any, x: Selection) -> Any:
+    """The greatest or the least element; None outside of a trace, for dtypes without a least or greatest number, and where nobody would
+    call again if there were no elements."""
+    if x.dtype.kind not in "iuf" or not sizes.hooks.doubt(ew.logical_not(node_of(hooks.function(np.any, (x._mask,), {})))):
+        return None
+    limits = np.iinfo(x.dtype) if x.dtype.kind != "f" else None
+    least, greatest = (limits.min, limits.max) if limits else (-np.inf, np.inf)
+    where = x._mask.reshape(x._mask.shape + (1,) * x.rest) if x.rest else x._mask
+    return hooks.function(function, (x._whole,), {"where": where, "initial": least if function is np.max else greatest})
 
 
 def selected_by(value: Any, mask: Any) -> bool:
@@ -264,5 +282,5 @@ for _name, (_ufunc, _) in operators.COMPARE.items():
     setattr(Selection, f"__{_name}__", _binary(_ufunc)[0])
 for _name, (_ufunc, _) in operators.UNARY.items():
     setattr(Selection, f"__{_name}__", _unary(_ufunc))
-for _function in REDUCTIONS:
+for _function in REDUCTIONS | EXTREMES:
     setattr(Selection, _function.__name__, _reduction(_function))

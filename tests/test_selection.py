@@ -224,3 +224,41 @@ def test_loops_end_when_arrays_are_close():
 
     x, y = numpy.ones(5), numpy.arange(5.0)
     same(np.jit(f, strict=True)(x, y), f(x, y))
+
+
+def spans(x, limits):
+    total = 0
+    for k in range(len(limits)):
+        total = total + x[x >= limits[k]].max() - numpy.min(x[x >= limits[k]])
+    return total
+
+
+EXTREMES = {
+    "greatest": lambda x, limits: x[x > limits[0]].max(),
+    "of a function": lambda x, limits: numpy.max(2 * x[x > limits[0]] + 1),
+    "of rows": lambda x, limits: x.reshape(-1, 5)[x[::5] > limits[0]].min(),
+    "in a loop": spans,
+}
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "f2", "i8", "i2", "u4"])
+@pytest.mark.parametrize("name", EXTREMES)
+def test_extremes_compile(name, dtype):
+    function, rng = EXTREMES[name], numpy.random.default_rng(0)
+    x, limits = rng.integers(0, 90, 100).astype(dtype), numpy.array([5, 30, 60], dtype)
+    compiled = lazynp.jit(function, strict=True)
+    for values in (x, x[::-1].copy(), numpy.where(x > 80, numpy.array(numpy.nan if dtype[0] == "f" else 7, dtype), x)):
+        expected, actual = function(values, limits), compiled(values, limits)
+        assert (type(actual), repr(actual)) == (type(expected), repr(expected))
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_extremes_of_nothing(name):
+    """NumPy's error, from Python, which repeats the call."""
+    x, limits = numpy.arange(100.0), numpy.array([50.0, 200.0, 300.0])
+    compiled = lazynp.jit(EXTREMES[name])
+    with pytest.raises(ValueError, match="zero-size array to reduction operation"):
+        compiled(x - 1000.0, limits)
+    if name == "in a loop":
+        with pytest.raises(ValueError, match="zero-size array to reduction operation"):
+            compiled(x, limits)
