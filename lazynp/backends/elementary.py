@@ -190,7 +190,7 @@ def _vector_forms(name: str, itemsize: int, count: int = 2) -> str:
     lines = [
         f"LZ_INLINE $T {name}_one_$S({numbers}) {{ $I far = 0; const $T r = {name}_near_$S({given}, &far);"
         f" return __builtin_expect(far != 0, 0) ? {name}_far_$S({given}) : r; }}",
-        "#if LZ_MVEC >= 22 && !defined(__clang__)",
+        "#if LZ_FORMS",
         f"$T {name}_$S({types}) LZ_SIMD22;",
         f'static $T {name}_scalar_$S({types}) __asm__("{name}_$S") __attribute__((used));',
         f"static $T {name}_scalar_$S({numbers}) {{ return {name}_one_$S({given}); }}",

@@ -179,7 +179,7 @@ def printed(turns: Turns, control: Control, found: Laned, start: str, look: list
         "{", f"const int64_t {end} = {turns.range(control)[1]};", *([f"int {left} = {often};"] if look else []),
         f"for (int64_t {name} = {start}; {name} < {end};) {{", *look,
         f"int64_t {stop} = {end};",
-        f"if ({count} && {name} + {count} <= {end} && {wasted} < {_WASTED}) {{",
+        f"if ({count}{' && LZ_FORMS' if found.alike else ''} && {name} + {count} <= {end} && {wasted} < {_WASTED}) {{",
         f"const int64_t {base} = {name}, {flags} = lz_flags();",
         f"int64_t {busy} = 0, going[{LANES}] __attribute__((aligned(64)));", *arrays, *opening, *rounds,
         f"if ({busy} < 0) {wasted}++; else {wasted} -= {wasted} > 0;",

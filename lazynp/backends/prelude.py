@@ -127,7 +127,12 @@ void *memcpy(void *to, const void *from, __SIZE_TYPE__ size) __asm__("memmove");
 #else
 #define LZ_BLEND(r, mask, yes, no) r = mask != 0 ? yes : no /* a mask is a NaN or zero */
 #endif
-#if LZ_MVEC >= 22 && !defined(__clang__)
+#if LZ_MVEC >= 22 && !defined(__clang__) /* functions of our own have vector forms */
+#define LZ_FORMS 1
+#else
+#define LZ_FORMS 0
+#endif
+#if LZ_FORMS
 #define LZ_SIMD22 __attribute__((simd("notinbranch"), const, nothrow))
 #else
 #define LZ_SIMD22 __attribute__((const, nothrow))
