@@ -627,7 +627,8 @@ PyMODINIT_FUNC PyInit__direct(void) {
     if (!watched || !tracing || !(name_slow = PyUnicode_InternFromString("slow"))
         || !(name_threshold = PyUnicode_InternFromString("parallel_threshold"))) return NULL;
     PyObject *module = PyModule_Create(&definition);
-    if (!module || prepare_results() < 0 || PyType_Ready(&DirectType) < 0 || PyType_Ready(&DispatchType) < 0) return NULL;
+    PyObject *results = prepare_results();
+    if (!module || !results || PyModule_AddObject(module, "results", results) < 0 || PyType_Ready(&DirectType) < 0 || PyType_Ready(&DispatchType) < 0) return NULL;
     if (PyModule_AddObjectRef(module, "Direct", (PyObject *)&DirectType) < 0
         || PyModule_AddObjectRef(module, "Dispatch", (PyObject *)&DispatchType) < 0)
         return NULL;

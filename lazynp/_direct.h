@@ -13,7 +13,7 @@
 /* An array with memory of its own, not filled; a new reference to its type is taken. NULL with an exception. */
 PyObject *new_result(PyArray_Descr *type, int axes, const npy_intp *shape, npy_intp bytes);
 
-/* Once, after import_array(). -1 with an exception. */
-int prepare_results(void);
+/* Once, after import_array(): NumPy's handler of that memory, a new reference; None where NumPy has none. NULL with an exception. */
+PyObject *prepare_results(void);
 
 #pragma GCC visibility pop

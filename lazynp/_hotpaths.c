@@ -176,7 +176,8 @@ static int prepare(PyObject *a, PyObject *b, const char *ufunc, Pair *pair, PyOb
         Pair pair;                                                    \
         PyObject *result;                                             \
         if (!prepare(a, b, ufunc, &pair, &result)) return result;     \
-        result = handed_out(numpys.nb_##slot(pair.a, pair.b));        \
+        PyObject *before = begin_keeping(bytes_of(pair.a, pair.b));   \
+        result = handed_out(end_keeping(before, numpys.nb_##slot(pair.a, pair.b))); \
         release(pair);                                                \
         return result;                                                \
     }
@@ -198,7 +199,8 @@ static PyObject *watched_power(PyObject *a, PyObject *b, PyObject *modulus) {
     Pair pair;
     PyObject *result;
     if (!prepare(a, b, "power", &pair, &result)) return result;
-    result = handed_out(numpys.nb_power(pair.a, pair.b, modulus));
+    PyObject *before = begin_keeping(bytes_of(pair.a, pair.b));
+    result = handed_out(end_keeping(before, numpys.nb_power(pair.a, pair.b, modulus)));
     release(pair);
     return result;
 }
@@ -235,7 +237,8 @@ INPLACE(true_divide)
     static PyObject *watched_##slot(PyObject *a) {          \
         PyObject *view = plain_view(a);                     \
         if (!view) return NULL;                             \
-        PyObject *result = handed_out(numpys.nb_##slot(view)); \
+        PyObject *before = begin_keeping(bytes_of(view, NULL)); \
+        PyObject *result = handed_out(end_keeping(before, numpys.nb_##slot(view))); \
         Py_DECREF(view);                                    \
         return result;                                      \
     }
@@ -249,7 +252,8 @@ static PyObject *watched_compare(PyObject *a, PyObject *b, int op) {
     Pair pair;
     PyObject *result;
     if (!prepare(a, b, ufuncs[op], &pair, &result)) return result;
-    result = handed_out(PyArray_Type.tp_richcompare(pair.a, pair.b, op));
+    PyObject *before = begin_keeping(bytes_of(pair.a, pair.b));
+    result = handed_out(end_keeping(before, PyArray_Type.tp_richcompare(pair.a, pair.b, op)));
     release(pair);
     return result;
 }
@@ -281,7 +285,8 @@ static PyObject *watched_subscript(PyObject *self, PyObject *key) {
     if (!tracing->depth && Py_TYPE(key) == lazy) return PyObject_CallFunctionObjArgs(item, self, key, NULL);
     PyObject *view = plain_view(self);
     if (!view) return NULL;
-    PyObject *result = handed_out(PyArray_Type.tp_as_mapping->mp_subscript(view, key));
+    PyObject *before = begin_keeping(bytes_of(view, NULL));
+    PyObject *result = handed_out(end_keeping(before, PyArray_Type.tp_as_mapping->mp_subscript(view, key)));
     Py_DECREF(view);
     return result;
 }
@@ -294,7 +299,8 @@ static PyObject *by_view(PyObject *self, PyObject *name, PyObject *const *args, 
     stack[1] = plain_view(self);
     if (!stack[1]) return NULL;
     for (Py_ssize_t i = 0; i < total; i++) stack[2 + i] = args[i];
-    PyObject *result = PyObject_VectorcallMethod(name, stack + 1, (n + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
+    PyObject *before = begin_keeping(bytes_of(stack[1], NULL));
+    PyObject *result = end_keeping(before, PyObject_VectorcallMethod(name, stack + 1, (n + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames));
     if (result == stack[1]) {
         Py_INCREF(self);
         Py_SETREF(result, self);
@@ -433,7 +439,8 @@ static PyObject *call(PyObject *callable, PyObject *const *args, size_t flags, P
     for (Py_ssize_t i = 0; i < total; i++)
         if (!is_plain(args[i], 2)) goto general;
     if (self->broadcasts && n == 2 && kind_of(args[0]) >= ARRAY && kind_of(args[1]) >= ARRAY && grows(args[0], args[1])) goto general;
-    return handed_out(call_numpy(self, args, n, total, kwnames));
+    PyObject *before = begin_keeping(n ? bytes_of(args[0], n > 1 ? args[1] : NULL) : 0);
+    return handed_out(end_keeping(before, call_numpy(self, args, n, total, kwnames)));
 general:;
     PyObject *result = short_call(self->numpy, args, n, kwnames);
     if (result || PyErr_Occurred()) return result;
@@ -577,6 +584,8 @@ static PyMethodDef functions[] = {
     {"connect_lines", connect_lines, METH_VARARGS, "connect_lines(type of lazy arrays, queue, short positions, known files, products): operations of short lines"},
     {"called_directly", called_directly, METH_O, "called_directly(cls): a class decorator that makes the calls of a subclass of Caller fast"},
     {"fresh", (PyCFunction)(void (*)(void))fresh, METH_FASTCALL | METH_KEYWORDS, "fresh(function, *args, **kwargs): its new arrays as lazynp hands them out"},
+    {"keep_by", keep_by, METH_O, "keep_by(handler): where the results of large operands lie; None: anywhere"},
+    {"keeping", (PyCFunction)(void (*)(void))keeping, METH_FASTCALL | METH_KEYWORDS, "keeping(function, *args, **kwargs): its result; new arrays lie in kept memory"},
     {"short_ufunc", (PyCFunction)(void (*)(void))short_ufunc, METH_FASTCALL, "short_ufunc(ufunc, *operands): its result on a short line, else None"},
     {NULL},
 };

@@ -1,4 +1,4 @@
-/* Lazy arrays that are there, compiled: their buffers, items and views, and the operations of lines whose work is short.
+/* Lazy arrays that are there, compiled: their buffers, items and views, and what lines are whose work is short.
 
    What is done here is what lazynp/indexing.py and lazynp/operators.py do for them: they are asked wherever this file does not know. */
 
@@ -83,7 +83,7 @@ static PyObject *type_of(PyArrayObject *a) {
 }
 
 /* Whether an array shows a storage that is a block of memory whose value is known. */
-static int is_there(PyObject *self) {
+int is_there(PyObject *self) {
     if (Py_TYPE(self) != lazy) return 0;
     PyObject *storage = *slot(self, array_at.storage);
     if (storage == Py_None) return 1;
@@ -126,7 +126,7 @@ static PyObject *shown(PyArrayObject *memory, PyObject *path) {
 }
 
 /* The values of an array that is there, in its memory. NULL without an error: ask Python. */
-static PyObject *values_of(PyObject *self) {
+PyObject *values_of(PyObject *self) {
     PyObject *storage = *slot(self, array_at.storage), *known = *slot(self, array_at.np);
     if (storage == Py_None) return Py_TYPE(known) == &WatchedType ? plain_view(known) : Py_NewRef(known);
     PyObject *path = *slot(self, array_at.path), *memory = *slot(storage, storage_at.buffer);
@@ -134,9 +134,14 @@ static PyObject *values_of(PyObject *self) {
     return PyArray_CheckExact(known) ? Py_NewRef(known) : shown((PyArrayObject *)memory, path);
 }
 
+/* Whether NumPy would have handed out a number for an array of ours. */
+int is_number(PyObject *self) {
+    return *slot(self, array_at.scalar) != Py_False;
+}
+
 /* Whether anybody may write to an array that is there: it is no scalar, and no pending work has to read it first. */
-static int is_free(PyObject *self) {
-    if (*slot(self, array_at.readonly) != Py_False || *slot(self, array_at.scalar) != Py_False) return 0;
+int is_free(PyObject *self) {
+    if (*slot(self, array_at.readonly) != Py_False || is_number(self)) return 0;
     PyObject *storage = *slot(self, array_at.storage);
     PyObject *leaf = storage == Py_None ? Py_None : *slot(storage, storage_at.leaf);
     return leaf == Py_None || PyWeakref_GetObject(leaf) == Py_None;
@@ -152,9 +157,9 @@ static PyArrayObject *present(PyObject *self) {
 
 /* --- lines whose work is short ------------------------------------------------------------------------------------------------ */
 
-static PyObject *short_lines;     /* position -> elements of the largest array there (Queue.short) */
-static PyObject *known_files;     /* name of a file -> whether its code is lazynp's or NumPy's */
-static PyObject *main_queue;      /* the home of storages that are made here */
+PyObject *short_lines;            /* position -> elements of the largest array there (Queue.short) */
+PyObject *known_files;            /* name of a file -> whether its code is lazynp's or NumPy's */
+PyObject *main_queue;             /* the home of storages that are made here */
 
 /* Where the user's code is, as a key of short_lines (errors.recording_position). NULL without an error: in a file that is not known yet. */
 static PyObject *position(void) {
@@ -185,7 +190,7 @@ static PyObject *position(void) {
 }
 
 /* Whether NumPy should compute at once what is done here with operands of so many elements (operands.short_here). Has no errors. */
-static int is_short(npy_intp most) {
+int is_short(npy_intp most) {
     PyObject *key = position();
     PyObject *limit = key ? PyDict_GetItemWithError(short_lines, key) : NULL;
     int found = limit && most <= PyLong_AsSsize_t(limit);
@@ -194,23 +199,23 @@ static int is_short(npy_intp most) {
     return found;
 }
 
-static int may_be_now(void) {
+int may_be_now(void) {
     return threshold > 0 && !tracing->depth && !tracing->recording;
 }
 
-static int may_be_short(void) {
+int may_be_short(void) {
     return may_be_now() && short_lines && PyDict_GET_SIZE(short_lines);
 }
 
 /* Whether nothing that is computed of these operands elementwise is large. */
-static int stays_small(PyObject *const *plain, Py_ssize_t n, npy_intp most) {
+int stays_small(PyObject *const *plain, Py_ssize_t n, npy_intp most) {
     if (most >= threshold || n > 2) return 0;
     return n < 2 || !PyArray_Check(plain[0]) || !PyArray_Check(plain[1]) || !grows(plain[0], plain[1]);
 }
 
 /* The operands as NumPy takes them, if they are scalars and arrays that are there, and what is computed is small, or the line is known to be
    short: 1, and the caller owns them; else 0. */
-static int plain_operands(PyObject *const *args, Py_ssize_t n, PyObject **plain) {
+int plain_operands(PyObject *const *args, Py_ssize_t n, PyObject **plain) {
     npy_intp most = 0;
     if (!may_be_now()) return 0;
     Py_ssize_t count = 0;
@@ -228,7 +233,7 @@ static int plain_operands(PyObject *const *args, Py_ssize_t n, PyObject **plain)
 }
 
 /* A result of NumPy's, large ones over a storage of their own; takes over the reference. */
-static PyObject *adopted(PyObject *result) {
+PyObject *adopted(PyObject *result) {
     PyArrayObject *a = (PyArrayObject *)result;
     if (!result || Py_TYPE(result) != &PyArray_Type || is_small(result) || !is_numeric(a) || !PyArray_ISCARRAY(a) || PyArray_BASE(a))
         return handed_out(result);
@@ -253,7 +258,7 @@ static PyObject *adopted(PyObject *result) {
 /* An argument of a function as NumPy takes it: a new reference, or NULL where Python has to look at it. Lists and tuples may have arrays in
    them. Memory that NumPy may write to, or show in its result, must be free, and is known outside from then on: no array of `limit` elements
    is taken. */
-static PyObject *plain_argument(PyObject *x, npy_intp *most, npy_intp limit, int depth) {
+PyObject *plain_argument(PyObject *x, npy_intp *most, npy_intp limit, int depth) {
     enum Kind kind = kind_of(x);
     PyObject *plain = NULL;
     if (kind != OTHER) plain = plain_operand(x);
@@ -281,7 +286,7 @@ static PyObject *plain_argument(PyObject *x, npy_intp *most, npy_intp limit, int
 }
 
 /* Whether a result shows the memory of an operand: then it should be a view of that array, which Python makes. */
-static int is_view_of(PyObject *result, PyObject *operand) {
+int is_view_of(PyObject *result, PyObject *operand) {
     if (!PyArray_Check(result) || !PyArray_Check(operand)) return 0;
     PyObject *shown = PyArray_BASE((PyArrayObject *)result);
     return shown && (shown == operand || shown == PyArray_BASE((PyArrayObject *)operand));
@@ -295,7 +300,7 @@ static PyObject *transpose; /* (array): what is not done here */
 static PyObject *transposed(PyObject *self, void *closure) {
     PyObject *storage = Py_TYPE(self) == lazy ? *slot(self, array_at.storage) : Py_None;
     if (tracing->depth || storage == Py_None || !is_there(self) || PyTuple_GET_SIZE(*slot(self, array_at.path))
-        || *slot(self, array_at.readonly) != Py_False || *slot(self, array_at.scalar) != Py_False)
+        || *slot(self, array_at.readonly) != Py_False || is_number(self))
         return PyObject_CallOneArg(transpose, self);
     PyArrayObject *memory = (PyArrayObject *)*slot(storage, storage_at.buffer);
     npy_intp axes[NPY_MAXDIMS], sizes[NPY_MAXDIMS];
@@ -321,183 +326,6 @@ static PyGetSetDef views[] = {{"T", transposed, refused, "The array with its axe
 
 PyObject *connect_views(PyObject *module, PyObject *function) {
     transpose = Py_NewRef(function);
-    Py_RETURN_NONE;
-}
-
-/* --- products ------------------------------------------------------------------------------------------------------------------ */
-
-static PyObject *products;  /* the functions that are products of matrices, as dispatch.is_small_product knows them */
-
-static int is_product(PyObject *function) { return products && PySet_Contains(products, function) == 1; }
-
-/* function(a, b), a product of arrays that are there, where the result is small: NumPy's BLAS takes less than recording. No function: the
-   operator. NULL without an error: ask Python. */
-static PyObject *small_product(PyObject *function, PyObject *a, PyObject *b) {
-    PyObject *args[] = {a, b}, *plain[2], *result = NULL;
-    npy_intp shared = 1, elements = 1;
-    Py_ssize_t count = 0;
-    if (!may_be_now()) return NULL;
-    for (; count < 2; count++) {
-        enum Kind kind = kind_of(args[count]);
-        int is_ours = kind == OTHER && is_there(args[count]) && *slot(args[count], array_at.scalar) == Py_False;
-        if (!is_ours && kind < ARRAY) break;
-        plain[count] = is_ours ? values_of(args[count]) : plain_operand(args[count]);
-        if (!plain[count]) break;
-        PyArrayObject *array = (PyArrayObject *)plain[count];
-        int n = PyArray_NDIM(array);
-        if (count == 0 && n && PyArray_DIM(array, n - 1)) shared = PyArray_DIM(array, n - 1);
-        elements = n ? elements * (PyArray_SIZE(array) / shared) : threshold;
-    }
-    if (count == 2 && elements < threshold) {
-        result = function ? PyObject_Vectorcall(function, plain, 2, NULL) : numpys.nb_matrix_multiply(plain[0], plain[1]);
-        result = handed_out(result);
-    }
-    while (count) Py_DECREF(plain[--count]);
-    return result;
-}
-
-/* function(*args, **kwargs) on a short line or of small arrays, for a function of NumPy's; NULL without an error: not on such a line. */
-PyObject *short_call(PyObject *function, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {
-    Py_ssize_t named = kwnames ? PyTuple_GET_SIZE(kwnames) : 0, total = n + named, count = 0;
-    PyObject *plain[8], *result = NULL;
-    npy_intp most = 0, limit = may_be_short() ? NPY_MAX_INTP : threshold;
-    if (total == 2 && n == 2 && is_product(function) && ((result = small_product(function, args[0], args[1])) || PyErr_Occurred())) return result;
-    if (!may_be_now() || !n || total > 8) return NULL;
-    for (Py_ssize_t i = 0; i < named; i++)
-        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i), "out") == 0) return NULL;
-    int is_ufunc = PyObject_TypeCheck(function, &PyUFunc_Type);
-    if (is_ufunc && n != ((PyUFuncObject *)function)->nin) return NULL; /* outputs among them */
-    for (; count < total && (plain[count] = plain_argument(args[count], &most, limit, 1)); count++) {}
-    if (count == total && ((is_ufunc ? stays_small(plain, n, most) : most < threshold) || (may_be_short() && is_short(most)))) {
-        result = PyObject_Vectorcall(function, plain, n, kwnames);
-        Py_ssize_t same = 0;
-        while (result && same < n && !(result == plain[same] && PyArray_Check(result))) same++;
-        int is_view = 0;
-        for (Py_ssize_t i = 0; result && i < n; i++) is_view |= is_view_of(result, plain[i]);
-        if (result && same < n) Py_SETREF(result, Py_NewRef(args[same])); /* a function that converts returns its argument */
-        else if (is_view) Py_CLEAR(result);
-        else result = adopted(result);
-    } else
-        PyErr_Clear();
-    while (count) Py_DECREF(plain[--count]);
-    return result;
-}
-
-/* short_ufunc(ufunc, *operands): what NumPy's ufunc makes of them on a short line, or where it is a small product; None elsewhere. */
-PyObject *short_ufunc(PyObject *module, PyObject *const *args, Py_ssize_t n) {
-    PyObject *plain[4];
-    PyUFuncObject *ufunc = n && PyObject_TypeCheck(args[0], &PyUFunc_Type) ? (PyUFuncObject *)args[0] : NULL;
-    if (n == 3 && is_product(args[0])) {
-        PyObject *product = small_product(args[0], args[1], args[2]);
-        if (product || PyErr_Occurred()) return product;
-    }
-    if (!ufunc || ufunc->nout != 1 || ufunc->nin != n - 1 || n > 5 || !plain_operands(args + 1, n - 1, plain)) Py_RETURN_NONE;
-    PyObject *result = adopted(PyObject_Vectorcall(args[0], plain, n - 1, NULL));
-    while (--n) Py_DECREF(plain[n - 1]);
-    return result;
-}
-
-static PyNumberMethods pythons; /* the operators of lazynp/operators.py */
-static richcmpfunc pythons_compare;
-
-/* An operator as Python finds it: a's method, then b's reflected one. Its own slots would not call them from here. */
-static PyObject *by_methods(PyObject *a, PyObject *b, PyObject *forward, PyObject *reflected) {
-    PyObject *args[] = {a, b}, *turned[] = {b, a}, *result = NULL;
-    if (PyObject_TypeCheck(a, lazy)) result = PyObject_VectorcallMethod(forward, args, 2, NULL);
-    else if (PyObject_TypeCheck(b, lazy)) return PyObject_VectorcallMethod(reflected, turned, 2, NULL);
-    if (result != Py_NotImplemented || !PyObject_TypeCheck(b, lazy) || Py_TYPE(a) == Py_TYPE(b)) return result;
-    Py_DECREF(result);
-    return PyObject_VectorcallMethod(reflected, turned, 2, NULL);
-}
-
-#define BINARY(slot, method)                                                             \
-    static PyObject *forward_##slot, *reflected_##slot;                                  \
-    static PyObject *short_##slot(PyObject *a, PyObject *b) {                            \
-        PyObject *args[] = {a, b}, *plain[2];                                            \
-        if (!plain_operands(args, 2, plain)) return by_methods(a, b, forward_##slot, reflected_##slot); \
-        PyObject *result = adopted(numpys.nb_##slot(plain[0], plain[1]));                \
-        Py_DECREF(plain[0]);                                                             \
-        Py_DECREF(plain[1]);                                                             \
-        return result;                                                                   \
-    }
-#define UNARY(slot)                                                                     \
-    static PyObject *short_##slot(PyObject *a) {                                         \
-        PyObject *plain[1];                                                              \
-        if (!plain_operands(&a, 1, plain)) return pythons.nb_##slot(a); \
-        PyObject *result = adopted(numpys.nb_##slot(plain[0]));                          \
-        Py_DECREF(plain[0]);                                                             \
-        return result;                                                                   \
-    }
-#define INPLACE(slot, method)                                                            \
-    static PyObject *short_inplace_##slot(PyObject *a, PyObject *b) {                    \
-        PyObject *args[] = {a, b}, *plain[2];                                            \
-        if (!may_be_now() || !is_there(a) || !is_free(a) || !plain_operands(args, 2, plain)) return pythons.nb_inplace_##slot(a, b); \
-        PyObject *result = numpys.nb_inplace_##slot(plain[0], plain[1]);                 \
-        if (result == plain[0]) Py_SETREF(result, Py_NewRef(a));                         \
-        else result = adopted(result);                                                   \
-        Py_DECREF(plain[0]);                                                             \
-        Py_DECREF(plain[1]);                                                             \
-        return result;                                                                   \
-    }
-#define BINARIES(_)                                                                                                              \
-    _(add, add) _(subtract, sub) _(multiply, mul) _(true_divide, truediv) _(floor_divide, floordiv) _(remainder, mod) _(and, and) \
-    _(or, or) _(xor, xor) _(lshift, lshift) _(rshift, rshift)
-#define UNARIES(_) _(negative) _(positive) _(absolute) _(invert)
-
-BINARIES(BINARY)
-UNARIES(UNARY)
-BINARIES(INPLACE)
-
-static PyObject *forward_power, *reflected_power;
-static PyObject *short_power(PyObject *a, PyObject *b, PyObject *modulus) {
-    PyObject *args[] = {a, b, modulus}, *plain[2];
-    if (modulus != Py_None && PyObject_TypeCheck(a, lazy)) return PyObject_VectorcallMethod(forward_power, args, 3, NULL);
-    if (modulus != Py_None || !plain_operands(args, 2, plain)) return by_methods(a, b, forward_power, reflected_power);
-    PyObject *result = adopted(numpys.nb_power(plain[0], plain[1], modulus));
-    Py_DECREF(plain[0]);
-    Py_DECREF(plain[1]);
-    return result;
-}
-
-static PyObject *short_compare(PyObject *a, PyObject *b, int op) {
-    PyObject *args[] = {a, b}, *plain[2];
-    if (!plain_operands(args, 2, plain)) return pythons_compare(a, b, op);
-    PyObject *result = adopted(PyArray_Type.tp_richcompare(plain[0], plain[1], op));
-    Py_DECREF(plain[0]);
-    Py_DECREF(plain[1]);
-    return result;
-}
-
-static PyObject *forward_matmul, *reflected_matmul;
-static PyObject *short_matmul(PyObject *a, PyObject *b) {
-    PyObject *result = small_product(NULL, a, b);
-    return result || PyErr_Occurred() ? result : by_methods(a, b, forward_matmul, reflected_matmul);
-}
-
-/* The operators of lazy arrays look here first. */
-PyObject *connect_lines(PyObject *module, PyObject *args) {
-    PyTypeObject *array;
-    if (!PyArg_ParseTuple(args, "O!OO!O!O!:connect_lines", &PyType_Type, &array, &main_queue, &PyDict_Type, &short_lines, &PyDict_Type, &known_files,
-                          &PyFrozenSet_Type, &products))
-        return NULL;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); i++) Py_INCREF(PyTuple_GET_ITEM(args, i));
-    lazy = array;
-    PyNumberMethods *operators = array->tp_as_number;
-    pythons = *operators;
-    pythons_compare = array->tp_richcompare;
-#define NAME(slot, method)                                                            \
-    if (!(forward_##slot = PyUnicode_InternFromString("__" #method "__"))             \
-        || !(reflected_##slot = PyUnicode_InternFromString("__r" #method "__")))      \
-        return NULL;
-#define INSTALL(slot, method) NAME(slot, method) operators->nb_##slot = short_##slot, operators->nb_inplace_##slot = short_inplace_##slot;
-#define INSTALL_UNARY(slot) operators->nb_##slot = short_##slot;
-    BINARIES(INSTALL)
-    UNARIES(INSTALL_UNARY)
-    NAME(power, pow)
-    NAME(matmul, matmul)
-    operators->nb_power = short_power;
-    operators->nb_matrix_multiply = short_matmul;
-    array->tp_richcompare = short_compare;
     Py_RETURN_NONE;
 }
 
@@ -549,6 +377,49 @@ static PyObject *view_of(PyObject *self, PyArrayObject *memory, PyObject *index,
     return path ? handle(storage, path, type_of((PyArrayObject *)found), parent == Py_None ? self : parent) : NULL;
 }
 
+/* An index with arrays in it as NumPy takes it: a new reference. NULL: it has none, or something else that Python has to look at. */
+static PyObject *plain_index(PyObject *index, npy_intp *most) {
+    if (!PyTuple_CheckExact(index)) {
+        enum Kind kind = kind_of(index);
+        int is_ours = kind == OTHER && is_there(index) && !is_number(index);
+        PyObject *plain = is_ours ? values_of(index) : kind >= ARRAY ? plain_operand(index) : NULL;
+        if (plain && PyArray_SIZE((PyArrayObject *)plain) > *most) *most = PyArray_SIZE((PyArrayObject *)plain);
+        return plain;
+    }
+    Py_ssize_t n = PyTuple_GET_SIZE(index), arrays = 0;
+    PyObject *made = PyTuple_New(n);
+    for (Py_ssize_t i = 0; made && i < n; i++) {
+        PyObject *item = PyTuple_GET_ITEM(index, i), *plain = NULL;
+        if (is_basic_item(item)) plain = Py_NewRef(item);
+        else if (!PyTuple_CheckExact(item) && (plain = plain_index(item, most))) arrays++;
+        if (!plain) Py_CLEAR(made);
+        else PyTuple_SET_ITEM(made, i, plain);
+    }
+    if (made && !arrays) Py_CLEAR(made);
+    return made;
+}
+
+/* The same on a short line, for an array of so many elements. Has no errors. */
+static PyObject *short_index(PyObject *index, npy_intp elements) {
+    PyObject *plain = may_be_short() ? plain_index(index, &elements) : NULL;
+    if (plain && !is_short(elements)) Py_CLEAR(plain);
+    PyErr_Clear();
+    return plain;
+}
+
+/* array[index] of an array that is there, by an index with arrays in it, on a short line. NULL without an error: ask Python. */
+static PyObject *short_item(PyObject *self, PyObject *index) {
+    if (!may_be_short() || !is_there(self) || is_number(self)) return NULL;
+    PyObject *values = values_of(self), *plain = values ? short_index(index, PyArray_SIZE((PyArrayObject *)values)) : NULL, *result = NULL;
+    if (plain) {
+        PyObject *before = begin_keeping(bytes_of(values, NULL));
+        result = adopted(end_keeping(before, PyObject_GetItem(values, plain)));
+    }
+    Py_XDECREF(plain);
+    Py_XDECREF(values);
+    return result;
+}
+
 /* What is small is NumPy's own view or scalar, whatever it costs the array later: its memory is known outside from now on. */
 static PyObject *array_item(PyObject *self, PyObject *index) {
     PyArrayObject *memory = is_basic(index) ? present(self) : NULL;
@@ -564,7 +435,8 @@ static PyObject *array_item(PyObject *self, PyObject *index) {
         Py_DECREF(found);
         if (view || PyErr_Occurred()) return view;
     }
-    return PyObject_CallFunctionObjArgs(read_item, self, index, NULL);
+    PyObject *picked = is_basic(index) ? NULL : short_item(self, index);
+    return picked || PyErr_Occurred() ? picked : PyObject_CallFunctionObjArgs(read_item, self, index, NULL);
 }
 
 /* Whether a region of an array is written in its memory at once: it is small, somebody outside sees the memory, or the line is short. */
@@ -579,12 +451,21 @@ static int array_set_item(PyObject *self, PyObject *index, PyObject *value) {
         PyErr_SetString(PyExc_ValueError, "cannot delete array elements");
         return -1;
     }
-    PyArrayObject *memory = is_basic(index) ? present(self) : NULL;
+    int basic = is_basic(index);
+    PyArrayObject *memory = basic || may_be_short() ? present(self) : NULL;
     enum Kind kind = memory ? kind_of(value) : OTHER;
-    if (memory && kind == SCALAR) return PyObject_SetItem((PyObject *)memory, index, value);
-    int is_ours = memory && kind == OTHER && is_there(value) && *slot(value, array_at.scalar) == Py_False;
-    PyObject *values = is_ours ? values_of(value) : kind >= ARRAY ? Py_NewRef(value) : NULL;
-    if (values) {
+    if (basic && memory && kind == SCALAR) return PyObject_SetItem((PyObject *)memory, index, value);
+    int is_ours = memory && kind == OTHER && is_there(value) && !is_number(value);
+    PyObject *values = is_ours ? values_of(value) : kind != OTHER ? Py_NewRef(value) : NULL;
+    if (values && !basic) {
+        PyObject *plain = short_index(index, PyArray_SIZE(memory));
+        int failed = plain ? PyObject_SetItem((PyObject *)memory, plain, values) : 0;
+        Py_DECREF(values);
+        if (plain) {
+            Py_DECREF(plain);
+            return failed;
+        }
+    } else if (values) {
         PyObject *region = PyObject_GetItem((PyObject *)memory, index);
         int is_view = region && PyArray_Check(region), now = region && (!is_view || is_written_now(self, region)), failed = region ? 0 : -1;
         if (now && is_view) failed = PyArray_CopyObject((PyArrayObject *)region, values);

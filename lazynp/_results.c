@@ -8,10 +8,13 @@
 #include "_direct.h"
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #if NPY_FEATURE_VERSION >= NPY_1_22_API_VERSION && !defined(_WIN32)
 
-enum { LEAST = 2048, MOST = 1 << 21, LINE = 64, PAGE = 4096, PAGED = 1 << 17, PLACES = 64, LIMIT = 1 << 25, TRACE_DOMAIN = 389047 /* NumPy's */ };
+enum { LEAST = 2048, MOST = 1 << 22, LINE = 64, PAGE = 4096, PAGED = 1 << 17, PLACES = 64, LIMIT = 1 << 26, TRACE_DOMAIN = 389047 /* NumPy's */ };
 
 typedef struct {
     size_t room, before; /* bytes of the block, and before it, where this header ends */
@@ -33,20 +36,28 @@ static size_t rounded(size_t size) {
     return (size + step - 1) / step * step;
 }
 
+/* What is too large to be kept: as NumPy asks for it, the system's work is less. */
+static void in_large_pages(char *block, size_t room) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    madvise(block, room, MADV_HUGEPAGE);
+#endif
+}
+
 static void *take(size_t size) {
-    const size_t room = rounded(size), before = room >= PAGED ? PAGE : LINE;
+    const size_t room = rounded(size), before = room < LEAST ? sizeof(Header) : room >= PAGED ? PAGE : LINE;
     char *block = NULL;
-    for (int k = count - 1; k >= 0 && !block; k--)
+    for (int k = count - 1; k >= 0 && !block && room >= LEAST; k--)
         if (header_of(kept[k])->room == room) {
             block = kept[k];
             memmove(kept + k, kept + k + 1, (size_t)(--count - k) * sizeof *kept);
             held -= room;
         }
     if (!block) {
-        char *memory = aligned_alloc(before, (before + room + before - 1) / before * before);
+        char *memory = room < LEAST ? malloc(before + room) : aligned_alloc(before, (before + room + before - 1) / before * before);
         if (!memory) return NULL;
         block = memory + before;
         *header_of(block) = (Header){room, before};
+        if (room > MOST) in_large_pages(block, room);
     }
     PyTraceMalloc_Track(TRACE_DOMAIN, (uintptr_t)block, size);
     return block;
@@ -56,7 +67,7 @@ static void give(char *block) {
     const size_t room = header_of(block)->room;
     PyTraceMalloc_Untrack(TRACE_DOMAIN, (uintptr_t)block);
 #ifndef Py_GIL_DISABLED
-    if (room <= MOST) {
+    if (room >= LEAST && room <= MOST) {
         while (count && (count == PLACES || held + room > LIMIT)) {
             held -= header_of(kept[0])->room;
             release(kept[0]);
@@ -95,7 +106,7 @@ static void *handler_realloc(void *context, void *block, size_t size) {
 
 static PyDataMem_Handler handler = {"lazynp_results", 1, {NULL, handler_malloc, handler_calloc, handler_realloc, handler_free}};
 
-int prepare_results(void) { return (capsule = PyCapsule_New(&handler, "mem_handler", NULL)) ? 0 : -1; }
+PyObject *prepare_results(void) { return (capsule = PyCapsule_New(&handler, "mem_handler", NULL)) ? Py_NewRef(capsule) : NULL; }
 
 PyObject *new_result(PyArray_Descr *type, int axes, const npy_intp *shape, npy_intp bytes) {
     Py_INCREF(type);
@@ -118,7 +129,7 @@ PyObject *new_result(PyArray_Descr *type, int axes, const npy_intp *shape, npy_i
 
 #else
 
-int prepare_results(void) { return 0; }
+PyObject *prepare_results(void) { Py_RETURN_NONE; }
 
 PyObject *new_result(PyArray_Descr *type, int axes, const npy_intp *shape, npy_intp bytes) {
     Py_INCREF(type);

@@ -10,7 +10,7 @@ from lazynp.config import settings
 from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
 from lazynp.ir.types import ArrayType, NotLazy, Symbolic
-from lazynp.native import ARRAYS, connect_items, tracing_count
+from lazynp.native import ARRAYS, connect_items, keeping, tracing_count
 from lazynp.operands import capture, is_lazy, node_of, operand, recorded, short_here, warn_of_lost_imaginary
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather, scatter
@@ -260,8 +260,8 @@ def _read_advanced(x: Any, index: Any) -> Any:
             return x[index[:-1]][index[-1]]
         if _is_whole_mask(x, index) or _selects_rows(x, index):
             return select(x, index)
-    elif (is_lazy(x) or is_lazy(index)) and short_here((x, index)):
-        return from_numpy(to_numpy(x)[plain_index(index)])
+    elif (is_lazy(x) or is_lazy(index)) and short_here((x, *_items(index))):
+        return from_numpy(keeping(operator.getitem, to_numpy(x), plain_index(index)))
     elif _is_whole_mask(x, index) and (is_lazy(x) or is_lazy(index)):
         return select(x, index)
     if _scalar_mask(index):
@@ -271,6 +271,10 @@ def _read_advanced(x: Any, index: Any) -> Any:
     if not (is_lazy(x) or tracing() or _mentions_lazy(index)):
         return from_numpy(to_numpy(x)[plain_index(index)])
     return recorded(_read_gathered, x, index)
+
+
+def _items(index: Any) -> tuple[Any, ...]:
+    return index if type(index) is tuple else (index,)
 
 
 def _whole_or_nothing(x: Any, flag: Any) -> Any:
@@ -460,7 +464,11 @@ def _is_inexact_scalar(value: Any) -> bool:
 def _writes_now(target: Any, value: Any) -> bool:
     """Whether a write is done at once in memory: nothing is pending and the region is small."""
     storage = target._storage
-    if storage.node is not None or is_pending(value) or tracing():
+    if tracing():
+        return False
+    if short_here((target, value)):
+        return True
+    if storage.node is not None or is_pending(value):
         return False
     return storage.exported or (target.size < settings.lazy_threshold and not storage.read_by_pending)
 
@@ -554,7 +562,8 @@ def _write_advanced(x: Any, index: Any, value: Any) -> None:
         recorded(_write_masked, x, index, whole(value))
         return
     value = computed(value)
-    if not (tracing() or is_lazy(x) or is_pending(value)):
+    now = not tracing() and not (is_lazy(x) or is_pending(value))
+    if now or (not tracing() and short_here((x, *_items(index), value))):
         x._storage.settle_readers()
         geometry(x)[plain_index(index)] = to_numpy(value)
     elif _is_full_mask(x, index) and _broadcasts_to_mask(x, index, value):

@@ -165,6 +165,9 @@ def _fresh(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return _handed_out(result) if kind is tuple or kind is list else result
 
 
+if _hotpaths is not None:
+    _hotpaths.keep_by(_direct.results)
+
 tracing_count: Any = _Tracing() if _hotpaths is None else _hotpaths.tracing
 Caller: Any = _Caller if _hotpaths is None else _hotpaths.Caller
 Drawer: Any = _Drawer if _hotpaths is None else _hotpaths.Drawer
@@ -173,6 +176,9 @@ ArrayMeta: Any = _ArrayMeta if _hotpaths is None else _hotpaths.ArrayMeta
 watched: Any = _Unwatched if _hotpaths is None else _hotpaths.ndarray
 fresh: Callable[..., Any] = _fresh if _hotpaths is None else _hotpaths.fresh
 """Call a function of NumPy's whose new arrays are then handed out as lazynp's."""
+keeping: Callable[..., Any] = (lambda function, *args, **kwargs: function(*args, **kwargs)) if _hotpaths is None else _hotpaths.keeping
+"""Call a function that makes large arrays: they lie in memory that is kept from one to the next, where malloc would ask the system for it
+anew each time."""
 short_ufunc: Callable[..., Any] = (lambda *_: None) if _hotpaths is None else _hotpaths.short_ufunc
 """What NumPy's ufunc makes of operands on a short line, or of a small product (see connect_lines); None elsewhere."""
 called_directly: Callable[[Any], Any] = (lambda cls: cls) if _hotpaths is None else _hotpaths.called_directly

@@ -17,7 +17,7 @@ from lazynp.escapes import is_only_computed_with
 from lazynp.handlers import is_caught, is_warning_caught
 from lazynp.ir.node import Node, const, constant
 from lazynp.ir.types import LAZY_DTYPES, NotLazy, Symbolic, Undecided, itemcount
-from lazynp.native import ARRAYS, tracing_count, watched
+from lazynp.native import ARRAYS, keeping, tracing_count, watched
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather
 from lazynp.ops.movement import broadcast, follow
@@ -62,10 +62,10 @@ def goes_lazy(*operands: Any) -> bool:
 
 
 def short_here(operands: tuple[Any, ...]) -> bool:
-    """Whether NumPy should compute an operation on these operands at once although they are large: they are there, or are now that the
-    user's line comes again, and what it did before with arrays of their size cost more to record than to compute."""
+    """Whether NumPy should compute an operation on these operands at once although they are large: what the user's line did before
+    with arrays of their size cost more to record than to compute. What they wait for is computed now."""
     here = queue()
-    if not here.short:
+    if not here.short or tracing_count.recording:
         return False
     most, pending = 0, False
     for x in operands:
@@ -80,7 +80,7 @@ def short_here(operands: tuple[Any, ...]) -> bool:
     key = recording_position(2)[1]
     if most > here.short.get(key, -1):
         return False
-    if pending and key in here.positions:
+    if pending:
         here.run(None)
         pending = any(map(is_pending, operands))
     return not pending
@@ -151,7 +151,7 @@ def from_array_method(x: Any) -> Any:
 def called(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """What NumPy's function says; once more where NumPy refuses what the __array__ of an argument makes, because it is ours."""
     try:
-        return function(*args, **kwargs)
+        return keeping(function, *args, **kwargs)
     except ValueError as error:
         if NO_ARRAY not in str(error):
             raise

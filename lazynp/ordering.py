@@ -8,7 +8,7 @@ import numpy as np
 from lazynp.array import eager, from_numpy, geometry, handle, ndarray, to_numpy, wrap
 from lazynp.ir.node import Node
 from lazynp.layout import Axes, order_of_copy, order_of_einsum, order_of_join, order_of_reduction, order_of_result
-from lazynp.native import tracing_count
+from lazynp.native import keeping, tracing_count
 from lazynp.operands import is_lazy, node_of
 from lazynp.ops.movement import Step, inverse_axes, permute
 from lazynp.runtime.storage import Storage
@@ -72,13 +72,13 @@ def _view_of_operand(x: Any) -> Any:
 def copy_of(x: Any, order: str | None = "K") -> Any:
     """An independent array of the same values, in memory in NumPy's order of this name."""
     if x._storage is None:
-        return eager(x._np.copy(order=order))
+        return eager(keeping(x._np.copy, order=order))
     if is_lazy(x):
         np.empty(0).copy(order=order)  # NumPy's error
         copy = wrap_ordered(node_of(x), order_of(x, order))
         copy._scalar = x._scalar
         return copy
-    return from_numpy(np.array(to_numpy(x), order=order))
+    return from_numpy(keeping(np.array, to_numpy(x), order=order))
 
 
 def _copy(x: Any, memo: Any = None) -> Any:

@@ -7,6 +7,7 @@ mask and of scalars are selections, reductions to a scalar become reductions wit
 Inside a trace there are also selections of rows, `x[labels == k]`, by a mask over the first axes of the array.
 """
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from lazynp import operators
 from lazynp.array import as_array, as_int, exported, from_numpy, hooks, ndarray, to_numpy, wrap
 from lazynp.ir.node import Node, constant
 from lazynp.ir.types import itemcount
+from lazynp.native import keeping
 from lazynp.operands import node_of, recorded
 from lazynp.ops import elementwise as ew
 from lazynp.ops import sizes
@@ -64,7 +66,7 @@ class Selection:
         return self._array
 
     def _values(self) -> Any:
-        return from_numpy(to_numpy(self._whole)[to_numpy(self._mask)])
+        return from_numpy(keeping(operator.getitem, to_numpy(self._whole), to_numpy(self._mask)))
 
     def is_by(self, mask: Any) -> bool:
         """Whether it was selected by this mask: the same values of the same array."""

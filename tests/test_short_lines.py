@@ -6,8 +6,16 @@ import numpy
 import pytest
 
 import lazynp
+from lazynp import native
 
 N = 1 << 17
+
+
+@pytest.fixture(autouse=True)
+def patient():
+    """The tests' own setting compiles everything at once: then no line is ever found to be short."""
+    with lazynp.config(compile_after=100):
+        yield
 
 
 def _slices(np, x, y):
@@ -82,7 +90,43 @@ def _copies(np, x, y):
     return z, w, x, y, np.roll(x, 3), np.diff(y)
 
 
+def _masks(np, x, y):
+    m = x > 0.5
+    z = x.copy()
+    z[m] *= 0.5
+    z[~m] += 0.25
+    y[m] = z[m]
+    y[y > 0.9] = 0.0
+    x[m & (y > 0.1)] = np.sqrt(y[m & (y > 0.1)])
+    grid = x.reshape(2, -1)
+    grid[:, :-1][y.reshape(2, -1)[:, 1:] > 0.5] = -1.0
+    return m, z, x, y, y[m].sum(), grid
+
+
+def _places(np, x, y):
+    k = (y * (N - 1)).astype(int) % N
+    grid = x.reshape(512, -1)
+    i, j = k % 512, k % grid.shape[1]
+    picked = grid[i, j], x[k], x[-1 - k], grid[i[:300], 1:], x[k[::2]], x[k.reshape(4, -1)]
+    x[k] = y
+    x[k[:5]] += 1
+    grid[i, j] = 2 * y
+    y[numpy.arange(0, N, 7)] = x[::7]
+    return *picked, x, y, k
+
+
+def _integers_written(np, x, y):
+    k = (x * 100).astype(int)
+    k[k > 50] = 7.9
+    k[x > 0.99] = y[x > 0.99]
+    k[...] += 1
+    return k
+
+
 BODIES = (
+    _masks,
+    _places,
+    _integers_written,
     _slices,
     _in_place,
     _kept_before_the_write,
@@ -191,3 +235,70 @@ def test_views_that_functions_make_know_their_arrays():
         assert float(wide.sum()) == 3 * N
         assert grid.base is x
         assert wide.base is x
+
+
+def test_errors_of_indices_are_numpys():
+    x = lazynp.zeros(N) + 1.0
+    k = lazynp.arange(N)
+    for turn in range(6):
+        far = k + (turn == 4)
+        if turn == 4:
+            with pytest.raises(IndexError, match=f"index {N} is out of bounds"):
+                x[far].sum()
+            with pytest.raises(IndexError, match="boolean index did not match"):
+                x[k[1:] > 3]
+        else:
+            assert float(x[far].sum()) == N
+        with pytest.raises(ValueError, match="could not be broadcast|cannot assign|shape mismatch"):
+            x[k > 5] = numpy.ones(3)
+
+
+def test_work_that_waits_is_done_where_a_short_line_reads_it():
+    """A loop that NumPy computes reads what a longer line has recorded: the line is not drawn back into a program."""
+    x = lazynp.zeros(N) + 1.0
+    for _ in range(4):
+        y = (x + 1.0) * 0.5
+        x = y + 0.0
+    assert float(x[3]) == 1.0
+    waits = lazynp.sin(x) + lazynp.cos(x) * lazynp.sin(2 * x) + lazynp.cos(x * 3)
+    results = []
+    for z in (waits, x):
+        y = (z + 1.0) * 0.5
+        results.append(float(y[0]))
+    one = numpy.float64(1.0)
+    expected = numpy.sin(one) + numpy.cos(one) * numpy.sin(2 * one) + numpy.cos(one * 3)
+    numpy.testing.assert_allclose(results, [(expected + 1) * 0.5, 1.0], rtol=1e-14)
+
+
+handler_name = numpy._core.multiarray.get_handler_name
+
+
+@pytest.mark.skipif(native.Direct is None, reason="the compiled modules could not be built here: results lie where malloc puts them")
+def test_results_lie_in_memory_that_is_kept():
+    """What NumPy computes for a program that loops finds memory there; NumPy's own calls are left alone, also after an error."""
+    x = lazynp.zeros(N) + 1.0
+    for _ in range(6):
+        y = x + x
+        assert y[0] == 2
+    assert handler_name(y._storage.buffer) == "lazynp_results"
+    with pytest.raises(ValueError, match="broadcast"):
+        native.keeping(numpy.add, numpy.ones(N), numpy.ones(3))
+    assert handler_name() == "default_allocator"
+    assert handler_name(numpy.ones(N) + 1) == "default_allocator"
+    kept = native.keeping(numpy.multiply, numpy.ones(N), 2.0)
+    assert handler_name(kept) == "lazynp_results"
+    kept.resize(2 * N, refcheck=False)
+    assert kept[0] == 2
+    assert kept[-1] == 0
+
+
+@pytest.mark.parametrize("count", [100, 10_000, 100_000, 600_000, 3_000_000])
+def test_kept_memory_of_all_sizes(count):
+    rng = numpy.random.default_rng(0)
+    held = []
+    for turn in range(40):
+        made = native.keeping(numpy.full, count + turn % 3, float(turn))
+        if rng.random() < 0.3:
+            held.append((made, turn))
+    for made, turn in held:
+        assert (made == turn).all()

@@ -14,7 +14,7 @@ from lazynp.api import linear, routines, selecting
 from lazynp.api.dispatch import HANDLERS, refuse_lost_derivative, sync, unwrapped, wrapped
 from lazynp.array import ndarray
 from lazynp.ir.types import LAZY_DTYPES
-from lazynp.native import tracing_count
+from lazynp.native import keeping, tracing_count
 from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.runtime.stats import record_fallback
@@ -78,7 +78,7 @@ def _astype(self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", su
     if target == self.dtype and not copy and _lies_in(self, order):
         return self
     if eager(self) or target not in LAZY_DTYPES:
-        return wrapped(arrays.to_numpy(self).astype(target, order, casting))
+        return wrapped(keeping(arrays.to_numpy(self).astype, target, order, casting))
     operands.warn_of_lost_imaginary(self.dtype, target)
     return operands.recorded(_cast, self, target, order)
 
@@ -102,7 +102,7 @@ def _scalar_like(source: Any, result: Any) -> Any:
 
 def _copy(self: Any, order: str = "C") -> Any:
     if not self._scalar and operands.short_here((self,)):
-        return arrays.from_numpy(arrays.to_numpy(self).copy(order))
+        return arrays.from_numpy(keeping(arrays.to_numpy(self).copy, order))
     return operands.recorded(ordering.copy_of, self, order)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from lazynp.backends import reference
 from lazynp.ir.node import Graph, Node, const, numbered_dim, toposort
+from lazynp.native import keeping
 
 Arrays = Sequence[np.ndarray]
 
@@ -67,7 +68,7 @@ class Interpreted(Program):
     def run(self, inputs: Arrays, dims: Sequence[int] = (), outputs: Sequence[np.ndarray | None] | None = None) -> list[np.ndarray]:
         known: dict[Node, int] = {numbered_dim(position): n for position, n in enumerate(dims)}
         with np.errstate(all="call", call=note_flags):
-            values = reference.interpret(self._graph, list(inputs), known, self._overwritten)
+            values = keeping(reference.interpret, self._graph, list(inputs), known, self._overwritten)
         given = outputs or [None] * len(values)
         fresh = self._own(values, inputs)  # before any memory is written: a value may be a view of an input
         return [self._delivered(k, value, given[k], inputs) for k, value in enumerate(fresh)]

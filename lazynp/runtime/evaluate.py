@@ -58,7 +58,7 @@ _programs: OrderedDict[Any, list[tuple[Variant, tuple[Any, ...], base.Program]]]
 _waiting: OrderedDict[Any, patience.Waiting] = OrderedDict()
 
 
-def _interpreted_at_first(key: Any, form: Form) -> Ready | None:
+def _interpreted_at_first(key: Any, form: Form, operations: int) -> Ready | None:
     """For lazy work: the interpreter, as long as `patience` says so. None: a program is due; the one that was compiled meanwhile stands in
     the table."""
     cost = patience.milliseconds(form)
@@ -67,7 +67,7 @@ def _interpreted_at_first(key: Any, form: Form) -> Ready | None:
     known = _waiting.get(key)
     variant = None
     if known is None:
-        known = _waiting[key] = patience.Waiting(form)
+        known = _waiting[key] = patience.Waiting(form, operations)
         while len(_waiting) > settings.memory_cache:
             _waiting.popitem(last=False)
     known.spend(cost)
@@ -146,15 +146,15 @@ def _lines_kept(form: Form) -> Iterator[None]:
             node.where = where
 
 
-def prepare(form: Form, patient: bool = False) -> Ready:
+def prepare(form: Form, patient: bool = False, operations: int = 0) -> Ready:
     """The program for a graph. The first graph of a skeleton gets a program of its own sizes, the next one a program for all sizes.
-    patient: lazy work, which may be interpreted at first."""
+    patient: lazy work, which may be interpreted at first; operations: how many recorded it, if lines of a program did."""
     with lock:
         key = (form.skeleton, settings.level, settings.backend, settings.cc, settings.autotune, choices.changed())
         variants = _programs.get(key)
         if variants is None and patient:
             with _lines_kept(form):
-                ready = _interpreted_at_first(key, form)
+                ready = _interpreted_at_first(key, form, operations)
             if ready is not None:
                 return ready
             variants = _programs.get(key)

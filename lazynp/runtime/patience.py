@@ -25,6 +25,7 @@ from lazynp.ir.op import Kind
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ops.elementwise import power, where
 from lazynp.ops.movement import broadcast
+from lazynp.runtime.short import is_short
 
 _COMPILER_MS = 80.0
 """What optimising and compiling a program of few operations takes, about."""
@@ -40,6 +41,8 @@ _FIND_MS = 4.0
 """What a process pays before its first look at the disk: the CPU, the compiler, and the state of the sources are part of every name."""
 _LOAD_MS = 1.0
 """What it takes to find a program on disk and to load it."""
+_RARE = 4
+"""So often a short graph comes before it is looked for on disk. One that is found there is used, and is never found to be short."""
 _LEAST = 1.0
 """Milliseconds in a process that are worth a note for the next one."""
 _CACHED = 1 << 21
@@ -59,7 +62,9 @@ class Waiting:
     """A graph that NumPy computes. before, spent: milliseconds in earlier processes and in this one; name: its name on disk, "" as long as
     nobody has looked there."""
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: Form, operations: int) -> None:
+        self.rare = _RARE * is_short(form, operations)
+        """How many more times it may come without being worth a look: the lines of a short graph are NumPy's when they come again."""
         self.price = settings.compile_after * max(1.0, compiling(form) / _COMPILER_MS)
         """What NumPy must have spent before a program is compiled, in milliseconds."""
         self.name = ""
@@ -79,7 +84,7 @@ class Waiting:
 
     def may_look(self) -> bool:
         """Whether the disk should be asked for a program: once for a graph, when that costs no more than NumPy has taken."""
-        if self.looked or self.spent < _LOAD_MS:
+        if self.looked or self.rare or self.spent < _LOAD_MS:
             return False
         return _looked or _unlooked_ms >= _FIND_MS
 
@@ -94,6 +99,7 @@ class Waiting:
         """NumPy is about to take so many milliseconds."""
         global _unlooked_ms
         self.spent += cost
+        self.rare = max(self.rare - 1, 0)
         _unlooked_ms += cost
 
     def is_due(self) -> bool:
@@ -192,22 +198,6 @@ def _real_cost(node: Node) -> float:
         if exponent.op is const and exponent.value.array.ndim == 0 and exponent.value.array in _SHORT_POWERS:
             return 1.0
     return node.op.cost
-
-
-_TURN_MS, _RECORD_MS = 0.35, 0.08
-"""What a graph must cost by the same count, which is four times too high for arrays that stay in a cache, for a program to be quicker than
-NumPy: so much, and so much more for each operation. Measured: 60 us to take a graph apart, to find its program and to call it, and 15 us to
-record an operation."""
-
-
-def is_short(form: Form, operations: int) -> bool:
-    """Whether NumPy takes less for a graph that was recorded by so many operations than recording it again would cost."""
-    return milliseconds(form) < _TURN_MS + _RECORD_MS * operations
-
-
-def largest(form: Form) -> int:
-    """The elements of the largest array of a graph."""
-    return max([itemcount(node.type.shape) for node in form.order if isinstance(node.type, ArrayType)], default=0)
 
 
 def note_general(name: str, varying: list[int]) -> None:

@@ -23,13 +23,13 @@ from lazynp.ir import canonical
 from lazynp.ir.canonical import Form
 from lazynp.ir.node import Node, dim, input_, new_input, toposort
 from lazynp.ir.types import ArrayType, itemcount
-from lazynp.native import ARRAYS, tracing_count
+from lazynp.native import ARRAYS, keeping, tracing_count
 from lazynp.ops.indexing import update
 from lazynp.ops.sizes import hinted
 from lazynp.runtime.evaluate import interpreted, is_interpreted, located, lock, prepare, work
 from lazynp.runtime.flags import follow_up
 from lazynp.runtime.nans import check_nans
-from lazynp.runtime.patience import is_short, largest
+from lazynp.runtime.short import is_short, largest
 
 _bound: "WeakKeyDictionary[Node, np.ndarray]" = WeakKeyDictionary()
 """The memory behind each input leaf that is not an argument of a trace."""
@@ -202,7 +202,7 @@ def shared_outside(storage: Storage) -> bool:
 
 def captured(array: np.ndarray) -> Node:
     """A leaf over a private copy of a NumPy array: later writes to the array must not reach pending results."""
-    copy = np.array(array, order="C")
+    copy = keeping(np.array, array, order="C")
     leaf = new_input(ArrayType(copy.shape, copy.dtype))
     _bound[leaf] = copy
     return leaf
@@ -302,7 +302,7 @@ class Queue:
                 storages.append(wanted)
             while storages:
                 try:
-                    form = run_storages(storages)
+                    form = run_storages(storages, noted)
                     if form is not None and settings.lazy_threshold > 0 and is_short(form, noted):
                         self._note_short(positions, form)
                     return
@@ -452,9 +452,9 @@ def _failed(storages: list[Storage], error: BaseException) -> set[Storage]:
 _MOST_SHORT = 4096
 
 
-def run_storages(storages: list[Storage], once: bool = False) -> Form | None:
-    """One program for the values of these storages. A storage whose old contents it reads is overwritten in place. once: the graph will
-    not come again; NumPy computes it. The graph's form, if NumPy computed it."""
+def run_storages(storages: list[Storage], operations: int = 0, once: bool = False) -> Form | None:
+    """One program for the values of these storages. A storage whose old contents it reads is overwritten in place. operations: how many
+    recorded them; once: the graph will not come again; NumPy computes it. The graph's form, if NumPy computed it."""
     outputs = tuple([s.node for s in storages])
     aliases = {}
     for position, storage in enumerate(storages):
@@ -466,7 +466,7 @@ def run_storages(storages: list[Storage], once: bool = False) -> Form | None:
         traced_count.values += 20 + work(form) // 100_000
         ready = interpreted(canonical.specific(form))
     else:
-        ready = prepare(form, patient=True)
+        ready = prepare(form, True, operations)
     arrays = [_bound[leaf] for leaf in form.leaves]
     if settings.debug_nans:
         check_nans(form, arrays)
