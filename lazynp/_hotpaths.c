@@ -282,7 +282,14 @@ static int picks_elements(PyObject *key) {
 /* Views are NumPy's own, watched like the array; a selection of elements is a new array. */
 static PyObject *watched_subscript(PyObject *self, PyObject *key) {
     if (!picks_elements(key)) return PyArray_Type.tp_as_mapping->mp_subscript(self, key);
-    if (!tracing->depth && Py_TYPE(key) == lazy) return PyObject_CallFunctionObjArgs(item, self, key, NULL);
+    if (!tracing->depth && Py_TYPE(key) == lazy) {
+        PyObject *plain = short_index(key, PyArray_SIZE((PyArrayObject *)self)), *picked = NULL;
+        if (!plain) return PyObject_CallFunctionObjArgs(item, self, key, NULL);
+        PyObject *before = begin_keeping(bytes_of(plain, NULL));
+        picked = adopted(end_keeping(before, PyArray_Type.tp_as_mapping->mp_subscript(self, plain)));
+        Py_DECREF(plain);
+        return picked;
+    }
     PyObject *view = plain_view(self);
     if (!view) return NULL;
     PyObject *before = begin_keeping(bytes_of(view, NULL));
@@ -439,7 +446,7 @@ static PyObject *call(PyObject *callable, PyObject *const *args, size_t flags, P
     for (Py_ssize_t i = 0; i < total; i++)
         if (!is_plain(args[i], 2)) goto general;
     if (self->broadcasts && n == 2 && kind_of(args[0]) >= ARRAY && kind_of(args[1]) >= ARRAY && grows(args[0], args[1])) goto general;
-    PyObject *before = begin_keeping(n ? bytes_of(args[0], n > 1 ? args[1] : NULL) : 0);
+    PyObject *before = begin_keeping(bytes_asked(args, n));
     return handed_out(end_keeping(before, call_numpy(self, args, n, total, kwnames)));
 general:;
     PyObject *result = short_call(self->numpy, args, n, kwnames);
@@ -453,7 +460,8 @@ static PyObject *draw(PyObject *callable, PyObject *const *args, size_t flags, P
     if (tracing->depth || tracing->draws) goto general;
     for (Py_ssize_t i = self->method; i < total; i++)
         if (!is_plain(args[i], 2)) goto general;
-    return handed_out(PyObject_Vectorcall(self->numpy, args, n, kwnames));
+    PyObject *before = begin_keeping(bytes_asked(args + self->method, total - self->method));
+    return handed_out(end_keeping(before, PyObject_Vectorcall(self->numpy, args, n, kwnames)));
 general:
     return PyObject_Vectorcall(self->general, args, flags, kwnames);
 }

@@ -48,6 +48,7 @@ int stays_small(PyObject *const *plain, Py_ssize_t n, npy_intp most);
 int plain_operands(PyObject *const *args, Py_ssize_t n, PyObject **plain);
 PyObject *plain_argument(PyObject *x, npy_intp *most, npy_intp limit, int depth);
 PyObject *adopted(PyObject *result);
+PyObject *short_index(PyObject *index, npy_intp elements);
 int is_view_of(PyObject *result, PyObject *operand);
 
 PyObject *connect_items(PyObject *module, PyObject *args);
@@ -57,6 +58,7 @@ PyObject *short_call(PyObject *function, PyObject *const *args, Py_ssize_t n, Py
 PyObject *begin_keeping(npy_intp bytes);
 PyObject *end_keeping(PyObject *before, PyObject *result);
 npy_intp bytes_of(PyObject *a, PyObject *b);
+npy_intp bytes_asked(PyObject *const *args, Py_ssize_t n);
 PyObject *keeping(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *kwnames);
 PyObject *keep_by(PyObject *module, PyObject *handler);
 PyObject *short_ufunc(PyObject *module, PyObject *const *args, Py_ssize_t n);

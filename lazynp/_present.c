@@ -400,7 +400,7 @@ static PyObject *plain_index(PyObject *index, npy_intp *most) {
 }
 
 /* The same on a short line, for an array of so many elements. Has no errors. */
-static PyObject *short_index(PyObject *index, npy_intp elements) {
+PyObject *short_index(PyObject *index, npy_intp elements) {
     PyObject *plain = may_be_short() ? plain_index(index, &elements) : NULL;
     if (plain && !is_short(elements)) Py_CLEAR(plain);
     PyErr_Clear();

@@ -40,6 +40,26 @@ npy_intp bytes_of(PyObject *a, PyObject *b) {
     return bytes > others ? bytes : others;
 }
 
+/* What a call makes arrays of: the largest of its operands, or as many numbers as it is asked for (a size, a shape). */
+npy_intp bytes_asked(PyObject *const *args, Py_ssize_t n) {
+    npy_intp most = 0;
+    for (Py_ssize_t i = 0; i < n && i < 4; i++) {
+        npy_intp bytes = PyArray_Check(args[i]) ? PyArray_NBYTES((PyArrayObject *)args[i]) : 0;
+        if (PyLong_CheckExact(args[i])) bytes = PyLong_AsSsize_t(args[i]) > KEPT / 8 ? KEPT : 0;
+        if (PyTuple_CheckExact(args[i])) {
+            double elements = 1;
+            for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(args[i]); k++) {
+                PyObject *size = PyTuple_GET_ITEM(args[i], k);
+                elements *= PyLong_CheckExact(size) ? PyLong_AsDouble(size) : 0;
+            }
+            bytes = elements > KEPT / 8 ? KEPT : 0;
+        }
+        if (bytes > most) most = bytes;
+    }
+    PyErr_Clear();
+    return most;
+}
+
 /* The same around a call from Python. */
 PyObject *keeping(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {
     if (n < 1) return PyErr_Format(PyExc_TypeError, "keeping() needs a function");

@@ -108,6 +108,8 @@ def _places(np, x, y):
     grid = x.reshape(512, -1)
     i, j = k % 512, k % grid.shape[1]
     picked = grid[i, j], x[k], x[-1 - k], grid[i[:300], 1:], x[k[::2]], x[k.reshape(4, -1)]
+    few = y[:500] * 2.0
+    picked += few[k % 500], few.reshape(5, 100)[k % 5, j % 100]
     x[k] = y
     x[k[:5]] += 1
     grid[i, j] = 2 * y
@@ -280,7 +282,9 @@ def test_results_lie_in_memory_that_is_kept():
     for _ in range(6):
         y = x + x
         assert y[0] == 2
-    assert handler_name(y._storage.buffer) == "lazynp_results"
+    rng = lazynp.random.default_rng(0)
+    for made in (y, rng.random(N), rng.normal(0.0, 1.0, (2, N)), rng.uniform(size=N)):
+        assert handler_name(made._storage.buffer) == "lazynp_results"
     with pytest.raises(ValueError, match="broadcast"):
         native.keeping(numpy.add, numpy.ones(N), numpy.ones(3))
     assert handler_name() == "default_allocator"

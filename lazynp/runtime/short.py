@@ -13,7 +13,7 @@ from lazynp.ir.node import Node, const, input_
 from lazynp.ir.op import Kind
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.ops import elementwise as ew
-from lazynp.ops.indexing import gather
+from lazynp.ops.indexing import gather, update
 from lazynp.ops.library import searchsorted, sort
 from lazynp.ops.movement import broadcast, join
 
@@ -32,7 +32,7 @@ _VECTORS = sys.platform == "linux" and bool(__cpu_features__.get("AVX512_SKX"))
 _SLOWER = {
     ew.sin: 5.5, ew.cos: 5.5,
     ew.remainder: 9.0, ew.fmod: 9.0, ew.floor_divide: 13.0, ew.hypot: 15.0, ew.logaddexp: 10.0, ew.logaddexp2: 10.0,
-    ew.arctan2: 0.5, ew.where: 0.7, searchsorted: 30.0,
+    ew.arctan2: 0.5, ew.where: 0.4, searchsorted: 30.0,
 }  # fmt: skip
 """Nanoseconds per element of float64 that NumPy's loops take more than a program's. A choice is a branch for each element; where most go
 the same way, as masks of real data do, it takes less than where they are drawn (3.5)."""
@@ -61,10 +61,17 @@ def saved(form: Form) -> float:
             moved -= _bytes(node)
         elif node.args and isinstance(node.type, ArrayType) and (node.op.kind is not Kind.MOVE or node.op is join):
             calls += 1
-            moved += _bytes(node) + sum([_bytes(_spread(a)) for a in node.args])
+            moved += _traffic(node)
             loops += _slower(node) * itemcount(node.type.shape) + _rows(node)
     moved -= sum([_bytes(node) for node in form.outputs])
     return calls * _CALL_US + 1e-3 * (_BYTE_NS * moved + loops)
+
+
+def _traffic(node: Node) -> int:
+    """Bytes that an operation reads and writes; of an array that is written in part the part, once: who made it has written it there."""
+    if node.op is update:
+        return _bytes(_spread(node.args[1]))
+    return _bytes(node) + sum([_bytes(_spread(a)) for a in node.args])
 
 
 def _is_whole(exponent: Node) -> bool:
