@@ -145,6 +145,53 @@ def test_result_and_its_type(function, dtype, values):
         same(outcome(compiled, (x,)).result, expected, rtol=0, atol=0)
 
 
+def replaced(y):
+    u = y * 1.0
+    for i in range(12):
+        u = np.arange(5) * i
+    return u
+
+
+def widened(y):
+    u = np.arange(5)
+    for _ in range(12):
+        u = u + y
+    return u
+
+
+def widened_while(y):
+    u, k = np.arange(5), 0
+    while y[k] > 0:
+        u = u + y
+        k += 1
+    return u
+
+
+def replaced_while(y):
+    u, k = y * 1.0, 0
+    while y[k] > 0:
+        u = np.arange(5) * k
+        k += 1
+    return u
+
+
+def widened_so_often(y):
+    u = np.arange(5, dtype="u1")
+    for _ in range(int(y[1])):
+        u = u * np.int32(2)
+    return u
+
+
+@pytest.mark.parametrize("function", [replaced, widened, widened_while, replaced_while, widened_so_often])
+def test_arrays_that_a_turn_gives_another_dtype(function):
+    """Without a turn they keep the one they had."""
+    compiled = lazynp.jit(function)
+    for y in ([1.0, 2.0, -1.0, 0.0, 0.0], [-1.0, 0.0, -1.0, 0.0, 0.0], [0.0, 1.0, 2.0, -1.0, 0.0]):
+        expected = outcome(function, (np.array(y),)).result
+        for _ in range(2):
+            same(outcome(compiled, (np.array(y),)).result, expected, rtol=0, atol=0)
+
+
 def test_no_fallback():
     for x in (np.full(5, -1.0), np.ones(5)):
         for function in (sum_of_some, sum_and_count, found, largest, flag_or_value, steps, reset):

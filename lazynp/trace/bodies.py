@@ -129,10 +129,15 @@ class _Body:
                 continue
             old, new = carried or kinds.described(initial), kinds.described(leaf)
             joined = None if old is None or new is None else kinds.joined(old, new)
-            if joined is None:
+            if joined is None or (joined != new and _differ(joined, new)):
                 raise _Unstable(f"a carried value changes from {_name(old, initial)} to {_name(new, leaf)} in a turn")
             found.append(joined)
         return found
+
+    def widens(self) -> bool:
+        """Whether an array has another dtype after a turn than before the first one."""
+        before = [kinds.described(leaf) for leaf in self.initial]
+        return any(c is not None and b is not None and _differ(c, b) for c, b in zip(self.plan, before, strict=True))
 
     def outputs(self, returned: Sequence[Any]) -> list[Node]:
         """The nodes of the carried values, then of the storages written to."""
@@ -170,6 +175,11 @@ class _Body:
             if sources is not None:
                 out[k]._storage = Snapshot(out[k]._storage.node, sources, kinds.MERGED)
         return out
+
+
+def _differ(a: kinds.Carried, b: kinds.Carried | None) -> bool:
+    """Whether two arrays have different dtypes."""
+    return b is not None and a.kind is None and b.kind is None and a.type.dtype != b.type.dtype
 
 
 def _name(carried: kinds.Carried | None, leaf: Any) -> str:
@@ -237,6 +247,9 @@ def traced_for(
             return _by_periods(lower, upper, step, count, swaps, body, init)
         if cut is not None and points:
             cut([size_of(point) for point in points], recorded)
+        if count < 1 and traced.widens():
+            ends = (_limit(upper), _limit(lower)) if step > 0 else (_limit(lower), _limit(upper))
+            queues.doubt(ew.less_equal(*ends))
         (graph,), others = closed_graphs([index, *traced.inputs()], [outputs], traced.others())
         limits = [_limit(lower), _limit(upper), constant(step)]
         node = queues.made(structured.loop, *limits, *traced.arguments(), *others, body=graph, again=again)
@@ -367,8 +380,10 @@ def traced_while(
             outputs = traced.outputs(returned)
         finally:
             traced.scope.restore()
-        if traced.scope.doubted:
-            condition(values.tree(values.leaves))
+        if traced.scope.doubted or traced.widens():
+            first = condition(values.tree(values.leaves))
+            if traced.widens():
+                queues.doubt(ew.logical_not(truth(first)))
         (test_graph, graph), others = closed_graphs(traced.inputs(), [[predicate], outputs], traced.others())
         node = queues.made(structured.while_, *traced.arguments(), *others, condition=test_graph, body=graph, limit=limit)
         return values.result(traced.hand_back(node, returned, False))
