@@ -1,12 +1,15 @@
 """jit: signatures, pytrees, arguments written in place, variables from outside, sizes, and programs that cannot be captured."""
 
 import dataclasses
+import functools
+import linecache
 import threading
 import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
+from outcomes import made
 
 import lazynp as np_
 from lazynp import PerformanceWarning, jit
@@ -390,3 +393,42 @@ def test_a_scalar_that_is_returned_stays_a_scalar():
     f = jit(lambda x: (x, x + 1))
     for _ in range(3):
         assert [type(v) for v in f(np.float16(2))] == [np.float16, np.float16]
+
+
+def scaled_sum(factor, x):
+    s = 0.0
+    for v in x:
+        if v > 0:
+            s += factor * v
+    return s
+
+
+class Scaled:
+    def __call__(self, x):
+        return scaled_sum(2.0, x)
+
+
+@pytest.mark.parametrize("function", [functools.partial(scaled_sum, 2.0), Scaled()])
+def test_callables_without_a_name(function):
+    compiled = jit(function)
+    for _ in range(2):
+        assert compiled(np.array([1.0, -2.0, 3.0])) == 8.0
+
+
+SUM = """def program(x):
+    t = 0.0
+    for v in x:
+        if v > 0:
+            t += v
+    return t
+"""
+
+
+@pytest.mark.parametrize("edit", [("t += v", "t -= v"), ("v > 0", "v < 0")])
+def test_what_counts_is_the_function_and_not_its_edited_source(edit):
+    name = f"<edited {edit[1]}>"
+    program = made(SUM, name)
+    source = SUM.replace(*edit)
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    with pytest.warns(PerformanceWarning, match="source has changed"):
+        assert jit(program)(np.array([1.0, -2.0, 3.0])) == 4.0

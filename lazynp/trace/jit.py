@@ -91,8 +91,12 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
         self._donated = donated_parameters(f, *self._donate)
         if both := self._donated & {*self._static_argnums, *self._static_argnames}:
             raise ValueError(f"lazynp.jit: arguments {sorted(both, key=str)} cannot be both static and donated")
-        self._function = f
+        own = isinstance(getattr(type(f), "__call__", None), FunctionType) and not hasattr(f, "__wrapped__")  # noqa: B004
+        self._function = f.__call__ if own else f  # an object's method, whose source can be read
         functools.update_wrapper(self, f)
+        for name in ("__name__", "__qualname__"):
+            if not hasattr(f, name):  # a functools.partial, an object that is called
+                setattr(self, name, type(f).__name__)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)

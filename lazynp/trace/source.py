@@ -127,10 +127,16 @@ def _named(new: CodeType, code: CodeType) -> CodeType:
 
 
 def _fingerprint(code: CodeType) -> Any:
-    """What edited source would change. Not the bytecode: calls of methods of imported modules compile differently inside the factory."""
+    """What edited source would change. Not all bytecode: calls of methods of imported modules compile differently inside the factory."""
+    operators = [pair for pair in zip(code.co_code[::2], code.co_code[1::2], strict=True) if pair[0] in _OPERATORS]
     values = [repr(c) for c in code.co_consts if type(c) is not CodeType]
     inner = [_fingerprint(c) for c in code.co_consts if type(c) is CodeType]
-    return code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars, values, inner
+    return code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars, values, operators, inner
+
+
+_OPERATORS = frozenset(
+    [dis.opmap[name] for name in ("BINARY_OP", "COMPARE_OP", "CONTAINS_OP", "IS_OP", "UNARY_INVERT", "UNARY_NEGATIVE") if name in dis.opmap]
+)
 
 
 def _compiled(tree: Any, function: FunctionType) -> CodeType:
