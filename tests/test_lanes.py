@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from loop_programs import PROGRAMS
 from outcomes import made, outcome, same
 
 import lazynp
@@ -101,20 +102,6 @@ def kepler_by_math(a):
     return out
 
 
-def bisection_of_a_function(a):
-    out = np.zeros(len(a))
-    for i, target in enumerate(a):
-        low, high = 0.0, 10.0
-        while high - low > 1e-6:
-            middle = (low + high) / 2
-            if middle * np.exp(middle / 4) > target:
-                high = middle
-            else:
-                low = middle
-        out[i] = low
-    return out
-
-
 def inverse_of_x_exp_x(a):
     out = np.zeros(len(a))
     for i in range(len(a)):
@@ -143,7 +130,7 @@ def test_the_same_bits(function, n):
 
 
 @pytest.mark.parametrize("n", [33, 100, 512])
-@pytest.mark.parametrize("function", [kepler, kepler_by_math, bisection_of_a_function, inverse_of_x_exp_x])
+@pytest.mark.parametrize("function", [kepler, kepler_by_math, PROGRAMS["bisection"].function, inverse_of_x_exp_x])
 def test_functions_have_the_same_bits_alone(function, n):
     """Of 33 elements one goes alone; in another order it is another one."""
     a = np.random.default_rng(n).random(n) * 10

@@ -750,7 +750,7 @@ def test_a_forked_child_does_not_keep_the_compiler_waiting(cache: Path) -> None:
     toolchain.begin()
     leave, hold = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of threads that other tests have started
+        warnings.simplefilter("ignore")  # of threads that other tests, or packages that they load, have started
         child = os.fork()
     if child == 0:
         os.close(hold)

@@ -511,11 +511,15 @@ def _decided(ufunc: np.ufunc, difference: Node) -> bool | None:
     return same == (ufunc is np.equal)
 
 
-_OPERATORS = {
+OPERATORS = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "floordiv": np.floor_divide,
     "mod": np.remainder, "pow": np.power, "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
     "lshift": np.left_shift, "rshift": np.right_shift,
 }  # fmt: skip
+COMPARISONS = {
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
+}  # fmt: skip
+"""Names of Python's operators of two numbers -> ufuncs; these two: of all numbers of a trace."""
 _MESSAGE = (
     "the value of a loop variable, or of a number computed from one, is needed here (an index into a list, range(), len(), "
     "a NumPy array from outside), but the loop is compiled once for all its turns"
@@ -563,12 +567,10 @@ class _Number(Symbolic):
     __str__ = __format__ = __hash__ = _unknown  # type: ignore[assignment]
 
 
-for _name, _ufunc in _OPERATORS.items():
+for _name, _ufunc in OPERATORS.items():
     setattr(_Number, f"__{_name}__", _operation(_ufunc))
     setattr(_Number, f"__r{_name}__", _operation(_ufunc, swapped=True))
-for _name, _ufunc in (
-    ("lt", np.less), ("le", np.less_equal), ("gt", np.greater), ("ge", np.greater_equal), ("eq", np.equal), ("ne", np.not_equal),
-):  # fmt: skip
+for _name, _ufunc in COMPARISONS.items():
     setattr(_Number, f"__{_name}__", _operation(_ufunc))
 
 

@@ -21,7 +21,7 @@ from lazynp.ir.node import Node, constant
 from lazynp.ir.types import ArrayType, Symbolic, Undecided
 from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
-from lazynp.ops.sizes import SymBool
+from lazynp.ops.sizes import COMPARISONS, OPERATORS, SymBool
 from lazynp.trace import kinds, queues
 
 _RANK: dict[Any, int] = {bool: 0, int: 1, float: 2}
@@ -134,13 +134,8 @@ class Either(Undecided):
 _MESSAGE = "a number is needed here that may be of one kind or another, as the program's branches and loops decide"
 
 _UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
-_BINARY = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "floordiv": np.floor_divide, "mod": np.remainder,
-    "pow": np.power, "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor, "lshift": np.left_shift, "rshift": np.right_shift,
-}  # fmt: skip
-_COMPARE = {"lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal}
 _FUNCTIONS: dict[np.ufunc, Callable[..., Any]] = {
-    ufunc: getattr(operator, f"__{name}__") for name, ufunc in {**_UNARY, **_BINARY, **_COMPARE}.items()
+    ufunc: getattr(operator, f"__{name}__") for name, ufunc in {**_UNARY, **OPERATORS, **COMPARISONS}.items()
 }
 """ufunc -> Python's operator, which knows Python's numbers."""
 
@@ -152,9 +147,9 @@ def _operation(ufunc: np.ufunc, swapped: bool = False) -> Callable[..., Any]:
     return lambda self, *other: applied(function, (self, *other))
 
 
-for _name, _ufunc in {**_UNARY, **_BINARY, **_COMPARE}.items():
+for _name, _ufunc in {**_UNARY, **OPERATORS, **COMPARISONS}.items():
     setattr(Either, f"__{_name}__", _operation(_ufunc))
-for _name, _ufunc in _BINARY.items():
+for _name, _ufunc in OPERATORS.items():
     setattr(Either, f"__r{_name}__", _operation(_ufunc, swapped=True))
 
 
@@ -173,7 +168,7 @@ def applied(function: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
     second = function(*before, either.second, *after)
     try:
         first = function(*before, either.first, *after)
-    except Exception:  # Python's own for its number: a division by zero
+    except (ArithmeticError, TypeError, ValueError):  # Python's own for its number: a division by zero
         either.settled()
         return second
     return _merged(either, first, second, function)
