@@ -68,8 +68,7 @@ typedef struct {
     Input *input;
     Outside *outside;
     Output *output;
-    PyObject *form;  /* the result with the numbers of outputs in their places: a number, or tuples, lists and dicts of such; None: what
-                        `result` makes of all */
+    PyObject *form;  /* what the function returns (see `filled`); None: what `result` makes of all */
     PyObject *guards, *writes, *result, *after, *settings, *threads, *empty, *take, *give; /* borrowed from `kept`, as form is */
 } Direct;
 
@@ -234,12 +233,27 @@ static int threads_of(const Direct *d, int64_t *dims) {
     return !PyErr_Occurred();
 }
 
-/* A tree like `form` with the outputs in the places of their numbers. */
+/* Tuples, lists and dicts like those of `form`, with what its leaves say: k, the output k; -1 - k, its one element as a number of Python's;
+   a cell, what is in it; slice(a, b, c), what a says where c says something true, else what b says. */
 static PyObject *filled(PyObject *form, PyObject **outputs) {
     if (PyLong_CheckExact(form)) {
-        PyObject *array = outputs[PyLong_AS_LONG(form)];
+        const long k = PyLong_AS_LONG(form);
+        PyArrayObject *array = (PyArrayObject *)outputs[k < 0 ? -1 - k : k];
+        if (k < 0) return PyArray_GETITEM(array, PyArray_DATA(array));
         Py_INCREF(array);
-        return PyArray_Return((PyArrayObject *)array);
+        return PyArray_Return(array);
+    }
+    if (PyCell_Check(form)) {
+        PyObject *constant = PyCell_GET(form);
+        Py_INCREF(constant);
+        return constant;
+    }
+    if (PySlice_Check(form)) {
+        const PySliceObject *either = (PySliceObject *)form;
+        PyObject *chosen = filled(either->step, outputs);
+        const int first = chosen ? PyObject_IsTrue(chosen) : -1;
+        Py_XDECREF(chosen);
+        return first < 0 ? NULL : filled(first ? either->start : either->stop, outputs);
     }
     if (PyDict_CheckExact(form)) {
         PyObject *made = PyDict_New(), *key, *member;

@@ -9,7 +9,7 @@ from lazynp.array import as_array, eager, exported, from_numpy, geometry, handle
 from lazynp.config import settings
 from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
-from lazynp.ir.types import ArrayType, NotLazy, Symbolic
+from lazynp.ir.types import ArrayType, NotLazy, Symbolic, Undecided
 from lazynp.native import ARRAYS, connect_items, keeping, tracing_count
 from lazynp.operands import capture, is_lazy, node_of, operand, recorded, short_here, warn_of_lost_imaginary
 from lazynp.ops import elementwise as ew
@@ -201,7 +201,8 @@ def _basic(shape: tuple[int, ...], items: tuple[Any, ...]) -> tuple[list[Step], 
 
 
 def _read(x: Any, index: Any) -> Any:
-    found = basic_steps(x._type.shape, _indices(index))
+    index = _indices(index)
+    found = basic_steps(x._type.shape, index)
     if found is None:
         return _read_advanced(x, _as_arrays(index))
     steps, single = found
@@ -222,9 +223,13 @@ def _read(x: Any, index: Any) -> Any:
 
 
 def _indices(index: Any) -> Any:
-    """0-d lazy integers inside an index become Python ints, outside a trace."""
+    """0-d lazy integers inside an index become Python ints, outside a trace; numbers of two kinds the one that indexes alike."""
     if type(index) is tuple:
         return tuple([_indices(i) for i in index])
+    if isinstance(index, Undecided):
+        return index.indexing()
+    if type(index) is slice and any(isinstance(i, Undecided) for i in (index.start, index.stop, index.step)):
+        return slice(*map(_indices, (index.start, index.stop, index.step)))
     if type(index) is ndarray and index.ndim == 0 and index.dtype.kind in "iu" and not (tracing() and is_pending(index)):
         return int(index)
     return index
@@ -430,6 +435,8 @@ def _write(x: Any, index: Any, value: Any) -> None:
         upgrade(x)
     if not x._writeable:
         raise ValueError("assignment destination is read-only")
+    if isinstance(value, Undecided):
+        value = value.stored(x.dtype)
     if type(value) is complex and x.dtype.kind != "c":
         np.zeros(1, x.dtype)[0] = value  # NumPy's TypeError
     index = _indices(index)

@@ -10,6 +10,7 @@ from user_loops import PROGRAMS
 import lazynp
 
 UNCOMPILED = {
+    "min_max_abs": "a variable may be an int, a float or a number of NumPy's",
     "append_cond": "the length of the list depends on data",
     "appended_to_different_lists": "which list grows depends on data",
     "deleted_again": "errors are handled inside",

@@ -192,8 +192,9 @@ class _Spread(Turns):
         opening, closing = super()._variables()
         for k, (memory, op, _) in enumerate(self.found.reductions):
             name, ctype, place = self.text.name(memory), prelude.ctype(memory.dtype), self.text.address(memory)
-            begin, end = f"{ctype} {name}[1] = {{*(const {ctype} *){place}}};", f"*({ctype} *){place} = {name}[0];"
-            opening[opening.index(begin)] = f"{ctype} {name}[1] = {{{identity(op, memory.dtype)}}};"
+            own = self.local_type(memory)
+            begin, end = f"{own} {name}[1] = {{*(const {ctype} *){place}}};", f"*({ctype} *){place} = {name}[0];"
+            opening[opening.index(begin)] = f"{own} {name}[1] = {{{identity(op, memory.dtype)}}};"
             closing[closing.index(end)] = f"*part{k} = {name}[0];"
         return opening, closing
 

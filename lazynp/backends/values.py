@@ -14,6 +14,7 @@ from lazynp.backends.polynomial import Atom, Poly
 from lazynp.backends.texts import PLAIN, expression, literal, unwrapped
 from lazynp.backends.writer import Writer
 from lazynp.ir.node import Node, const
+from lazynp.ir.op import Op
 from lazynp.ops import elementwise as ew
 
 _LOGICAL = {ew.logical_and: "({} & {})", ew.logical_or: "({} | {})", ew.logical_not: "({} == 0)"}
@@ -254,13 +255,13 @@ def is_own(value: Node, store: Store) -> bool:
     return value.op is load and value.buffer.memory is store.buffer.memory and value.address == store.address and not value.guards
 
 
-def joined_truth(store: Store) -> Node | None:
-    """x where a single boolean becomes `itself or x`. As a branch that is hardly ever taken it costs a loop less than a carried value."""
-    if store.value.op is not ew.logical_or or store.buffer.memory.size.constant != 1:
+def joined_truth(store: Store) -> tuple[Op, Node] | None:
+    """(op, x) where a single boolean becomes `itself or x` or `itself and x`."""
+    if store.value.op not in (ew.logical_or, ew.logical_and) or store.buffer.memory.size.constant != 1:
         return None
-    for own, other in (store.value.args, store.value.args[::-1]):
+    for own, x in (store.value.args, store.value.args[::-1]):
         if own.op is load and own.buffer.memory is store.buffer.memory and own.address == store.address and not own.guards:
-            return other
+            return store.value.op, x
     return None
 
 

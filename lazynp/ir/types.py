@@ -42,6 +42,14 @@ class Undecided:
         """The number as one of a single kind, whatever that takes."""
         raise NotImplementedError
 
+    def stored(self, dtype: np.dtype) -> Any:
+        """The number as one that an array of that dtype takes as it would take this one."""
+        raise NotImplementedError
+
+    def indexing(self) -> Any:
+        """The number as one that means the same element."""
+        raise NotImplementedError
+
 
 def settled(value: Any) -> Any:
     """Attributes with the nodes of symbolic numbers in their places."""

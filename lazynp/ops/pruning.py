@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from lazynp.ir.body import canonical_bodies, own_dims
@@ -55,19 +56,18 @@ def _pruned(node: Node, read: set[int]) -> dict[int, Node]:
     still = {k for k, (leaf, output) in enumerate(zip(carried, outputs, strict=True)) if leaf is output}
     live = _live(outputs, carried, tests, read - still) - still
     kept = sorted(live)
-    needed = set()
-    for root in [*tests, *[outputs[k] for k in kept]]:
-        needed.update(_leaves(root))
+    if not kept and node.op is loop:
+        return {k: arguments[k] for k in still & read}
+    roots = prune(Graph(inputs, (*tests, *[outputs[k] for k in kept]))).outputs
+    needed = set().union(*map(_leaves, roots))
     rest = [k for k in range(len(arguments)) if k not in live and inputs[first + k] in needed]
     found = {k: arguments[k] for k in still & read}
-    if not kept and node.op is loop:
-        return found
-    if len(kept) + len(rest) == len(arguments) and len(kept) == len(outputs):
+    if len(kept) + len(rest) == len(arguments) and len(kept) == len(outputs) and roots == (*tests, *outputs):
         return found | {k: item(node, index=k) for k in read - still}
     leaves = (*inputs[:first], *[inputs[first + k] for k in (*kept, *rest)])
     chosen = [arguments[k] for k in (*kept, *rest)]
-    body = Graph(leaves, tuple([outputs[k] for k in kept]))
-    fresh = rebuilt(node, limits, chosen, [Graph(leaves, tests), body] if tests else [body])
+    body = Graph(leaves, roots[len(tests) :])
+    fresh = rebuilt(node, limits, chosen, [Graph(leaves, roots[: len(tests)]), body] if tests else [body])
     return found | {k: item(fresh, index=position) for position, k in enumerate(kept) if k in read}
 
 
@@ -85,12 +85,42 @@ def rebuilt(node: Node, limits: tuple[Node, ...], arguments: list[Node], graphs:
 
 
 def _leaves(root: Node) -> set[Node]:
-    """What a value is computed from, also through sizes and bodies."""
+    """What a value is computed from, also through sizes and bodies; of a loop or branch what this one of its results needs."""
     found: set[Node] = set()
-    for node in toposort([root]):
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node in found:
+            continue
         found.add(node)
         found |= own_dims(node)
+        if node.op is item and node.args[0].op in CONTROL:
+            found |= own_dims(node.args[0])
+            waiting += [node.args[0].args[k] for k in _read_for(node.args[0], node.index)]
+        else:
+            waiting += node.args
     return found
+
+
+def _read_for(node: Node, index: int) -> tuple[int, ...]:
+    """The positions of the arguments that a result of a loop or branch depends on."""
+    known = _reads.setdefault(node, {})
+    if index not in known:
+        if node.op is cond:
+            needed = {leaf for branch in (node.yes, node.no) for leaf in _leaves(branch.outputs[index])}
+            known[index] = (0, *[1 + k for k, leaf in enumerate(node.yes.inputs) if leaf in needed])
+        else:
+            first, limits = (1, 3) if node.op is loop else (0, 0)
+            inputs, outputs = node.body.inputs, node.body.outputs
+            tests = node.condition.outputs if node.op is while_ else ()
+            live = _live(outputs, inputs[first : first + len(outputs)], tests, {index})
+            needed = {leaf for root in (*tests, *[outputs[k] for k in live]) for leaf in _leaves(root)}
+            carried = [limits + k for k, leaf in enumerate(inputs[first:]) if k in live or leaf in needed]
+            known[index] = (*range(limits), *carried)
+    return known[index]
+
+
+_reads: weakref.WeakKeyDictionary[Node, dict[int, tuple[int, ...]]] = weakref.WeakKeyDictionary()
 
 
 def _live(outputs: Any, carried: Any, tests: Any, wanted: set[int]) -> set[int]:
@@ -121,12 +151,13 @@ def _pruned_branches(node: Node, read: set[int]) -> dict[int, Node]:
         given = dict(zip(inputs, node.args[1:], strict=True))
         sides = [substitute([branch.outputs[k] for k in kept], given) for branch in (node.yes, node.no)]
         return found | {k: _chosen(node.args[0], one, other) for k, one, other in zip(kept, *sides, strict=True)}
-    needed = {leaf for branch in (node.yes, node.no) for k in kept for leaf in _leaves(branch.outputs[k])}
+    roots_of = [prune(Graph(inputs, tuple([branch.outputs[k] for k in kept]))).outputs for branch in (node.yes, node.no)]
+    needed = set().union(*[_leaves(root) for roots in roots_of for root in roots])
     chosen = [k for k, leaf in enumerate(inputs) if leaf in needed]
-    if len(kept) == len(node.type) and len(chosen) == len(inputs):
+    if len(kept) == len(node.type) and len(chosen) == len(inputs) and roots_of == [node.yes.outputs, node.no.outputs]:
         return found | {k: item(node, index=k) for k in kept}
     leaves = tuple([inputs[k] for k in chosen])
-    graphs = [Graph(leaves, tuple([branch.outputs[k] for k in kept])) for branch in (node.yes, node.no)]
+    graphs = [Graph(leaves, tuple(roots)) for roots in roots_of]
     fresh = rebuilt(node, node.args[:1], [node.args[1 + k] for k in chosen], graphs)
     return found | {k: item(fresh, index=position) for position, k in enumerate(kept)}
 

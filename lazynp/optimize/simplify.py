@@ -410,6 +410,30 @@ def same_condition_second(b, any_, other, number):
     return where(b, any_, number)
 
 
+@simplify(where(b, False, t))
+def both_not(b, t):
+    """A truth value that another one clears."""
+    return logical_and(logical_not(b), t)
+
+
+@simplify(where(b, True, t))
+def one_of(b, t):
+    """A truth value that another one sets."""
+    return logical_or(b, t)
+
+
+@simplify(where(b, t, False))
+def both(b, t):
+    """The same, the other way round."""
+    return logical_and(b, t)
+
+
+@simplify(where(b, t, True))
+def one_not(b, t):
+    """The same, the other way round."""
+    return logical_or(logical_not(b), t)
+
+
 @simplify.on(maximum, minimum, ew.fmax, ew.fmin, bitwise_and, bitwise_or, logical_and, logical_or)
 def same_operands(node: Node) -> Node | None:
     """maximum(x, x), x & x, ... are x."""

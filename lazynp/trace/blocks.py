@@ -12,6 +12,7 @@ from lazynp import array as arrays
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.ir.node import constant
+from lazynp.ir.types import Undecided
 from lazynp.ops.elementwise import filled
 from lazynp.trace import kinds, trees
 from lazynp.trace.maybe import MaybeUnbound
@@ -92,7 +93,7 @@ class Block:
         return values
 
     def _boxed(self, k: int, value: Any) -> Any:
-        known = k in self.opened or k in self.maybe or value is UNBOUND or type(value) is Maybe
+        known = k in self.opened or k in self.maybe or value is UNBOUND or isinstance(value, (Maybe, Undecided))
         return value if known or kinds.described(value) is not None else Box(value)
 
     def own(self) -> frozenset[int]:

@@ -1,6 +1,7 @@
 """A compiled signature of a jitted function: how its program is called, and what the function returns."""
 
 from collections.abc import Sequence
+from types import CellType
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ UNKNOWN = object()
 """Of a signature of which is not known yet whether calls can be made from C."""
 ALONE = object()
 """The structure of a result that is one leaf."""
+_CONSTANTS = frozenset({int, float, complex, bool, str})
+"""Types of constants that every call may return."""
 
 
 def form_of(traced: Traced, reused: dict[int, int] | None = None) -> canonical.Form:
@@ -125,18 +128,29 @@ class Compiled:
         return program.call_tables(dims) if type(program) is CProgram else None
 
     def plain_result(self) -> Any:
-        """What the function returns with the numbers of values in their places; None: there is more to it than new arrays and numbers in
-        tuples, lists and dicts."""
-        numbers = [index for kind, index, path, _, locked in self.results if not path and not locked and self._is_new(kind, index)]
-        if not numbers or len(numbers) < len(self.results):
+        """What the function returns as _direct.c reads it; None where there is more to it than new arrays and numbers in tuples, lists
+        and dicts."""
+        leaves = [self._form(output) for output in self.results]
+        if None in leaves or all(type(leaf) is CellType for leaf in leaves):
             return None
         if self.structure is ALONE:
-            return numbers[0]
-        return trees.unflatten(self.structure, numbers) if type(self.structure) is trees.Plain else None
+            return leaves[0]
+        return trees.unflatten(self.structure, leaves) if type(self.structure) is trees.Plain else None
 
-    def _is_new(self, kind: str, index: int) -> bool:
-        """Whether a leaf of the result is an array with axes or NumPy's scalar."""
-        return kind == "scalar" or (kind == "value" and bool(self.traced.values[index].shape))
+    def _form(self, output: Output) -> int | CellType | slice | None:
+        """A leaf of the result: the number of an array with axes or of NumPy's scalar, -1 less that of a number of Python's; a cell with a
+        constant; a slice for one or the other."""
+        kind, index, path, value, locked = output
+        if kind == "either":
+            first, second, chosen = [self._form(part) for part in value]
+            return None if first is None or second is None or chosen is None else slice(first, second, chosen)
+        if kind == "static":
+            return CellType(value) if type(value) in _CONSTANTS else None
+        if path or locked:
+            return None
+        if kind == "number":
+            return -1 - index
+        return index if kind == "scalar" or (kind == "value" and self.traced.values[index].shape) else None
 
     def reported(self, code: int, error: int, index: int, size: int, leaves: list[Any]) -> None:
         """After a call from C: floating-point flags and an index out of range."""

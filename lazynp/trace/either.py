@@ -26,8 +26,8 @@ from lazynp.trace import kinds, queues
 
 _RANK: dict[Any, int] = {bool: 0, int: 1, float: 2}
 _DOUBLE = frozenset({np.dtype(np.float64), np.dtype(np.complex128)})
-_SAME = {bool: np.dtype(bool), int: np.dtype(np.int64), float: np.dtype(np.float64)}
-"""The scalars of NumPy's that Python's numbers are carried as: equal values, and as good as equal types."""
+_CARRIED = {bool: np.dtype(bool), int: np.dtype(np.int64), float: np.dtype(np.float64)}
+"""The types of NumPy's that Python's numbers are carried as."""
 
 
 class Form(tuple[Any, kinds.Carried]):
@@ -53,13 +53,11 @@ def form_of(*values: Any) -> Form | None:
                 kinds_.add(known.kind)
             else:
                 scalars.add(known)
-    for dtype in {s.type.dtype for s in scalars}:
-        kinds_ = {kind for kind in kinds_ if _SAME[kind] != dtype}
     if len(scalars) == 1 and len(kinds_) == 1:
         return Form((*kinds_, *scalars))
     if not scalars and len(kinds_) == 2:
         first, second = sorted(kinds_, key=_RANK.__getitem__)
-        return Form((first, kinds.Carried(second, ArrayType((), _SAME[second]))))
+        return Form((first, kinds.Carried(second, ArrayType((), _CARRIED[second]))))
     if undecided or (scalars and kinds_):
         raise CaptureError("a variable holds numbers of more than two kinds")
     return None
@@ -95,6 +93,16 @@ class Either(Undecided):
     def value(self) -> Any:
         """What is equal to the number, of either kind: enough where its kind does not matter."""
         return self.second if self.is_exact() else self.settled()
+
+    def stored(self, dtype: np.dtype) -> Any:
+        """A number that an array of that dtype takes as it would take this one. Integers refuse some of Python's numbers."""
+        second = kinds.described(self.second).type.dtype  # type: ignore[union-attr]
+        return self.value() if dtype.kind not in "iu" or np.can_cast(second, dtype) else self.settled()
+
+    def indexing(self) -> Any:
+        """A number that means the same element: integers of all types do."""
+        known = [kinds.described(part) for part in (self.first, self.second)]
+        return self.value() if all(k is not None and k.kind is not bool and k.type.dtype.kind in "iu" for k in known) else self.settled()
 
     def truth(self, truth: Callable[[Any], Node]) -> Node:
         """Whether it is not zero."""
@@ -162,12 +170,11 @@ def _settled(x: Any) -> Any:
 
 def applied(function: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
     """function(*operands), some of them undecided."""
-    place = next(k for k, x in enumerate(operands) if type(x) is Either)
-    either = operands[place]
-    before, after = operands[:place], operands[place + 1 :]
-    second = function(*before, either.second, *after)
+    either = next(x for x in operands if type(x) is Either)
+    alike = [type(x) is Either and (x is either or kinds.same(x.chosen, either.chosen)) for x in operands]
+    second = function(*[x.second if a else x for x, a in zip(operands, alike, strict=True)])
     try:
-        first = function(*before, either.first, *after)
+        first = function(*[x.first if a else x for x, a in zip(operands, alike, strict=True)])
     except (ArithmeticError, TypeError, ValueError):  # Python's own for its number: a division by zero
         either.settled()
         return second
@@ -188,17 +195,23 @@ def _merged(either: Either, first: Any, second: Any, function: Callable[..., Any
         return kinds.handed_out(_chosen(either.test(), first, second, both), both)
     one = in_form(first, form)
     other = in_form(second, form, one)
-    adds = function in _SUMS and form[1].type.dtype in _DOUBLE and either.is_exact()
+    sums = function in _SUMS and form[1].type.dtype in _DOUBLE
+    alike = either.is_exact() and (sums or (_is_as_python(form) and _is_as_python(form_of(either))))
     test = either.test()
     return Either(
         _pick(test, one.first, other.first),
-        other.second if adds else _pick(test, one.second, other.second),
-        either.chosen if (one.chosen, other.chosen) == (True, False) else _pick(test, one.chosen, other.chosen),
+        other.second if alike else _pick(test, one.second, other.second),
+        either.chosen if one.chosen is True and other.chosen is False else _pick(test, one.chosen, other.chosen),
     )
 
 
 _SUMS = (operator.__add__, operator.__sub__)
 """Which are the same of integers and of floats that are equal to them."""
+
+
+def _is_as_python(form: Form | None) -> bool:
+    """Whether the scalar is of the type that the Python number is carried as: then operators make equal numbers of equal ones."""
+    return form is not None and form[1].type.dtype == _CARRIED[form[0]]
 
 
 def _pick(test: Node, a: Any, b: Any) -> Any:
@@ -244,7 +257,7 @@ def _is_exact(first: Any, second: kinds.Carried) -> bool:
     dtype = second.type.dtype
     if isinstance(first, Symbolic):
         kind = first.kind
-        return kind is bool or dtype == np.complex128 or (kind is int and dtype == np.float64)
+        return dtype in (_CARRIED[kind], np.complex128) or kind is bool or (kind is int and dtype == np.float64)
     if dtype.kind in "iu":
         return bool(np.iinfo(dtype).min <= first <= np.iinfo(dtype).max and first == int(first))
     with np.errstate(over="ignore"):

@@ -129,9 +129,8 @@ def range_(*limits: Any) -> Any:
     if not any(_unknown(n) for n in limits):
         return range(*limits)
     lower, upper, step = (0, *limits, 1) if len(limits) == 1 else (*limits, 1)[:3]
+    lower, upper, step = [n.indexing() if isinstance(n, Undecided) else n for n in (lower, upper, step)]
     for n in (lower, upper, step):
-        if isinstance(n, Undecided):
-            raise CaptureError("range() of a number that may be an integer or not")
         if isinstance(n, ndarray) and (n.shape or n.dtype.kind not in "iu"):
             raise TypeError("range() takes integers")
     if _unknown(step):
