@@ -16,7 +16,7 @@ from lazynp.backends import prelude
 from lazynp.backends.lower import Memory, checked, load
 from lazynp.backends.nests import Nest, Store, scalars
 from lazynp.backends.polynomial import Atom, Poly, Sizes, poly
-from lazynp.backends.values import is_own
+from lazynp.backends.values import is_own, joined_truth
 from lazynp.ir.node import Node
 from lazynp.ops import elementwise as ew
 
@@ -57,7 +57,7 @@ def sweep_of(nest: Nest, rows: int, columns: int, bounds: tuple[Poly, Poly], siz
     if few or len(swept) != 1 or len(nodes) > _MOST_NODES or any(n.op is checked for n in nodes):
         return None
     store = swept[0]
-    if not all(s is store or _is_greatest(s, nodes) for s in nest.stores):
+    if not all(s is store or _is_unordered(s, nodes) for s in nest.stores):
         return None
     row, column = _atom(store.address, rows, sizes), _atom(store.address, columns, sizes)
     if row is None or column is None or store.address.coefficient(column) != poly(1):
@@ -99,12 +99,14 @@ def _atom(address: Poly, place: int, sizes: Sizes) -> Atom | None:
     return next((a for a in address.atoms() if sizes.place_of(a) == place), None)
 
 
-def _is_greatest(store: Store, nodes: list[Node]) -> bool:
-    """Whether a single number becomes the greatest of itself and magnitudes: in any order the same one."""
+def _is_unordered(store: Store, nodes: list[Node]) -> bool:
+    """Whether a single number becomes the greatest of itself and magnitudes, or a truth value is set or cleared: in any order alike."""
     value = store.value
     own = [n for n in nodes if n.op is load and n.buffer.memory is store.buffer.memory]
     if len(own) != 1 or not is_own(own[0], store) or sum(a is own[0] for n in nodes for a in n.args) != len(value.args) - 1:
         return False
+    if joined_truth(store) is not None:
+        return True
     if value.op is ew.where:
         test, new, kept = value.args
         return kept is own[0] and new.op is ew.absolute and test.op is ew.greater and test.args == (new, kept)

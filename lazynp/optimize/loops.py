@@ -169,7 +169,8 @@ def _inside(small: Node, large: Node) -> list[int] | None:
 
 def forget(graph: Graph) -> Graph:
     """In `if v > m: m, same = v, False` a turn asks v > m as long as `same` is true, and so long m is what it was before the loop: `same`
-    depends on no other turn's m, and both are folds that vectors can do (the largest of 100,000 integers, and whether there was any)."""
+    depends on no other turn's m, and both are folds that vectors can do (the largest of 100,000 integers, and whether there was any). Of
+    loops in loops the outermost only: sweeps do the rows of an inner one in another order."""
 
     def visit(node: Node, args: tuple[Node, ...]) -> Node:
         fresh = node.with_args(args)
