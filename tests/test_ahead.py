@@ -5,6 +5,9 @@ import pytest
 
 import lazynp
 from lazynp import show
+from lazynp.debug.explain import _form
+from lazynp.ir.canonical import general
+from lazynp.runtime.evaluate import build, clear_memory_cache
 
 
 def asked(f, *args):
@@ -20,11 +23,39 @@ def test_what_is_asked_for():
     assert asked(lambda x, y: x * y + 1, FAR, FAR) == (2, 1)
     assert asked(lambda x, y: x * y + 1, NEAR, NEAR) == (0, 0)
     assert asked(lambda x: lazynp.sum(x * 2), FAR) == (1, 0)
+    assert asked(lambda x, y: (x * y, lazynp.sum(x * y)), FAR, FAR) == (2, 1)
     assert asked(lambda x: x[:, ::2] * 2, np.ones((2000, 600))) == (0, 1), "every other element is not walked through"
 
 
 def test_neighbours_in_one_array_are_asked_for_once():
     assert asked(lambda x: x[2:] - 2 * x[1:-1] + x[:-2], FAR) == (1, 1)
+
+
+def test_programs_for_all_sizes_ask_where_the_run_finds_arrays_far():
+    source = build(general(_form(lambda x, y: (x * y + 1, x / y[0]), (FAR, FAR), {}), []).graph).source
+    lines = [line.strip() for line in source.splitlines() if "__builtin_prefetch" in line]
+    assert lines and all(line.startswith("if (n") and ">= 524288" in line for line in lines), lines
+    assert sum(", 1)" in line for line in lines) == 2
+
+
+SHAPES = [((70,), (n,)) for n in (1000, 600_001)]
+SHAPES += [(first, shape) for first in ((9, 100), (9, 5)) for shape in ((10, 100), (7_001, 100), (60, 10_003), (100, 7_001))]
+
+
+@pytest.mark.parametrize(("first", "shape"), SHAPES)
+def test_programs_for_all_sizes_have_the_bits_of_those_for_one(first, shape):
+    x = np.random.default_rng(0).random(shape) * 9 + 1
+
+    def f(x, row):
+        return x * row + x, x / row, lazynp.exp(x), lazynp.sum(x * x, -1), (x - lazynp.mean(x, -1, keepdims=True)) / 3.0
+
+    clear_memory_cache()
+    alone = lazynp.jit(f, strict=True)(x, x[..., :1])
+    clear_memory_cache()
+    both = lazynp.jit(f, strict=True)
+    both(np.ones(first), np.ones((*first[:-1], 1)))
+    for a, b in zip(both(x, x[..., :1]), alone, strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
 
 
 @pytest.mark.parametrize("shape", [(600_001,), (6_001, 100), (60, 10_003), (3, 200_003)])

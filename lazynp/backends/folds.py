@@ -11,7 +11,7 @@ from lazynp.backends.ahead import requests, streams
 from lazynp.backends.kernel import Kernel
 from lazynp.backends.lower import Axis
 from lazynp.backends.nests import Fold, loads
-from lazynp.backends.polynomial import ONE, product, variable
+from lazynp.backends.polynomial import ONE, poly, product, variable
 from lazynp.backends.texts import expression, identity, unwrapped
 from lazynp.backends.together import BLOCK
 from lazynp.backends.writer import opened
@@ -137,7 +137,7 @@ class RowFold(Kernel):
             or any(f.value.dtype.kind != "f" for f in self.nest.folds)
         ):
             return False
-        if streams(self, inner, stores=False):  # such rows come one at a time
+        if any(s.surely_far for s in streams(self, inner, stores=False)):  # such rows come one at a time
             return False
         along = [n.address.variables for n in loads(self.nest.roots()) if inner.variable in n.address.variables]
         return len(self.nest.folds) == 1 and any(row.variable not in v for v in along) and any(row.variable in v for v in along)
@@ -264,7 +264,7 @@ class RowFold(Kernel):
         if size is not None and size <= _FEW_FLAGS and not blocks and all(f.op is ew.logical_or for f in folds):
             steps = [f"r{k} |= {self.values.text[f.value]} != 0;" for k, f in enumerate(folds)]
             return [opened(inner, self.writer, begin, end), *body, *steps, "}"]
-        wide = _WIDE if any(not s.on for s in streams(self, inner, stores=False)) and self.values.cost < _SIMPLE else 1
+        wide = _WIDE if any(s.surely_far and not s.on for s in streams(self, inner, stores=False)) and self.values.cost < _SIMPLE else 1
         lanes = self._lane_count() * wide
         steps = [f"a{k}[l] = {self.folded(f, f'a{k}[l]', self.values.text[f.value])};" for k, f in enumerate(folds)]
         block = _WHOLE if self._is_exact() else BLOCK * wide
@@ -336,13 +336,13 @@ class RowFold(Kernel):
 
     def _prefetches(self, inner: Axis, lanes: int) -> list[str]:
         """Asks for what the lanes read later. What lies behind a part of a row is not read next."""
-        wanted = [stream for stream in streams(self, inner, stores=False) if stream.on]
-        return requests(self, inner, wanted, variable("b") + variable("j"), lanes)
+        wanted = [stream for stream in streams(self, inner, stores=True) if stream.on]
+        return requests(self, inner, wanted, variable("b") + variable("j"), poly(lanes))
 
     def _stores_ahead(self, inner: Axis) -> list[str]:
         """Asks for where a short row's elements are stored later."""
-        size, written = inner.size.constant, [s for s in streams(self, inner, stores=True) if s.written]
-        return [] if size is None else requests(self, inner, written, inner.begin, size)
+        written = [s for s in streams(self, inner, stores=True) if s.written]
+        return [] if inner.size.variables else requests(self, inner, written, inner.begin, inner.size)
 
     def _next_rows(self, kept: list[Axis], reduced: list[Axis]) -> list[str]:
         """Asks for the first lines of what comes after parts of rows from far: the same part in the next turn of the loop around."""
@@ -350,7 +350,7 @@ class RowFold(Kernel):
         if not reduced or around is None or self.values.impure:
             return []
         (turning,) = around.atoms()
-        far = [s for s in streams(self, reduced[-1], stores=False) if not s.on and turning in s.address.atoms()]
+        far = [s for s in streams(self, reduced[-1], stores=False) if s.surely_far and not s.on and turning in s.address.atoms()]
         moved = {turning: around, reduced[-1].variable: reduced[-1].begin}
         places = dict.fromkeys([self.at(s.memory, s.address.replaced(moved)) for s in far])
         return [f"for (int q = 0; q < {_FIRST}; q += {_LINE}) __builtin_prefetch((const char *)&{place} + q);" for place in places]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lazynp.backends import prelude
-from lazynp.backends.ahead import requests, streams
+from lazynp.backends.ahead import far, requests, streams
 from lazynp.backends.aligned import common_load, head
 from lazynp.backends.kernel import Kernel
 from lazynp.backends.lower import Axis, Memory, checked, load
 from lazynp.backends.nests import Store, polynomials, scalars
-from lazynp.backends.polynomial import Atom, Poly, all_atoms, variable
+from lazynp.backends.polynomial import Atom, Poly, all_atoms, poly, variable
 from lazynp.backends.quotients import by_reciprocals, divisors
 from lazynp.backends.texts import combined, unwrapped
 from lazynp.backends.values import Values, is_own, modulus
@@ -27,8 +27,9 @@ _TILE, _SQUARE, _ALIAS = (32, 256), (64, 64), 2048
 share a few sets of a cache."""
 _MANY, _FEW, _CHUNK_ROWS = 2048, 16, 64
 """Rows up to which processors know the places of as many pages; rows below which there are no tiles; of a chunk."""
-_BLOCK, _SHORT_ROW = 64, 128
-"""Elements for which a loop asks at once (ahead.py), or a row of at most so many."""
+_BLOCK, _SHORT_ROW, _MOST_TWICE = 64, 128, 48
+"""Elements for which a loop asks at once (ahead.py), or a row of at most so many; operations of a loop that stands there in blocks and as
+one, where only the run knows what is far: the rows of a stencil of 31 x 31 in blocks took 4 of 20 ns more."""
 
 
 class Map(Kernel):
@@ -144,20 +145,23 @@ class Map(Kernel):
         ]
 
     def _innermost(self, axis: Axis, depth: int, by: list[Node]) -> list[str]:
-        """The innermost loop. Where it asks for what comes from far, in blocks."""
+        """The innermost loop. Where it asks for what comes from far, in blocks; where only the run knows what does, either way."""
         begin, end = ("begin", "end") if depth == 1 else (self.writer.poly(axis.begin), self.writer.poly(axis.end))
         wanted, size = streams(self, axis, stores=True), axis.size.constant
         if not wanted:
             return self._vectors(axis, begin, end, by)
         if depth > 1 and size is not None and size <= _SHORT_ROW:
-            return [*requests(self, axis, wanted, axis.begin, size), *self._vectors(axis, begin, end, by)]
-        return [
+            return [*requests(self, axis, wanted, axis.begin, axis.size), *self._vectors(axis, begin, end, by)]
+        blocks = [
             f"for (int64_t block = {begin}; block < {unwrapped(end)}; block += {_BLOCK}) {{",
             f"const int64_t stop = {end} - block < {_BLOCK} ? {end} : block + {_BLOCK};",
-            *requests(self, axis, wanted, variable("block"), _BLOCK),
+            *requests(self, axis, wanted, variable("block"), poly(_BLOCK)),
             *self._vectors(axis, "block", "stop", by if depth > 1 else []),
             "}",
         ]
+        if any(s.surely_far for s in wanted) or len(scalars(self.nest.computed())) > _MOST_TWICE:
+            return blocks
+        return [f"if ({far(self, wanted)}) {{", *blocks, "} else {", *self._vectors(axis, begin, end, by), "}"]
 
     def _vectors(self, axis: Axis, begin: str, end: str, by: list[Node]) -> list[str]:
         if by:
