@@ -28,8 +28,8 @@ share a few sets of a cache."""
 _MANY, _FEW, _CHUNK_ROWS = 2048, 16, 64
 """Rows up to which processors know the places of as many pages; rows below which there are no tiles; of a chunk."""
 _BLOCK, _SHORT_ROW, _MOST_TWICE = 64, 128, 48
-"""Elements for which a loop asks at once (ahead.py), or a row of at most so many; operations of a loop that stands there in blocks and as
-one, where only the run knows what is far: the rows of a stencil of 31 x 31 in blocks took 4 of 20 ns more."""
+"""Elements for which a loop asks at once (ahead.py), or a row of at most so many; operations of loops that stand there twice,
+where only the run knows what is far: tests in every row of a stencil of 31 x 31 took 2 to 4 of its 15 ns more."""
 
 
 class Map(Kernel):
@@ -39,6 +39,8 @@ class Map(Kernel):
     """Indices that are tested in vectors."""
     turned = False
     """Whether the nest is all that the turns of a loop do, which look at `rests`: whether a block is left alone in all later turns."""
+    near: bool | None = None
+    """What the loops are printed for, where only the run knows: arrays that are near or far."""
     rests = False
     """Whether that happens: the mask does not depend on the turn, so nothing changes it where nothing is stored."""
 
@@ -51,12 +53,31 @@ class Map(Kernel):
             lines += self._in_tiles(tile, 1)
         elif axes:
             self.chunked = axes[0]
-            lines += (
-                self._row_loops(0) if len(axes) == 1 else [self.outermost(axes[0]), *self.values.statements[1], *self._row_loops(1), "}"]
-            )
+            lines += self._near_and_far()
         else:
             lines += self.stores()
         return lines
+
+    def _near_and_far(self) -> list[str]:
+        """All loops, of few operations twice where only the run knows whether to ask for what they need."""
+        inner, few = self.nest.axes[-1], len(scalars(self.nest.computed())) <= _MOST_TWICE
+        wanted = streams(self, inner, stores=True) if few and self._is_plain() else []
+        if not wanted or any(s.surely_far for s in wanted):
+            return self._all_loops()
+        self.near = False
+        asking = self._all_loops()
+        self.near = True
+        return [f"if ({far(self, wanted)}) {{", *asking, "} else {", *self._all_loops(), "}"]
+
+    def _all_loops(self) -> list[str]:
+        axes = self.nest.axes
+        if len(axes) == 1:
+            return self._row_loops(0)
+        return [self.outermost(axes[0]), *self.values.statements[1], *self._row_loops(1), "}"]
+
+    def _is_plain(self) -> bool:
+        """Whether the innermost loop is one loop over vectors."""
+        return not (self.checks or self.values.impure or self.inline or self._mask() is not None or self._unsure())
 
     def _check_later(self) -> None:
         """Whether indices are in range is known when the innermost loop is done: it has no branches, and becomes vectors."""
@@ -81,8 +102,7 @@ class Map(Kernel):
         """The loops inside of the `outer` outermost ones."""
         axes = self.nest.axes
         lines: list[str] = []
-        mask, unsure = self._mask(), self._unsure()
-        plain = not (mask is not None or unsure or self.checks or self.values.impure or self.inline)
+        mask, unsure, plain = self._mask(), self._unsure(), self._is_plain()
         by = divisors(self, len(axes)) if plain else []
         alike = common_load(self.nest, axes[-1]) if plain else None
         for depth, axis in enumerate(axes[outer:], outer + 1):
@@ -145,23 +165,20 @@ class Map(Kernel):
         ]
 
     def _innermost(self, axis: Axis, depth: int, by: list[Node]) -> list[str]:
-        """The innermost loop. Where it asks for what comes from far, in blocks; where only the run knows what does, either way."""
+        """The innermost loop. Where it asks for what comes from far, in blocks."""
         begin, end = ("begin", "end") if depth == 1 else (self.writer.poly(axis.begin), self.writer.poly(axis.end))
         wanted, size = streams(self, axis, stores=True), axis.size.constant
-        if not wanted:
+        if not wanted or self.near:
             return self._vectors(axis, begin, end, by)
         if depth > 1 and size is not None and size <= _SHORT_ROW:
             return [*requests(self, axis, wanted, axis.begin, axis.size), *self._vectors(axis, begin, end, by)]
-        blocks = [
+        return [
             f"for (int64_t block = {begin}; block < {unwrapped(end)}; block += {_BLOCK}) {{",
             f"const int64_t stop = {end} - block < {_BLOCK} ? {end} : block + {_BLOCK};",
             *requests(self, axis, wanted, variable("block"), poly(_BLOCK)),
             *self._vectors(axis, "block", "stop", by if depth > 1 else []),
             "}",
         ]
-        if any(s.surely_far for s in wanted) or len(scalars(self.nest.computed())) > _MOST_TWICE:
-            return blocks
-        return [f"if ({far(self, wanted)}) {{", *blocks, "} else {", *self._vectors(axis, begin, end, by), "}"]
 
     def _vectors(self, axis: Axis, begin: str, end: str, by: list[Node]) -> list[str]:
         if by:
