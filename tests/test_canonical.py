@@ -67,6 +67,40 @@ def test_what_is_broadcast_keeps_its_other_sizes():
     assert optimize(generic(first, second).graph).outputs
 
 
+def rows_less_first(n, m):
+    x = leaf(n, m)
+    first = reshape(slice_(x, starts=(0, 0), steps=(1, 1), sizes=(1, m)), (m,))
+    return form(x - broadcast(first, (n, m)))
+
+
+def test_what_is_taken_whole_is_one_size():
+    """x - x[0] had two sizes for its columns, and divided for every element: 10 times as slow."""
+    variant = generic(rows_less_first(3, 7), rows_less_first(5, 6))
+    assert len(variant.parameters) == 2
+    assert variant.fits(rows_less_first(8, 9).facts)
+
+
+def test_what_is_taken_whole_by_chance():
+    def program(n, m, taken):
+        return form(exp(slice_(leaf(n, m), starts=(0, 2), steps=(1, 1), sizes=(taken, m - 2))))
+
+    known = [program(4, 7, 4), program(5, 6, 5)]
+    variant = generic(*known)
+    assert len(variant.parameters) == 3
+    other = program(8, 9, 3)
+    assert variant.fits(program(8, 9, 8).facts) and not variant.fits(other.facts)
+    more = canonical.general(other, [one.facts for one in known])
+    assert len(more.parameters) == 4 and all(more.fits(one.facts) for one in (*known, other))
+
+
+def test_axes_that_a_reshape_keeps():
+    assert reshape.keeps((1, 7), (7,)) == [(1, 0)]
+    assert reshape.keeps((4, 6), (4, 2, 3)) == [(0, 0)]
+    assert reshape.keeps((2, 3, 5), (6, 5)) == [(2, 1)]
+    assert reshape.keeps((2, 3, 5, 7), (6, 1, 5, 7)) == [(2, 2), (3, 3)]
+    assert reshape.keeps((6, 4), (3, 8)) == reshape.keeps((4, 0), (0, 9)) == []
+
+
 def test_generic_program_computes_other_sizes():
     def program(n):
         x = leaf(n)

@@ -146,6 +146,23 @@ def test_at_most_two_compiles_for_all_sizes():
     assert np_.stats()["programs"] - before <= 2
 
 
+def test_sizes_that_agree_by_chance():
+    def f(x, y):
+        z = x.copy()
+        z[0] = x[-1]
+        z[:, 1] = x[:, 0]
+        cube = x[:, :4].reshape(-1, 2, 2)
+        return x[: len(y), 2:] * 2, x - x[0], z, cube - cube[0], x[1:] - x[:-1]
+
+    compiled = jit(f, strict=True)
+    before = np_.stats()["programs"]
+    for n, m, k in ((4, 7, 4), (5, 6, 5), (8, 9, 3), (3, 5, 3), (7, 7, 2), (6, 12, 6)):
+        x, y = np.random.default_rng(n).random((n, m)), np.zeros(k)
+        for a, b in zip(compiled(x, y), f(x, y), strict=True):
+            equal(a, b)
+    assert np_.stats()["programs"] - before == 3, "of the first sizes, of slices that take all rows, of all"
+
+
 def test_python_numbers_do_not_recompile_for_every_value():
     f = jit(lambda x, rate: x - rate * x)
     before = np_.stats()["programs"]

@@ -5,7 +5,8 @@
 scalar constants). `specific` rebuilds the graph of given facts over numbered inputs; `general` rebuilds it with sizes that are parameters.
 
 Which sizes are one size is found by running every op's own `infer` over unknowns whose equality test unifies them: whatever an
-op insists on being equal, is.
+op insists on being equal, is. What a slice takes whole, and a reshape neither joins nor cuts, is taken for one size where it always has
+been; such a program serves sizes of which that is true. With two sizes for the columns of x, x - x[0] divided for every element.
 """
 
 import hashlib
@@ -131,15 +132,16 @@ def take_apart(outputs: tuple[Node, ...], aliases: dict[int, Node]) -> Form:
 
 class Variant(NamedTuple):
     """One graph of a skeleton. fixed: the facts it holds for, by position; parameters: positions of the facts that are its dims;
-    scalars: positions of the constants that are passed as further inputs."""
+    scalars: positions of the constants that are passed as further inputs; alike: positions of facts that it takes for one."""
 
     graph: Graph
     fixed: tuple[tuple[int, Any], ...]
     parameters: tuple[int, ...]
     scalars: tuple[int, ...]
+    alike: tuple[tuple[int, int], ...] = ()
 
     def fits(self, facts: tuple[Any, ...]) -> bool:
-        return all(facts[position] == value for position, value in self.fixed)
+        return all(facts[position] == value for position, value in self.fixed) and all(facts[p] == facts[q] for p, q in self.alike)
 
 
 def specific(form: Form) -> Variant:
@@ -151,7 +153,7 @@ def general(form: Form, known: list[tuple[Any, ...]]) -> Variant:
     """The graph of all sizes that have differed so far: sizes become dims, one per class of sizes that must agree; constants that differ
     from `known` become inputs. What has always been the same stays: a number of columns says which loops are short."""
     unknowns = [None if isinstance(f, Literal) else _Unknown(position, f) for position, f in enumerate(form.facts)]
-    _unify(form, unknowns)
+    alike = _unify(form, unknowns, known)
     agreed = [all(facts[position] == fact for facts in known) for position, fact in enumerate(form.facts)]
     moved = {u.root().position for u, same in zip(unknowns, agreed, strict=True) if u is not None and not (known and same)}
     values: list[Any] = list(form.facts)
@@ -176,7 +178,7 @@ def general(form: Form, known: list[tuple[Any, ...]]) -> Variant:
                 dims[root.position] = numbered_dim(len(parameters))
                 parameters.append(position)
             values[position] = dims[root.position]
-    return _rebuild(form, values, tuple(fixed), tuple(parameters), tuple(scalars))
+    return _rebuild(form, values, tuple(fixed), tuple(parameters), tuple(scalars))._replace(alike=tuple(alike))
 
 
 class _Unknown:
@@ -274,14 +276,18 @@ class _TypedBody(NamedTuple):
     outputs: tuple[_Typed, ...]
 
 
-def _unify_body(graph: Graph, source: Any) -> _TypedBody:
+Presume = Callable[[Any, Any], None]
+"""Takes two sizes for one that are equal in the form at hand."""
+
+
+def _unify_body(graph: Graph, source: Any, presume: Presume) -> _TypedBody:
     types: dict[Node, Any] = {}
     for node in toposort((*graph.inputs, *graph.outputs)):
-        types[node] = _unified_type(node, types, source, True)
+        types[node] = _unified_type(node, types, source, True, presume)
     return _TypedBody(tuple([_Typed(types[i]) for i in graph.inputs]), tuple([_Typed(types[o]) for o in graph.outputs]))
 
 
-def _unified_type(node: Node, types: dict[Node, Any], source: Any, inside: bool) -> Any:
+def _unified_type(node: Node, types: dict[Node, Any], source: Any, inside: bool, presume: Presume) -> Any:
     op = node.op
     if op is dim:
         return node.type
@@ -292,21 +298,52 @@ def _unified_type(node: Node, types: dict[Node, Any], source: Any, inside: bool)
     if op is input_:
         return ArrayType(_merge_sizes(node.type.shape, source), node.type.dtype)
     if op.kind is Kind.STRUCTURED:
-        attrs = [_unify_body(v, source) if isinstance(v, Graph) else v for v in node.attrs]
+        attrs = [_unify_body(v, source, presume) if isinstance(v, Graph) else v for v in node.attrs]
     else:
         attrs = [_merge_sizes(v, source) if n in op.dims else v for n, v in zip(op.attrs, node.attrs, strict=True)]
+        for value, merged in zip(node.attrs, attrs, strict=True):
+            if type(value) is tuple and value and type(value[0]) is not Node and hasattr(value[0], "op"):
+                _presume_path(value, merged, node.args[0].type, types[node.args[0]], presume)
+    if op.keeps is not None:
+        _presume_path((node,), (_Merged(op, attrs),), node.args[0].type, types[node.args[0]], presume)
     return op.infer_type_of([types[a] for a in node.args], attrs)
 
 
-def _unify(form: Form, unknowns: list[Any]) -> None:
-    """Run type inference over the unknowns."""
+class _Merged(NamedTuple):
+    """A step with unknowns."""
+
+    op: Op
+    attrs: list[Any]
+
+
+def _presume_path(path: Any, merged: Any, plain: Any, unknown: Any, presume: Presume) -> None:
+    """Take for one the sizes that the steps of a path keep. merged: the path over unknowns; plain, unknown: the types of what it is of."""
+    for step, other in zip(path, merged, strict=True):
+        keeps, before, given = step.op.keeps, plain.shape, unknown.shape
+        plain, unknown = step.op.infer_type_of([plain], step.attrs), step.op.infer_type_of([unknown], other.attrs)
+        for ours, theirs in keeps(before, *step.attrs) if keeps is not None else ():
+            presume(given[ours], unknown.shape[theirs])
+
+
+def _unify(form: Form, unknowns: list[Any], known: list[tuple[Any, ...]]) -> list[tuple[int, int]]:
+    """Run type inference over the unknowns. Returns the positions of facts that are taken for one."""
     source = iter(unknowns)
     types: dict[Node, Any] = {}
+    alike: list[tuple[int, int]] = []
+
+    def presume(a: Any, b: Any) -> None:
+        if type(a) is not _Unknown or type(b) is not _Unknown or a.root() is b.root():
+            return
+        if all(facts[a.position] == facts[b.position] for facts in known):
+            alike.append((a.position, b.position))
+            a == b  # noqa: B015  this unifies
+
     for node in form.order:
-        types[node] = _unified_type(node, types, source, False)
+        types[node] = _unified_type(node, types, source, False, presume)
     for output, leaf in form.aliases:
         if types[form.outputs[output]].shape != types[form.leaves[leaf]].shape:
             raise ValueError("an output and the memory that receives it have different shapes")
+    return alike
 
 
 def _merge_sizes(value: Any, source: Any, formula: Callable[[Node, Any], Any] = _merge_formula) -> Any:

@@ -50,6 +50,9 @@ class Op:
     """Names of the static attributes, in the order in which nodes store them."""
     dims: frozenset[str] = frozenset()
     """The attributes that hold sizes or offsets (nested tuples of Dim): facts that a size-generic program turns into parameters."""
+    keeps: Callable[..., list[tuple[int, int]]] | None = None
+    """(shape of the argument, **attrs), all of known sizes -> the axes of the argument that are whole axes of the output, and which. A
+    size-generic program has one size for both, and holds where they are equal."""
     door: Callable[..., Any] | None = None
     raises: bool = False
     """Whether its values decide if it raises an error (LinAlgError)."""

@@ -62,10 +62,29 @@ def _reshape_door(op: Op, x: Node, out_shape: Shape) -> Node:
     return x if x.shape == tuple(out_shape) else op.make((x,), out_shape=tuple(out_shape))
 
 
+def _axes_kept(shape: Shape, out_shape: Shape) -> list[tuple[int, int]]:
+    """The axes that a reshape neither joins nor cuts. Between them the products of the sizes agree."""
+    if not all(type(n) is int and n for n in (*shape, *out_shape)):
+        return []
+    ours, theirs = [[axis for axis, n in enumerate(sizes) if n != 1] for sizes in (shape, out_shape)]
+    found, left, right = [], 1, 1
+    while ours and theirs:
+        if left == right and shape[ours[0]] == out_shape[theirs[0]]:
+            found.append((ours.pop(0), theirs.pop(0)))
+        elif left == right:
+            left, right = left * shape[ours.pop(0)], right * out_shape[theirs.pop(0)]
+        elif left < right:
+            left *= shape[ours.pop(0)]
+        else:
+            right *= out_shape[theirs.pop(0)]
+    return found
+
+
 reshape = move(
     "reshape",
     attrs=("out_shape",),
     dims=frozenset({"out_shape"}),
+    keeps=_axes_kept,
     infer=lambda x, out_shape: ArrayType(out_shape, x.dtype),
     numpy=lambda x, out_shape: np.reshape(x, out_shape),
     door=_reshape_door,
@@ -163,10 +182,17 @@ def _slice_door(op: Op, x: Node, starts: tuple[Dim, ...], steps: tuple[int, ...]
     return x if whole else op.make((x,), starts=tuple(starts), steps=tuple(steps), sizes=tuple(sizes))
 
 
+def _axes_whole(shape: Shape, starts: tuple[Dim, ...], steps: tuple[int, ...], sizes: tuple[Dim, ...]) -> list[tuple[int, int]]:
+    """The axes of which a slice takes everything."""
+    whole = [type(n) is int and (start, step, size) == (0, 1, n) for n, start, step, size in zip(shape, starts, steps, sizes, strict=True)]
+    return [(axis, axis) for axis, every in enumerate(whole) if every]
+
+
 slice_ = move(
     "slice",
     attrs=("starts", "steps", "sizes"),
     dims=frozenset({"starts", "sizes"}),
+    keeps=_axes_whole,
     infer=lambda x, starts, steps, sizes: ArrayType(sizes, x.dtype),
     numpy=lambda x, starts, steps, sizes: x[_slices(starts, steps, sizes)],
     door=_slice_door,
