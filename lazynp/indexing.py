@@ -15,6 +15,7 @@ from lazynp.operands import capture, is_lazy, node_of, operand, recorded, short_
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather, scatter
 from lazynp.ops.movement import Step, broadcast, broadcast_shape, join, permute, reshape, slice_
+from lazynp.ops.ranges import doubt_lost
 from lazynp.ops.sizes import SymInt, number
 from lazynp.ops.symbolic import mentions_sizes, symbolic_steps
 from lazynp.ordering import wrap_like
@@ -451,9 +452,8 @@ def _write(x: Any, index: Any, value: Any) -> None:
         probe = np.zeros(1, x.dtype)
         probe[0] = value
         value = probe[0]
-    if x.dtype.kind in "iu" and _is_inexact_scalar(value) and not tracing():
-        value = to_numpy(value)[()] if type(value) is ndarray else value
-        np.zeros(1, x.dtype)[0] = value  # NumPy's error for NaN and numbers that are too large
+    if x.dtype.kind in "iu" and _is_real_scalar(value) and not np.can_cast(value.dtype, x.dtype):
+        _must_hold(x.dtype, value)
     target = x
     for step in found[0]:
         target = view_of(target, step.op, **dict(zip(step.op.attrs, step.attrs, strict=True)))
@@ -464,8 +464,18 @@ def _write(x: Any, index: Any, value: Any) -> None:
         recorded(_write_value, target, value)
 
 
-def _is_inexact_scalar(value: Any) -> bool:
-    return (isinstance(value, np.inexact) or (type(value) is ndarray and value._scalar)) and value.dtype.kind == "f"
+def _is_real_scalar(value: Any) -> bool:
+    return (isinstance(value, np.generic) or (type(value) is ndarray and value._scalar)) and value.dtype.kind in "iuf"
+
+
+def _must_hold(dtype: np.dtype, value: Any) -> None:
+    """NumPy's error for a scalar of its own that signed integers do not hold: they take it as Python's number. Unsigned ones cast it, and
+    NumPy warns of floats that are beyond all integers."""
+    if tracing() and type(value) is ndarray:
+        if dtype.kind == "i" or value.dtype.kind == "f":
+            doubt_lost(node_of(value), dtype if dtype.kind == "i" else np.dtype(np.int64))
+    elif dtype.kind == "i":
+        np.zeros(1, dtype)[0] = to_numpy(value)[()] if type(value) is ndarray else value
 
 
 def _writes_now(target: Any, value: Any) -> bool:

@@ -73,7 +73,7 @@ def _fill(value: Any, dtype: Any) -> Node:
     """A fill value in a dtype. Raises OverflowError for a Python integer that it does not hold."""
     if type(value) is int and dtype is not None:
         return node_of(np.asarray(value, dtype))
-    return node_of(value) if dtype is None else ew.cast(node_of(value), to=np.dtype(dtype))
+    return node_of(value) if dtype is None else ew.as_node(value if isinstance(value, Symbolic) else node_of(value), np.dtype(dtype))
 
 
 def _like(a: Any, value: Any, dtype: Any, order: str, shape: Any) -> Any:

@@ -578,17 +578,20 @@ class Turns:
         if lanes is not None and lanes.own <= self.locals:
             return printed_lanes(self, control, lanes, start, look)
         around, self.text.next_turn = self.text.next_turn, self.sizes(numbered_dim(control.index)) + known if known else None
+        self.writer.gathered = {} if self.is_straight(control) else None
         turn = [*during, *self.turn(control), *self.block(control.blocks[0]), *self.check(control)]
+        gathered, self.writer.gathered = self.writer.gathered or (), None
+        closing = ["}", *[f"if ({place}) goto {self.writer.leave};" for place in gathered]]
         self.text.next_turn = around
         opening = ["{", f"const int64_t {end} = {stop};"]
         branches = self.is_innermost(control) and _decides(turn)
         if look and known and self.is_innermost(control) and not branches:
-            return [*opening, *self.strips(name, start, end, known, turn), "}"]
+            return [*opening, *self.strips(name, start, end, known, turn), *closing]
         left, often = self.writer.fresh("left"), self.often(control)
         counted = [f"if (__builtin_expect(--{left} < 0, 0)) {{", f"{left} = {often};", *look, "}"] if look else []
         opening += [f"int {left} = {often};"] if look else []
         opening += ["#pragma GCC unroll 4"] if BRANCH in turn or (branches and all(isinstance(p, Poly) for p in control.limits)) else []
-        return [*opening, f"for (int64_t {name} = {start}; {test}; {name} += {step}) {{", *counted, *turn, "}", "}"]
+        return [*opening, f"for (int64_t {name} = {start}; {test}; {name} += {step}) {{", *counted, *turn, "}", *closing]
 
     def sweep(self, control: Control) -> Sweep | None:
         """The loop as a sweep over rows of which the loop in it goes through the columns."""
@@ -662,6 +665,12 @@ class Turns:
     def is_innermost(self, control: Control) -> bool:
         """Whether nothing in the loop takes long."""
         return control not in self.calls and not any(inner_loops(control))
+
+    def is_straight(self, control: Control) -> bool:
+        """Whether a turn is a few numbers without branches, of which compilers make vectors as long as nothing leaves the loop."""
+        if not self.is_innermost(control) or any(isinstance(part, Control) for part in control.blocks[0].parts):
+            return False
+        return not any(n.op is checked for item in control.items() for n in scalars(item.nest.roots()))
 
     def is_brief(self, control: Control) -> bool:
         points = self.points(control)

@@ -107,7 +107,11 @@ class Kernel:
         """A truth value that another one sets or clears. As a branch that is hardly ever taken, as most that set one, it costs a loop less
         than a carried value."""
         if op is ew.logical_or:
-            test, leaves = unwrapped(self.values.text[x]), x.op is ew.doubtful and self.writer.leave
+            test = unwrapped(self.values.text[x])
+            if x.op is ew.doubtful and self.writer.gathered is not None:
+                self.writer.gathered[place] = None
+                return f"{place} |= {test};"
+            leaves = x.op is ew.doubtful and self.writer.leave
             return f"if (__builtin_expect({test}, 0)) {{ {place} = 1; goto {leaves}; }}" if leaves else f"if ({test}) {place} = 1;"
         opposite = x.op is ew.logical_not and x.args[0].dtype == bool
         return f"{place} &= {f'!{self.values.text[x.args[0]]}' if opposite else f'({self.values.text[x]} != 0)'};"

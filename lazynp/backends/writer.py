@@ -98,6 +98,8 @@ class Writer:
         """The label to jump to when an index is out of range; none: the index becomes 0 and the work goes on."""
         self.integers: set[str] = set()
         """Names of integers that loops carry from turn to turn."""
+        self.gathered: dict[str, None] | None = None
+        """Where the doubts of a loop's turns come together; None: the function is left at the first one."""
         self.decides: Memory | None = None
         """A truth value that a loop goes on with; where it is false the loop is left at once."""
         self.neighbour: tuple[Memory, Poly, Poly, str] | None = None

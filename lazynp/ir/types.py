@@ -32,6 +32,9 @@ class Symbolic:
         self.node = node
         Symbolic.used = True
 
+    def must_fit(self, dtype: np.dtype) -> None:
+        """Told before the number takes part in what NumPy computes or keeps in that dtype, which may refuse it."""
+
 
 class Undecided:
     """A number of a trace of which the running program decides what kind it has (see lazynp.trace.either)."""

@@ -68,6 +68,7 @@ def as_node(operand: Any, dtype: np.dtype) -> Node:
             if dtype in _NARROW and type(operand) in _NUMBERS and not -_NARROW[dtype] <= abs(operand) <= _NARROW[dtype]:
                 return _converted(constant(np.asarray(operand if type(operand) is complex else float(operand))), dtype)
             return _converted(constant(operand), dtype) if isinstance(operand, np.generic) else constant(operand, dtype)
+        operand.must_fit(dtype)
         operand = operand.node
         if operand.dtype == dtype:
             return operand
@@ -101,6 +102,8 @@ def _fit(op: Op, operands: tuple[Any, ...], dtypes: tuple[np.dtype, ...]) -> Nod
     return make_node(op, tuple(nodes), ())
 
 
+_EXACT = frozenset({np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal})
+"""Which compare integers by their values: a Python integer need not fit the other one's dtype."""
 _loops: dict[Any, tuple[np.dtype, ...]] = {}
 """(op, per operand the number of a node's dtype or a weak scalar's type) -> the dtypes of the loop. As many as there are combinations."""
 
@@ -111,7 +114,10 @@ def _ufunc_door(op: Op, *operands: Any) -> Node:
         key.append(x.type.dtype.num if type(x) is Node else type(x))
     dtypes = _loops.get(tuple(key))
     if dtypes is None:
-        dtypes = _op_dtypes(op, tuple([operand_type(x) for x in operands]))[: len(operands)]
+        types = tuple([operand_type(x) for x in operands])
+        if op.ufunc in _EXACT and all(t is int or (isinstance(t, np.dtype) and t.kind in "biu") for t in types):
+            types = tuple([x.node.dtype if isinstance(x, Symbolic) else t for x, t in zip(operands, types, strict=True)])
+        dtypes = _op_dtypes(op, types)[: len(operands)]
         if all(kind in _WEAK or type(kind) is int for kind in key[1:]):
             _loops[tuple(key)] = dtypes
     return _fit(op, operands, dtypes)
@@ -164,6 +170,7 @@ def binary(name: str, first: Partial, second: Partial, **facts: Any) -> Op:
 
 def _where_door(op: Op, condition: Any, x: Any, y: Any) -> Node:
     dtype = np.result_type(*[t if isinstance(t, np.dtype) else t(0) for t in (operand_type(x), operand_type(y))])
+    x, y = [v.node if isinstance(v, Symbolic) else v for v in (x, y)]  # NumPy casts them: 260 is 4 beside uint8
     test = condition if isinstance(condition, Node) else constant(condition)
     if test.dtype != bool:
         test = not_equal(test, constant(0, test.dtype))

@@ -224,6 +224,11 @@ _SIZE_OPS = frozenset(
 )
 
 
+def bounds_of(leaf: Node) -> tuple[Dim | None, Dim | None]:
+    """The least and the greatest value of a loop variable, where known."""
+    return _bounds.get(leaf, (None, None))
+
+
 def never_negative(size: Dim) -> bool:
     """Whether a size is certainly >= 0, from the bounds of the loop variables."""
     return _never_negative(polynomial(size), _DEEPEST)
@@ -300,7 +305,7 @@ def _age(atom: Node) -> Any:
 def _limits(atom: Node, lower: bool) -> list[tuple[Dim, ...]]:
     """Sets of values of which one set bounds the atom from below (or above) by its extreme member."""
     if atom.op is dim:
-        bound = _bounds.get(atom, (None, None))[0 if lower else 1]
+        bound = bounds_of(atom)[0 if lower else 1]
         return [] if bound is None else [(bound,)]
     if atom.op is minimum or atom.op is maximum:
         either = (atom.op is maximum) == lower
@@ -451,11 +456,7 @@ def _is_bounded(x: Any) -> bool:
     """Whether a number is made of loop variables with known limits."""
     if not isinstance(x, Symbolic):
         return type(x) is bool
-    return (
-        is_manageable(x.node)
-        and is_size(x.node)
-        and all(None not in _bounds.get(n, (None, None)) for n in toposort([x.node]) if n.op is dim)
-    )
+    return is_manageable(x.node) and is_size(x.node) and all(None not in bounds_of(n) for n in toposort([x.node]) if n.op is dim)
 
 
 def _doubt_division(ufunc: np.ufunc, divisor: Any) -> None:

@@ -18,6 +18,7 @@ from lazynp.errors import CaptureError
 from lazynp.ir.types import Symbolic
 from lazynp.native import ARRAYS, Caller
 from lazynp.ops import elementwise as ew
+from lazynp.ops.ranges import doubt_lost
 from lazynp.ops.sizes import SymBool, SymFloat, number
 from lazynp.runtime.storage import traced_count, tracing
 from lazynp.trace import bodies, branches, queues
@@ -142,6 +143,8 @@ def _int(*args: Any, **options: Any) -> Any:
     node = operands.node_of(_scalar(args[0]))
     if node.dtype.kind == "f":
         queues.doubt(ew.outgrows(ew.cast(node, to=np.dtype(float))))
+    elif node.dtype == np.uint64:
+        doubt_lost(node, np.dtype(np.int64))
     return number(ew.cast(node if node.dtype.kind in "biu" else ew.trunc(node), to=np.dtype(np.int64)))
 
 

@@ -15,7 +15,7 @@ from lazynp.backends.program import CallTables, CProgram
 from lazynp.config import settings
 from lazynp.errors import error_settings
 from lazynp.ir import canonical
-from lazynp.native import ARRAYS
+from lazynp.native import ARRAYS, keeping
 from lazynp.ops.movement import follow_numpy
 from lazynp.runtime.evaluate import Ready, located, prepare
 from lazynp.runtime.flags import as_called, dropped, follow_up
@@ -202,7 +202,7 @@ class Compiled:
             storage.settle_readers()
             targets.append(storage.force())
         written = [t for t in targets if t is not None] if self.traced.doubted else []  # nothing is donated then
-        before = [t.copy() for t in written]
+        before = [keeping(np.copy, t) for t in written]
         try:
             values = self._run(inputs, targets)
             if self.traced.doubted and values[len(self.traced.values) - 1]:
