@@ -21,7 +21,7 @@ from lazynp.ops.elementwise import filled
 from lazynp.runtime.storage import trace_scope, tracing
 from lazynp.trace import bodies, queues, trees
 from lazynp.trace.collecting import Stacks
-from lazynp.trace.control import captured_under_jit, function
+from lazynp.trace.control import captured_under_jit, turn_of
 from lazynp.trace.markers import stop_gradient
 from lazynp.trace.places import Journal
 
@@ -34,8 +34,6 @@ def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any
     lower, upper: ints, or in a trace 0-d integer arrays and numbers made of loop variables around this one. checkpoint: for derivatives
     backwards keep the values of every k-th turn only and compute those between them again; True: k is the square root of the number of
     turns, which must be known (Chen et al. 2016, section 4.1)."""
-    if tracing() and checkpoint:
-        return _in_segments(int(lower), int(upper), int(step), _pure(body), init, checkpoint)
 
     def turn_by_turn() -> Any:
         value = init
@@ -43,7 +41,12 @@ def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any
             value = body(i, value)
         return value
 
-    return _compiled(lambda: bodies.traced_for(_limit(lower), _limit(upper), _limit(step), _pure(body), init), turn_by_turn)
+    def structured() -> Any:
+        if checkpoint:
+            return _in_segments(int(lower), int(upper), int(step), _pure(body), init, checkpoint)
+        return bodies.traced_for(_limit(lower), _limit(upper), _limit(step), _pure(body), init)
+
+    return _compiled(structured, turn_by_turn)
 
 
 along.hooks.loop, along.hooks.captured = fori_loop, captured_under_jit
@@ -68,7 +71,7 @@ def _pure(f: Function) -> Function:
 
     def body(*args: Any) -> Any:
         with Journal() as journal:
-            result = function(f)(*args)
+            result = turn_of(f)(*args)
         if journal.found():
             raise CaptureError("a function given to lazynp.scan changes variables: return what they become")
         return result
@@ -288,6 +291,8 @@ def _length(xs: Any, length: int | None) -> int:
         sizes.add(int(length))
     if len(sizes) != 1:
         raise ValueError(f"lazynp.scan: the leaves of xs and `length` must agree on one number of turns, got {sorted(sizes)}")
+    if length is not None and length < 0:
+        raise ValueError(f"lazynp.scan: `length` must not be negative, got {length}")
     return sizes.pop()
 
 

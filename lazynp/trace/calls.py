@@ -4,7 +4,7 @@ functions in the place of NumPy's; inside a traced body nothing may change Pytho
 import builtins
 import math
 import operator
-from types import BuiltinFunctionType, FunctionType, GeneratorType
+from types import BuiltinFunctionType, FunctionType, GeneratorType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,13 @@ def check_effects(f: Any) -> None:
     elif in_body() and not _is_pure(f, holder):
         name = getattr(f, "__qualname__", type(f).__qualname__)
         raise CaptureError(f"a loop or branch over traced values calls {name}, which may do more than return a value")
+
+
+def only_returns(f: Any) -> bool:
+    """Whether a function, or what a module has, is known to do nothing but return values."""
+    if isinstance(f, ModuleType):
+        return is_ours_or_numpys(f.__name__)
+    return f is not print and (stand_in(f) is not None or _is_pure(f, getattr(f, "__self__", None)))
 
 
 def _is_pure(f: Any, holder: Any) -> bool:

@@ -16,7 +16,7 @@ from lazynp.runtime.storage import traced_count, tracing
 from lazynp.trace import bodies, queues
 from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Signal
 from lazynp.trace.branches import after, and_, chain, choose, if_, if_raises, not_, or_
-from lazynp.trace.calls import check_effects, indexed, note_variables, owner, stand_in, target, touched, tried
+from lazynp.trace.calls import check_effects, indexed, note_variables, only_returns, owner, stand_in, target, touched, tried
 from lazynp.trace.collecting import in_one_list
 from lazynp.trace.loops import Hopeless, for_, listed, while_
 from lazynp.trace.maybe import MaybeUnbound, read_maybe
@@ -25,6 +25,7 @@ from lazynp.trace.pieces import RUNTIME
 from lazynp.trace.places import Journal
 from lazynp.trace.printing import text
 from lazynp.trace.source import is_library, rewritten_code, with_control
+from lazynp.trace.unseen import changes_are_seen
 
 __all__ = [
     "BREAK", "RETURN", "MaybeUnbound", "Signal", "after", "and_", "chain", "choose", "for_", "function", "if_", "if_raises", "in_one_list",
@@ -91,6 +92,19 @@ def function(f: Any) -> Any:
     return called
 
 
+def turn_of(f: Any) -> Any:
+    """What an explicit form calls for the user's function f: it is traced once for all turns, its source is wanted for its loops and
+    branches alone. Raises CaptureError for a function that may change what nobody here can see."""
+    return f if _has_no_source(f) and changes_are_seen(f, only_returns) else function(f)
+
+
+def _has_no_source(f: Any) -> bool:
+    """Whether it is a function of the user's that cannot be rewritten, and is not rewritten already."""
+    if type(f) is not FunctionType or is_library(f.__code__) or RUNTIME in f.__code__.co_freevars:
+        return False
+    return rewritten_code(f).code is None
+
+
 def why_not(f: Any) -> str:
     """Why a function's loops and branches are not captured, as the end of a message; empty for what is no function of the user's."""
     if type(f) is not FunctionType or is_library(f.__code__):
@@ -100,7 +114,7 @@ def why_not(f: Any) -> str:
 
 def captured_under_jit(f: Any) -> Any:
     """What a transform calls for a user's function: inside jit its loops and branches are captured too."""
-    return function(f) if queues.under_jit() else f
+    return turn_of(f) if queues.under_jit() else f
 
 
 def result(signal: Signal | None) -> Any:
