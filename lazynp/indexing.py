@@ -305,7 +305,7 @@ def _read_gathered(x: Any, index: Any) -> Any:
     node = gather(node_of(view), *indices, axes=axes, position=position)
     if node.shape and tracing() and type(view) is ndarray and view._storage is not None and _is_view_in_numpy(index):
         what = "a view, at a position known only at run time, of another array"
-        return handle(Snapshot(node, (view._storage,), what), (), node.type, None)
+        return handle(Snapshot(node, (view._storage,), what, (view, indices, axes)), (), node.type, None)
     lone = index[0] if type(index) is tuple and len(index) == 1 else index
     return wrap_like(node, lone) if isinstance(lone, ndarray) and lone.shape == node.shape else wrap(node)
 

@@ -143,15 +143,18 @@ class Storage:
 class Snapshot(Storage):
     """A copy that stands for memory which a trace cannot name: a view at a position known only at run time, an array that is one or another
     after a branch or a loop. NumPy's array would follow those it may share memory with (`sources`): a write to either after the other has
-    been read cannot be traced. what: its description, for messages."""
+    been read cannot be traced. what: its description, for messages. origin: of a view of one array, that array, and where along which axes
+    its elements are; region: the number that says where it lies (lazynp.trace.regions)."""
 
-    __slots__ = ("seen", "what")
+    __slots__ = ("origin", "region", "seen", "what")
 
-    def __init__(self, node: Node, sources: Iterable[Storage], what: str) -> None:
+    def __init__(self, node: Node, sources: Iterable[Storage], what: str, origin: Any = None) -> None:
         super().__init__(node.type.shape, node.type.dtype, node, None)  # type: ignore[arg-type]
         written = {s for source in sources for s in (source.seen if isinstance(source, Snapshot) else (source,))}
         self.seen = {source: source.value() for source in written}
         self.what = what
+        self.origin = origin
+        self.region: Storage | None = None
 
     def value(self) -> Node:
         here = queue()
@@ -347,6 +350,8 @@ class TraceQueue(Queue):
         self.writes = 0
         self.most_writes: int | None = None
         self.doubt: Storage | None = None
+        self.regions: list[Any] = []
+        """Where in memory results of branches and loops may lie (lazynp.trace.regions)."""
         self.printed: Storage | None = None
         self.data_sizes: dict[Node, Node] = {}
         self.binds_sizes = False

@@ -23,7 +23,7 @@ from lazynp.ops import structured, turning
 from lazynp.ops.movement import broadcast
 from lazynp.ops.sizes import SymInt, hint_of, is_size, new_size, simplify_size, size_, size_of
 from lazynp.runtime.storage import Snapshot, Storage, queue, trace_scope, traced_count
-from lazynp.trace import either, kinds, queues, trees
+from lazynp.trace import either, kinds, queues, regions, trees
 from lazynp.trace.closing import closed_graphs, with_data_sizes
 
 _TRIALS = 8
@@ -103,9 +103,10 @@ class _Body:
                 self.leaves.append(node)
             arrays_carried = [k for k, node in enumerate(self.leaves) if node is not None and kinds.storage_of(self.given[k]) is not None]
             shared = {k: sharing.around(k, self.given, True) for k in arrays_carried}
+            self.followed = regions.Followed(self.scope, initial, [k for k, sources in shared.items() if sources is not None])
             for k, sources in shared.items():
                 if sources is not None:
-                    self.given[k]._storage = Snapshot(self.leaves[k], sources, kinds.MERGED)  # type: ignore[arg-type]
+                    self.given[k]._storage = self.followed.named(k, Snapshot(self.leaves[k], sources, kinds.MERGED))  # type: ignore[arg-type]
 
     def call(self, function: Callable[..., Any], values: _Values, *more: Any) -> list[Any] | None:
         """The leaves that function(*more, tree) returns; None where they are to be traced again. Raises CaptureError where it does not fit,
@@ -141,6 +142,7 @@ class _Body:
 
     def outputs(self, returned: Sequence[Any]) -> list[Node]:
         """The nodes of the carried values, then of the storages written to."""
+        self.followed.pass_on(self.given, returned)
         with trace_scope(self.scope):
             nodes = [kinds.value_of(leaf, c) for leaf, c in zip(returned, self.plan, strict=True) if c is not None]
             return with_data_sizes(self.scope, nodes + [storage.node for storage in self.scope.written])  # type: ignore[misc]
@@ -173,7 +175,7 @@ class _Body:
         shared = {k: self.sharing.around(k, out, not any_turn) for k in places if kinds.storage_of(out[k]) is not None}
         for k, sources in shared.items():
             if sources is not None:
-                out[k]._storage = Snapshot(out[k]._storage.node, sources, kinds.MERGED)
+                out[k]._storage = self.followed.named(k, Snapshot(out[k]._storage.node, sources, kinds.MERGED))
         return out
 
 
@@ -455,6 +457,8 @@ def traced_cond(
     out = list(branches[0].leaves)
     for k, carried, position in merged:
         out[k] = kinds.handed_out(structured.item(node, index=position), carried, None if values else _shared(branches, k))
+        if not values and queues.compiles() and isinstance(kinds.storage_of(out[k]), Snapshot):
+            out[k]._storage.region = regions.chosen(test, *[branch.regions.get(id(branch.leaves[k])) for branch in branches])
     return trees.unflatten(branches[0].structure, either.put_together(out, whole))
 
 
@@ -505,6 +509,8 @@ class _Branch:
                     raise CaptureError(f"a branch cannot be traced: {type(error).__name__}: {error}") from error
                 self.result = result
                 self.leaves, self.structure = trees.flatten(result)
+                followed = [leaf for leaf in self.leaves if queues.compiles() and regions.is_followed(leaf)]
+                self.regions = {id(leaf): regions.of_branch(leaf, self.scope) for leaf in followed}
                 self.values = {storage: storage.node for storage in self.scope.written}
                 self.known = {id(leaf): node_of(leaf) for leaf in either.taken_apart(self.leaves) if kinds.described(leaf) is not None}
         finally:

@@ -15,9 +15,9 @@ from lazynp.ir.node import Node, new_input
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic
 from lazynp.native import ARRAYS
 from lazynp.ops.movement import Path
-from lazynp.runtime.storage import Storage, TraceQueue, bound, trace_scope
+from lazynp.runtime.storage import Snapshot, Storage, TraceQueue, bound, queue, trace_scope
 from lazynp.selection import computed
-from lazynp.trace import trees
+from lazynp.trace import regions, trees
 from lazynp.trace.closing import with_data_sizes
 from lazynp.trace.either import Either
 from lazynp.trace.leaks import holds_traced
@@ -26,8 +26,9 @@ from lazynp.trace.leaks import holds_traced
 class Output(NamedTuple):
     """One leaf of a traced function's result. kind "value": storage number `index` of the outputs; "scalar": the same as what NumPy hands
     out as a scalar; "number": as a Python number of the type `value`; "either": the first or the second of the outputs `value`, as the
-    third one is true or not; "argument": memory of argument `index`; "static": `value` as it is. path: the view that is returned; locked:
-    whether nobody may write to it."""
+    third one is true or not; "argument": memory of argument `index`; "placed": output number `index`, unless it is a view: `value` is
+    (the output that says of which region, {its number: ("argument" or "value", which one, strides)}); "static": `value` as it is. path: the
+    view that is returned; locked: whether nobody may write to it."""
 
     kind: str
     index: int = -1
@@ -112,7 +113,9 @@ def trace(
         result_leaves = computed(result_leaves)
         owners = {h._storage: i for i, (h, n) in enumerate(zip(stand_ins, inputs, strict=True)) if n is not None}
         values: dict[Storage, int] = {}
-        results = [_output(leaf, owners, values, scope.written) for leaf in _alone(result_leaves, owners)]
+        handed_out = _alone(result_leaves, owners)
+        results = [_output(leaf, owners, values, scope.written) for leaf in handed_out]
+        results = _placed(handed_out, results, owners, values)
         written = {i: s.node for s, i in owners.items() if s.node is not inputs[i]}
         scope.forget_temporaries()
         outside = dict(scope.sources)
@@ -156,7 +159,7 @@ def _alone(leaves: list[Any], owners: dict[Storage, int]) -> list[Any]:
 
 
 def _is_part(leaf: Any, seen: dict[Storage, int], owners: dict[Storage, int]) -> bool:
-    if type(leaf) is not ndarray or leaf._storage is None or not leaf._path or leaf._scalar:
+    if type(leaf) is not ndarray or leaf._storage is None or not leaf._path or leaf._scalar or isinstance(leaf._storage, Snapshot):
         return False
     storage = leaf._storage
     if seen[storage] != 1 or storage in owners or not _fresh(storage):
@@ -184,6 +187,30 @@ def _output(leaf: Any, owners: dict[Storage, int], values: dict[Storage, int], o
         return Output("argument", owners[storage], leaf._path, locked=bool(leaf._readonly))
     kind = "scalar" if leaf._scalar else "value"
     return Output(kind, values.setdefault(storage, len(values)), leaf._path, locked=bool(leaf._readonly))
+
+
+def _placed(leaves: list[Any], results: list[Output], owners: dict[Storage, int], values: dict[Storage, int]) -> list[Output]:
+    """The results; those that may share memory with an argument or with each other as such."""
+    snapshots = dict.fromkeys([leaf._storage for leaf in leaves if type(leaf) is ndarray and _is_shared(leaf._storage, owners, values)])
+    numbers: dict[Storage | None, Storage] = {snapshot: regions.returned(snapshot) for snapshot in snapshots}
+    values |= {number: len(values) + k for k, number in enumerate(numbers.values())}
+    known = {}
+    for k, region in enumerate(queue().regions if snapshots else ()):  # type: ignore[attr-defined]
+        if region is not None and (region.storage in owners or region.storage in values):
+            kind, number = ("argument", owners[region.storage]) if region.storage in owners else ("value", values[region.storage])
+            known[k] = kind, number, region.strides
+    memories = [getattr(leaf, "_storage", None) for leaf in leaves]
+    return [
+        output._replace(kind="placed", value=(values[numbers[memory]], known)) if memory in numbers else output
+        for memory, output in zip(memories, results, strict=True)
+    ]
+
+
+def _is_shared(storage: Storage | None, owners: dict[Storage, int], values: dict[Storage, int]) -> bool:
+    """Whether an array may lie in memory that the caller sees otherwise."""
+    if not isinstance(storage, Snapshot) or (storage.region is None and storage.origin is None):
+        return False
+    return any(source in owners or source in values or not _fresh(source) for source in storage.seen)
 
 
 def _fresh(storage: Storage) -> bool:

@@ -21,7 +21,7 @@ from lazynp.runtime.evaluate import Ready, located, prepare
 from lazynp.runtime.flags import as_called, dropped, follow_up
 from lazynp.runtime.nans import check_nans
 from lazynp.runtime.storage import Storage, bound
-from lazynp.trace import trees
+from lazynp.trace import regions, trees
 from lazynp.trace.capture import Output, Traced, is_array
 from lazynp.trace.direct import TRACED_SCALARS
 from lazynp.trace.donation import Donation, delete, is_given
@@ -233,13 +233,14 @@ class Compiled:
 
     def _leaf(self, output: Output, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
         kind, index, path, value, locked = output
-        if kind in ("value", "scalar"):
-            array = follow_numpy(values[index], path) if path else values[index]
+        if kind in ("value", "scalar", "placed"):
+            array = values[index] if kind != "placed" else _placed(output, values, leaves)
+            array = follow_numpy(array, path) if path else array
             if locked:
                 array = array.view()
                 array.flags.writeable = False
             if not lazy:
-                return array if kind == "value" else array[()]
+                return array if kind != "scalar" else array[()]
             handle = arrays.adopt(array)
             handle._scalar = kind == "scalar"
             return handle
@@ -251,6 +252,18 @@ class Compiled:
         if kind == "argument":
             return _argument_view(leaves[index], path, locked)
         return value.copy() if type(value) in ARRAYS else value
+
+
+def _placed(output: Output, values: list[np.ndarray], leaves: list[Any]) -> np.ndarray:
+    """A result that is a view, if the program says so."""
+    place, known = output.value
+    number, offset = regions.taken_apart(int(values[place]))
+    array = values[output.index]
+    if number not in known:
+        return array
+    kind, owner, strides = known[number]
+    memory = values[owner] if kind == "value" else arrays.exported(leaves[owner])
+    return regions.view_at(memory, array.shape, strides, offset)
 
 
 class Doubted(Exception):
