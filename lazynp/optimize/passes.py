@@ -16,6 +16,7 @@ from lazynp.optimize.inverses import solve_instead, without_inverses
 from lazynp.optimize.loops import map_bodies, simplify_loops
 from lazynp.optimize.moves import moves
 from lazynp.optimize.scans import collecting
+from lazynp.optimize.siblings import siblings
 from lazynp.optimize.simplify import simplify, undetach
 from lazynp.optimize.stabilize import logsumexp, softmax, stabilize
 from lazynp.optimize.strips import strips
@@ -40,6 +41,7 @@ PASSES: tuple[Pass, ...] = (
     bodies,
     simplify_loops,
     collecting_loops,
+    siblings,
     simplify_sizes,
     algebra,
     solve_instead,  # after transposes are part of products

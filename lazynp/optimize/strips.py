@@ -60,8 +60,10 @@ def _in_strips(node: Node) -> dict[int, Node] | None:
     turns = simplify_size(floor_divide(size_node(_sum(distance, abs(by) - 1)), constant(abs(by))))
     if type(turns) is int and turns < _LEAST:
         return None
+    if not is_serial(node.body):
+        return None
     body = _Body(node)
-    wanted = body.wanted() if body.is_serial() else []
+    wanted = body.wanted()
     if not wanted:
         return None
     whole = turns // TURNS if type(turns) is int else simplify_size(floor_divide(size_node(greatest(0, turns)), constant(TURNS)))
@@ -73,6 +75,23 @@ def _in_strips(node: Node) -> dict[int, Node] | None:
         rest.where = rest.where or node.where
         results = [item(rest, index=k) for k in range(len(results))]
     return dict(enumerate(results))
+
+
+def is_serial(body: Graph) -> bool:
+    """Whether a turn reads what the last one has left, other than to count or to raise a flag: turns that do not are vectors, or
+    run on threads, as they are. A turn with loops in it takes its time there."""
+    order = toposort(body.outputs)
+    if body.inputs[0].op is not dim or any(node.op is loop or node.op is while_ for node in order):
+        return False
+    leaves = set(body.inputs[1 : 1 + len(body.outputs)])
+    return any(a in leaves and not _is_left(node, a) for node in order for a in node.args)
+
+
+def _is_left(node: Node, leaf: Node) -> bool:
+    """Whether an operation only adds to a carried value."""
+    if node.op is update:
+        return node.args[0] is leaf
+    return (node.op is add and leaf.dtype.kind in "iub") or (node.op is logical_or and leaf.dtype.kind == "b")
 
 
 def _sum(a: Dim, b: Dim) -> Dim:
@@ -101,20 +120,6 @@ class _Body:
         """Of what is computed of such rows, and of the loop variable, in additions."""
         self._follow()
         self.doubts = self._doubts()
-
-    def is_serial(self) -> bool:
-        """Whether a turn reads what the last one has left, other than to count or to raise a flag: turns that do not are vectors, or
-        run on threads, as they are. A turn with loops in it takes its time there."""
-        if self.index.op is not dim or any(node.op is loop or node.op is while_ for node in self.order):
-            return False
-        leaves = set(self.carried)
-        return any(a in leaves and not self._is_left(node, a) for node in self.order for a in node.args)
-
-    def _is_left(self, node: Node, leaf: Node) -> bool:
-        """Whether an operation only adds to a carried value."""
-        if node.op is update:
-            return node.args[0] is leaf
-        return (node.op is add and leaf.dtype.kind in "iub") or (node.op is logical_or and leaf.dtype.kind == "b")
 
     def _follow(self) -> None:
         """Find rows, and what is computed of them alone."""
