@@ -1,6 +1,7 @@
 """What Theano's scan and ifelse could do, said with the forms of `lazynp.scan` and in plain loops."""
 
 import time
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -295,3 +296,31 @@ def test_rewrites(function):
     assert gone not in [node.op.name for one in loops for node in toposort(one.body.outputs)]
     with lazynp.config(backend="reference"):
         np.testing.assert_allclose(found, function(X, w), rtol=1e-12)
+
+
+State = namedtuple("State", "position velocity")
+
+
+def fall(x):
+    state = State(x, 0 * x)
+    for _ in range(1000):
+        velocity = state.velocity - 1e-3 * np.sin(state.position)
+        state = State(state.position + 1e-3 * velocity, velocity)
+    return state
+
+
+def fall_by_a_form(x):
+    def step(_, state):
+        velocity = state.velocity - 1e-3 * np.sin(state.position)
+        return state._replace(position=state.position + 1e-3 * velocity, velocity=velocity)
+
+    return scan.fori_loop(0, 1000, step, State(x, 0 * x))
+
+
+@pytest.mark.parametrize("function", [fall, fall_by_a_form])
+def test_states_that_are_named_tuples(function):
+    found = jit(function, strict=True)(X[0])
+    assert type(found) is State
+    np.testing.assert_allclose(found, fall(X[0]), rtol=1e-12)
+    form = form_of(jit(function)._trace([X[0]], lambda new: (tuple(new), {}), {}))
+    assert sum(node.op is loop for node in toposort(specific(form).graph.outputs)) == 1

@@ -413,3 +413,17 @@ def test_a_variable_that_one_example_does_not_assign_is_its_error():
     numpy.testing.assert_array_equal(jit(vmap(above), strict=True)(SORTED, LIMITS / 2), SORTED[:, -1])
     with pytest.warns(lazynp.PerformanceWarning), pytest.raises(UnboundLocalError):
         jit(vmap(above))(SORTED, LIMITS * 10)
+
+
+def test_numpys_own_error_about_a_missing_value() -> None:
+    """NumPy asks for the number itself and raises a ValueError where it gets none."""
+
+    def f(x: Any) -> Any:
+        m = numpy.zeros((2, 2))
+        m[1, 1] = x[0]
+        return m
+
+    with pytest.warns(lazynp.PerformanceWarning, match="one after the other: the value of a single example"):
+        numpy.testing.assert_array_equal(vmap(f)(numpy.arange(3.0)[:, None])[:, 1, 1], numpy.arange(3.0))
+    with pytest.raises(ValueError, match="broadcast"):
+        vmap(lambda x: x + numpy.zeros(2))(numpy.ones((4, 3)))

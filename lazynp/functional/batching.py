@@ -50,14 +50,25 @@ def vmap(f: Function, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | None
         axes = _Axes(in_axes, args, kwargs, axis_size)
         try:
             return _BatchedRun(f, axes, args, kwargs).outputs(out_axes)
-        except CaptureError as error:
-            reason = str(error)
+        except Exception as error:
+            missing = _missing_value(error)
+            if missing is None:
+                raise
+            reason = str(missing)
         if not warned:
             warned.append(reason)
             warnings.warn(f"lazynp.vmap: the examples of {_name(f)} run one after the other: {reason}", PerformanceWarning, stacklevel=2)
         return _looped(f, axes, out_axes)
 
     return mapped
+
+
+def _missing_value(error: BaseException) -> CaptureError | None:
+    """That the value of one example was needed, also where NumPy asked for it and raised an error of its own (`a[i, j] = x[0]`)."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, CaptureError):
+        cause = cause.__cause__
+    return cause
 
 
 def _name(f: Function) -> str:
