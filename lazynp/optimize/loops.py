@@ -17,6 +17,7 @@ from lazynp.ops.custom import checkpointed
 from lazynp.ops.pruning import prune
 from lazynp.ops.sizes import simplify_size
 from lazynp.ops.structured import CONTROL, item, loop
+from lazynp.optimize.changes import forget
 from lazynp.optimize.invariants import hoist
 
 _WITH_BODIES = CONTROL | {checkpointed}
@@ -39,12 +40,12 @@ def map_bodies(graph: Graph, change: Callable[[Graph], Graph]) -> Graph:
 
 
 def simplify_loops(graph: Graph, level: str = "", listener: Listener | None = None) -> Graph:
-    """Prune, hoist, merge at this level; the bodies have had their turn."""
+    """Prune, hoist, merge, forget at this level; the bodies have had their turn."""
     if not any(node.op in CONTROL for node in toposort(graph.outputs)):
         return graph
     pruned = prune(graph)
     hoisted = hoist(pruned)
-    return merge(hoisted if hoisted.outputs == pruned.outputs else prune(hoisted))
+    return forget(merge(hoisted if hoisted.outputs == pruned.outputs else prune(hoisted)))
 
 
 # --- loops that another one repeats ----------------------------------------------------------------------------------
