@@ -233,8 +233,18 @@ static int threads_of(const Direct *d, int64_t *dims) {
     return !PyErr_Occurred();
 }
 
+/* A view of an output: (its number, the order of its axes), a tuple of a type of its own. */
+static PyObject *turned(PyObject *form, PyObject **outputs) {
+    PyObject *axes = PyTuple_GET_ITEM(form, 1);
+    npy_intp order[NPY_MAXDIMS];
+    PyArray_Dims dims = {order, (int)PyTuple_GET_SIZE(axes)};
+    for (int k = 0; k < dims.len; k++) order[k] = PyLong_AsSsize_t(PyTuple_GET_ITEM(axes, k));
+    return PyArray_Transpose((PyArrayObject *)outputs[PyLong_AS_LONG(PyTuple_GET_ITEM(form, 0))], &dims);
+}
+
 /* Tuples, lists and dicts like those of `form`, with what its leaves say: k, the output k; -1 - k, its one element as a number of Python's;
-   a cell, what is in it; slice(a, b, c), what a says where c says something true, else what b says. */
+   a cell, what is in it; a tuple of another type, a view of an output; slice(a, b, c), what a says where c says something true, else what
+   b says. */
 static PyObject *filled(PyObject *form, PyObject **outputs) {
     if (PyLong_CheckExact(form)) {
         const long k = PyLong_AS_LONG(form);
@@ -266,6 +276,7 @@ static PyObject *filled(PyObject *form, PyObject **outputs) {
         return made;
     }
     if (form == Py_None) Py_RETURN_NONE;
+    if (PyTuple_Check(form) && !PyTuple_CheckExact(form)) return turned(form, outputs);
     const int tuple = PyTuple_CheckExact(form);
     const Py_ssize_t count = tuple ? PyTuple_GET_SIZE(form) : PyList_GET_SIZE(form);
     PyObject *made = tuple ? PyTuple_New(count) : PyList_New(count);

@@ -536,7 +536,7 @@ def geometry(x: Any) -> np.ndarray:
     if not path:
         return storage.memory()
     if x._np is None:
-        x._np = follow_numpy(storage.memory(), hinted(path) if tracing_count.depth else path)
+        x._np = follow_numpy(storage.memory(), path, hinted if tracing_count.depth else None)
     return x._np
 
 

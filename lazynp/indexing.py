@@ -14,14 +14,14 @@ from lazynp.native import ARRAYS, connect_items, keeping, tracing_count
 from lazynp.operands import capture, is_lazy, node_of, operand, recorded, short_here, warn_of_lost_imaginary
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather, scatter
-from lazynp.ops.movement import Step, broadcast, broadcast_shape, join, permute, reshape, slice_
+from lazynp.ops.movement import Step, broadcast, broadcast_shape, join, permute, picked, reshape, slice_
 from lazynp.ops.ranges import doubt_lost
 from lazynp.ops.sizes import SymInt, number
 from lazynp.ops.symbolic import mentions_sizes, symbolic_steps
-from lazynp.ordering import wrap_like
+from lazynp.ordering import wrap_picked
 from lazynp.runtime.storage import Snapshot, Storage, borrowed, has_value, queue, tracing
 from lazynp.selection import Selection, computed, select, selected_by, whole
-from lazynp.views import assign, extended, upgrade, view_of
+from lazynp.views import assign, extended, upgrade, view_along
 
 # --- reading by index ---------------------------------------------------------------------------------------------------
 
@@ -173,31 +173,33 @@ def _basic(shape: tuple[int, ...], items: tuple[Any, ...]) -> tuple[list[Step], 
     steps: list[int] = []
     sizes: list[int] = []
     out: list[int] = []
+    index: list[Any] = []
     axis = 0
     for item in items:
         if item is None:
-            out.append(1)
+            out.append(1), index.append(None)
         elif item is Ellipsis:
             for n in shape[axis : axis + len(shape) - used]:
-                starts.append(0), steps.append(1), sizes.append(n), out.append(n)
+                starts.append(0), steps.append(1), sizes.append(n), out.append(n), index.append(slice(None))
             axis += len(shape) - used
         elif isinstance(item, slice):
             first, last, step = item.indices(shape[axis])
             size = len(range(first, last, step))
             starts.append(first if size else 0), steps.append(step if size else 1), sizes.append(size), out.append(size)
+            index.append(slice(None))
             axis += 1
         else:
             position = operator.index(item)
             n = shape[axis]
             if not -n <= position < n:
                 _raise_index_error(shape, items)
-            starts.append(position % n), steps.append(1), sizes.append(1)
+            starts.append(position % n), steps.append(1), sizes.append(1), index.append(0)
             axis += 1
     path = []
     if tuple(sizes) != shape or any(starts) or any(s != 1 for s in steps):
         path.append(Step(slice_, (tuple(starts), tuple(steps), tuple(sizes))))
-    if tuple(out) != tuple(sizes):
-        path.append(Step(reshape, (tuple(out),)))
+    if tuple(out) != tuple(sizes) or None in index:
+        path.append(picked(tuple(out), tuple(index)))
     return path, single
 
 
@@ -211,7 +213,7 @@ def _read(x: Any, index: Any) -> Any:
         return to_numpy(x)[plain_index(index)]
     view = x
     for step in steps:
-        view = view_of(view, step.op, **dict(zip(step.op.attrs, step.attrs, strict=True)))
+        view = view_along(view, step)
     if single:  # NumPy hands out scalars, never views of one element
         return wrap(node_of(view))
     if view is not x:
@@ -306,8 +308,7 @@ def _read_gathered(x: Any, index: Any) -> Any:
     if node.shape and tracing() and type(view) is ndarray and view._storage is not None and _is_view_in_numpy(index):
         what = "a view, at a position known only at run time, of another array"
         return handle(Snapshot(node, (view._storage,), what, (view, indices, axes)), (), node.type, None)
-    lone = index[0] if type(index) is tuple and len(index) == 1 else index
-    return wrap_like(node, lone) if isinstance(lone, ndarray) and lone.shape == node.shape else wrap(node)
+    return wrap_picked(node, view, [i for i in _items(index) if isinstance(i, ndarray)], axes, position)
 
 
 def _is_view_in_numpy(index: Any) -> bool:
@@ -456,7 +457,7 @@ def _write(x: Any, index: Any, value: Any) -> None:
         _must_hold(x.dtype, value)
     target = x
     for step in found[0]:
-        target = view_of(target, step.op, **dict(zip(step.op.attrs, step.attrs, strict=True)))
+        target = view_along(target, step)
     if _writes_now(target, value):
         x._storage.settle_readers()
         geometry(target)[...] = to_numpy(value)

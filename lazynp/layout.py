@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 Axes = tuple[int, ...]
 
@@ -23,6 +24,22 @@ def order_of_result(views: list[np.ndarray]) -> Axes | None:
     return _outermost_first(made.operands[-1])
 
 
+def order_of_picked(ndim: int, view: np.ndarray, chosen: list[np.ndarray], picked: Axes, position: int) -> Axes | None:
+    """The axes of what index arrays pick of the view, outermost in memory first; None: C order. Those of the index arrays are outermost,
+    and in their order where no axis stays. ndim: of the result; picked: the axes of the view that are indexed; position: where the axes of
+    the index arrays are in the result."""
+    if 0 in view.shape:
+        return None
+    if len(picked) == view.ndim:
+        return order_of_result(chosen) if chosen else None
+    stay = view[tuple([0 if axis in picked else slice(0, 2) for axis in range(view.ndim)])]
+    new = ndim - stay.ndim
+    last = order_of_copy(stay)
+    outer = [position + axis for axis in range(new)]
+    inner = [axis + new * (axis >= position) for axis in (range(stay.ndim) if last is None else last)]
+    return None if [*outer, *inner] == list(range(ndim)) else (*outer, *inner)
+
+
 def order_of_join(views: list[np.ndarray], axis: int) -> Axes | None:
     """The axes of the views joined along an axis, outermost in memory first; None: C order. Two elements along each axis tell."""
     corners = [view[(slice(0, 2),) * view.ndim] for view in views]
@@ -40,16 +57,29 @@ def order_of_reduction(view: np.ndarray, reduced: Axes, keepdims: bool) -> Axes 
     """The axes of a reduction of the view, outermost in memory first; None: C order."""
     if view.flags.c_contiguous or 0 in view.shape:
         return None
-    kept = view[tuple([slice(0, 1) if axis in reduced else slice(None) for axis in range(view.ndim)])]
-    if not keepdims:
-        kept = kept.squeeze(reduced)
-    return order_of_result([kept]) if kept.ndim > 1 else None
+    whole = order_of_result([view[(slice(0, 2),) * view.ndim]])
+    if whole is None or keepdims:
+        return whole
+    rank = {axis: k for k, axis in enumerate([axis for axis in range(view.ndim) if axis not in reduced])}
+    axes = tuple([rank[axis] for axis in whole if axis not in reduced])
+    return axes if list(axes) != sorted(axes) else None
+
+
+def block_of_nothing(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Shape and strides of an array in C order, whose memory must not be read."""
+    strides = [dtype.itemsize]
+    for n in shape[:0:-1]:
+        strides.append(strides[-1] * max(n, 1))
+    return as_strided(np.empty(1, dtype), shape, strides[::-1][: len(shape)])
+
+
+def fortran_order(ndim: int) -> Axes | None:
+    """The axes of an array in Fortran order; None: of one that is in C order too."""
+    return tuple(reversed(range(ndim))) if ndim > 1 else None
 
 
 def _outermost_first(made: np.ndarray) -> Axes | None:
     """Beside an axis of the same stride, one of size 1 lies inside."""
-    if made.flags.c_contiguous:
-        return None
     axes = sorted(range(made.ndim), key=lambda axis: (-made.strides[axis], made.shape[axis] == 1))
     return None if axes == sorted(axes) else tuple(axes)
 

@@ -7,10 +7,20 @@ import numpy as np
 
 from lazynp.array import eager, from_numpy, geometry, handle, ndarray, to_numpy, wrap
 from lazynp.ir.node import Node
-from lazynp.layout import Axes, order_of_copy, order_of_einsum, order_of_join, order_of_reduction, order_of_result
-from lazynp.native import keeping, tracing_count
+from lazynp.layout import (
+    Axes,
+    block_of_nothing,
+    order_of_copy,
+    order_of_einsum,
+    order_of_join,
+    order_of_picked,
+    order_of_reduction,
+    order_of_result,
+)
+from lazynp.native import keeping
 from lazynp.operands import is_lazy, node_of
-from lazynp.ops.movement import Step, inverse_axes, permute
+from lazynp.ops.movement import Step, follow_numpy, inverse_axes, permute
+from lazynp.ops.sizes import hinted
 from lazynp.runtime.storage import Storage
 
 
@@ -24,49 +34,60 @@ def wrap_ordered(node: Node, axes: Axes | None) -> Any:
 
 
 def order_of(x: Any, order: str | None = "K", shape: Any = None) -> Axes | None:
-    """The order of the axes in memory, outermost first, of a copy of x, or of an array like it of another shape; None: C order. In a
-    trace: C order."""
-    return None if tracing_count.depth else order_of_copy(geometry(x) if type(x) is ndarray else x, order, shape)
+    """The order of the axes in memory, outermost first, of a copy of x, or of an array like it of another shape; None: C order."""
+    return order_of_copy(_view_of_operand(x), order, shape)
 
 
 def wrap_like(node: Node, *operands: Any) -> Any:
-    """A new array that lies in memory as NumPy's result of a ufunc of these operands would. In a trace: C order."""
-    if tracing_count.depth or len(node.type.shape) < 2 or all(map(_in_c_order, operands)):
+    """A new array that lies in memory as NumPy's result of a ufunc of these operands would."""
+    if len(node.type.shape) < 2 or all(map(_in_c_order, operands)):
         return wrap(node)
     return wrap_ordered(node, order_of_result([view for view in map(_view_of_operand, operands) if view is not None]))
 
 
 def wrap_reduced(node: Node, source: Any, axes: Axes, keepdims: bool) -> Any:
     """The same for a reduction of the source over these axes."""
-    if tracing_count.depth or len(node.type.shape) < 2 or _in_c_order(source):
+    if len(node.type.shape) < 2 or _in_c_order(source):
         return wrap(node)
     return wrap_ordered(node, order_of_reduction(_view_of_operand(source), axes, keepdims))
 
 
+def wrap_picked(node: Node, source: Any, chosen: list[Any], axes: Axes, position: int) -> Any:
+    """The same for elements of the source picked by index arrays along these axes, whose shape goes to a position."""
+    if len(node.type.shape) < 2:
+        return wrap(node)
+    views = [view for view in map(_view_of_operand, chosen) if view.dtype.kind != "b"]
+    return wrap_ordered(node, order_of_picked(node.ndim, _view_of_operand(source), views, axes, position))
+
+
 def wrap_joined(node: Node, axis: int, parts: list[Any]) -> Any:
     """The same for parts joined along an axis."""
-    if tracing_count.depth or len(node.type.shape) < 2 or all(map(_in_c_order, parts)):
+    if len(node.type.shape) < 2 or all(map(_in_c_order, parts)):
         return wrap(node)
-    return wrap_ordered(node, order_of_join([_view_of_operand(part) for part in parts], axis))
+    return wrap_ordered(node, order_of_join([geometry(part) if type(part) is ndarray else part for part in parts], axis))
 
 
 def wrap_einsum(node: Node, labels: str, operands: Iterable[Any], optimize: Any) -> Any:
     """The same for numpy.einsum(labels, *operands)."""
-    if tracing_count.depth or len(node.type.shape) < 2:
+    if len(node.type.shape) < 2:
         return wrap(node)
     return wrap_ordered(node, order_of_einsum(labels, [geometry(x) if type(x) is ndarray else np.asarray(x) for x in operands], optimize))
 
 
 def _in_c_order(x: Any) -> bool:
-    if type(x) is ndarray and not x._path and type(x._storage) is Storage:
+    if type(x) is ndarray and not x._path and type(x._storage) is Storage and x._storage.buffer is None:
         return True
     view = _view_of_operand(x)
     return view is None or view.flags.c_contiguous
 
 
 def _view_of_operand(x: Any) -> Any:
-    """Shape and strides of an operand; None for what has none."""
-    return geometry(x) if type(x) is ndarray else x if isinstance(x, np.ndarray) else None
+    """Shape and strides of an operand, over no memory where it has none yet; None for what has none."""
+    if type(x) is not ndarray:
+        return x if isinstance(x, np.ndarray) else None
+    if x._np is None and type(x._storage) is Storage and x._storage.buffer is None:
+        return follow_numpy(block_of_nothing(hinted(x._storage.shape), x._storage.dtype), x._path, hinted)
+    return geometry(x)
 
 
 def copy_of(x: Any, order: str | None = "K") -> Any:

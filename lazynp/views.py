@@ -25,12 +25,14 @@ from lazynp.config import settings
 from lazynp.ir.node import Node
 from lazynp.ir.op import Op
 from lazynp.ir.types import ArrayType
+from lazynp.layout import fortran_order
 from lazynp.native import connect_views
 from lazynp.operands import is_lazy, node_of, operand, recorded
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import update
-from lazynp.ops.movement import Path, Step, broadcast, follow_numpy, permute, reshape, slice_
+from lazynp.ops.movement import Path, Pick, Step, broadcast, follow_numpy, follow_type, permute, reshape, slice_
 from lazynp.ops.sizes import simplify_size
+from lazynp.ordering import wrap_ordered
 from lazynp.runtime import storage as storage_module
 from lazynp.runtime.storage import Storage, queue, tracing
 
@@ -118,16 +120,21 @@ for _compare in (operator.eq, operator.ne, operator.lt, operator.le, operator.gt
 
 
 def view_of(x: Any, op: Op, **attrs: Any) -> Any:
-    """A view of an array through one more movement step: shares its memory."""
+    """A view of an array through one more movement op: shares its memory."""
+    return view_along(x, Step(op, tuple([attrs[name] for name in op.attrs])))
+
+
+def view_along(x: Any, step: Step) -> Any:
+    """The same through a step."""
     if type(x) is not ndarray:
         x = eager(x)
     if x._storage is None:
         if not tracing():
-            return from_view(follow_numpy(x._np, (Step(op, tuple([attrs[n] for n in op.attrs])),)), x)
-        return view_of(wrap(node_of(x)), op, **attrs)
+            return from_view(follow_numpy(x._np, (step,)), x)
+        return view_along(wrap(node_of(x)), step)
     x = _unshared(x)
-    type_ = op.infer(x._type, **attrs)
-    path = extended(x._path, Step(op, tuple([attrs[name] for name in op.attrs])))
+    type_ = follow_type(x._type, (step,))
+    path = extended(x._path, step)
     view = handle(x._storage, path, type_, x._parent if x._parent is not None else x)
     view._readonly = x._readonly
     return view
@@ -148,7 +155,7 @@ def from_view(view: np.ndarray, parent: Any) -> Any:
 def extended(path: Path, step: Step) -> Path:
     """The path with one more step; slices of slices and reshapes of reshapes become one step."""
     if path and path[-1].op is step.op:
-        if step.op is reshape:
+        if step.op is reshape and type(step) is not Pick:
             return (*path[:-1], step)
         if step.op is slice_:
             starts, steps, _ = path[-1].attrs
@@ -243,8 +250,8 @@ def _part(x: Any, name: str) -> Any:
     if x._scalar:
         return recorded(lambda: wrap(getattr(ew, name)(node_of(x))))
     if is_pending(x) or (x._storage is not None and tracing()):
-        storage = Part(x, name)
-        view = handle(storage, (), ArrayType(storage.shape, storage.dtype), x._parent if x._parent is not None else x)
+        storage = Part(handle(x._storage, (), ArrayType(x._storage.shape, x._storage.dtype), None), name)
+        view = handle(storage, x._path, ArrayType(x._type.shape, storage.dtype), x._parent if x._parent is not None else x)
         view._readonly = not x._writeable
         return view
     return eager(getattr(exported(x), name))
@@ -292,7 +299,7 @@ def _real(x: Any) -> Any:
 
 def _imag(x: Any) -> Any:
     if x.dtype.kind != "c" and is_lazy(x):
-        zeros = wrap(ew.filled(x.shape, 0, x.dtype))
+        zeros = wrap_ordered(ew.filled(x.shape, 0, x.dtype), fortran_order(x.ndim) if geometry(x).flags.fnc else None)
         zeros._readonly = True
         return zeros if x._scalar else as_array(zeros)
     return _part(x, "imag")

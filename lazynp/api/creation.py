@@ -13,6 +13,7 @@ from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import as_array, from_numpy, ndarray, wrap
 from lazynp.ir.node import Node
 from lazynp.ir.types import LAZY_DTYPES, Symbolic
+from lazynp.layout import fortran_order
 from lazynp.native import ARRAYS
 from lazynp.operands import node_of, warn_of_lost_imaginary
 from lazynp.ops import elementwise as ew
@@ -35,38 +36,43 @@ def _traced_integer(n: Any) -> Any:
     return number(ew.as_node(node_of(n), np.dtype(np.int64))) if traced else n
 
 
-def _filled(shape: Any, value: Any, dtype: Any) -> Any:
+def _filled(shape: Any, value: Any, dtype: Any, order: str) -> Any:
     dtype = np.dtype(dtype)
     if dtype not in LAZY_DTYPES:
         raise Unsupported
-    return as_array(wrap(ew.filled(_shape(shape), value, dtype)))
+    return _laid(ew.filled(_shape(shape), value, dtype), order)
+
+
+def _laid(node: Node, order: str) -> Any:
+    """A new array in C or Fortran order."""
+    return as_array(ordering.wrap_ordered(node, fortran_order(node.ndim) if order == "F" else None))
 
 
 @implements(np.zeros)
 def zeros(shape: Any, dtype: Any = float, order: str = "C", **options: Any) -> Any:
-    return _filled(shape, 0, dtype)
+    return _filled(shape, 0, dtype, order)
 
 
 @implements(np.ones)
 def ones(shape: Any, dtype: Any = None, order: str = "C", **options: Any) -> Any:
-    return _filled(shape, 1, float if dtype is None else dtype)
+    return _filled(shape, 1, float if dtype is None else dtype, order)
 
 
 @implements(np.empty)
 def empty(shape: Any, dtype: Any = float, order: str = "C", **options: Any) -> Any:
-    return _unset(_shape(shape), dtype) if tracing() else _filled(shape, 0, dtype)
+    return _unset(_shape(shape), dtype, order) if tracing() else _filled(shape, 0, dtype, order)
 
 
-def _unset(shape: tuple[Any, ...], dtype: Any) -> Any:
+def _unset(shape: tuple[Any, ...], dtype: Any, order: str) -> Any:
     dtype = np.dtype(dtype)
     if dtype not in LAZY_DTYPES:
         raise Unsupported
-    return as_array(wrap(unset(shape, dtype)))
+    return _laid(unset(shape, dtype), order)
 
 
 @implements(np.full)
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", **options: Any) -> Any:
-    return as_array(wrap(broadcast(_fill(fill_value, dtype), _shape(shape))))
+    return _laid(broadcast(_fill(fill_value, dtype), _shape(shape)), order)
 
 
 def _fill(value: Any, dtype: Any) -> Node:
@@ -159,8 +165,8 @@ def array(
     if isinstance(copy, np._CopyMode):
         copy = {np._CopyMode.ALWAYS: True, np._CopyMode.NEVER: False, np._CopyMode.IF_NEEDED: None}[copy]  # type: ignore[assignment]
     if type(object) in (list, tuple) and _holds_arrays(object):
-        from_list = _stacked(object)
-        return from_list if dtype is None else astype(from_list, dtype)
+        node = node_of(_stacked(object))
+        return _laid(node if dtype is None else ew.cast(node, to=np.dtype(dtype)), order)
     if type(object) is not ndarray:
         return from_numpy(np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin))
     if ndmin > object.ndim:
@@ -179,7 +185,7 @@ def array(
 
 def _has_order(x: Any, order: str | None) -> bool:
     """Whether the array lies in memory as asked for."""
-    return order not in ("C", "F") or tracing() or bool(getattr(arrays.geometry(x).flags, f"{order.lower()}_contiguous"))
+    return order not in ("C", "F") or bool(getattr(arrays.geometry(x).flags, f"{order.lower()}_contiguous"))
 
 
 def _holds_arrays(items: Any) -> bool:
@@ -255,8 +261,8 @@ _LARGE = 64
 @implements(np.eye)
 def eye(N: int, M: Any = None, k: int = 0, dtype: Any = float, order: str = "C", **options: Any) -> Any:
     if tracing() and type(N) is int and N >= _LARGE and (M is None or M == N) and k == 0 and np.dtype(dtype) in LAZY_DTYPES:
-        return wrap(embed_diagonal(ew.filled((N,), 1, np.dtype(dtype)), axis1=0, axis2=1))
-    return from_numpy(np.eye(N, M, k, dtype))
+        return _laid(embed_diagonal(ew.filled((N,), 1, np.dtype(dtype)), axis1=0, axis2=1), order)
+    return from_numpy(np.eye(N, M, k, dtype, order))
 
 
 @implements(np.identity)
@@ -303,7 +309,7 @@ def _triangle(x: Any, k: int, lower: bool) -> Any:
         node = broadcast(node, (node.shape[0], node.shape[0]))
     rows, columns = node.shape[-2:]
     mask = np.tri(rows, columns, k=k, dtype=bool) if lower else ~np.tri(rows, columns, k=k - 1, dtype=bool)
-    return wrap(ew.where(broadcast(node_of(mask), node.shape), node, ew.as_node(0, node.dtype)))
+    return ordering.wrap_like(ew.where(broadcast(node_of(mask), node.shape), node, ew.as_node(0, node.dtype)), x, mask)
 
 
 @implements(np.tril)

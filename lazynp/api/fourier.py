@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from lazynp import ordering
 from lazynp.api.dispatch import Unsupported, implements
 from lazynp.api.shaping import lifted, roll
-from lazynp.array import wrap
+from lazynp.array import ndarray
 from lazynp.operands import node_of
 from lazynp.ops import library
 
@@ -21,7 +22,8 @@ def _one(function: Any, op: Any, default: Any) -> Any:
         axis = normalize_axis_index(axis, x.ndim)
         if n < 1:
             raise ValueError(f"Invalid number of FFT data points ({n}) specified.")
-        return wrap(op(x, n, axis, norm))
+        node = op(x, n, axis, norm)
+        return ordering.wrap_ordered(node, ordering.order_of(a, "K", node.shape) if isinstance(a, ndarray) else None)
 
     return implements(function)(lazy)
 

@@ -131,7 +131,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
         x, y = [v if v.shape[0] == 3 else concatenate([v, 0 * v[:1]], 0) for v in (x, y)]
     parts = [x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0]]
     nodes = [reshape(node_of(p), (1, *p.shape)) for p in parts]
-    return moveaxis(wrap(join(*nodes, axis=0)), 0, axisc)
+    return moveaxis(wrap(node_of(moveaxis(wrap(join(*nodes, axis=0)), 0, -1))), -1, axisc)
 
 
 # --- einsum -----------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from lazynp.api import linear, routines, selecting
 from lazynp.api.dispatch import HANDLERS, refuse_lost_derivative, sync, unwrapped, wrapped
 from lazynp.array import ndarray
 from lazynp.ir.types import LAZY_DTYPES
-from lazynp.native import keeping, tracing_count
+from lazynp.native import keeping
 from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.runtime.stats import record_fallback
@@ -85,7 +85,7 @@ def _astype(self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", su
 
 def _lies_in(x: Any, order: str) -> bool:
     """Whether an array lies in memory in NumPy's order of this name."""
-    if order in "KA" or tracing_count.depth:
+    if order in "KA":
         return True
     flags = arrays.geometry(x).flags
     return bool(flags.f_contiguous if order == "F" else flags.c_contiguous)

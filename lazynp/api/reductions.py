@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from lazynp import operands, views
+from lazynp import operands, ordering, views
 from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
 from lazynp.api.shaping import concatenate, diagonal, lifted, moveaxis, ravel
 from lazynp.api.ufuncs import OBJECTS, axes_of
@@ -304,7 +304,7 @@ def _without_nan(a: Any, fill: float, where: Any = _NONE) -> tuple[Any, Any]:
     missing = ew.isnan(node)
     if where is not _NONE and where is not True:
         missing = ew.logical_or(missing, ew.logical_not(broadcast(node_of(where), node.shape)))
-    return wrap(ew.where(missing, ew.as_node(fill, node.dtype), node)), wrap(ew.logical_not(missing))
+    return wrap_like(ew.where(missing, ew.as_node(fill, node.dtype), node), a), wrap_like(ew.logical_not(missing), a)
 
 
 @implements(np.nansum)
@@ -485,7 +485,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
             raise ValueError("Shape of array too small to calculate a numerical gradient, at least (edge_order + 1) elements are required.")
         g = moveaxis(f, k, 0)
         inner = (g[2:] - g[:-2]) / (2.0 * h)
-        out.append(moveaxis(concatenate([(g[1:2] - g[0:1]) / h, inner, (g[-1:] - g[-2:-1]) / h], 0), 0, k))
+        whole = moveaxis(concatenate([(g[1:2] - g[0:1]) / h, inner, (g[-1:] - g[-2:-1]) / h], 0), 0, k)
+        out.append(ordering.wrap_ordered(node_of(whole), ordering.order_of(f)))
     return out[0] if len(out) == 1 else tuple(out)
 
 

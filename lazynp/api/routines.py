@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from lazynp import array as arrays
+from lazynp import ordering
 from lazynp.api.creation import asarray
 from lazynp.api.dispatch import HANDLERS, Unsupported, implements, into, sync, unwrapped
 from lazynp.api.reductions import argmax, argmin
@@ -58,7 +59,8 @@ def _partitioning(function: Any, dtype_of: Callable[[np.dtype], np.dtype]) -> Ca
             function(np.zeros(1), 0, kind=kind)  # NumPy's error
         if any(not -x.shape[axis] <= k < x.shape[axis] for k in np.ravel(places)):
             raise Unsupported
-        return _one(function, [node_of(x)], x.shape, dtype_of(x.dtype), kth=places, axis=axis, kind="introselect")
+        found = _one(function, [node_of(x)], x.shape, dtype_of(x.dtype), kth=places, axis=axis, kind="introselect")
+        return ordering.wrap_ordered(node_of(found), ordering.order_of(x)) if function is np.partition else found
 
     return implements(function)(lazy)
 
@@ -161,7 +163,7 @@ def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
         raise Unsupported
     x = lifted(a)
     x, axis = (ravel(x), 0) if axis is None else (x, normalize_axis_index(axis, x.ndim))
-    return x[(slice(None),) * axis + (np.flatnonzero(unwrapped(condition)),)]
+    return wrap(node_of(x[(slice(None),) * axis + (np.flatnonzero(unwrapped(condition)),)]))
 
 
 @implements(np.put)

@@ -140,7 +140,7 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
     if index.ndim == 0:
         part = x[(slice(None),) * axis + (index if arrays.is_pending(index) else int(index),)]
         return into(ordering.copy_of(part, "C") if part.ndim else part, out)
-    return into(x[(slice(None),) * axis + (index,)], out)
+    return into(wrap(node_of(x[(slice(None),) * axis + (index,)])), out)
 
 
 @implements(np.take_along_axis)
@@ -264,7 +264,7 @@ _NUMBERS = frozenset({int, float, complex, bool})
 def angle(z: Any, deg: bool = False) -> Any:
     node = node_of(z)
     result = ew.arctan2(ew.imag(node), ew.real(node)) if node.dtype.kind == "c" else ew.arctan2(0, node)
-    return wrap(result * (180.0 / np.pi) if deg else result)
+    return wrap_like(result * (180.0 / np.pi) if deg else result, z)
 
 
 @implements(np.iscomplex)
@@ -311,12 +311,12 @@ def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, 
     if node.dtype.kind == "c" or not copy:
         raise Unsupported
     if node.dtype.kind != "f":
-        return wrap(node)
+        return wrap_like(node, x)
     info = np.finfo(node.dtype)
     high, low = info.max if posinf is None else posinf, info.min if neginf is None else neginf
     fixed = ew.where(ew.isnan(node), ew.as_node(nan, node.dtype), node)
     fixed = ew.where(ew.equal(node, ew.as_node(np.inf, node.dtype)), ew.as_node(high, node.dtype), fixed)
-    return wrap(ew.where(ew.equal(node, ew.as_node(-np.inf, node.dtype)), ew.as_node(low, node.dtype), fixed))
+    return wrap_like(ew.where(ew.equal(node, ew.as_node(-np.inf, node.dtype)), ew.as_node(low, node.dtype), fixed), x)
 
 
 @implements(np.sinc)
@@ -324,7 +324,7 @@ def sinc(x: Any) -> Any:
     node = node_of(x) * 1.0
     at_zero = ew.equal(node, 0)
     y = ew.where(at_zero, 1.0, node * np.pi)
-    return wrap(ew.where(at_zero, 1.0, ew.sin(y) / y))
+    return wrap_like(ew.where(at_zero, 1.0, ew.sin(y) / y), x)
 
 
 @implements(np.isclose)

@@ -1,6 +1,7 @@
 """Rearranging: views where NumPy gives views, joins and repeats where it copies."""
 
 import builtins
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,19 +12,20 @@ from lazynp import operands, ordering
 from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
 from lazynp.array import eager, handle, is_pending, ndarray, wrap
 from lazynp.ir.types import itemcount
+from lazynp.layout import fortran_order
 from lazynp.native import ARRAYS
 from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather, iota
 from lazynp.ops.movement import broadcast as broadcast_node
 from lazynp.ops.movement import diagonal as diagonal_step
-from lazynp.ops.movement import join, permute, slice_, window
+from lazynp.ops.movement import join, permute, picked, slice_, window
 from lazynp.ops.movement import pad as pad_node
 from lazynp.ops.movement import reshape as reshape_node
 from lazynp.ops.sizes import SymInt
 from lazynp.ordering import copy_of
 from lazynp.runtime.storage import Snapshot, tracing
-from lazynp.views import from_view, reshaped, view_of
+from lazynp.views import from_view, reshaped, view_along, view_of
 
 
 def lifted(a: Any) -> Any:
@@ -62,13 +64,12 @@ def full_shape(shape: Any, size: int) -> tuple[int, ...]:
 
 
 def _named_order(a: Any, order: str) -> str:
-    """C or F, for the orders that depend on the layout of a. Raises Unsupported for other layouts and for what is no order."""
+    """C or F, for the order that depends on the layout of a. Raises Unsupported for others."""
     if order in ("C", "F"):
         return order
-    flags = arrays.geometry(a).flags
-    if order not in ("A", "K") or (order == "K" and not flags.forc):
+    if order != "A":
         raise Unsupported
-    return "F" if flags.fnc else "C"
+    return "F" if arrays.geometry(a).flags.fnc else "C"
 
 
 def _same_line(a: Any) -> Any:
@@ -101,6 +102,9 @@ def ravel(a: Any, order: str = "C") -> Any:
     a = lifted(a)
     if a.ndim == 1 and type(a.shape[0]) is SymInt:
         return _same_line(a)
+    if order == "K":
+        axes = ordering.order_of(a)
+        a, order = a if axes is None else view_of(a, permute, axes=axes), "C"
     named = _named_order(a, order)
     flags = arrays.geometry(a).flags
     line = reshape(a, (-1,), order=named)
@@ -173,21 +177,22 @@ def expand_dims(a: Any, axis: Any) -> Any:
 
 @implements(np.atleast_1d)
 def atleast_1d(*arys: Any) -> Any:
-    return _at_least(arys, lambda s: s if s else (1,))
+    return _at_least(arys, lambda a: a if a.ndim else reshaped(a, (1,)))
 
 
 @implements(np.atleast_2d)
 def atleast_2d(*arys: Any) -> Any:
-    return _at_least(arys, lambda s: s if len(s) > 1 else (1, *(s or (1,))))
+    return _at_least(arys, lambda a: a[None] if a.ndim == 1 else reshaped(a, (1, 1)) if a.ndim == 0 else a)
 
 
 @implements(np.atleast_3d)
 def atleast_3d(*arys: Any) -> Any:
-    return _at_least(arys, lambda s: np.atleast_3d(ghost(s)).shape)
+    wider = [lambda a: reshaped(a, (1, 1, 1)), lambda a: a[None, :, None], lambda a: a[:, :, None]]
+    return _at_least(arys, lambda a: wider[a.ndim](a) if a.ndim < 3 else a)
 
 
-def _at_least(arys: tuple[Any, ...], shape: Any) -> Any:
-    out = [a if shape(a.shape) == a.shape else reshaped(a, shape(a.shape)) for a in map(lifted, arys)]
+def _at_least(arys: tuple[Any, ...], wider: Callable[[Any], Any]) -> Any:
+    out = [wider(a) for a in map(lifted, arys)]
     return out[0] if len(out) == 1 else tuple(out)
 
 
@@ -329,8 +334,11 @@ def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, cas
     if any(n.shape != nodes[0].shape for n in nodes):
         raise ValueError("all input arrays must have the same shape")
     axis = normalize_axis_index(axis, nodes[0].ndim + 1)
-    shape = (*nodes[0].shape[:axis], 1, *nodes[0].shape[axis:])
-    return concatenate([reshaped(wrap(n), shape) for n in nodes], axis, out, dtype=dtype, casting=casting)
+    rank = nodes[0].ndim
+    index = (*[slice(None)] * axis, None, *[slice(None)] * (rank - axis))
+    step = picked((*nodes[0].shape[:axis], 1, *nodes[0].shape[axis:]), index)
+    parts = [view_along(p if type(p) is ndarray else wrap(n), step) for p, n in zip(parts, nodes, strict=True)]
+    return concatenate(parts, axis, out, dtype=dtype, casting=casting)
 
 
 @implements(np.vstack)
@@ -466,7 +474,7 @@ def _shifts(shift: Any, axis: Any) -> Any:
 
 @implements(np.roll)
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
-    a = lifted(a)
+    a = given = lifted(a)
     if axis is None:
         return reshaped(roll(ravel(a), shift, 0), a.shape)
     fresh = False
@@ -482,7 +490,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
             head, tail = list(index), list(index)
             head[k], tail[k] = slice(cut, None), slice(None, cut)
             a, fresh = _joined([a[tuple(head)], a[tuple(tail)]], k, None, "same_kind"), True
-    return a if fresh else ordering.copy_of(a)
+    return ordering.wrap_ordered(node_of(a), ordering.order_of(given)) if fresh else ordering.copy_of(a)
 
 
 @implements(np.pad)
@@ -530,8 +538,8 @@ def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
 
 def _as_filled(node: Any, source: Any) -> Any:
     """A new array in Fortran order if the source is: what NumPy's Python functions fill."""
-    fortran = not tracing() and node.ndim > 1 and type(source) is ndarray and arrays.geometry(source).flags.fnc
-    return ordering.wrap_ordered(node, tuple(reversed(range(node.ndim)))) if fortran else wrap(node)
+    fortran = type(source) is ndarray and arrays.geometry(source).flags.fnc
+    return ordering.wrap_ordered(node, fortran_order(node.ndim) if fortran else None)
 
 
 @implements(np.resize)

@@ -22,6 +22,20 @@ class Step(NamedTuple):
     attrs: tuple[Any, ...]
 
 
+class Pick(Step):
+    """The reshape of a basic index, which drops axes that integers have picked and adds new ones. NumPy gives new axes the stride 0: for it
+    the step is that index; elsewhere it is a reshape like any other. Made by `picked`."""
+
+    key: tuple[Any, ...] | None = None
+
+
+def picked(out_shape: tuple[Any, ...], key: tuple[Any, ...]) -> Pick:
+    """key: None for a new axis, 0 for one that goes, slice(None) for one that stays."""
+    step = Pick(reshape, (out_shape,))
+    step.key = key
+    return step
+
+
 Path = tuple[Step, ...]
 
 
@@ -380,10 +394,14 @@ def follow_type(x: ArrayType, path: Path) -> ArrayType:
     return x
 
 
-def follow_numpy(x: np.ndarray, path: Path) -> np.ndarray:
-    """The same view of a NumPy array: no step copies (a reshape that cannot be a view raises ValueError)."""
-    for op, attrs in path:
-        if op is reshape:
+def follow_numpy(x: np.ndarray, path: Path, known: Callable[[Any], Any] | None = None) -> np.ndarray:
+    """The same view of a NumPy array: no step copies (a reshape that cannot be a view raises ValueError). known: what stands for attributes
+    that hold sizes of a trace."""
+    for step in path:
+        op, attrs = step if known is None else (step.op, known(step.attrs))
+        if type(step) is Pick and step.key is not None:
+            x = x[(*step.key, ...)]
+        elif op is reshape:
             x = x.reshape(attrs[0], copy=False)
         elif op is diagonal:
             x = diagonal_view(x, *attrs)

@@ -10,7 +10,7 @@ from lazynp.ir.node import Node, constant
 from lazynp.ir.types import Dim, Shape
 from lazynp.ops import elementwise as ew
 from lazynp.ops import turning
-from lazynp.ops.movement import Step, reshape, slice_
+from lazynp.ops.movement import Step, picked, slice_
 from lazynp.ops.sizes import SymInt, as_size, greatest, hooks, is_size, least, never_negative, polynomial, simplify_size
 
 
@@ -33,17 +33,21 @@ def symbolic_steps(shape: Shape, items: tuple[Any, ...]) -> tuple[list[Step], bo
     steps: list[Dim] = []
     sizes: list[Dim] = []
     out: list[Dim] = []
+    index: list[Any] = []
     for item in items if any(item is Ellipsis for item in items) else (*items, Ellipsis):
         rest = shape[len(sizes) :]
         if item is None:
             out.append(1)
+            index.append(None)
         elif item is Ellipsis:
             for n in rest[: len(shape) - used]:
                 _add((0, 1, n), starts, steps, sizes)
                 out.append(n)
+                index.append(slice(None))
         elif isinstance(item, slice):
             _add(_slice(item, rest[0]), starts, steps, sizes)
             out.append(sizes[-1])
+            index.append(slice(None))
         else:
             place = _position(item, rest[0])
             if place is None and used > 1 and mentions_sizes((), tuple([i for i in items if isinstance(i, slice)])):
@@ -51,11 +55,12 @@ def symbolic_steps(shape: Shape, items: tuple[Any, ...]) -> tuple[list[Step], bo
             if place is None:
                 return None
             _add((place, 1, 1), starts, steps, sizes)
+            index.append(0)
     path = []
     if tuple(sizes) != tuple(shape) or any(type(s) is not int or s for s in starts) or any(s != 1 for s in steps):
         path.append(Step(slice_, (tuple(starts), tuple(steps), tuple(sizes))))
-    if tuple(out) != tuple(sizes):
-        path.append(Step(reshape, (tuple(out),)))
+    if tuple(out) != tuple(sizes) or None in index:
+        path.append(picked(tuple(out), tuple(index)))
     return path, single
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import CellType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,9 @@ from lazynp.backends.program import CallTables, CProgram
 from lazynp.config import settings
 from lazynp.errors import error_settings
 from lazynp.ir import canonical
+from lazynp.layout import Axes
 from lazynp.native import ARRAYS, keeping
-from lazynp.ops.movement import follow_numpy
+from lazynp.ops.movement import follow_numpy, permute
 from lazynp.runtime.evaluate import Ready, located, prepare
 from lazynp.runtime.flags import as_called, dropped, follow_up
 from lazynp.runtime.nans import check_nans
@@ -45,6 +46,13 @@ def form_of(traced: Traced, reused: dict[int, int] | None = None) -> canonical.F
     aliases |= {first + k: traced.inputs[argument] for k, argument in enumerate(traced.written)}
     aliases |= {first + len(traced.written) + k: leaf for k, (leaf, _) in enumerate(outer)}
     return canonical.take_apart(outputs, aliases)  # type: ignore[arg-type]
+
+
+class Turned(NamedTuple):
+    """A result that is a value with its axes in another order."""
+
+    number: int
+    axes: Axes
 
 
 class Compiled:
@@ -128,8 +136,8 @@ class Compiled:
         return program.call_tables(dims) if type(program) is CProgram else None
 
     def plain_result(self) -> Any:
-        """What the function returns as _direct.c reads it; None where there is more to it than new arrays and numbers in tuples, lists
-        and dicts."""
+        """What the function returns as _direct.c reads it; None where there is more to it than new arrays, their axes in any order, and
+        numbers in tuples, lists and dicts."""
         leaves = [self._form(output) for output in self.results]
         if None in leaves or all(type(leaf) is CellType for leaf in leaves):
             return None
@@ -137,20 +145,22 @@ class Compiled:
             return leaves[0]
         return trees.unflatten(self.structure, leaves) if type(self.structure) is trees.Plain else None
 
-    def _form(self, output: Output) -> int | CellType | slice | None:
+    def _form(self, output: Output) -> int | Turned | CellType | slice | None:
         """A leaf of the result: the number of an array with axes or of NumPy's scalar, -1 less that of a number of Python's; a cell with a
-        constant; a slice for one or the other."""
+        constant; a slice for one or the other; Turned for a view."""
         kind, index, path, value, locked = output
         if kind == "either":
             first, second, chosen = [self._form(part) for part in value]
             return None if first is None or second is None or chosen is None else slice(first, second, chosen)
         if kind == "static":
             return CellType(value) if type(value) in _CONSTANTS else None
-        if path or locked:
+        if locked or len(path) > 1 or any(step.op is not permute for step in path):
             return None
-        if kind == "number":
+        if kind == "number" and not path:
             return -1 - index
-        return index if kind == "scalar" or (kind == "value" and self.traced.values[index].shape) else None
+        if kind == "scalar" or (kind == "value" and self.traced.values[index].shape):
+            return Turned(index, path[0].attrs[0]) if path else index
+        return None
 
     def reported(self, code: int, error: int, index: int, size: int, leaves: list[Any]) -> None:
         """After a call from C: floating-point flags and an index out of range."""
@@ -284,7 +294,7 @@ def _argument_view(leaf: Any, path: Any, locked: bool) -> Any:
         return leaf
     if type(leaf) is ndarray:
         for step in path:
-            leaf = views.view_of(leaf, step.op, **dict(zip(step.op.attrs, step.attrs, strict=True)))
+            leaf = views.view_along(leaf, step)
     else:
         leaf = follow_numpy(leaf, path)
     if locked:
