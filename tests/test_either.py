@@ -311,3 +311,10 @@ def test_random_programs(seed):
         y = rng.standard_normal(6)
         expected = outcome(program, (x, y)).result
         same(outcome(compiled, (x, y)).result, expected, where=f"{Writer(seed).program()}\n{x!r} {y!r}")
+
+
+@pytest.mark.parametrize("function", [sum_of_some, found, largest, flag_or_value, stored, reset, largest_of_all, while_loop])
+def test_nothing_is_doubted(function):
+    """A program that doubts its results where they are of one kind would run twice."""
+    x = np.arange(5) - 2.0
+    assert "doubt" not in lazynp.show(lazynp.jit(function, strict=True), x)

@@ -122,7 +122,7 @@ class Either(Undecided):
         return arrays.hooks.function(function, tuple(map(_settled, args)), {name: _settled(x) for name, x in kwargs.items()})
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self.settled(), name)
 
