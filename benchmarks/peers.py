@@ -47,7 +47,22 @@ def source_for(case: Case, peer: str) -> Callable[..., Any]:
 
 def copies(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Own arrays: some cases write to their arguments."""
-    return tuple([a.copy() if isinstance(a, np.ndarray) else a for a in args])
+    return tuple([_copy(a) if isinstance(a, np.ndarray) else a for a in args])
+
+
+_PAGE, _MAPPED = 4096, 1 << 17
+
+
+def _copy(a: np.ndarray) -> np.ndarray:
+    """In C order. Large ones begin where new arrays of NumPy do, 16 bytes after a page, and not where malloc finds room: nobody's lie
+    better on the lines of the cache by chance (a distance of 1e5 numbers took 16 or 21 us, in C as well)."""
+    if a.nbytes < _MAPPED:
+        return a.copy()
+    memory = np.empty(a.nbytes + _PAGE, np.uint8)
+    first = (16 - memory.ctypes.data) % _PAGE
+    copy = memory[first : first + a.nbytes].view(a.dtype).reshape(a.shape)
+    copy[...] = a
+    return copy
 
 
 def numpy_peer(case: Case, args: tuple[Any, ...]) -> Call:
