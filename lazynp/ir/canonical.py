@@ -141,7 +141,10 @@ class Variant(NamedTuple):
     alike: tuple[tuple[int, int], ...] = ()
 
     def fits(self, facts: tuple[Any, ...]) -> bool:
-        return all(facts[position] == value for position, value in self.fixed) and all(facts[p] == facts[q] for p, q in self.alike)
+        for p, q in self.alike:
+            if facts[p] != facts[q]:
+                return False
+        return all(facts[position] == value for position, value in self.fixed)
 
 
 def specific(form: Form) -> Variant:
