@@ -23,7 +23,7 @@ from lazynp.ops.indexing import gather
 from lazynp.ops.movement import broadcast, follow
 from lazynp.runtime.evaluate import lock
 from lazynp.runtime.flags import tell
-from lazynp.runtime.storage import TraceQueue, captured, queue, tracing
+from lazynp.runtime.storage import TraceQueue, captured, queue, tells_later, tracing
 
 _PYTHON_SCALARS = frozenset({int, float, complex, bool})
 
@@ -246,9 +246,11 @@ _FORMS = 4
 
 
 def warn_of_lost_imaginary(source: np.dtype, target: np.dtype) -> None:
-    """NumPy's ComplexWarning, at the user's line."""
+    """NumPy's ComplexWarning, at the user's line. A program that is traced tells it at every call that comes there."""
     if source.kind == "c" and target.kind in "iuf":
-        tell(np.exceptions.ComplexWarning("Casting complex values to real discards the imaginary part"), user_position())
+        warning, where = np.exceptions.ComplexWarning("Casting complex values to real discards the imaginary part"), user_position()
+        if not (tracing() and tells_later(warning, where)):
+            tell(warning, where)
 
 
 def speaks(x: Any, message: str) -> Any:

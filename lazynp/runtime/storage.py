@@ -21,7 +21,7 @@ from lazynp.config import settings
 from lazynp.errors import CaptureError
 from lazynp.ir import canonical
 from lazynp.ir.canonical import Form
-from lazynp.ir.node import Node, dim, input_, new_input, toposort
+from lazynp.ir.node import Node, constant, dim, input_, new_input, toposort
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.native import ARRAYS, keeping, tracing_count
 from lazynp.ops.indexing import update
@@ -164,6 +164,20 @@ class Snapshot(Storage):
 
     def write(self, node: Node) -> None:
         raise CaptureError(f"{self.what} is written to")
+
+
+def tells_later(warning: Warning, where: Any) -> bool:
+    """Note a warning that the program under way is to tell when it runs. Returns whether somebody does that."""
+    scope: Any = queue()
+    while getattr(scope, "parent", None) is not None and not getattr(scope, "is_test", False):
+        scope = scope.parent
+    if getattr(scope, "told", None) is None:
+        return False
+    if (str(warning), where) not in scope.told:
+        with trace_scope(scope):
+            scope.told[str(warning), where] = warning, Storage((), np.dtype(bool), constant(False), None)
+    scope.told[str(warning), where][1].write(constant(True))
+    return True
 
 
 def _references(holder: Any) -> tuple[int, int]:
@@ -350,6 +364,8 @@ class TraceQueue(Queue):
         self.writes = 0
         self.most_writes: int | None = None
         self.doubt: Storage | None = None
+        self.told: dict[Any, tuple[Any, Storage]] | None = None
+        """Warnings of the program, by text and position: with a truth value that says whether a run came there. None: told at once."""
         self.regions: list[Any] = []
         """Where in memory results of branches and loops may lie (lazynp.trace.regions)."""
         self.printed: Storage | None = None

@@ -1,7 +1,7 @@
 """Tracing: run a Python function once on arrays without values and keep what it did as a graph."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,7 +42,8 @@ class Traced(NamedTuple):
     results: how the
     result's leaves are made of them; structure: its tree; written: {argument number: new value}; outside: {leaf: Storage or NumPy array
     that is read again at every call}; written_outside: {storage: (leaf, new value)}; doubted: the last value is a truth value: if it is
-    true, the program has not computed what Python would have."""
+    true, the program has not computed what Python would have; told: warnings that a call tells: the number of the truth value that says
+    whether, and the user's position."""
 
     inputs: list[Node | None]
     values: list[Node]
@@ -53,6 +54,7 @@ class Traced(NamedTuple):
     written_outside: dict[Storage, tuple[Node, Node]]
     scalars: bool
     doubted: bool = False
+    told: Sequence[tuple[int, Warning, Any]] = ()
 
 
 def is_array(leaf: Any) -> bool:
@@ -93,6 +95,7 @@ def trace(
     with trace_scope() as scope:
         scope.most_writes = most_writes
         scope.binds_sizes = True
+        scope.told = {}
         inputs: list[Node | None] = []
         stand_ins: list[Any] = []
         for leaf in leaves:
@@ -125,6 +128,8 @@ def trace(
                 raise CaptureError(
                     "a program that prints has errors to raise or integers that may outgrow 64 bits: Python could not repeat it"
                 )
+        told = [(len(values) + k, warning, where) for k, ((_, where), (warning, _)) in enumerate(scope.told.items())]
+        values |= {flag: len(values) + k for k, (_, flag) in enumerate(scope.told.values())}
         if scope.doubt is not None:
             values[scope.doubt] = len(values)
         nodes = with_data_sizes(scope, [*[s.value() for s in values], *written.values(), *[node for _, node in written_outside.values()]])
@@ -141,6 +146,7 @@ def trace(
             {s: (leaf, next(rest)) for s, (leaf, _) in written_outside.items()},
             any(type(leaf) in _SCALAR_TYPES for leaf in leaves),
             scope.doubt is not None,
+            told,
         )  # type: ignore[arg-type]
 
 

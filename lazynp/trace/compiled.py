@@ -19,7 +19,7 @@ from lazynp.layout import Axes
 from lazynp.native import ARRAYS, keeping
 from lazynp.ops.movement import follow_numpy, permute
 from lazynp.runtime.evaluate import Ready, located, prepare
-from lazynp.runtime.flags import as_called, dropped, follow_up
+from lazynp.runtime.flags import as_called, dropped, follow_up, tell
 from lazynp.runtime.nans import check_nans
 from lazynp.runtime.storage import Storage, bound
 from lazynp.trace import regions, trees
@@ -137,9 +137,9 @@ class Compiled:
 
     def plain_result(self) -> Any:
         """What the function returns as _direct.c reads it; None where there is more to it than new arrays, their axes in any order, and
-        numbers in tuples, lists and dicts."""
+        numbers in tuples, lists and dicts, or where there are warnings to tell."""
         leaves = [self._form(output) for output in self.results]
-        if None in leaves or all(type(leaf) is CellType for leaf in leaves):
+        if None in leaves or self.traced.told or all(type(leaf) is CellType for leaf in leaves):
             return None
         if self.structure is ALONE:
             return leaves[0]
@@ -238,6 +238,9 @@ class Compiled:
 
     def result(self, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
         """What the function returns, made of the program's values and of the arguments."""
+        for place, warning, where in self.traced.told:
+            if values[place]:
+                tell(warning, where)
         out = [self._leaf(output, values, leaves, lazy) for output in self.results]
         return out[0] if self.structure is ALONE else trees.unflatten(self.structure, out)
 
