@@ -122,7 +122,7 @@ def halved(x, c):
 
 @program
 def of_its_own(x, c):
-    z = np.zeros(6) + x
+    z = np.zeros(len(x)) + x
     y = z[:2] if c > 0 else z[2:4]
     return y, z
 
@@ -145,6 +145,27 @@ def returned_as_it_is(x, c):
     if c > 0:
         y = y[::-1][::-1]
     return y
+
+
+@program
+def in_another_shape(x, c):
+    y = x.reshape(2, 3) if c > 0 else x[::-1].reshape(3, 2).T
+    return y.reshape(-1), y.reshape(3, 2)
+
+
+@program
+def as_a_line(x, c):
+    y = x if c > 0 else x[::-1]
+    return y.ravel()
+
+
+@program
+def in_a_list(x, c):
+    out = []
+    for i in range(len(x)):
+        y = x[i : i + 1] if c > 0 else x[:1]
+        out.append(y)
+    return out
 
 
 LAYOUTS = {

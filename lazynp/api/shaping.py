@@ -73,9 +73,9 @@ def _named_order(a: Any, order: str) -> str:
 
 
 def _same_line(a: Any) -> Any:
-    """A line whose size is known only at run time, in its own shape. Whether NumPy gives a view of it depends on its strides."""
+    """A line whose size or place is known only at run time. Whether NumPy gives a view of it depends on its strides."""
     node = node_of(a)
-    what = "an array in another shape, of a size known only at run time, and perhaps a view of another array"
+    what = "an array in another shape, and perhaps a view of another array, as its size or place at run time decides"
     return wrap(node) if a._storage is None else handle(Snapshot(node, (a._storage,), what), (), node.type, None)
 
 
@@ -102,6 +102,8 @@ def ravel(a: Any, order: str = "C") -> Any:
     a = lifted(a)
     if a.ndim == 1 and type(a.shape[0]) is SymInt:
         return _same_line(a)
+    if isinstance(a._storage, Snapshot) and order == "C":
+        return _same_line(reshape(a, (-1,)))
     if order == "K":
         axes = ordering.order_of(a)
         a, order = a if axes is None else view_of(a, permute, axes=axes), "C"

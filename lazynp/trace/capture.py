@@ -197,7 +197,8 @@ def _output(leaf: Any, owners: dict[Storage, int], values: dict[Storage, int], o
 
 def _placed(leaves: list[Any], results: list[Output], owners: dict[Storage, int], values: dict[Storage, int]) -> list[Output]:
     """The results; those that may share memory with an argument or with each other as such."""
-    snapshots = dict.fromkeys([leaf._storage for leaf in leaves if type(leaf) is ndarray and _is_shared(leaf._storage, owners, values)])
+    found = [leaf._storage for leaf in leaves if type(leaf) is ndarray and not leaf._scalar]
+    snapshots = dict.fromkeys([storage for storage in found if _is_shared(storage, owners, values)])
     numbers: dict[Storage | None, Storage] = {snapshot: regions.returned(snapshot) for snapshot in snapshots}
     values |= {number: len(values) + k for k, number in enumerate(numbers.values())}
     known = {}
@@ -214,9 +215,7 @@ def _placed(leaves: list[Any], results: list[Output], owners: dict[Storage, int]
 
 def _is_shared(storage: Storage | None, owners: dict[Storage, int], values: dict[Storage, int]) -> bool:
     """Whether an array may lie in memory that the caller sees otherwise."""
-    if not isinstance(storage, Snapshot) or (storage.region is None and storage.origin is None):
-        return False
-    return any(source in owners or source in values or not _fresh(source) for source in storage.seen)
+    return isinstance(storage, Snapshot) and any(source in owners or source in values or not _fresh(source) for source in storage.seen)
 
 
 def _fresh(storage: Storage) -> bool:

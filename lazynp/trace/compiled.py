@@ -247,8 +247,7 @@ class Compiled:
     def _leaf(self, output: Output, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
         kind, index, path, value, locked = output
         if kind in ("value", "scalar", "placed"):
-            array = values[index] if kind != "placed" else _placed(output, values, leaves)
-            array = follow_numpy(array, path) if path else array
+            array = _placed(output, values, leaves) if kind == "placed" else follow_numpy(values[index], path) if path else values[index]
             if locked:
                 array = array.view()
                 array.flags.writeable = False
@@ -273,10 +272,14 @@ def _placed(output: Output, values: list[np.ndarray], leaves: list[Any]) -> np.n
     number, offset = regions.taken_apart(int(values[place]))
     array = values[output.index]
     if number not in known:
-        return array
+        return follow_numpy(array, output.path)
     kind, owner, strides = known[number]
     memory = values[owner] if kind == "value" else arrays.exported(leaves[owner])
-    return regions.view_at(memory, array.shape, strides, offset)
+    view = regions.view_at(memory, array.shape, strides, offset)
+    try:
+        return follow_numpy(view, output.path)
+    except ValueError:  # NumPy's reshape copies
+        return follow_numpy(array, output.path).copy()
 
 
 class Doubted(Exception):
