@@ -449,3 +449,50 @@ def test_what_counts_is_the_function_and_not_its_edited_source(edit):
     linecache.cache[name] = (len(source), None, source.splitlines(True), name)
     with pytest.warns(PerformanceWarning, match="source has changed"):
         assert jit(program)(np.array([1.0, -2.0, 3.0])) == 4.0
+
+
+class Scaling:
+    """An object whose attributes are read by what is compiled."""
+
+    def __init__(self):
+        self.weights = np.ones(3)
+        self.factor = 2.0
+        self.inner = self
+
+    def scaled(self, x):
+        return self.inner.weights * x * self.factor
+
+    __call__ = scaled
+
+
+@pytest.mark.parametrize("form", [lambda m: m.scaled, lambda m: m, lambda m: lambda x: m.scaled(x)], ids=["method", "object", "closure"])
+def test_attributes_of_objects_that_are_not_arguments(form):
+    """They were read once, when the function was traced."""
+    one = Scaling()
+    f = jit(form(one))
+    for change in ("weights", "factor", "inner", "inner weights"):
+        f(np.arange(3.0))
+        if change == "inner":
+            one.inner = Scaling()
+        elif change == "factor":
+            one.factor = 5.0
+        else:
+            owner = one.inner if change == "inner weights" else one
+            owner.weights = owner.weights * 3
+        np.testing.assert_array_equal(f(np.arange(3.0)), one.scaled(np.arange(3.0)), err_msg=change)
+
+
+START = np.linspace(0.0, 1.0, 50)
+
+
+def test_a_copy_of_an_array_from_outside_takes_traced_values():
+    def f(x):
+        u = START.copy()
+        for i in range(1, 50):
+            u[i] = u[i - 1] * 0.5 + x[i]
+        return u
+
+    x = np.cos(START)
+    np.testing.assert_allclose(jit(f, strict=True)(x), f(x))
+    slopes = np.array([(f(x + d)[-1] - f(x - d)[-1]) / 2e-6 for d in 1e-6 * np.eye(50)])
+    np.testing.assert_allclose(jit(np_.grad(lambda x: f(x)[-1]))(x), slopes, atol=1e-8)

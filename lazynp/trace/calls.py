@@ -2,6 +2,7 @@
 functions in the place of NumPy's; inside a traced body nothing may change Python objects unseen."""
 
 import builtins
+import functools
 import math
 import operator
 from types import BuiltinFunctionType, FunctionType, GeneratorType, ModuleType
@@ -15,7 +16,7 @@ from lazynp.api.dispatch import HANDLERS, UfuncBase
 from lazynp.api.grids import OBJECTS
 from lazynp.array import ndarray
 from lazynp.errors import CaptureError
-from lazynp.ir.types import Symbolic
+from lazynp.ir.types import LAZY_DTYPES, Symbolic
 from lazynp.native import ARRAYS, Caller
 from lazynp.ops import elementwise as ew
 from lazynp.ops.ranges import doubt_lost
@@ -40,10 +41,18 @@ def note_variables(f: FunctionType) -> None:
 
 def stand_in(f: Any) -> Any:
     """What takes the place of a built-in function or of one of NumPy's; None for other functions."""
+    holder = getattr(f, "__self__", None)
+    if type(holder) in ARRAYS and f.__name__ == "copy" and holder.dtype.kind in "fc" and holder.dtype in LAZY_DTYPES:
+        return functools.partial(_copied, holder)
     try:
         return _STAND_INS.get(f) or HANDLERS.get(f)
     except TypeError:  # not hashable
         return None
+
+
+def _copied(array: np.ndarray, *args: Any, **options: Any) -> Any:
+    """array.copy(): it is copied to be written to, and traced values may be what is written."""
+    return array.copy(*args, **options) if args or options else arrays.wrap(operands.node_of(array)).copy()
 
 
 # --- effects: inside a traced body, which runs at another time and as often as it likes -------------------------------------------

@@ -16,10 +16,11 @@ _WATCHED = (bool, int, float, complex, str, np.generic, np.ndarray, ndarray, tup
 
 
 def variables_read(function: Callable[..., Any]) -> list[Guard]:
-    """Guards for the variables read by a function and by those it wraps: jit(grad(f)) bakes in what f reads."""
+    """Guards for the variables read by a function and by those it wraps: jit(grad(f)) bakes in what f reads. Of a method: the
+    attributes of its object too."""
     guards = []
     while function is not None:
-        guards += _own_variables_read(function)
+        guards += [*_own_variables_read(function), *attributes_read([getattr(function, "__self__", None)])]
         function = getattr(function, "__wrapped__", None)  # type: ignore[assignment]
     return guards
 
@@ -48,23 +49,29 @@ def _own_variables_read(function: Callable[..., Any]) -> list[Guard]:
     return guards
 
 
-def attributes_read(leaves: list[Any]) -> list[Guard]:
-    """Guards for the attributes of objects among the arguments: a method's `self`."""
-    guards = []
-    for leaf in leaves:
-        attributes = getattr(leaf, "__dict__", None)
-        if attributes is not None and not isinstance(leaf, (type, FunctionType, ModuleType, Dispatch)):
-            guards += [g for name, value in attributes.items() for g in _guards_of(attributes.get, name, value)]
-    return guards
+def attributes_read(objects: list[Any], depth: int = 2) -> list[Guard]:
+    """Guards for the attributes of objects, such as those among the arguments (a method's `self`), and for those of objects in them."""
+    attributes = [vars(one) for one in objects if _is_object(one)]
+    return [g for names in attributes for name, value in names.items() for g in _guards_of(names.get, name, value, depth - 1)]
 
 
-def _guards_of(read: Callable[[Any], Any], name: Any, value: Any) -> list[Guard]:
+def _is_object(value: Any) -> bool:
+    """Whether a value is an object of a class of the user's that has attributes."""
+    if not hasattr(value, "__dict__") or isinstance(value, (type, FunctionType, ModuleType, Dispatch)):
+        return False
+    return type(value).__module__.partition(".")[0] not in ("lazynp", "numpy", "scipy", "builtins", "functools")
+
+
+def _guards_of(read: Callable[[Any], Any], name: Any, value: Any, depth: int = 2) -> list[Guard]:
+    """depth: how many levels of objects are looked into."""
     if type(value) in ARRAYS and value.nbytes <= _SMALL_TABLE and not value.dtype.hasobject:
         return [(read, name, value), (_same_bytes, (value, value.tobytes()), True)]
     if isinstance(value, _WATCHED) or type(value).__name__ in _GENERATORS:
         return [(read, name, value)]
     if isinstance(value, (list, dict)):
         return [(read, name, value), (_unchanged, (value, _members(value)), True)]
+    if depth and _is_object(value):
+        return [(read, name, value), *attributes_read([value], depth)]
     return []
 
 
