@@ -108,10 +108,10 @@ def _effort(node: Node) -> float:
 
 
 def may_raise(node: Node) -> bool:
-    """Whether values decide if an operation, or one in its bodies, raises an error."""
+    """Whether values decide if an operation, or one in its bodies, raises an error, or never ends."""
     if node.op is gather or node.op is scatter:
         return any(index.op is not const for index in node.args[1 if node.op is gather else 2 :])
-    return node.op.raises or _within(node, may_raise)
+    return node.op.raises or (node.op is while_ and node.limit is None) or _within(node, may_raise)
 
 
 def prints(node: Node) -> bool:
