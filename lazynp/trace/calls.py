@@ -188,6 +188,26 @@ def _complex(*args: Any, **options: Any) -> Any:
     return number
 
 
+def _of_type(kind: type[np.generic]) -> Any:
+    """np.float32 and its like. NumPy's scalars are cast; a Python number must fit into an integer, which is asked at run time."""
+    dtype = np.dtype(kind)
+
+    def make(*args: Any, **options: Any) -> Any:
+        x = args[0].settled() if len(args) == 1 and type(args[0]) is Either else args[0] if len(args) == 1 else None
+        if options or not _is_traced(x) or (dtype.kind != "c" and operands.node_of(x).dtype.kind == "c"):
+            return kind(*args, **options)
+        _converted()
+        if isinstance(x, Symbolic) and dtype.kind in "iu":
+            x, limits = _int(x), np.iinfo(dtype)
+            node = operands.node_of(x)
+            queues.doubt(ew.logical_or(ew.less(node, int(limits.min)), ew.greater(node, min(int(limits.max), 2**63 - 1))))
+        value = arrays.wrap(ew.as_node(operands.node_of(x), dtype))
+        value._scalar = not value.shape
+        return value
+
+    return make
+
+
 def _scalar(x: Any) -> Any:
     """A traced value with one element as one without axes."""
     if type(x) is ndarray and x.shape:
@@ -334,6 +354,7 @@ _STAND_INS: dict[Any, Any] = {
     **{f: _joining(f) for f in (np.array, np.asarray, np.stack, np.concatenate)},
     range: range_, enumerate: enumerate_, zip: zip_, reversed: reversed_, min: _extreme("min"), max: _extreme("max"),
     np.ndindex: ndindex, np.ndenumerate: ndenumerate, print: print_, isinstance: _isinstance, type: _type,
+    **{dtype.type: _of_type(dtype.type) for dtype in LAZY_DTYPES},
     np.ndarray: ndarray, int: _int, float: _float, complex: _complex, bool: _bool, len: _len,
 }  # fmt: skip
 
