@@ -19,22 +19,26 @@ from lazynp.layout import (
 )
 from lazynp.native import keeping
 from lazynp.operands import is_lazy, node_of
-from lazynp.ops.movement import Step, follow_numpy, inverse_axes, permute
+from lazynp.ops.movement import Step, follow_numpy, follow_type, inverse_axes, permute
 from lazynp.ops.sizes import hinted
 from lazynp.runtime.storage import Storage
 
 
 def wrap_ordered(node: Node, axes: Axes | None) -> Any:
     """A new array whose axes lie in memory in this order, the outermost first; None: C order."""
-    if axes is None:
-        return wrap(node)
-    laid = permute(node, axes)
-    back = Step(permute, (inverse_axes(axes),))
-    return handle(Storage(laid.type.shape, laid.type.dtype, laid, None), (back,), node.type, None)
+    return wrap(node) if axes is None else wrap_laid(permute(node, axes), axes)
+
+
+def wrap_laid(laid: Node, axes: Axes) -> Any:
+    """The same of the value with its axes in that order already."""
+    back = (Step(permute, (inverse_axes(axes),)),)
+    return handle(Storage(laid.type.shape, laid.type.dtype, laid, None), back, follow_type(laid.type, back), None)
 
 
 def order_of(x: Any, order: str | None = "K", shape: Any = None) -> Axes | None:
     """The order of the axes in memory, outermost first, of a copy of x, or of an array like it of another shape; None: C order."""
+    if order == "K" and shape is None and _in_c_order(x):
+        return None
     return order_of_copy(_view_of_operand(x), order, shape)
 
 

@@ -30,7 +30,7 @@ from lazynp.native import connect_views
 from lazynp.operands import is_lazy, node_of, operand, recorded
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import update
-from lazynp.ops.movement import Path, Pick, Step, broadcast, follow_numpy, follow_type, permute, reshape, slice_
+from lazynp.ops.movement import Path, Pick, Step, broadcast, cut_first, follow_numpy, follow_type, inverse_axes, permute, reshape, slice_
 from lazynp.ops.sizes import simplify_size
 from lazynp.ordering import wrap_ordered
 from lazynp.runtime import storage as storage_module
@@ -195,7 +195,10 @@ def assign(x: Any, node: Node) -> None:
             return
     if not x._writeable:
         raise ValueError("output array is read-only")
-    storage.write(update(storage.value(), node, x._path))
+    path = cut_first(x._path)
+    if path and path[-1].op is permute:  # the region is written in the order in which it lies
+        node, path = permute(node, inverse_axes(path[-1].attrs[0])), path[:-1]
+    storage.write(update(storage.value(), node, path))
 
 
 def upgrade(x: Any) -> None:

@@ -141,3 +141,47 @@ def test_views_of_a_real_part_share_its_memory():
     expected.real.T[1, 2] = 7
     expected.imag[1:][0] = 3
     assert np.array_equal(lnp.jit(program)(x), expected)
+
+
+def carried_in_place(n, x, turns):
+    a = n.asfortranarray(x)
+    for i in range(turns):
+        a = a + 1
+        a.ravel("K")[i % 12] = 0
+    return a, a.ravel("K")
+
+
+def carried_turned(n, x, turns):
+    a, b = x.T, n.zeros((3, 4), order="F")
+    for i in range(turns):
+        a = a * 2
+        b.ravel("F")[i % 12] += a[i % 3, 0]
+        b.T[1:3, i % 3] = i
+    return a, a.ravel("A"), b, b.ravel("K")
+
+
+def chosen(n, x, turns):
+    a = n.zeros((3, 4), order="F")
+    if x[0, 0] < turns:
+        a.ravel("K")[1] = 5
+    else:
+        a = a + 1
+    return a, a.ravel("K")
+
+
+def until(n, x, turns):
+    a, i = x.T + 0, 0
+    while i < turns and a.sum() < 1000:
+        a = a + x.T
+        a[:, 0] = i
+        i += 1
+    return a, a.reshape(-1, order="A")
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3, 40])
+@pytest.mark.parametrize("program", [carried_in_place, carried_turned, chosen, until], ids=lambda program: program.__name__)
+def test_what_loops_and_branches_carry_keeps_its_order(program, turns):
+    x = np.arange(12.0).reshape(4, 3)
+    compiled = lnp.jit(lambda x, turns: program(lnp, x, turns), strict=True)
+    for found, expected in zip(compiled(x, turns), program(np, x, turns), strict=True):
+        same_layout(found, expected)

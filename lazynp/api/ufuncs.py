@@ -433,12 +433,12 @@ def _method(function: np.ufunc, name: str, args: tuple[Any, ...], options: dict[
                 return result if out is None else _as_arrays(result)
             out = out[0] if type(out) is tuple else out
             return operands.recorded(into, result, out)
-        except (ValueError, TypeError, IndexError) as error:
-            raise numpys_error(numpy, args, options, error) from None
         except (NotLazy, Unsupported):
             if _can_be_written_out(function, args, options):
                 return operands.recorded(_written_out, function, args[0], options["axis"], name == "accumulate")
             return _with_outputs(sync, numpy, args, options)
+        except (ValueError, TypeError, IndexError) as error:
+            raise numpys_error(numpy, args, options, error) from None
     return _with_outputs(lambda f, *a, **k: through_numpy(f, a, k), numpy, args, options)
 
 

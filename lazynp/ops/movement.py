@@ -387,6 +387,17 @@ def follow(x: Node, path: Path) -> Node:
     return x
 
 
+def cut_first(path: Path) -> Path:
+    """The same view of an array whose axes are put in order by the first step: slices come before that."""
+    for k, (turn, cut) in enumerate(zip(path, path[1:], strict=False)):
+        if turn.op is not permute or cut.op is not slice_:
+            return path
+        back = inverse_axes(turn.attrs[0])
+        cut = Step(slice_, tuple([tuple([part[axis] for axis in back]) for part in cut.attrs]))
+        path = (*path[:k], cut, turn, *path[k + 2 :])
+    return path
+
+
 def follow_type(x: ArrayType, path: Path) -> ArrayType:
     """The type of that view."""
     for op, attrs in path:

@@ -20,7 +20,6 @@ from lazynp.ir.types import Dim, Symbolic, Undecided
 from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops import structured, turning
-from lazynp.ops.movement import broadcast
 from lazynp.ops.sizes import SymInt, hint_of, is_size, new_size, simplify_size, size_, size_of
 from lazynp.runtime.storage import Snapshot, Storage, queue, trace_scope, traced_count
 from lazynp.trace import either, kinds, queues, regions, trees
@@ -106,7 +105,7 @@ class _Body:
             self.followed = regions.Followed(self.scope, initial, [k for k, sources in shared.items() if sources is not None])
             for k, sources in shared.items():
                 if sources is not None:
-                    self.given[k]._storage = self.followed.named(k, Snapshot(self.leaves[k], sources, kinds.MERGED))  # type: ignore[arg-type]
+                    self.given[k]._storage = self.followed.named(k, Snapshot(self.given[k]._storage.node, sources, kinds.MERGED))
 
     def call(self, function: Callable[..., Any], values: _Values, *more: Any) -> list[Any] | None:
         """The leaves that function(*more, tree) returns; None where they are to be traced again. Raises CaptureError where it does not fit,
@@ -527,7 +526,10 @@ class _Branch:
         if type(leaf) is either.Either:
             return either.Either(*map(self._at_end, leaf.parts))
         known = self.known.get(id(leaf)) if type(leaf) is ndarray else None
-        return leaf if known is None else kinds.handed_out(known, kinds.described(leaf))  # type: ignore[arg-type]
+        if known is None:
+            return leaf
+        carried = kinds.described(leaf)
+        return kinds.handed_out(kinds.laid(known, carried), carried)  # type: ignore[arg-type]
 
     @property
     def owner(self) -> dict[Node, int]:
@@ -538,8 +540,7 @@ class _Branch:
         for k, carried in enumerate(plan):
             if carried is not None:
                 leaf = self.leaves[k]
-                node = ew.as_node(self.known[id(leaf)] if id(leaf) in self.known else node_of(leaf), carried.type.dtype)
-                nodes.append(node if node.shape == carried.type.shape else broadcast(node, carried.type.shape))
+                nodes.append(kinds.laid(self.known[id(leaf)] if id(leaf) in self.known else node_of(leaf), carried))
         nodes += [self.values[s] if s in self.values else self.scope.outside(s) for s in written]  # type: ignore[misc]
         with trace_scope(self.scope):
             return with_data_sizes(self.scope, nodes)

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lazynp import array as arrays
-from lazynp import operands
+from lazynp import operands, ordering
 from lazynp.array import ndarray
 from lazynp.ir.node import Node, new_input
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic
+from lazynp.layout import Axes
 from lazynp.ops import elementwise as ew
-from lazynp.ops.movement import broadcast
+from lazynp.ops.movement import broadcast, permute
 from lazynp.ops.sizes import SymBool, SymFloat, SymInt, new_size, number
 from lazynp.runtime.storage import Snapshot, Storage
 
@@ -22,11 +23,13 @@ INT64 = np.dtype(np.int64)
 
 
 class Carried(NamedTuple):
-    """kind: int, float or bool (a Python number), or None for an array of that type; scalar: NumPy would have handed out a scalar."""
+    """kind: int, float or bool (a Python number), or None for an array of that type; scalar: NumPy would have handed out a scalar; order:
+    of its axes in memory, outermost first, None: C order."""
 
     kind: Any
     type: ArrayType
     scalar: bool = False
+    order: Axes | None = None
 
 
 def described(leaf: Any) -> Carried | None:
@@ -42,14 +45,15 @@ def described(leaf: Any) -> Carried | None:
         return Carried(None, ArrayType((), np.dtype(kind)), True)
     if kind is ndarray:
         type_ = leaf._type if leaf._storage is not None else ArrayType(leaf.shape, leaf.dtype)
-        return Carried(None, type_, leaf._scalar)
+        return Carried(None, type_, leaf._scalar, ordering.order_of(leaf))
     if isinstance(leaf, (np.ndarray, np.generic)) and leaf.dtype in LAZY_DTYPES:
-        return Carried(None, ArrayType(leaf.shape, leaf.dtype), isinstance(leaf, np.generic))
+        scalar = isinstance(leaf, np.generic)
+        return Carried(None, ArrayType(leaf.shape, leaf.dtype), scalar, None if scalar else ordering.order_of(leaf))
     return None
 
 
 def joined(a: Carried, b: Carried) -> Carried | None:
-    """What holds both without changing what either means; None where nothing does."""
+    """What holds both without changing what either means; None where nothing does. Of arrays in different orders one in C order."""
     if a == b:
         return a
     if a.kind is not None and b.kind is not None:
@@ -60,11 +64,12 @@ def joined(a: Carried, b: Carried) -> Carried | None:
         return None if other.type.shape else Carried(None, ArrayType((), dtype), other.scalar)
     if a.type.shape != b.type.shape:
         return None
+    order = a.order if a.order == b.order else None
     if a.type.dtype == b.type.dtype:
-        return a._replace(scalar=a.scalar and b.scalar)
+        return a._replace(scalar=a.scalar and b.scalar, order=order)
     dtype = np.result_type(a.type.dtype, b.type.dtype)
     exact = all(d.kind in "biu" or d == dtype for d in (a.type.dtype, b.type.dtype))
-    return Carried(None, ArrayType(a.type.shape, dtype), a.scalar) if exact else None
+    return Carried(None, ArrayType(a.type.shape, dtype), a.scalar, order) if exact else None
 
 
 def same(given: Any, returned: Any) -> bool:
@@ -87,30 +92,31 @@ def stand_in(carried: Carried, initial: Any) -> tuple[Any, Node]:
     if carried.kind is int:
         leaf = new_size(initial if type(initial) is int and initial > 1 else 2)
         return SymInt(leaf), leaf
-    leaf = new_input(carried.type)
-    if carried.kind is not None:
-        return (SymFloat if carried.kind is float else SymBool)(leaf), leaf
-    value = arrays.wrap(leaf)
-    value._scalar = carried.scalar
-    return value, leaf
+    leaf = new_input(carried.type if carried.order is None else permute.infer(carried.type, carried.order))
+    return handed_out(leaf, carried), leaf
 
 
 def value_of(leaf: Any, carried: Carried) -> Node:
-    """A leaf as a node of the carried type."""
-    node = ew.as_node(operands.node_of(leaf), carried.type.dtype)
-    return node if node.shape == carried.type.shape else broadcast(node, carried.type.shape)
+    """A leaf as a node of the carried type, its axes as they lie in memory."""
+    return laid(operands.node_of(leaf), carried)
+
+
+def laid(value: Node, carried: Carried) -> Node:
+    """The same of the value of a leaf."""
+    node = ew.as_node(value, carried.type.dtype)
+    node = node if node.shape == carried.type.shape else broadcast(node, carried.type.shape)
+    return node if carried.order is None else permute(node, carried.order)
 
 
 def handed_out(node: Node, carried: Carried, sources: Iterable[Storage] | None = None) -> Any:
-    """What Python gets for a value that a loop or a branch returns. sources: whose memory an array may be; None: it is its own."""
+    """What Python gets for a value of a loop or a branch, as `value_of` makes it. sources: whose memory an array may be; None: its own."""
     if carried.kind is int:
         return number(node)
     if carried.kind is not None:
         return (SymFloat if carried.kind is float else SymBool)(node)
-    if sources is None or carried.scalar:
-        value = arrays.wrap(node)
-    else:
-        value = arrays.handle(Snapshot(node, sources, MERGED), (), node.type, None)
+    value = arrays.wrap(node) if carried.order is None else ordering.wrap_laid(node, carried.order)
+    if sources is not None and not carried.scalar:
+        value._storage = Snapshot(value._storage.node, sources, MERGED)
     value._scalar = carried.scalar
     return value
 
