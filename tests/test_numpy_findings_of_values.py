@@ -157,3 +157,9 @@ def test_the_imaginary_part_of_an_array_without_axes_is_an_array(all_lazy):
     assert isinstance(lnp.imag(lnp.array(1.5)), lnp.ndarray)
     assert isinstance(lnp.array(2).imag, lnp.ndarray)
     assert not isinstance(lnp.sum(lnp.ones(3)).imag, lnp.ndarray)
+
+
+def test_records_are_reduced_into_a_lazy_out(all_lazy):
+    x, out = np.array(b"1", "V3"), lnp.zeros((), np.int32)
+    assert lnp.logical_and.reduce(x, out=out) is out
+    assert out == np.logical_and.reduce(x, out=np.zeros((), np.int32))
