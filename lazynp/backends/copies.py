@@ -13,7 +13,7 @@ from lazynp.backends.render import kernel_of
 from lazynp.backends.schedule import Scheduled
 
 if TYPE_CHECKING:
-    from lazynp.backends.control import Turns
+    from lazynp.backends.loops import Turns
 
 
 class Arrival(NamedTuple):

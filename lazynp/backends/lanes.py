@@ -28,8 +28,9 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops.structured import while_
 
 if TYPE_CHECKING:
-    from lazynp.backends.control import Block, Control, Turns
+    from lazynp.backends.control import Block, Control
     from lazynp.backends.independent import Independence
+    from lazynp.backends.loops import Turns
 
 LANES = 32
 """Elements that take their turns together: four vectors of 512 bits. One vector waits for its own results (10,000 bisections: 744, 408 and

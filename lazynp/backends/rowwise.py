@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from lazynp.backends.bands import has_rows, same_rows
 from lazynp.backends.chunks import function
-from lazynp.backends.control import Control, Printer
+from lazynp.backends.control import Control
 from lazynp.backends.fuse import Touched
+from lazynp.backends.loops import Printer
 from lazynp.backends.lower import checked
 from lazynp.backends.maps import SKIPPED, Map
 from lazynp.backends.nests import scalars

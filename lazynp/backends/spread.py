@@ -7,9 +7,10 @@ integers, its own temporaries and its own error; the error of the first chunk th
 from __future__ import annotations
 
 from lazynp.backends import interrupts, prelude, rowwise
-from lazynp.backends.control import Block, Control, Printer, Turns
+from lazynp.backends.control import Block, Control
 from lazynp.backends.independent import Independence, Reduction, independence
 from lazynp.backends.lanes import LANES, Laned, laned
+from lazynp.backends.loops import Printer, Turns
 from lazynp.backends.lower import Memory
 from lazynp.backends.polynomial import ONE, Poly, poly
 from lazynp.backends.program import ARENA, ERRORS, FIRST_DIM, NO_MEMORY, OWN, POOL, SIGNALS

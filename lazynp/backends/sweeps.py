@@ -21,7 +21,8 @@ from lazynp.ir.node import Node
 from lazynp.ops import elementwise as ew
 
 if TYPE_CHECKING:
-    from lazynp.backends.control import Control, Turns
+    from lazynp.backends.control import Control
+    from lazynp.backends.loops import Turns
 
 ROWS = 4
 """Rows at a time (120 x 120 Gauss-Seidel: two 207 -> 130 us, four 82 us). Only where not all of them are between their ends, each is asked
