@@ -185,3 +185,44 @@ def test_what_loops_and_branches_carry_keeps_its_order(program, turns):
     compiled = lnp.jit(lambda x, turns: program(lnp, x, turns), strict=True)
     for found, expected in zip(compiled(x, turns), program(np, x, turns), strict=True):
         same_layout(found, expected)
+
+
+def written_through(n, x):
+    a = n.zeros((3, 4), order="F")
+    a.ravel("F")[3] = x[0, 0]
+    a.T[1] = x[1] * 2
+    return a.ravel("K") + (x.T + 1).ravel("A")
+
+
+DERIVED = {
+    "ravel": lambda n, x: (x * 2).ravel("K"),
+    "reshape": lambda n, x: (x.T * 2).reshape(-1, order="A"),
+    "joined": lambda n, x: n.stack([x.T, x.T], 1).ravel("K"),
+    "sorted": lambda n, x: n.sort(x.T, axis=0).ravel("K"),
+    "written": written_through,
+}
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("name", DERIVED)
+def test_derivatives_are_by_elements_as_they_lie(name, order):
+    x = np.array(np.random.default_rng(0).random((4, 3)), order=order)
+    weights = np.arange(1.0, 25.0)
+
+    def loss(n, x):
+        line = DERIVED[name](n, x)
+        return (line * weights[: line.size]).sum()
+
+    expected = np.zeros((4, 3))
+    for place in np.ndindex(4, 3):
+        step = np.zeros_like(x)
+        step[place] = 0.5
+        expected[place] = loss(np, x + step) - loss(np, x - step)  # linear
+    for slope in (lnp.grad(lambda x: loss(lnp, x)), lnp.jit(lnp.grad(lambda x: loss(lnp, x)))):
+        found = slope(x)
+        if name == "sorted":
+            assert np.isclose(found.sum(), weights[:12].sum())
+            found = np.sort(found.T.ravel())
+            assert np.allclose(found, weights[:12])
+        else:
+            assert np.allclose(found, expected)

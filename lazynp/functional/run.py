@@ -35,7 +35,7 @@ from lazynp.runtime.storage import (
     tracing,
 )
 from lazynp.trace import trees
-from lazynp.trace.capture import is_array
+from lazynp.trace.capture import is_array, memory_like
 from lazynp.trace.control import captured_under_jit
 from lazynp.transform import derive
 from lazynp.transform.spectra import with_matrix_functions
@@ -44,13 +44,15 @@ Function = Callable[..., Any]
 
 
 class Held:
-    """A node in the place of an array in a pytree. source: the caller's array, where the function may write to it."""
+    """A node in the place of an array in a pytree. source: the caller's array, where the function may write to it; like: an array as which
+    it lies in memory."""
 
-    __slots__ = ("node", "source")
+    __slots__ = ("like", "node", "source")
 
-    def __init__(self, node: Node, source: Any = None) -> None:
+    def __init__(self, node: Node, source: Any = None, like: Any = None) -> None:
         self.node = node
         self.source = source
+        self.like = like
 
 
 class Scope(TraceQueue):
@@ -212,7 +214,7 @@ class Run:
             variable = new_input(node.type)
             self.scope.stands_for[variable] = node
             self.variables.append(variable)
-            held.append(Held(variable))
+            held.append(Held(variable, like=leaf))
         self.structures.append((structure, len(leaves)))
         return trees.unflatten(structure, held)
 
@@ -223,7 +225,7 @@ class Run:
         return trees.map_leaves(self._other, argument)
 
     def _other(self, leaf: Any) -> Any:
-        return Held(self._node(leaf), leaf) if is_array(leaf) else leaf
+        return Held(self._node(leaf), leaf, leaf) if is_array(leaf) else leaf
 
     def _node(self, leaf: Any) -> Node:
         """The value of an argument's leaf as the surroundings know it."""
@@ -243,6 +245,8 @@ class Run:
     def _seen(self, held: Held) -> ndarray:
         """What the function sees of an argument."""
         array = wrap(held.node)
+        if is_array(held.like):
+            array._storage.buffer = memory_like(held.like)  # type: ignore[union-attr]
         if held.source is not None and not isinstance(held.source, np.generic):
             self.others.append((held.source, held.node, array))
             array._readonly = not may_write(held.source)

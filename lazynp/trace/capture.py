@@ -74,8 +74,11 @@ def placeholder(shape: tuple[int, ...], dtype: np.dtype, writeable: bool = True)
     return handle, leaf
 
 
-def _laid_out_as(array: Any) -> np.ndarray:
-    """Memory that nobody reads, with the strides of an argument: NumPy answers from it what of the argument is a view and what a copy."""
+def memory_like(array: Any) -> np.ndarray | None:
+    """Memory that nobody reads, with the strides of an argument: NumPy answers from it what of the argument is a view and what a copy. None
+    for an array in C order, which needs none."""
+    if not array.ndim or array.flags.c_contiguous:
+        return None
     memory = arrays.geometry(array) if type(array) is ndarray else array
     lowest, after = byte_bounds(memory)
     start = memory.__array_interface__["data"][0]
@@ -102,8 +105,7 @@ def trace(
             handle, node = placeholder(leaf.shape, leaf.dtype, may_write(leaf)) if is_array(leaf) else (leaf, None)
             if node is not None:
                 handle._scalar = type(leaf) in _SCALAR_TYPES
-                if leaf.ndim and not leaf.flags.c_contiguous:
-                    handle._storage.buffer = _laid_out_as(leaf)
+                handle._storage.buffer = memory_like(leaf)
             inputs.append(node)
             stand_ins.append(handle)
         args, kwargs = rebuild(stand_ins)
