@@ -95,7 +95,7 @@ REASONS: tuple[tuple[str, str], ...] = (
         r"has no setter|set_stridesattr|TestEmptyField|test_zero_stride|strides_set",
     ),
     (
-        "the order in memory of elements that an array and an integer pick; the test itself says that it need not be kept",
+        "found by this run and mended since: tests/test_layout_in_traces.py has the case",
         r"TestIndexing::test_memory_order",
     ),
     (
