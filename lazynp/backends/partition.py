@@ -20,6 +20,7 @@ from lazynp.backends import lapack, prelude, sorting
 from lazynp.backends.expand import expand
 from lazynp.backends.lower import Buffer, Memory
 from lazynp.backends.polynomial import Poly, Sizes, product
+from lazynp.backends.stored import read_back
 from lazynp.ir.body import bodies_of
 from lazynp.ir.node import Graph, Node, const, dim, input_, toposort
 from lazynp.ir.op import Kind
@@ -124,7 +125,7 @@ class Given(NamedTuple):
 
 def partition(graph: Graph, sizes: Sizes, given: Given | None = None, loops_in_python: bool = False) -> Plan:
     """The steps that compute a graph, in an order that respects every hazard. loops_in_python: Python runs every loop and branch."""
-    graph = expand(graph)
+    graph = read_back(expand(graph))
     plan = Plan(graph, sizes)
     plan.given = given
     plan.loops_in_python = loops_in_python
