@@ -217,8 +217,18 @@ def while_loop(x):
     return s, 10 / (s + 1), s * 100
 
 
+def in_arrays(x):
+    s, n = 0.0, 0
+    for v in x:
+        if v > 0:
+            s += v
+            n = max(n, v)
+    return np.array([s, 1.0, n]), np.asarray(s), np.array(n), np.array([[n, n], [n, 1]])
+
+
 FUNCTIONS = [
     mean_of_some, ratio, largest_of_all, scaled_square, shifted, powers, root, beside_small_arrays, indexed, running, kinds, while_loop,
+    in_arrays,
     sum_of_some, sum_and_count, found, largest, above_a_tenth, complex_sum, flag_or_value, factor, steps, of_its_type, divided, stored,
     reset, appended,
 ]  # fmt: skip

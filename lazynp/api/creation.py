@@ -12,7 +12,7 @@ from lazynp.api.shaping import broadcast_arrays, ghost, lifted, moveaxis, stack
 from lazynp.api.ufuncs import OBJECTS
 from lazynp.array import as_array, from_numpy, ndarray, wrap
 from lazynp.ir.node import Node
-from lazynp.ir.types import LAZY_DTYPES, Symbolic
+from lazynp.ir.types import LAZY_DTYPES, Symbolic, Undecided
 from lazynp.layout import fortran_order
 from lazynp.native import ARRAYS
 from lazynp.operands import node_of, warn_of_lost_imaginary
@@ -164,6 +164,8 @@ def array(
         raise Unsupported
     if isinstance(copy, np._CopyMode):
         copy = {np._CopyMode.ALWAYS: True, np._CopyMode.NEVER: False, np._CopyMode.IF_NEEDED: None}[copy]  # type: ignore[assignment]
+    if isinstance(object, Undecided):
+        object = object.in_array()
     if type(object) in (list, tuple) and _holds_arrays(object):
         node = node_of(_stacked(object))
         return _laid(node if dtype is None else ew.cast(node, to=np.dtype(dtype)), order)
@@ -194,6 +196,7 @@ def _holds_arrays(items: Any) -> bool:
 
 def _stacked(items: Any) -> Any:
     """np.array of a nested list that holds lazy arrays."""
+    items = [i.in_array() if isinstance(i, Undecided) else i for i in items]
     parts = [_stacked(i) if type(i) in (list, tuple) else wrap(i.node) if isinstance(i, Symbolic) else i for i in items]
     if len({np.shape(p) if type(p) is not ndarray else p.shape for p in parts}) != 1:
         raise Unsupported  # NumPy's error, unless objects were asked for

@@ -53,6 +53,10 @@ class Undecided:
         """The number as one that means the same element."""
         raise NotImplementedError
 
+    def in_array(self) -> Any:
+        """The number as one of which NumPy makes the same array."""
+        raise NotImplementedError
+
 
 def settled(value: Any) -> Any:
     """Attributes with the nodes of symbolic numbers in their places."""

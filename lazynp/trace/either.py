@@ -104,6 +104,10 @@ class Either(Undecided):
         known = [kinds.described(part) for part in (self.first, self.second)]
         return self.value() if all(k is not None and k.kind is not bool and k.type.dtype.kind in "iu" for k in known) else self.settled()
 
+    def in_array(self) -> Any:
+        """A number of which NumPy makes the same array."""
+        return self.value() if _is_as_python(form_of(self)) else self.settled()
+
     def truth(self, truth: Callable[[Any], Node]) -> Node:
         """Whether it is not zero."""
         if self.is_exact():
