@@ -678,16 +678,24 @@ class _Order:
         regions = _regions(self.plan, reader, keys)
         if regions is None:
             return False
-        for region, key in regions.items():
+        made = [(region, self._region(region, key, older, reader)) for region, key in regions.items()]
+        if any(writer not in self.done for _, step in made for place in step.reads.values() for writer in place.writers):
+            return False  # where the region is will be known too late
+        for region, step in made:
             if (older, region) not in copies:
-                step = Step("copy", region, [self.plan.buffer(region)])
-                step.redirect[key] = step.reads[key] = older
                 self.order.append(step)
                 copies[older, region] = step.target
             reader.redirect[region] = reader.reads[region] = copies[older, region]
         for key in keys:
             del reader.reads[key]
         return True
+
+    def _region(self, region: Node, key: Node, older: Buffer, reader: Step) -> Step:
+        """The copy of a region; its indices are read from where the reader has them: their own places may hold newer ones by now."""
+        step = Step("copy", region, [self.plan.buffer(region)])
+        step.redirect = {**reader.redirect, key: older}
+        step.reads = {n: step.redirect.get(n) or self.plan.places[n] for n in _leaves(region.args, self.plan.places)}
+        return step
 
     def _copy(self, older: Buffer) -> Buffer:
         node = older.node
