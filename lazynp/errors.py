@@ -74,6 +74,8 @@ class Where(NamedTuple):
     instruction: int
     errors: "ErrorSettings | None" = None
     """What numpy.errstate says there, unless it says NumPy's defaults."""
+    function: str = ""
+    """What NumPy's warnings name there, if that is not the operation's ufunc."""
 
     @property
     def filename(self) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from lazynp.array import as_array, exported, hooks, is_pending, ndarray, to_numpy, wrap
 from lazynp.backends import pool
 from lazynp.config import settings
-from lazynp.errors import DEFAULT_ERRORS, SILENT, ErrorSettings, Where, recording_position, user_frame, user_position
+from lazynp.errors import DEFAULT_ERRORS, SILENT, ErrorSettings, Where, error_settings, recording_position, user_frame, user_position
 from lazynp.escapes import is_only_computed_with
 from lazynp.handlers import is_caught, is_warning_caught
 from lazynp.ir.node import Node, const, constant
@@ -261,6 +261,14 @@ def speaks(x: Any, message: str) -> Any:
             errors=ErrorSettings(tuple([(kind, "warn") for kind, _ in SILENT.modes if kind != "under"]), None, message)
         )
     return x
+
+
+def named(node: Node, function: str) -> Node:
+    """A node that warns in the name of a function of NumPy's, not of the ufunc it computes with."""
+    where = user_position(2)
+    if where is not None and node.where is None:
+        node.where = where._replace(errors=error_settings(), function=function)
+    return node
 
 
 def silent(x: Any) -> Any:

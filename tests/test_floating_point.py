@@ -414,3 +414,42 @@ def test_loops_say_what_their_caller_asks_for():
         compiled(a)
     with pytest.warns(RuntimeWarning, match="invalid value encountered in sin"):
         compiled(a)
+
+
+_PRODUCTS = {
+    "dot": lambda x, y: np.dot(x, y),
+    "dot of a number": lambda x, y: np.dot(x, 1e308),
+    "inner": lambda x, y: np.inner(x, y),
+    "tensordot": lambda x, y: np.tensordot(x, y, 1),
+    "vecdot": lambda x, y: np.vecdot(x, y),
+    "matvec": lambda x, y: np.matvec(x, y[0]),
+    "vdot": lambda x, y: np.vdot(x, y),
+    "einsum": lambda x, y: np.einsum("ij,jk->ik", x, y),
+    "einsum without sums": lambda x, y: np.einsum("ij,ij->ij", x, y),
+    "convolve": lambda x, y: np.convolve(x[3], y[4]),
+}
+
+
+@pytest.mark.parametrize("name", _PRODUCTS)
+@pytest.mark.parametrize("large", [1e300, np.inf])
+def test_products_warn_in_the_name_of_their_function(name, large):
+    x, y = np.full((40, 40), 3.0), np.full((40, 40), 1e200)
+    x[3, 4], y[4] = large, 0 if large == np.inf else 1e200
+    said = []
+    for run, args in ((_PRODUCTS[name], (x, y)), (_PRODUCTS[name], (lnp.lazy(x), lnp.lazy(y))), (lnp.jit(_PRODUCTS[name]), (x, y))):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            np.asarray(run(*args))
+        said.append({str(w.message) for w in caught})
+    assert said[0] == said[1] == said[2]
+
+
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+@pytest.mark.parametrize(("n", "m"), [(50, 5), (5, 5), (90, 70), (66, 100)])
+def test_weights_that_are_not_finite_reach_no_further_than_the_products(mode, n, m):
+    x, weights = np.random.default_rng(0).standard_normal((2, max(n, m)))
+    x, weights = x[:n], weights[:m]
+    weights[m // 3], weights[m // 2] = np.inf, np.nan
+    expected = np.convolve(x, weights, mode)
+    np.testing.assert_allclose(lnp.convolve(lnp.lazy(x), lnp.lazy(weights), mode), expected)
+    np.testing.assert_allclose(lnp.jit(lambda x, w: lnp.convolve(x, w, mode))(x, weights), expected)

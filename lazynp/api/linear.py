@@ -19,7 +19,7 @@ from lazynp.api.shaping import diagonal as diagonal_view
 from lazynp.api.ufuncs import OBJECTS, _promoted
 from lazynp.array import ndarray, wrap
 from lazynp.ir.node import Node, constant
-from lazynp.operands import node_of, operand
+from lazynp.operands import named, node_of, operand, silent
 from lazynp.ops import contraction, library
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
@@ -42,7 +42,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
         raise Unsupported
     x, y = _pair(a, b)
     if x.ndim == 0 or y.ndim == 0:
-        return into(wrap(x * y), out, "no")
+        return into(wrap(named(x * y, "dot")), out, "no")
     axis = y.ndim - 2 if y.ndim > 1 else 0
     if x.shape[-1] != y.shape[axis]:
         raise ValueError(f"shapes {_text(x)} and {_text(y)} not aligned: {x.shape[-1]} (dim {x.ndim - 1}) != {y.shape[axis]} (dim {axis})")
@@ -60,7 +60,7 @@ def _tensordot(x: Node, y: Node, x_axes: tuple[int, ...], y_axes: tuple[int, ...
     xs = tuple(range(x.ndim))
     ys = tuple([x_axes[y_axes.index(a)] if a in y_axes else x.ndim + a for a in range(y.ndim)])
     out = tuple([a for a in xs if a not in x_axes]) + tuple([s for a, s in enumerate(ys) if a not in y_axes])
-    return contraction.contract(x, y, xs, ys, out)
+    return named(contraction.contract(x, y, xs, ys, out), "dot")
 
 
 @implements(np.tensordot)
@@ -83,7 +83,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 def inner(a: Any, b: Any, /) -> Any:
     x, y = _pair(a, b)
     if x.ndim == 0 or y.ndim == 0:
-        return wrap(x * y)
+        return wrap(named(x * y, "dot"))
     if x.shape[-1] != y.shape[-1]:
         raise ValueError(
             f"shapes {_text(x)} and {_text(y)} not aligned: {x.shape[-1]} (dim {x.ndim - 1}) != {y.shape[-1]} (dim {y.ndim - 1})"
@@ -94,7 +94,7 @@ def inner(a: Any, b: Any, /) -> Any:
 @implements(np.vdot)
 def vdot(a: Any, b: Any, /) -> Any:
     x, y = _pair(ravel(a), ravel(b))
-    return wrap(_tensordot(ew.conjugate(x) if x.dtype.kind == "c" else x, y, (0,), (0,)))
+    return silent(wrap(contraction.contract(ew.conjugate(x) if x.dtype.kind == "c" else x, y, (0,), (0,), ())))
 
 
 @implements(np.outer)
@@ -167,7 +167,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     node = red.reduce_add(node, gone) if gone else node
     term = "".join([c for c in term if c in output])
     result = permute(node, tuple([term.index(c) for c in output]))
-    return into(ordering.wrap_einsum(result, f"{inputs}->{output}", operands[1:], optimize), out, "safe")
+    return into(silent(ordering.wrap_einsum(result, f"{inputs}->{output}", operands[1:], optimize)), out, "safe")
 
 
 def _without_ones(terms: list[str], nodes: list[Node]) -> tuple[list[str], list[Node]]:

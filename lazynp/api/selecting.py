@@ -361,17 +361,23 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     if x.ndim != 1 or y.ndim != 1 or (y.size > 64 and not tracing()) or y.size == 0 or mode not in ("full", "same", "valid"):
         raise Unsupported
     n, m = x.size, y.size
-    wide = concatenate([wrap(ew.filled((m - 1,), 0, x.dtype)), x, wrap(ew.filled((m - 1,), 0, x.dtype))], 0) if m > 1 else x
     if m > 64:
-        full = wrap(matmul(window(node_of(wide), axis=0, size=m), node_of(y[::-1])))
+        inside = wrap(matmul(window(node_of(x), axis=0, size=m), node_of(y[::-1])))
     else:
-        full = functools.reduce(lambda s, t: s + t, [wide[m - 1 - k : m - 1 - k + n + m - 1] * y[k : k + 1] for k in range(m)])
-    if mode == "full":
-        return full
-    if mode == "valid":
-        return full[m - 1 : n]
-    start = (m - 1) // 2
-    return full[start : start + n]
+        inside = functools.reduce(lambda s, t: s + t, [x[m - 1 - k : n - k] * y[k : k + 1] for k in range(m)])
+    if mode == "valid" or m == 1:
+        return operands.silent(inside)
+    full = concatenate([_edge(x[: m - 1], y), inside, _edge(x[::-1][: m - 1], y[::-1])[::-1]], 0)
+    return operands.silent(full[(m - 1) // 2 :][:n] if mode == "same" else full)
+
+
+def _edge(x: Any, y: Any) -> Any:
+    """The first results of a convolution, each with one product more. Zeros around x, times infinite weights, would be NaN."""
+    m = y.size
+    x = concatenate([wrap(ew.filled((m - 1,), 0, x.dtype)), x], 0)
+    products = wrap(window(node_of(x), axis=0, size=m)) * y[::-1]
+    met = wrap(iota(m - 1))[:, None] + wrap(iota(m)) >= m - 1
+    return where(met, products, products.dtype.type(0)).sum(1, dtype=products.dtype)
 
 
 def _periodic(x: Any, xp: Any, fp: Any, period: Any) -> Any:

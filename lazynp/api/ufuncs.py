@@ -30,7 +30,7 @@ from lazynp.ir.node import Node
 from lazynp.ir.op import Kind
 from lazynp.ir.types import LAZY_DTYPES, NotLazy, Symbolic
 from lazynp.native import ARRAYS, Caller, called_directly, short_ufunc, tracing_count
-from lazynp.operands import node_of, operand
+from lazynp.operands import named, node_of, operand
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
 from lazynp.ops.contraction import matmul
@@ -350,18 +350,18 @@ def _promoted(operands: list[Any]) -> list[Node]:
 def _vecdot(x: Node, y: Node) -> Node:
     if not x.ndim or not y.ndim or x.shape[-1] != y.shape[-1]:
         raise Unsupported  # NumPy's error
-    product = (ew.conjugate(x) if x.dtype.kind == "c" else x) * y
-    return red.reduce_add(product, (product.ndim - 1,))
+    product = named((ew.conjugate(x) if x.dtype.kind == "c" else x) * y, "vecdot")
+    return named(red.reduce_add(product, (product.ndim - 1,)), "vecdot")
 
 
 def _matvec(a: Node, x: Node) -> Node:
-    product = matmul(a, reshape(x, (*x.shape, 1)))
+    product = named(matmul(a, reshape(x, (*x.shape, 1))), "matvec")
     return reshape(product, product.shape[:-1])
 
 
 def _vecmat(x: Node, a: Node) -> Node:
     x = ew.conjugate(x) if x.dtype.kind == "c" else x
-    product = matmul(reshape(x, (*x.shape[:-1], 1, x.shape[-1])), a)
+    product = named(matmul(reshape(x, (*x.shape[:-1], 1, x.shape[-1])), a), "vecmat")
     return reshape(product, (*product.shape[:-2], product.shape[-1]))
 
 

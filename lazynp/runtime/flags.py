@@ -111,6 +111,8 @@ def _find(form: Form, arrays: Sequence[np.ndarray], settings_of: Settings, overw
             said = settings.message or warning.message
             if node in halves:
                 said = str(said).replace(f" in {node.op.name}", " in divmod")
+            elif isinstance(node.where, Where) and node.where.function:
+                said = str(said).rpartition(" in ")[0] + f" in {node.where.function}"
             elif _is_of_numbers(node):
                 said = str(said).replace(f" in {node.op.ufunc.__name__}", f" in {_ufunc_name(node)}")
             if (str(said), node.where) not in spoken:
@@ -174,6 +176,8 @@ def _computing(node: Node) -> Op:
 
 def _ufunc_name(node: Node) -> str:
     """As NumPy says it; of two numbers its operators say so."""
+    if isinstance(node.where, Where) and node.where.function:
+        return node.where.function
     ufunc = _computing(node).ufunc
     if ufunc is None:
         return "reduce"
