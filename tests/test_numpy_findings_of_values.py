@@ -163,3 +163,34 @@ def test_records_are_reduced_into_a_lazy_out(all_lazy):
     x, out = np.array(b"1", "V3"), lnp.zeros((), np.int32)
     assert lnp.logical_and.reduce(x, out=out) is out
     assert out == np.logical_and.reduce(x, out=np.zeros((), np.int32))
+
+
+@pytest.mark.parametrize("name", ["dot", "inner", "kron", "vdot", "einsum"])
+@pytest.mark.parametrize(("dtype", "number"), [("i2", 2), ("f4", 2.5), ("c8", 1j)])
+def test_products_take_numbers_of_python_as_arrays(name, dtype, number):
+    x = np.arange(40).astype(dtype)[: 1 if name == "vdot" else None]
+
+    def product(m, x):
+        first = m.einsum("i,->i", x, number) if name == "einsum" else getattr(m, name)(x, number)
+        return first, first if name == "einsum" else getattr(m, name)(number, x)
+
+    for found in (product(lnp, lnp.lazy(x)), lnp.jit(lambda x: product(lnp, x))(x)):
+        assert [v.dtype for v in found] == [v.dtype for v in product(np, x)]
+
+
+@pytest.mark.parametrize("subscripts", ["ii", "ii->i", "iij->j"])
+def test_diagonals_in_einsum_are_of_equal_axes(subscripts):
+    x = np.ones((1, 7) if len(subscripts) < 6 else (1, 7, 2))
+    with pytest.raises(ValueError, match="don't match"):
+        np.einsum(subscripts, x)
+    with pytest.raises(ValueError, match="don't match"):
+        lnp.einsum(subscripts, lnp.lazy(x))
+
+
+@pytest.mark.parametrize("subscripts", ["i,i->i", "i,j->ij", "i,->i"])
+def test_products_of_einsum_are_never_negative_zeros(subscripts):
+    x, y = -np.arange(40.0), np.zeros(40 if subscripts != "i,->i" else ())
+    expected = np.signbit(np.einsum(subscripts, x, y))
+    assert not expected.any()
+    assert np.array_equal(np.signbit(lnp.einsum(subscripts, lnp.lazy(x), y)), expected)
+    assert np.array_equal(np.signbit(lnp.jit(lambda x, y: lnp.einsum(subscripts, x, y))(x, y)), expected)

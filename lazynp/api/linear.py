@@ -19,7 +19,7 @@ from lazynp.api.shaping import diagonal as diagonal_view
 from lazynp.api.ufuncs import OBJECTS, _promoted
 from lazynp.array import ndarray, wrap
 from lazynp.ir.node import Node, constant
-from lazynp.operands import named, node_of, operand, silent
+from lazynp.operands import named, node_of, silent
 from lazynp.ops import contraction, library
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
@@ -31,8 +31,8 @@ from lazynp.views import view_of
 
 
 def _pair(a: Any, b: Any) -> tuple[Node, Node]:
-    """Both as nodes of the promoted dtype."""
-    x, y = _promoted([operand(a), operand(b)])
+    """Both as nodes of the promoted dtype. Python's numbers count as arrays here: int16 times 2 is int64."""
+    x, y = _promoted([node_of(a), node_of(b)])
     return x, y
 
 
@@ -143,7 +143,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     if options:
         raise Unsupported
     operands = _with_labels(*operands)
-    subscripts, nodes = operands[0].replace(" ", ""), _promoted([operand(x) for x in operands[1:]])
+    subscripts, nodes = operands[0].replace(" ", ""), _promoted([node_of(x) for x in operands[1:]])
     inputs, _, output = subscripts.partition("->")
     terms = inputs.split(",")
     if "." in subscripts or len(terms) != len(nodes) or any(len(t) != n.ndim for t, n in zip(terms, nodes, strict=True)):
@@ -167,11 +167,15 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     node = red.reduce_add(node, gone) if gone else node
     term = "".join([c for c in term if c in output])
     result = permute(node, tuple([term.index(c) for c in output]))
+    if len(terms) > 1 and set(output) == set(inputs) - {","} and result.dtype.kind in "fc":
+        result = result + ew.as_node(0.0, result.dtype)  # NumPy adds products to zeros, also single ones: none is -0.0
     return into(silent(ordering.wrap_einsum(result, f"{inputs}->{output}", operands[1:], optimize)), out, "safe")
 
 
 def _without_ones(terms: list[str], nodes: list[Node]) -> tuple[list[str], list[Node]]:
     """Axes of size 1 that others stretch are left out. Raises Unsupported for sizes that do not fit."""
+    if any(len(set(zip(term, node.shape, strict=True))) > len(set(term)) for term, node in zip(terms, nodes, strict=True)):
+        raise Unsupported  # a diagonal of axes that differ
     sizes: dict[str, int] = {}
     for c, n in [pair for term, node in zip(terms, nodes, strict=True) for pair in zip(term, node.shape, strict=True)]:
         sizes[c] = n if sizes.get(c, 1) == 1 else sizes[c]
