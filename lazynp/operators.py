@@ -70,7 +70,7 @@ def _of_power(x: Any, exponent: Any) -> np.ufunc | None:
     """The ufunc that NumPy's `**` is for an array and this exponent, whose warnings and dtypes are others than those of power."""
     kind = type(exponent)
     if kind is int and exponent == 2:
-        return np.square if x.dtype.kind == "b" else None  # else the same, and power has more rules
+        return np.square if x.dtype.kind == "b" and not x._scalar else None  # else the same, and power has more rules
     if x.dtype.kind not in "fc" or x._scalar:
         return None
     return np.reciprocal if kind is int and exponent == -1 else np.sqrt if kind is float and exponent == 0.5 else None

@@ -226,3 +226,21 @@ def test_derivatives_are_by_elements_as_they_lie(name, order):
             assert np.allclose(found, weights[:12])
         else:
             assert np.allclose(found, expected)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: lnp.minimum.reduceat(x, [0, 1, 0], axis=-1),
+        lambda x: lnp.iscomplex(x),
+        lambda x: lnp.iscomplex(x * 1j),
+        lambda x: lnp.isneginf(x),
+        lambda x: lnp.isreal(x),
+    ],
+    ids=["reduceat", "iscomplex", "iscomplex of complex", "isneginf", "isreal"],
+)
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [int, float])
+def test_tests_and_slices_lie_as_numpys(function, order, dtype):
+    x = np.ones((4, 6), dtype, order=order)
+    assert lnp.jit(function)(x).strides == function(x).strides

@@ -194,3 +194,29 @@ def test_products_of_einsum_are_never_negative_zeros(subscripts):
     assert not expected.any()
     assert np.array_equal(np.signbit(lnp.einsum(subscripts, lnp.lazy(x), y)), expected)
     assert np.array_equal(np.signbit(lnp.jit(lambda x, y: lnp.einsum(subscripts, x, y))(x, y)), expected)
+
+
+@pytest.mark.filterwarnings("ignore::lazynp.PerformanceWarning")
+@pytest.mark.parametrize("shape", [(4, 3), (3,), (1, 3), (2,)])
+def test_equivalent_arrays_are_equivalent_when_compiled(shape):
+    x, y = np.ones((4, 3)), np.ones(shape)
+    assert lnp.jit(lambda x, y: lnp.array_equiv(x, y))(x, y) is np.array_equiv(x, y)
+    assert lnp.array_equiv(lnp.lazy(x), lnp.lazy(y)) is np.array_equiv(x, y)
+
+
+@pytest.mark.parametrize("exponent", [0, 2, 3])
+def test_powers_of_truth_values_are_int64(exponent):
+    x = np.ones(3, bool)
+    assert lnp.jit(lambda x: x.max() ** exponent)(x).dtype == (x.max() ** exponent).dtype == np.int64
+
+
+@pytest.mark.parametrize("method", ["choice", "permutation", "permuted"])
+def test_draws_from_truth_values_are_truth_values(method):
+    def draw(x):
+        return getattr(lnp.random.default_rng(4), method)(x, *([3] if method == "choice" else []), axis=-1)
+
+    x = np.arange(20).reshape(4, 5) % 3 == 0
+    expected = getattr(np.random.default_rng(4), method)(x, *([3] if method == "choice" else []), axis=-1)
+    found = lnp.jit(draw)(x)
+    assert found.dtype == bool
+    assert np.array_equal(found, expected)

@@ -21,7 +21,7 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops import library
 from lazynp.ops.contraction import matmul
 from lazynp.ops.indexing import gather, iota
-from lazynp.ops.movement import broadcast, reshape, window
+from lazynp.ops.movement import broadcast, broadcast_shape, reshape, window
 from lazynp.ordering import wrap_like
 from lazynp.runtime.flags import PARTIAL, may_warn
 from lazynp.runtime.storage import tracing
@@ -270,13 +270,15 @@ def angle(z: Any, deg: bool = False) -> Any:
 @implements(np.iscomplex)
 def iscomplex(x: Any) -> Any:
     node = node_of(x)
-    return wrap(ew.not_equal(ew.imag(node), 0) if node.dtype.kind == "c" else ew.filled(node.shape, False, np.dtype(bool)))
+    if node.dtype.kind != "c":
+        return wrap(ew.filled(node.shape, False, np.dtype(bool)))
+    return wrap_like(ew.not_equal(ew.imag(node), 0), x)
 
 
 @implements(np.isreal)
 def isreal(x: Any) -> Any:
     node = node_of(x)
-    return wrap(ew.equal(ew.imag(node), 0) if node.dtype.kind == "c" else ew.filled(node.shape, True, np.dtype(bool)))
+    return wrap_like(ew.equal(ew.imag(node), 0) if node.dtype.kind == "c" else ew.filled(node.shape, True, np.dtype(bool)), x)
 
 
 def _infinity(function: Any, value: float) -> Any:
@@ -284,7 +286,7 @@ def _infinity(function: Any, value: float) -> Any:
         node = node_of(x)
         if node.dtype.kind not in "fiub" or out is not None:
             raise Unsupported
-        return wrap(ew.equal(node, value) if node.dtype.kind == "f" else ew.filled(node.shape, False, np.dtype(bool)))
+        return wrap_like(ew.equal(node, value) if node.dtype.kind == "f" else ew.filled(node.shape, False, np.dtype(bool)), x)
 
     return implements(function)(lazy)
 
@@ -351,6 +353,16 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> bool:
         raise Unsupported
     x, y = lifted(a1), lifted(a2)
     return x.shape == y.shape and bool(OBJECTS[np.logical_and].reduce(x == y, axis=None))
+
+
+@implements(np.array_equiv)
+def array_equiv(a1: Any, a2: Any) -> bool:
+    x, y = lifted(a1), lifted(a2)
+    try:
+        broadcast_shape(x.shape, y.shape)
+    except ValueError:
+        return False
+    return bool(OBJECTS[np.logical_and].reduce(x == y, axis=None))
 
 
 @implements(np.convolve)

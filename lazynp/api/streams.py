@@ -271,4 +271,4 @@ def _stand_in(method: str, name: str, node: Node | None) -> Any:
         return np.broadcast_to(np.eye(node.shape[-1]), node.shape)
     if name in ("p", "pvals"):
         return np.full(node.shape, 1.0 / max(node.shape[-1], 1), np.result_type(node.dtype, np.float64))
-    return np.ones(node.shape, node.dtype) * (10 if name == "colors" else 1)
+    return np.full(node.shape, 10 if name == "colors" else 1, node.dtype)

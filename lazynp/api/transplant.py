@@ -134,7 +134,7 @@ def formula_of(*functions: Any) -> None:
 
 
 adopts(
-    np.array_equiv,  np.ediff1d, np.fix, np.geomspace, np.logspace, np.insert, np.ix_, np.poly, np.polyadd, np.polyder,
+    np.ediff1d, np.fix, np.geomspace, np.logspace, np.insert, np.ix_, np.poly, np.polyadd, np.polyder,
     np.polydiv, np.polyint, np.polysub, np.sort_complex, np.unwrap, np.vander, np.apply_over_axes, np.fromfunction,
     np.linalg.matrix_rank, np.linalg.tensorinv, np.linalg.tensorsolve, np.fft.hfft, np.fft.ihfft,
 )  # fmt: skip

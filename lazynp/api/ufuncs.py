@@ -129,13 +129,14 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
 
     def _reduced_slices(self, array: Any, starts: np.ndarray, axis: int) -> Any:
         """For each start the fold up to the next one; the element itself where the next one is not greater."""
-        line = array.swapaxes(0, axis)
-        for start in starts[(starts < 0) | (starts >= line.shape[0])].tolist():
-            raise IndexError(f"index {start} out-of-bounds in {self.numpy.__name__}.reduceat [0, {line.shape[0]})")
-        ends = [*starts[1:].tolist(), line.shape[0]]
-        parts = [self.reduce(line[a : max(b, a + 1)], axis=0) for a, b in zip(starts.tolist(), ends, strict=True)]
-        nodes = [reshape(operands.node_of(part), (1, *part.shape)) for part in parts]
-        return arrays.wrap(join(*nodes, axis=0) if len(nodes) > 1 else nodes[0]).swapaxes(0, axis)
+        axis = normalize_axis_index(axis, array.ndim)
+        size = array.shape[axis]
+        for start in starts[(starts < 0) | (starts >= size)].tolist():
+            raise IndexError(f"index {start} out-of-bounds in {self.numpy.__name__}.reduceat [0, {size})")
+        ends, before = [*starts[1:].tolist(), size], (slice(None),) * axis
+        slices = [array[(*before, slice(a, max(b, a + 1)))] for a, b in zip(starts.tolist(), ends, strict=True)]
+        nodes = [node_of(self.reduce(part, axis=axis, keepdims=True)) for part in slices]
+        return arrays.wrap(join(*nodes, axis=axis) if len(nodes) > 1 else nodes[0])
 
     def reduceat(self, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
         """numpy.ufunc.reduceat: in a trace the reductions of slices, else through NumPy."""
