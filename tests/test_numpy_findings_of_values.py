@@ -220,3 +220,23 @@ def test_draws_from_truth_values_are_truth_values(method):
     found = lnp.jit(draw)(x)
     assert found.dtype == bool
     assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "options"),
+    [
+        ("logaddexp2", 1, {"casting": "equiv"}),
+        ("add", 2.5, {"dtype": "i8"}),
+        ("multiply", 1j, {"dtype": "f8"}),
+        ("add", 1, {"dtype": "f4"}),
+        ("add", 1, {"casting": "safe"}),
+    ],
+)
+def test_numbers_of_python_that_may_not_be_cast_are_refused_as_by_numpy(name, number, options, all_lazy):
+    x, said = np.ones(40), []
+    for module, array in ((np, x), (lnp, lnp.lazy(x))):
+        try:
+            said.append(getattr(module, name)(array, number, **options).dtype)
+        except TypeError as error:
+            said.append((type(error), str(error)))
+    assert said[0] == said[1]

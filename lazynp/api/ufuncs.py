@@ -325,12 +325,25 @@ def _compute(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any])
     if dtype is not None or "casting" in options:
         types = [ew.operand_type(x) for x in given]
         asked = {} if dtype is None else {"signature": (*[None] * function.nin, *[np.dtype(dtype)] * function.nout)}
-        loop = function.resolve_dtypes((*types, *[None] * function.nout), casting=options.get("casting", "same_kind"), **asked)
+        loop = _loop(function, types, options.get("casting", "same_kind"), asked)
         for x, d in zip(given, loop, strict=False):
             if isinstance(x, Node):
                 operands.warn_of_lost_imaginary(x.dtype, d)
         given = [ew.as_node(x, d) for x, d in zip(given, loop, strict=False)]
     return [op(*given) for op in ew.UFUNCS[function]]
+
+
+def _loop(function: np.ufunc, types: list[Any], casting: str, asked: dict[str, Any]) -> tuple[np.dtype, ...]:
+    """The dtypes of NumPy's loop. Its resolve_dtypes ends the process where a number of Python may not be cast: so without a rule."""
+    slots = (*types, *[None] * function.nout)
+    if casting != "unsafe" and any(t in _KINDS_OF_NUMBERS for t in types):
+        free = function.resolve_dtypes(slots, casting="unsafe", **asked)
+        if casting != "same_kind" or any(d.kind not in _KINDS_OF_NUMBERS.get(t, d.kind) for t, d in zip(types, free, strict=False)):
+            raise Unsupported  # NumPy's error
+    return function.resolve_dtypes(slots, casting=casting, **asked)
+
+
+_KINDS_OF_NUMBERS: dict[Any, str] = {int: "iufc", float: "fc", complex: "c"}
 
 
 def _where(mask: Node, node: Node) -> Node:
