@@ -54,7 +54,7 @@ def for_(
     elements = elements_of(iterable) if queues.under_jit() else None
     if elements is None:
         budget.allow_items(iterable)
-        return _in_python(iterable, turn, names, budget)
+        return _in_python(iterable, turn, (*names, *targets), budget)
     return _for_elements(elements, turn, names, targets, leaves, lists, budget)
 
 
@@ -69,13 +69,13 @@ def _for_elements(
     cuts: bool = True,
 ) -> Signal | None:
     """A loop over elements that are known by their indices. cuts: whether it may be done in parts."""
-    count = elements.count
+    count, changed = elements.count, (*names, *targets)
     for first in range(_PEELED + 1):
         if count is not None and count - first <= (settings.unroll if cuts else cutting.FEW):
             break
         rest = elements.since(first)
         try:
-            return _for_as_loop(rest, turn, (*names, *targets), leaves, lists, cuts and not queue().derives)
+            return _for_as_loop(rest, turn, changed, leaves, lists, cuts and not queue().derives)
         except Hopeless:
             raise
         except cutting.Cut as cut:
@@ -84,7 +84,7 @@ def _for_elements(
                 if turns is None or turns > cutting.FEW:
                     _for_elements(part, turn, names, targets, leaves, lists, budget, False)
                 else:
-                    _in_python([part.at(part.place(number)) for number in range(turns)], turn, names, budget)
+                    _in_python([part.at(part.place(number)) for number in range(turns)], turn, changed, budget)
             return None
         except CaptureError as error:
             budget.because(error)
@@ -96,8 +96,8 @@ def _for_elements(
             break
         signal = turn(elements.at(elements.place(first)))  # after a turn or two the types may be those of all others
         if signal is not None:
-            return _interrupted(signal, rest.since(1), turn, names, budget)
-    return _in_python(elements if first == 0 else elements.since(first), turn, names, budget)
+            return _interrupted(signal, rest.since(1), turn, changed, budget)
+    return _in_python(elements if first == 0 else elements.since(first), turn, changed, budget)
 
 
 def listed(values: Iterable[Any], value: Callable[..., Any], unpack: bool) -> list[Any]:
