@@ -386,10 +386,9 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 def _edge(x: Any, y: Any) -> Any:
     """The first results of a convolution, each with one product more. Zeros around x, times infinite weights, would be NaN."""
     m = y.size
-    x = concatenate([wrap(ew.filled((m - 1,), 0, x.dtype)), x], 0)
-    products = wrap(window(node_of(x), axis=0, size=m)) * y[::-1]
-    met = wrap(iota(m - 1))[:, None] + wrap(iota(m)) >= m - 1
-    return where(met, products, products.dtype.type(0)).sum(1, dtype=products.dtype)
+    place = wrap(iota(m - 1))[:, None] + wrap(iota(m)) - (m - 1)
+    products = x[wrap(ew.maximum(node_of(place), 0))] * y[::-1]
+    return where(place >= 0, products, products.dtype.type(0)).sum(1, dtype=products.dtype)
 
 
 def _periodic(x: Any, xp: Any, fp: Any, period: Any) -> Any:
