@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 from lazynp.ir.body import canonical_bodies, own_dims
@@ -59,7 +60,7 @@ def _pruned(node: Node, read: set[int]) -> dict[int, Node]:
     if not kept and node.op is loop:
         return {k: arguments[k] for k in still & read}
     roots = prune(Graph(inputs, (*tests, *[outputs[k] for k in kept]))).outputs
-    needed = set().union(*map(_leaves, roots))
+    needed = _leaves(roots)
     rest = [k for k in range(len(arguments)) if k not in live and inputs[first + k] in needed]
     found = {k: arguments[k] for k in still & read}
     if len(kept) + len(rest) == len(arguments) and len(kept) == len(outputs) and roots == (*tests, *outputs):
@@ -84,22 +85,29 @@ def rebuilt(node: Node, limits: tuple[Node, ...], arguments: list[Node], graphs:
     return fresh  # type: ignore[no-any-return]
 
 
-def _leaves(root: Node) -> set[Node]:
-    """What a value is computed from, also through sizes and bodies; of a loop or branch what this one of its results needs."""
-    found: set[Node] = set()
-    waiting = [root]
+def _leaves(roots: Iterable[Node]) -> set[Node]:
+    """What values are computed from, also through sizes and bodies; of a loop or branch what this one of its results needs."""
+    return _visit(roots, set())
+
+
+def _visit(roots: Iterable[Node], found: set[Node]) -> set[Node]:
+    """Adds what values are computed from to what has been found, and returns what is new: each node is visited once."""
+    new: set[Node] = set()
+    waiting = list(roots)
     while waiting:
         node = waiting.pop()
         if node in found:
             continue
         found.add(node)
-        found |= own_dims(node)
+        mentioned = own_dims(node)
         if node.op is item and node.args[0].op in CONTROL:
-            found |= own_dims(node.args[0])
+            mentioned |= own_dims(node.args[0])
             waiting += [node.args[0].args[k] for k in _read_for(node.args[0], node.index)]
         else:
             waiting += node.args
-    return found
+        found |= mentioned
+        new |= {node} | mentioned
+    return new
 
 
 def _read_for(node: Node, index: int) -> tuple[int, ...]:
@@ -107,14 +115,14 @@ def _read_for(node: Node, index: int) -> tuple[int, ...]:
     known = _reads.setdefault(node, {})
     if index not in known:
         if node.op is cond:
-            needed = {leaf for branch in (node.yes, node.no) for leaf in _leaves(branch.outputs[index])}
+            needed = _leaves([branch.outputs[index] for branch in (node.yes, node.no)])
             known[index] = (0, *[1 + k for k, leaf in enumerate(node.yes.inputs) if leaf in needed])
         else:
             first, limits = (1, 3) if node.op is loop else (0, 0)
             inputs, outputs = node.body.inputs, node.body.outputs
             tests = node.condition.outputs if node.op is while_ else ()
             live = _live(outputs, inputs[first : first + len(outputs)], tests, {index})
-            needed = {leaf for root in (*tests, *[outputs[k] for k in live]) for leaf in _leaves(root)}
+            needed = _leaves([*tests, *[outputs[k] for k in live]])
             carried = [limits + k for k, leaf in enumerate(inputs[first:]) if k in live or leaf in needed]
             known[index] = (*range(limits), *carried)
     return known[index]
@@ -129,8 +137,9 @@ def _live(outputs: Any, carried: Any, tests: Any, wanted: set[int]) -> set[int]:
     live: set[int] = set()
     waiting = [outputs[k] for k in wanted] + list(tests)
     live |= wanted
+    found: set[Node] = set()
     while waiting:
-        for leaf in _leaves(waiting.pop()):
+        for leaf in _visit([waiting.pop()], found):
             k = place.get(leaf)
             if k is not None and k not in live:
                 live.add(k)
@@ -152,7 +161,7 @@ def _pruned_branches(node: Node, read: set[int]) -> dict[int, Node]:
         sides = [substitute([branch.outputs[k] for k in kept], given) for branch in (node.yes, node.no)]
         return found | {k: _chosen(node.args[0], one, other) for k, one, other in zip(kept, *sides, strict=True)}
     roots_of = [prune(Graph(inputs, tuple([branch.outputs[k] for k in kept]))).outputs for branch in (node.yes, node.no)]
-    needed = set().union(*[_leaves(root) for roots in roots_of for root in roots])
+    needed = _leaves([root for roots in roots_of for root in roots])
     chosen = [k for k, leaf in enumerate(inputs) if leaf in needed]
     if len(kept) == len(node.type) and len(chosen) == len(inputs) and roots_of == [node.yes.outputs, node.no.outputs]:
         return found | {k: item(node, index=k) for k in kept}
