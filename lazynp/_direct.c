@@ -123,17 +123,33 @@ static int matches(const Direct *d, int *at, PyObject *x, PyObject **leaves) {
     }
 }
 
-/* Whether the variables that the trace read are still the same objects: (read, name, value), or (cell, value). -1: an exception. */
+/* Whether a list has these members. */
+static int has_members(PyObject *list, PyObject *members) {
+    if (PyList_GET_SIZE(list) != PyTuple_GET_SIZE(members)) return 0;
+    for (Py_ssize_t k = 0; k < PyList_GET_SIZE(list); k++)
+        if (!same_static(PyList_GET_ITEM(list, k), PyTuple_GET_ITEM(members, k))) return 0;
+    return 1;
+}
+
+/* Whether the variables that the trace read are still the same: (cell, value), (list, members), (dictionary, key, value), or
+   (read, name, value). -1: an exception. */
 static int holds(PyObject *guards) {
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(guards); k++) {
-        PyObject *guard = PyTuple_GET_ITEM(guards, k), *now;
-        if (PyTuple_GET_SIZE(guard) == 2) {
-            if (PyCell_GET(PyTuple_GET_ITEM(guard, 0)) != PyTuple_GET_ITEM(guard, 1)) return 0;
-            continue;
+        PyObject *guard = PyTuple_GET_ITEM(guards, k), *where = PyTuple_GET_ITEM(guard, 0), *what = PyTuple_GET_ITEM(guard, 1), *now;
+        if (PyCell_Check(where)) {
+            if (!(now = PyCell_GET(where)) || !same_static(now, what)) return 0;
+        } else if (PyList_CheckExact(where)) {
+            if (!has_members(where, what)) return 0;
+        } else if (PyDict_CheckExact(where)) {
+            now = PyDict_GetItemWithError(where, what);
+            if (!now && PyErr_Occurred()) return -1;
+            if (!same_static(now ? now : Py_None, PyTuple_GET_ITEM(guard, 2))) return 0;
+        } else {
+            if (!(now = PyObject_CallOneArg(where, what))) return -1;
+            int same = same_static(now, PyTuple_GET_ITEM(guard, 2));
+            Py_DECREF(now);
+            if (!same) return 0;
         }
-        if (!(now = PyObject_CallOneArg(PyTuple_GET_ITEM(guard, 0), PyTuple_GET_ITEM(guard, 1)))) return -1;
-        Py_DECREF(now);
-        if (now != PyTuple_GET_ITEM(guard, 2)) return 0;
     }
     return 1;
 }

@@ -350,7 +350,7 @@ class TraceQueue(Queue):
     `written`: the storages it did not create but gave a new value to, with the value they had. `doubt`: a truth value that, where it is
     true, says that the results do not count. `printed`: stands for what the program has printed so far. `data_sizes`: integers computed
     from data that stand in attributes -> the sizes that stand for them; `binds_sizes`: whether who traces makes loops of these (see
-    trace/closing.py).
+    trace/closing.py). `taken`: storages and arrays from outside of which Python has got values, which the trace takes for granted.
     """
 
     runs_once = False
@@ -371,6 +371,15 @@ class TraceQueue(Queue):
         self.printed: Storage | None = None
         self.data_sizes: dict[Node, Node] = {}
         self.binds_sizes = False
+        self.taken: list[Any] = []
+
+    def looks_at(self, storage: Storage) -> None:
+        if not isinstance(storage.home, TraceQueue):
+            self.taken.append(storage)
+
+    def takes(self, nodes: Iterable[Node]) -> None:
+        """Python gets the values of nodes."""
+        self.taken += [self.sources[leaf] for leaf in toposort(nodes) if leaf in self.sources]
 
     def count_write(self, node: Node) -> None:
         """Raises CaptureError for a loop over elements or slices that is being written out: compiling it would take minutes."""
@@ -440,6 +449,7 @@ class TraceQueue(Queue):
                 "the value of a traced array is needed here (float(), bool(), item(), a data-dependent size or a NumPy call), "
                 "but inside a trace it is not known yet"
             )
+        self.takes([wanted.node])
         old = wanted._leaf() if wanted._leaf is not None else None
         if old is not None:
             _bound[old] = wanted.memory().copy()

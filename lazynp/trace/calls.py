@@ -5,6 +5,9 @@ import builtins
 import functools
 import math
 import operator
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import BuiltinFunctionType, FunctionType, GeneratorType, ModuleType
 from typing import Any
 
@@ -27,6 +30,7 @@ from lazynp.trace.blocks import sets_globals
 from lazynp.trace.collecting import rows_of_one
 from lazynp.trace.either import Either
 from lazynp.trace.elements import enumerate_, ndenumerate, ndindex, range_, reversed_, zip_
+from lazynp.trace.guards import SMALL
 from lazynp.trace.places import in_body, in_derivative_of_values, touch
 from lazynp.trace.printing import print_
 
@@ -77,6 +81,8 @@ def check_effects(f: Any) -> None:
     if isinstance(holder, (list, dict, set)) and type(f) is BuiltinFunctionType:
         if f.__name__ not in _READING_METHODS:
             touch(holder)
+    elif type(holder) in ARRAYS and f.__name__ in _WRITING_METHODS:
+        touched(holder)
     elif in_body() and not _is_pure(f, holder):
         name = getattr(f, "__qualname__", type(f).__qualname__)
         raise CaptureError(f"a loop or branch over traced values calls {name}, which may do more than return a value")
@@ -362,6 +368,54 @@ _STAND_INS: dict[Any, Any] = {
 # --- reading and writing -----------------------------------------------------------------------------------------------------
 
 
+class _Reading(threading.local):
+    """How the trace under way reads large NumPy arrays from outside. varying: smaller ones that are inputs too, by identity; known: all
+    that the function can reach, which no trace writes to; as_values: none is an input, because the function needs their values; met:
+    whether one was."""
+
+    def __init__(self) -> None:
+        self.varying: dict[int, Any] = {}
+        self.known: dict[int, Any] = {}
+        self.as_values = self.met = False
+
+
+_reading = _Reading()
+
+
+@contextmanager
+def reading(varying: dict[int, Any], known: dict[int, Any], as_values: bool) -> Iterator[_Reading]:
+    """A trace of a jitted function."""
+    before = vars(_reading).copy()
+    _reading.varying, _reading.known, _reading.as_values, _reading.met = varying, known, as_values, False
+    try:
+        yield _reading
+    finally:
+        vars(_reading).clear()
+        vars(_reading).update(before)
+
+
+def as_input(x: Any) -> Any:
+    """What an operator, a method or an index finds in the place of x: a large NumPy array from outside is an input of the program, read
+    again at every call; NumPy itself would read it now, once."""
+    if type(x) not in ARRAYS or not (x.nbytes > SMALL or id(x) in _reading.varying) or x.dtype not in LAZY_DTYPES:
+        return x
+    if _reading.as_values or not tracing() or not queues.under_jit():
+        return x
+    _reading.met = True
+    handle = arrays.wrap(operands.node_of(x))
+    handle._readonly = True
+    return handle
+
+
+def _check_unshared(x: np.ndarray) -> None:
+    """Raises CaptureError for a NumPy array that the function finds outside: a compiled call would not write to it."""
+    array: Any = x
+    while isinstance(array, np.ndarray):
+        if id(array) in _reading.known:
+            raise CaptureError("it writes to an array from outside, which a compiled call would not: pass it as an argument")
+        array = array.base
+
+
 class _Table:
     """A NumPy array that may be read at a traced index."""
 
@@ -373,7 +427,7 @@ class _Table:
     def __getitem__(self, index: Any) -> Any:
         items = index if type(index) is tuple else (index,)
         if not any(_is_traced(i) or (type(i) is slice and any(map(_is_traced, (i.start, i.stop, i.step)))) for i in items):
-            return self.array[index]
+            return as_input(self.array)[index]
         return arrays.wrap(operands.node_of(self.array))[index]
 
 
@@ -401,8 +455,10 @@ def touched(x: Any) -> Any:
     """Note that x may be changed in place."""
     if isinstance(x, (list, dict, set)):
         touch(x)
-    elif isinstance(x, (np.ndarray, bytearray)) and type(x) is not ndarray and in_body():
-        raise CaptureError("a loop or branch over traced values writes to an array that was made outside of the trace")
+    elif isinstance(x, (np.ndarray, bytearray)) and type(x) is not ndarray:
+        if in_body():
+            raise CaptureError("a loop or branch over traced values writes to an array that was made outside of the trace")
+        _check_unshared(x)  # type: ignore[arg-type]
     return x
 
 
@@ -419,11 +475,13 @@ class tried:  # noqa: N801
             raise bodies.Escape(CaptureError("a `try` with handlers around traced operations: their errors come when the program runs"))
 
 
-def owner(x: Any, name: str) -> Any:
-    """The object of which the user's function sets or deletes the attribute."""
+def owner(x: Any, name: str, in_place: bool) -> Any:
+    """The object of which the user's function sets or deletes the attribute. in_place: what is there may change itself instead."""
     attributes = getattr(x, "__dict__", None)
     if isinstance(attributes, dict):
         touch(attributes)
+        if in_place:
+            touched(attributes.get(name))
     if in_body() and type(x) is not ndarray:
         if (
             not isinstance(attributes, dict)

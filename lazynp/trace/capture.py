@@ -43,7 +43,7 @@ class Traced(NamedTuple):
     result's leaves are made of them; structure: its tree; written: {argument number: new value}; outside: {leaf: Storage or NumPy array
     that is read again at every call}; written_outside: {storage: (leaf, new value)}; doubted: the last value is a truth value: if it is
     true, the program has not computed what Python would have; told: warnings that a call tells: the number of the truth value that says
-    whether, and the user's position."""
+    whether, and the user's position; taken: storages and arrays from outside whose values the trace takes for granted."""
 
     inputs: list[Node | None]
     values: list[Node]
@@ -55,6 +55,7 @@ class Traced(NamedTuple):
     scalars: bool
     doubted: bool = False
     told: Sequence[tuple[int, Warning, Any]] = ()
+    taken: Sequence[Any] = ()
 
 
 def is_array(leaf: Any) -> bool:
@@ -149,6 +150,7 @@ def trace(
             any(type(leaf) in _SCALAR_TYPES for leaf in leaves),
             scope.doubt is not None,
             told,
+            scope.taken,
         )  # type: ignore[arg-type]
 
 
@@ -170,9 +172,15 @@ def _is_part(leaf: Any, seen: dict[Storage, int], owners: dict[Storage, int]) ->
     if type(leaf) is not ndarray or leaf._storage is None or not leaf._path or leaf._scalar or isinstance(leaf._storage, Snapshot):
         return False
     storage = leaf._storage
-    if seen[storage] != 1 or storage in owners or not _fresh(storage):
+    if seen[storage] != 1 or storage in owners or not _fresh(storage) or _array_outside(leaf) is not None:
         return False
     return leaf.ndim > 0 and leaf.size * 2 <= math.prod(storage.shape) and leaf.flags.c_contiguous
+
+
+def _array_outside(leaf: Any) -> np.ndarray | None:
+    """The NumPy array from outside whose memory it is, or part of it."""
+    source = queue().sources.get(leaf._storage.node) if leaf._readonly else None  # type: ignore[attr-defined]
+    return source if type(source) in ARRAYS else None
 
 
 def _output(leaf: Any, owners: dict[Storage, int], values: dict[Storage, int], outside: dict[Storage, Node]) -> Output:
@@ -191,6 +199,8 @@ def _output(leaf: Any, owners: dict[Storage, int], values: dict[Storage, int], o
     storage = leaf._storage
     if storage is None or storage in outside or (storage.node is None and bound(storage.value()) is not None and not _fresh(storage)):
         return Output("static", value=leaf)
+    if (source := _array_outside(leaf)) is not None:
+        return Output("outside", path=leaf._path, value=source)
     if storage in owners:
         return Output("argument", owners[storage], leaf._path, locked=bool(leaf._readonly))
     kind = "scalar" if leaf._scalar else "value"

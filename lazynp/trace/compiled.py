@@ -1,7 +1,7 @@
 """A compiled signature of a jitted function: how its program is called, and what the function returns."""
 
-from collections.abc import Sequence
-from types import CellType
+from collections.abc import Mapping, Sequence
+from types import CellType, MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from lazynp.backends.program import CallTables, CProgram
 from lazynp.config import settings
 from lazynp.errors import error_settings
 from lazynp.ir import canonical
+from lazynp.ir.node import Node
 from lazynp.layout import Axes
 from lazynp.native import ARRAYS, keeping
 from lazynp.ops.movement import follow_numpy, permute
@@ -26,7 +27,7 @@ from lazynp.trace import regions, trees
 from lazynp.trace.capture import Output, Traced, is_array
 from lazynp.trace.direct import TRACED_SCALARS
 from lazynp.trace.donation import Donation, delete, is_given
-from lazynp.trace.guards import Guard
+from lazynp.trace.guards import Guard, Variable, holds
 
 UNKNOWN = object()
 """Of a signature of which is not known yet whether calls can be made from C."""
@@ -79,9 +80,16 @@ class Compiled:
     )
 
     def __init__(
-        self, traced: Traced, guards: list[Guard], name: str = "", donated: frozenset[int] = frozenset(), kept: Kept | None = None
+        self,
+        traced: Traced,
+        guards: list[Guard],
+        name: str = "",
+        donated: frozenset[int] = frozenset(),
+        kept: Kept | None = None,
+        variables: Mapping[Node, Variable] = MappingProxyType({}),
     ) -> None:
-        """name: of the function; donated: the numbers of donated leaves; kept: where its memory comes from, None: from all programs'."""
+        """name: of the function; donated: the numbers of donated leaves; kept: where its memory comes from, None: from all programs';
+        variables: the inputs from outside that are found anew at every call."""
         self.traced = traced
         self.name = name
         self.donation = Donation(traced, donated)
@@ -95,7 +103,7 @@ class Compiled:
         self.ready: Ready = prepare(self.form)
         argument_of = {leaf: i for i, leaf in enumerate(traced.inputs) if leaf is not None}
         self.places = [argument_of.get(leaf, -1) for leaf in self.form.leaves]
-        self.outside = [traced.outside.get(leaf, None) for leaf in self.form.leaves]
+        self.outside = [variables.get(leaf, traced.outside.get(leaf)) for leaf in self.form.leaves]
         self.constants = [bound(leaf) for leaf in self.form.leaves]
         self.writes = [argument for argument, _ in writes]
         self.scalars = traced.scalars
@@ -110,10 +118,7 @@ class Compiled:
 
     def holds(self) -> bool:
         """Whether the variables that the trace read from outside are still the same objects."""
-        for read, name, value in self.guards:
-            if read(name) is not value:
-                return False
-        return True
+        return holds(self.guards)
 
     def run(self, leaves: list[Any], lazy: bool, blocks: bool) -> Any:
         """Run on the leaves of a call: NumPy arrays or handles, of this signature. lazy: some are handles; blocks: all arrays are
@@ -263,6 +268,8 @@ class Compiled:
             return self._leaf(first if self._leaf(chosen, values, leaves, lazy) else second, values, leaves, lazy)
         if kind == "argument":
             return _argument_view(leaves[index], path, locked)
+        if kind == "outside":
+            return follow_numpy(value, path)
         return value.copy() if type(value) in ARRAYS else value
 
 
@@ -291,7 +298,9 @@ def _block(array: np.ndarray) -> np.ndarray:
 
 
 def _current(source: Any) -> np.ndarray:
-    """The present contents of a storage or NumPy array that a trace read from outside."""
+    """The present contents of a variable, storage or NumPy array that a trace read from outside."""
+    if type(source) is Variable:
+        source = source.now()
     return source.force() if isinstance(source, Storage) else _block(source)
 
 
@@ -317,7 +326,8 @@ def overlap(entry: Compiled, leaves: Sequence[Any]) -> bool:
 def overlaps(entry: Compiled, argument: int, leaves: Sequence[Any]) -> bool:
     """Whether an argument shares memory with another array that the function reads."""
     memory = [arrays.geometry(leaf) if type(leaf) is ndarray else leaf for leaf in leaves]
-    memory += [source.memory() if isinstance(source, Storage) else source for source in entry.traced.outside.values()]
+    sources = [source.now() if type(source) is Variable else source for source in entry.outside]
+    memory += [source.memory() if isinstance(source, Storage) else source for source in sources]
     return any(
         other != argument and isinstance(block, np.ndarray) and np.may_share_memory(memory[argument], block)
         for other, block in enumerate(memory)

@@ -16,7 +16,7 @@ from lazynp.runtime.storage import traced_count, tracing
 from lazynp.trace import bodies, queues
 from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Signal
 from lazynp.trace.branches import after, and_, chain, choose, if_, if_raises, not_, or_
-from lazynp.trace.calls import check_effects, indexed, note_variables, only_returns, owner, stand_in, target, touched, tried
+from lazynp.trace.calls import as_input, check_effects, indexed, note_variables, only_returns, owner, stand_in, target, touched, tried
 from lazynp.trace.collecting import in_one_list
 from lazynp.trace.loops import Hopeless, for_, listed, while_
 from lazynp.trace.maybe import MaybeUnbound, read_maybe
@@ -28,8 +28,8 @@ from lazynp.trace.source import is_library, rewritten_code, with_control
 from lazynp.trace.unseen import changes_are_seen
 
 __all__ = [
-    "BREAK", "RETURN", "MaybeUnbound", "Signal", "after", "and_", "chain", "choose", "for_", "function", "if_", "if_raises", "in_one_list",
-    "indexed", "listed", "not_", "or_", "owner", "read_maybe", "result", "target", "text", "touched", "tried", "while_",
+    "BREAK", "RETURN", "MaybeUnbound", "Signal", "after", "and_", "as_input", "chain", "choose", "for_", "function", "if_", "if_raises",
+    "in_one_list", "indexed", "listed", "not_", "or_", "owner", "read_maybe", "result", "target", "text", "touched", "tried", "while_",
 ]  # fmt: skip
 RETURN = RETURNED
 BREAK = Signal(BROKEN)
@@ -56,12 +56,12 @@ def captured(f: Any) -> Any:
         return functools.partial(captured(f.func), *f.args, **f.keywords)
     if type(f) is not FunctionType or is_library(f.__code__) or RUNTIME in f.__code__.co_freevars:
         return f
+    if _calls.noted is not None:
+        _calls.noted[f.__code__] = f
     rewritten = with_control(f, sys.modules[__name__])
     if rewritten is None:
         return f
     note_variables(f)
-    if _calls.noted is not None:
-        _calls.noted[f.__code__] = f
     return _bounded(rewritten) if f.__name__ in f.__code__.co_names + f.__code__.co_freevars else rewritten
 
 

@@ -4,7 +4,7 @@ Most signatures qualify: arrays of NumPy's in C order and plain values in tuples
 arrays or written arguments as results. The others are called through `Compiled.run`, which does the same for all.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Container, Iterator
 from types import CellType
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from lazynp.array import ndarray
 from lazynp.backends import pool, program, threads
 from lazynp.native import ARRAYS, Direct
+from lazynp.trace.guards import Guard, Variable, has_form, has_members
 
 _MOST_DEPTH = 8
 """Of containers in the arguments: C goes through them by recursion."""
@@ -43,12 +44,16 @@ def _built(entry: Any, tables: program.CallTables, args: tuple[Any, ...], kwargs
     slots = np.frombuffer(tables.slots, np.intp).copy()
     known = [*entry.constants, *entry.ready.scalars]
     inputs, outside = [], []
+    pinned: dict[Any, Guard] = {}
     for slot, number in tables.inputs:
         place, source = (entry.places[number], entry.outside[number]) if number < len(entry.places) else (-1, None)
         if place >= 0:
             inputs.append((slot, place, leaves[place].dtype.num))
         elif source is None:
             slots[slot] = known[number].ctypes.data
+        elif type(source) is Variable and type(array := source.now()) in ARRAYS:
+            outside.append((slot, array, array.nbytes))
+            pinned[source.key()] = (*source, array)  # another array in a variable is a matter for Python
         elif type(source) in ARRAYS:
             outside.append((slot, source, source.nbytes))
         else:
@@ -73,7 +78,7 @@ def _built(entry: Any, tables: program.CallTables, args: tuple[Any, ...], kwargs
         work=tables.work if tables.work > program.FEW else 0,
         doubt=values - 1 if entry.traced.doubted else -1,
         form=entry.plain_result(),
-        guards=tuple(_guard(g) for g in entry.guards),
+        guards=(*map(_guard, _without_forms(entry.guards, pinned)), *map(_guard, pinned.values())),
         writes=tuple(entry.writes),
         result=entry.result,
         after=entry.reported,
@@ -122,7 +127,19 @@ TRACED_SCALARS = frozenset({np.float64, np.float32, np.float16, np.complex128, n
 """NumPy's inexact scalars are traced like arrays without axes: a bias that a step returns comes back at the next one."""
 
 
-def _guard(guard: tuple[Callable[[Any], Any], Any, Any]) -> Row:
-    """A guard on a filled cell needs no call."""
-    _, name, value = guard
-    return (name, value) if type(name) is CellType else guard
+def _without_forms(guards: list[Guard], pinned: Container[Any]) -> list[Guard]:
+    """Those of guards that are not about variables that are to hold this very array."""
+    return [guard for guard in guards if guard[0] is not has_form or Variable(*guard[1][:2]).key() not in pinned]
+
+
+def _guard(guard: Guard) -> Row:
+    """A guard on a filled cell, an item of a dictionary or the members of a list needs no call: (where, what)."""
+    read, name, value = guard
+    if type(name) is CellType:
+        return name, value
+    if read is has_members and type(name[0]) is list:
+        return name
+    holder = getattr(read, "__self__", None)
+    if type(holder) is dict and read.__name__ == "get":
+        return holder, name, value
+    return guard

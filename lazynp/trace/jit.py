@@ -4,6 +4,7 @@ import functools
 import operator
 import sys
 import warnings
+from collections import deque
 from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lazynp import array as arrays
-from lazynp.array import may_write, ndarray
+from lazynp.array import ndarray
 from lazynp.backends.pool import Kept
 from lazynp.backends.program import CProgram, MemoryPlan
 from lazynp.config import config, settings
@@ -26,10 +27,15 @@ from lazynp.trace.capture import Traced, trace
 from lazynp.trace.compiled import ALONE, UNKNOWN, Compiled, Doubted, overlap
 from lazynp.trace.direct import TRACED_SCALARS, direct_of
 from lazynp.trace.donation import Donated, donated_leaves, donated_parameters
-from lazynp.trace.guards import Guard, attributes_read, globals_read, variables_read
+from lazynp.trace.guards import layout
 from lazynp.trace.loops import TooLong
+from lazynp.trace.outside import Outside, changed, first_changed
 
 _SCALARS = frozenset({int, float, bool, complex, str, bytes, type(None), np.int64, np.int32, np.bool_})
+_MOST_OTHERS = 4
+"""Traces of a signature that are kept beside the latest, for values of variables that come again."""
+_MOST_IN_VAIN = 8
+"""Traces in a row, each of which was called once before something that the function reads from outside changed."""
 _UNCOMPILED = object()
 """The entry of a signature that runs in lazy mode because it could not be captured."""
 
@@ -71,6 +77,9 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
         self._trust_input = trust_input
         self._entries: dict[Any, Any] = {}
         self._warned = False
+        self._varying: set[Any] = set()
+        self._in_vain: dict[Any, int] = {}
+        self._others: dict[Any, deque[Compiled]] = {}
         if f is not None:
             self._wrap(f)
 
@@ -112,7 +121,7 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
             for a in args:
                 kind = type(a)
                 if kind in ARRAYS:
-                    key.append((a.shape, a.dtype, (block := a.flags.carray) or _layout(a)))
+                    key.append((a.shape, a.dtype, (block := a.flags.carray) or layout(a)))
                     blocks = blocks and block
                 elif kind in _SCALARS:
                     key.append((kind, a) if a else (kind, repr(a)))
@@ -173,7 +182,7 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
             return control.captured_under_jit(self._function)(*args, **kwargs)
         entry = self._entries.get(key)
         if type(entry) is Compiled and not entry.holds():
-            entry = None
+            entry = self._changed(key, entry)
         if entry is _BY_VALUE:
             return self._call((key, _scalar_values(leaves)), _untraced(leaves), rebuild)
         if entry is None:
@@ -204,25 +213,49 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
         except Doubted:
             return self._run_lazily(leaves, rebuild)
 
+    def _changed(self, key: Any, entry: Compiled) -> Any:
+        """What the function reads from outside is not what it was. A trace for what it is now may be known; else None: it is traced
+        again, unless that has been in vain several times."""
+        with lock:
+            others = self._others.setdefault(key, deque(maxlen=_MOST_OTHERS))
+            for other in others:
+                if other.holds():
+                    others.remove(other)
+                    others.append(entry)
+                    self._entries[key] = other
+                    return other
+            others.append(entry)
+            self._varying |= changed(entry.guards)
+            if entry.direct is not UNKNOWN:  # it was called more than once
+                self._in_vain.pop(key, None)
+                return None
+            self._in_vain[key] = self._in_vain.get(key, 0) + 1
+            if self._in_vain[key] < _MOST_IN_VAIN:
+                return None
+        self._remember(key, _UNCOMPILED)
+        name = first_changed(entry.guards)
+        self._warn(None, f"{name!r}, which it reads from outside, is another number or object at every call: pass it as an argument")
+        return _UNCOMPILED
+
     def _remember(self, key: Any, entry: Any) -> None:
         with lock:
             if len(self._entries) >= 4096:  # a signature per call: keep the newest half
                 for old in list(self._entries)[:2048]:
                     del self._entries[old]
+                    self._others.pop(old, None)
+                    self._in_vain.pop(old, None)
             self._entries[key] = entry
 
     def _compile(self, leaves: list[Any], rebuild: Callable[..., Any]) -> Compiled:
         known = lambda new: rebuild([leaf[0] if type(leaf) is _Known else leaf for leaf in new])  # noqa: E731
-        called: dict[CodeType, FunctionType] = {}
         with rarely_collected:
-            traced = self._trace(leaves, known, called)
+            outside = Outside(self._function, leaves, self._varying)
+            traced = outside.traced(functools.partial(self._trace, leaves, known))
             if len(traced.results) == 1 and traced.structure == trees.flatten(0)[1]:
                 traced = traced._replace(structure=ALONE)
-            guards: list[Guard] = []
-            if not self._trust_input:
-                guards = [*variables_read(self._function), *globals_read(called.values()), *attributes_read(leaves)]
+            guards, variables = ([], {}) if self._trust_input else outside.guards(traced)
             donated = donated_leaves(self._donated, rebuild(list(range(len(leaves))))) if self._donated else frozenset()
-            return Compiled(traced, guards, self.__name__, donated, None if self._allow_gc else Kept())
+            return Compiled(traced, guards, self.__name__, donated, None if self._allow_gc else Kept(), variables)
 
     def _trace(self, leaves: list[Any], rebuild: Callable[..., Any], called: dict[CodeType, FunctionType]) -> Traced:
         """With loops and branches captured from the source; where there is none, with everything written out. called: filled with the
@@ -307,17 +340,12 @@ def _leaf_key(leaf: Any) -> Any:
     if kind in ARRAYS or kind is ndarray:
         if leaf.dtype not in LAZY_DTYPES:
             raise TypeError("an array whose dtype is not numeric")
-        return leaf.shape, leaf.dtype, _layout(leaf), np.ndarray if kind is watched else kind
+        return leaf.shape, leaf.dtype, layout(leaf), np.ndarray if kind is watched else kind
     if type(leaf) in TRACED_SCALARS:
         return type(leaf)
     if isinstance(leaf, np.ndarray):
         raise TypeError("a subclass of NumPy's array, whose own methods decide")
     return (type(leaf), leaf) if leaf else (type(leaf), repr(leaf))
-
-
-def _layout(array: Any) -> Any:
-    """What decides, beside shape and dtype, what a trace does with an argument: whether it may write to it, and what are views of it."""
-    return may_write(array), None if array.flags.c_contiguous else array.strides
 
 
 def _concerns_capture(error: BaseException | None) -> CaptureError | None:

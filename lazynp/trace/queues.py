@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -85,6 +85,9 @@ class BodyQueue(TraceQueue):
             if self.turns:
                 self.looked_at.add(storage)
             self.parent.looks_at(storage)
+
+    def takes(self, nodes: Iterable[Node]) -> None:
+        self.parent.takes([self.sources[leaf] for leaf in toposort(nodes) if leaf in self.sources])
 
     def before_write_outside(self, storage: Storage) -> None:
         """Raises CaptureError where a turn has looked at the values that were there before the first turn, and changes them."""

@@ -17,6 +17,8 @@ import ast
 import copy
 from typing import Any
 
+import numpy as np
+
 from lazynp.trace.appends import joined
 from lazynp.trace.assignment import mark_reads
 from lazynp.trace.pieces import (
@@ -131,16 +133,31 @@ class _Expressions(ast.NodeTransformer):
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         if isinstance(node.op, ast.Not):
             return runtime_call("not_", [self.test(node.operand)], node)
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        node.operand = _operand(node.operand)
+        return node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AugAssign:
+        if isinstance(node.target, ast.Attribute):
+            node.target.in_place = True  # type: ignore[attr-defined]
         return self.generic_visit(node)  # type: ignore[return-value]
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        node.left, node.right = _operand(node.left), _operand(node.right)
+        return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         if len(node.ops) == 1 or binds(node):
-            return self.generic_visit(node)  # type: ignore[return-value]
+            node = self.generic_visit(node)  # type: ignore[assignment]
+            if not isinstance(node.ops[0], (ast.Is, ast.IsNot)):
+                node.left, node.comparators = _operand(node.left), list(map(_operand, node.comparators))
+            return node
         simple = constant(all(map(_is_simple, node.comparators)), node)
         rest = []
         for op, value in zip(node.ops, node.comparators, strict=True):
-            rest += [constant(_OPERATORS[type(op)], node), thunk(self.visit(value))]
-        return runtime_call("chain", [simple, self.visit(node.left), *rest], node)
+            rest += [constant(_OPERATORS[type(op)], node), thunk(_operand(self.visit(value)))]
+        return runtime_call("chain", [simple, _operand(self.visit(node.left)), *rest], node)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
         if binds(node):
@@ -152,6 +169,9 @@ class _Expressions(ast.NodeTransformer):
             node.args = [self._text(a) if isinstance(a, ast.JoinedStr) else a for a in node.args]
         node = self.generic_visit(node)  # type: ignore[assignment]
         node.func = runtime_call("function", [node.func], node.func)
+        node.args = list(map(_operand, node.args))
+        for keyword in node.keywords:
+            keyword.value = runtime_call("touched", [keyword.value], keyword.value) if keyword.arg == "out" else _operand(keyword.value)
         return node
 
     def _text(self, node: ast.JoinedStr) -> ast.expr:
@@ -190,8 +210,21 @@ class _Expressions(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         node = self.generic_visit(node)  # type: ignore[assignment]
         if not isinstance(node.ctx, ast.Load):
-            node.value = runtime_call("owner", [node.value, constant(node.attr, node)], node.value)
+            in_place = constant(hasattr(node, "in_place"), node)
+            node.value = runtime_call("owner", [node.value, constant(node.attr, node), in_place], node.value)
+        elif node.attr in _OF_ARRAYS:
+            node.value = _operand(node.value)
         return node
+
+
+_OF_ARRAYS = frozenset(name for name in dir(np.ndarray) if not name.startswith("_"))
+
+
+def _operand(node: ast.expr) -> ast.expr:
+    """What may be an array from outside, where NumPy itself would read it."""
+    if isinstance(node, ast.Starred):
+        node.value = _operand(node.value)
+    return runtime_call("as_input", [node], node) if isinstance(node, (ast.Name, ast.Attribute, ast.IfExp, ast.NamedExpr)) else node
 
 
 def _is_plain_generator(node: ast.comprehension) -> bool:

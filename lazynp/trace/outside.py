@@ -1,0 +1,131 @@
+"""What a trace reads and must not change outside of its function: which arrays are inputs of the program, what guards the rest."""
+
+from collections.abc import Callable, Iterable
+from types import CodeType, FunctionType
+from typing import Any
+
+import numpy as np
+
+from lazynp.array import ndarray, to_numpy
+from lazynp.errors import CaptureError
+from lazynp.ir.node import Node
+from lazynp.native import ARRAYS
+from lazynp.ops.movement import follow_numpy
+from lazynp.trace.calls import reading
+from lazynp.trace.capture import Output, Traced
+from lazynp.trace.guards import LARGEST, SMALL, Found, Guard, Surroundings, Variable, form_of, has_bytes, has_form, is_same
+
+Varying = set[Any]
+"""Arrays from outside that have changed between calls, by the names of the variables: from then on they are inputs whatever their size."""
+
+
+class Outside:
+    """The surroundings of a jitted function, before and after its trace.
+
+    function: what is traced, with the leaves of a call; varying: see `Varying`."""
+
+    def __init__(self, function: Any, leaves: Iterable[Any], varying: Varying) -> None:
+        self._function = function
+        self._leaves = list(leaves)
+        before = Surroundings([function], self._leaves, by_name=True)
+        self._known = {id(found.array): found.array for found in before.arrays.values()}
+        self._varying = {
+            id(found.array): found.array
+            for found in before.arrays.values()
+            if any(_key(variable) in varying for variable in found.variables)
+        }
+        self._called: dict[CodeType, FunctionType] = {}
+        self._as_values = False
+
+    def traced(self, trace: Callable[[dict[CodeType, FunctionType]], Traced]) -> Traced:
+        """The trace, with large arrays from outside as inputs; where that fails because it needs their values, with these as constants.
+        trace: called with a dictionary that it fills with the user's functions that are called."""
+        with reading(self._varying, self._known, False) as how:
+            try:
+                return self._with_views(trace(self._called))
+            except CaptureError:
+                if not how.met:
+                    raise
+        self._called.clear()
+        self._as_values = True
+        with reading({}, self._known, True):
+            return self._with_views(trace(self._called))
+
+    def _with_views(self, traced: Traced) -> Traced:
+        """With arrays from outside as such among the results; what else Python has made is made anew for each call."""
+        results = []
+        for output in traced.results:
+            if output.kind == "outside" and id(output.value) not in self._known:
+                output = Output("static", value=follow_numpy(output.value, output.path))
+            elif output.kind == "static" and id(output.value) in self._known:
+                output = output._replace(kind="outside")
+            results.append(output)
+        return traced._replace(results=results)
+
+    def guards(self, traced: Traced) -> tuple[list[Guard], dict[Node, Variable]]:
+        """What must hold for the trace to count, and the inputs that are found anew at every call."""
+        around = Surroundings([self._function, *self._called.values()], self._leaves, by_name=not self._called)
+        guards = around.guards
+        inputs = {id(source): leaf for leaf, source in traced.outside.items() if type(source) in ARRAYS}
+        taken = {id(source) for source in traced.taken}
+        returned = {id(output.value) for output in traced.results}
+        variables = {}
+        for found in around.arrays.values():
+            lazy = type(found.array) is ndarray
+            if id(found.array._storage if lazy else found.array) in taken:
+                guards += _by_contents(found)
+            elif lazy or found.array.dtype.hasobject or id(found.array) in returned:
+                guards += _by_identity(found)
+            elif self._is_constant(found.array, inputs):
+                guards += _by_contents(found)
+            elif len(found.variables) == 1 and not found.pinned:
+                (variable,) = found.variables
+                guards.append((has_form, (*variable, form_of(found.array)), True))
+                if id(found.array) in inputs:
+                    variables[inputs[id(found.array)]] = variable
+            else:
+                guards += _by_identity(found)
+        return guards, variables
+
+    def _is_constant(self, array: np.ndarray, inputs: dict[int, Node]) -> bool:
+        """Whether the trace may have read the values of an array."""
+        if array.nbytes > LARGEST:
+            return False
+        if self._as_values or array.nbytes <= SMALL:
+            return self._as_values or id(array) not in self._varying
+        return not self._called and id(array) not in inputs
+
+
+def _key(variable: Variable) -> Any:
+    """What stays the same of a variable when another array is assigned to it."""
+    return getattr(variable.read, "__qualname__", ""), variable.name if type(variable.name) is str else id(variable.name)
+
+
+def _by_identity(found: Found) -> list[Guard]:
+    return [(variable.read, variable.name, found.array) for variable in found.variables]
+
+
+def _by_contents(found: Found) -> list[Guard]:
+    array = to_numpy(found.array)
+    return [*_by_identity(found), (has_bytes, (found.array, bytearray(array.tobytes()), (array.shape, array.dtype)), True)]
+
+
+def changed(guards: Iterable[Guard]) -> Varying:
+    """The variables whose arrays are not what they were."""
+    varying = set()
+    arrays = {id(snapshot[0]): snapshot for read, snapshot, _ in guards if read is has_bytes}
+    for read, name, value in guards:
+        if type(value) in ARRAYS:
+            now = read(name)
+            if type(now) in ARRAYS and not (now is value and (id(value) not in arrays or has_bytes(arrays[id(value)]))):
+                varying.add(_key(Variable(read, name)))
+    return varying
+
+
+def first_changed(guards: Iterable[Guard]) -> str:
+    """The name of a variable that is not what it was, for messages."""
+    for read, name, value in guards:
+        now = read(name)
+        if now is not value and not is_same(now, value):
+            return name if type(name) is str else "what it reads"
+    return "what it reads"
