@@ -24,6 +24,12 @@ def order_of_result(views: list[np.ndarray]) -> Axes | None:
     return _outermost_first(made.operands[-1])
 
 
+def order_in_memory(view: np.ndarray) -> Axes | None:
+    """The axes of a view that has no gaps, outermost in memory first; None: C order. Unlike order_of_copy, also where it makes no
+    difference but to the strides of axes of size 1."""
+    return _outermost_first(view) if view.ndim > 1 and 0 not in view.shape else None
+
+
 def order_of_picked(ndim: int, view: np.ndarray, chosen: list[np.ndarray], picked: Axes, position: int) -> Axes | None:
     """The axes of what index arrays pick of the view, outermost in memory first; None: C order. Those of the index arrays are outermost,
     and in their order where no axis stays. ndim: of the result; picked: the axes of the view that are indexed; position: where the axes of
@@ -53,16 +59,22 @@ def order_of_einsum(labels: str, views: list[np.ndarray], optimize: Any) -> Axes
         return _outermost_first(np.einsum(labels, *corners, optimize=optimize))
 
 
+_KEPT = 1 << 30
+"""Added to the number of an axis in numpy.nditer's op_axes: it is reduced, and stays with size 1 (NPY_ITER_REDUCTION_AXIS)."""
+
+
 def order_of_reduction(view: np.ndarray, reduced: Axes, keepdims: bool) -> Axes | None:
-    """The axes of a reduction of the view, outermost in memory first; None: C order."""
+    """The axes of a reduction of the view, outermost in memory first; None: C order. From the iterator that NumPy reduces with."""
     if view.flags.c_contiguous or 0 in view.shape:
         return None
-    whole = order_of_result([view[(slice(0, 2),) * view.ndim]])
-    if whole is None or keepdims:
-        return whole
-    rank = {axis: k for k, axis in enumerate([axis for axis in range(view.ndim) if axis not in reduced])}
-    axes = tuple([rank[axis] for axis in whole if axis not in reduced])
-    return axes if list(axes) != sorted(axes) else None
+    corner = view[(slice(0, 2),) * view.ndim]
+    stay = [axis for axis in range(view.ndim) if axis not in reduced]
+    gone = [_KEPT + axis if keepdims else -1 for axis in range(view.ndim)]
+    target = [gone[axis] if axis in reduced else axis if keepdims else stay.index(axis) for axis in range(view.ndim)]
+    operands = [["readonly"], ["readwrite", "allocate"]]
+    axes = [list(range(view.ndim)), target]
+    made = np.nditer([corner, None], ["reduce_ok"], operands, [None, np.int8], order="K", op_axes=axes)  # type: ignore[arg-type, list-item]
+    return _outermost_first(made.operands[1])
 
 
 def block_of_nothing(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -10,6 +10,7 @@ from lazynp.ir.node import Node
 from lazynp.layout import (
     Axes,
     block_of_nothing,
+    order_in_memory,
     order_of_copy,
     order_of_einsum,
     order_of_join,
@@ -47,6 +48,11 @@ def wrap_like(node: Node, *operands: Any) -> Any:
     if len(node.type.shape) < 2 or all(map(_in_c_order, operands)):
         return wrap(node)
     return wrap_ordered(node, order_of_result([view for view in map(_view_of_operand, operands) if view is not None]))
+
+
+def wrap_as(node: Node, x: Any) -> Any:
+    """The same for what NumPy writes over x, a new array of this shape."""
+    return wrap(node) if len(node.type.shape) < 2 else wrap_ordered(node, order_in_memory(_view_of_operand(x)))
 
 
 def wrap_reduced(node: Node, source: Any, axes: Axes, keepdims: bool) -> Any:

@@ -25,12 +25,25 @@ from lazynp.config import settings
 from lazynp.ir.node import Node
 from lazynp.ir.op import Op
 from lazynp.ir.types import ArrayType
-from lazynp.layout import fortran_order
+from lazynp.layout import Axes, fortran_order
 from lazynp.native import connect_views
 from lazynp.operands import is_lazy, node_of, operand, recorded
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import update
-from lazynp.ops.movement import Path, Pick, Step, broadcast, cut_first, follow_numpy, follow_type, inverse_axes, permute, reshape, slice_
+from lazynp.ops.movement import (
+    Path,
+    Pick,
+    Step,
+    broadcast,
+    cut_first,
+    follow_numpy,
+    follow_type,
+    inverse_axes,
+    permute,
+    picked,
+    reshape,
+    slice_,
+)
 from lazynp.ops.sizes import simplify_size
 from lazynp.ordering import wrap_ordered
 from lazynp.runtime import storage as storage_module
@@ -155,7 +168,7 @@ def from_view(view: np.ndarray, parent: Any) -> Any:
 def extended(path: Path, step: Step) -> Path:
     """The path with one more step; slices of slices and reshapes of reshapes become one step."""
     if path and path[-1].op is step.op:
-        if step.op is reshape and type(step) is not Pick:
+        if step.op is reshape and type(step) is not Pick and (type(path[-1]) is not Pick or 1 not in step.attrs[0]):
             return (*path[:-1], step)
         if step.op is slice_:
             starts, steps, _ = path[-1].attrs
@@ -163,6 +176,19 @@ def extended(path: Path, step: Step) -> Path:
             merged = tuple([simplify_size(a + s * b) for a, s, b in zip(starts, steps, more_starts, strict=True)])
             return (*path[:-1], Step(slice_, (merged, tuple([s * t for s, t in zip(steps, more_steps, strict=True)]), sizes)))
     return (*path, step)
+
+
+def with_axes(x: Any, axes: Axes) -> Any:
+    """x[None, :, ...]: new axes at these places, as numpy.median keeps those that it has reduced."""
+    whole = iter(x.shape)
+    key = tuple([None if axis in axes else slice(None) for axis in range(x.ndim + len(axes))])
+    return view_along(x, picked(tuple([1 if item is None else next(whole) for item in key]), key))
+
+
+def without_axes(x: Any, axes: Axes) -> Any:
+    """numpy.squeeze of these axes, of size 1."""
+    key = tuple([0 if axis in axes else slice(None) for axis in range(x.ndim)])
+    return view_along(x, picked(tuple([n for axis, n in enumerate(x.shape) if axis not in axes]), key))
 
 
 def reshaped(x: Any, shape: tuple[int, ...]) -> Any:

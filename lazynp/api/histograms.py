@@ -188,7 +188,13 @@ def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any 
 
 
 def _histogram2d(x: Any, y: Any, weights: Any = None, **options: Any) -> Any:
-    return np.histogram2d(x, y, weights=weights, **options)
+    return _with_rim(*np.histogram2d(x, y, weights=weights, **options))
+
+
+def _with_rim(counts: np.ndarray, *edges: Any) -> tuple[Any, ...]:
+    """NumPy's counts are a view that leaves out the outermost bins, for points outside: the array that it is a view of."""
+    whole = counts.base
+    return whole if whole is not None and whole.shape == tuple([n + 2 for n in counts.shape]) else counts, *edges
 
 
 @implements(np.histogramdd)
@@ -209,7 +215,7 @@ _LIST_OF_EDGES = type(np.histogramdd(np.zeros((2, 1)), 1)[1])
 
 
 def _histogramdd(sample: Any, weights: Any = None, **options: Any) -> Any:
-    return np.histogramdd(sample, weights=weights, **options)
+    return _with_rim(*np.histogramdd(sample, weights=weights, **options))
 
 
 def _counted(function: Any, operands: Sequence[Any], options: dict[str, Any]) -> tuple[Any, ...]:
@@ -220,4 +226,6 @@ def _counted(function: Any, operands: Sequence[Any], options: dict[str, Any]) ->
     counts, *edges = function(*[np.ones((2, *n.shape[1:]), n.dtype) for n in nodes], **options)
     edges = edges[0] if isinstance(edges[0], (tuple, list)) else edges
     types = [(np.shape(r), np.asarray(r).dtype) for r in (counts, *edges)]
-    return tuple([wrap(r) for r in call(function, nodes, types, options)])
+    whole, *found = [wrap(r) for r in call(function, nodes, types, options)]
+    inside = all(n == len(e) + 1 for n, e in zip(counts.shape, edges, strict=True))
+    return whole[(slice(1, -1),) * len(edges)] if inside else whole, *found

@@ -57,7 +57,7 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
     if x.dtype.kind == "f":
         last = ordered[n - 1]
         middle = wrap(ew.where(ew.isnan(node_of(last)), node_of(last), ew.cast(node_of(middle), to=x.dtype)))
-    return into(wrap(red.keep_axes(node_of(x), node_of(middle), axes)) if keepdims else middle, out)
+    return into(views.with_axes(middle, axes) if keepdims else middle, out)
 
 
 @implements(np.nanmedian)
@@ -81,17 +81,18 @@ def _middle_without_nan(x: Any, axis: Any, keepdims: bool) -> Any:
     low = take_along(ordered, ew.maximum(half - 1, 0), 0)
     middle = ew.where(ew.equal(count % 2, 0), (low + high) / 2.0, high)
     result = invalid_where_nan(wrap(reshape_node(ew.cast(middle, to=x.dtype), line.shape[1:])))
-    return wrap(red.keep_axes(node_of(x), node_of(result), axes)) if keepdims else result
+    return views.with_axes(result, axes) if keepdims else result
 
 
 def _step(function: Any, args: list[Node], shape: Any, levels: tuple[int, ...], axis: Any, keepdims: bool, **options: Any) -> Any:
     """NumPy's routine as a step of the program. args: the values, and what else it reads."""
     gone = tuple(range(len(shape))) if axis is None else normalize_axis_tuple(axis, len(shape))
-    left = tuple([1 if k in gone else n for k, n in enumerate(shape) if keepdims or k not in gone])
+    left = tuple([n for k, n in enumerate(shape) if k not in gone])
     probes = [np.ones(1, args[0].dtype), *[np.zeros((1,) * builtins.min(n.ndim, 1), n.dtype) for n in args[1:]]]
     dtype = np.asarray(function(*probes, **options)).dtype
     axis = None if axis is None else gone if isinstance(axis, (tuple, list)) else gone[0]
-    return wrap(call(function, args, [((*levels, *left), dtype)], {"axis": axis, "keepdims": keepdims, **options})[0])
+    result = wrap(call(function, args, [((*levels, *left), dtype)], {"axis": axis, **options})[0])
+    return views.with_axes(result, tuple([len(levels) + k for k in gone])) if keepdims else result
 
 
 # --- quantiles ----------------------------------------------------------------------------------------------------------------
@@ -224,9 +225,9 @@ def _formula(x: Any, q: Any, axis: Any, method: str, keepdims: bool, weights: An
     inside = ew.logical_and(ew.greater_equal(column, 0), ew.less_equal(column, 1))
     found = ew.where(broadcast(inside, found.shape), found, np.nan) if found.dtype.kind == "f" else found
     found = ew.cast(found, to=x.dtype) if weak and x.dtype.kind == "f" else found
-    kept = [1 if k in axes else n for k, n in enumerate(x.shape) if keepdims or k not in axes]
-    result = wrap(reshape_node(found, (*levels.shape, *kept)))
-    return invalid_where_nan(result) if ignore else result
+    result = wrap(reshape_node(found, (*levels.shape, *[n for k, n in enumerate(x.shape) if k not in axes])))
+    result = invalid_where_nan(result) if ignore else result
+    return views.with_axes(result, tuple([levels.ndim + k for k in axes])) if keepdims else result
 
 
 def _known(q: Any, percent: float) -> Any:

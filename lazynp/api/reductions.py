@@ -20,7 +20,7 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
 from lazynp.ops.movement import broadcast
 from lazynp.ops.movement import reshape as reshape_node
-from lazynp.ordering import wrap_like, wrap_reduced
+from lazynp.ordering import wrap_as, wrap_like, wrap_reduced
 from lazynp.runtime.flags import tell
 from lazynp.runtime.storage import tracing
 
@@ -102,14 +102,15 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
         count = _count(x, axes, where, working)
         result = wrap(_telling(node_of(total / count), ew.equal(node_of(count), 0), "Mean of empty slice"))
         if not keep:
-            result = wrap(reshape_node(node_of(result), tuple([n for k, n in enumerate(result.shape) if k not in axes])))
+            total = result = wrap(reshape_node(node_of(result), tuple([n for k, n in enumerate(result.shape) if k not in axes])))
     else:
         count = _count(x, axes, True, working)
         if count == 0:
             tell("Mean of empty slice", user_position())
-        result = OBJECTS[np.add].reduce(x, axes, working, None, keep) / count
+        total = OBJECTS[np.add].reduce(x, axes, working, None, keep)
+        result = total / count
     kind = np.dtype(dtype) if dtype is not None else x.dtype if x.dtype == np.float16 else result.dtype
-    return into(wrap_like(ew.as_node(node_of(result), kind), result), out, "unsafe")
+    return into(wrap_as(ew.as_node(node_of(result), kind), total), out, "unsafe")
 
 
 def _mean_dtype(dtype: np.dtype) -> np.dtype:
@@ -179,7 +180,7 @@ def std(
     if (dtype is not None and np.dtype(dtype).kind != "f") or _has_other_dtype(out, x):
         raise Unsupported
     squares = var(x, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
-    return into(root_of_squares(squares), out)
+    return into(wrap_as(node_of(root_of_squares(squares)), squares), out)
 
 
 def root_of_squares(squares: Any) -> Any:
@@ -288,7 +289,7 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     hit = ew.cast(ew.not_equal(node, ew.as_node(0, node.dtype)), to=np.dtype(np.intp))
     axes = axes_of(axis, node.ndim)
     total = red.reduce_add(hit, axes)
-    return wrap(red.keep_axes(node, total, axes) if keepdims else total)
+    return wrap_reduced(red.keep_axes(node, total, axes) if keepdims else total, a, axes, keepdims)
 
 
 # --- ignoring NaN ---------------------------------------------------------------------------------------------------------
@@ -333,8 +334,9 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdi
     if dtype is not None or lifted(a).dtype == np.float16 or not _is_inexact(out):
         raise Unsupported
     values, present = _without_nan(a, 0.0, where)
-    result = operands.speaks(sum(values, axis, keepdims=keepdims) / sum(present, axis, keepdims=keepdims), "Mean of empty slice")
-    return into(wrap(ew.cast(node_of(result), to=values.dtype)), out)
+    total = sum(values, axis, keepdims=keepdims)
+    result = operands.speaks(total / sum(present, axis, keepdims=keepdims), "Mean of empty slice")
+    return into(wrap_as(ew.cast(node_of(result), to=values.dtype), total), out)
 
 
 def _nan_extremum(function: Any, ufunc: np.ufunc) -> Any:
@@ -357,7 +359,7 @@ def invalid_where_nan(x: Any) -> Any:
     root = operands.speaks(
         wrap(ew.sqrt(ew.where(missing, ew.as_node(-1.0, x.dtype), ew.as_node(0.0, x.dtype)))), "All-NaN slice encountered"
     )
-    return wrap(ew.where(missing, node_of(abs(root)), node_of(x)))
+    return wrap_as(ew.where(missing, node_of(abs(root)), node_of(x)), x)
 
 
 nanmax = _nan_extremum(np.nanmax, np.fmax)
@@ -391,8 +393,9 @@ def nanvar(
     squares = (off * OBJECTS[np.conjugate](off)).real if x.dtype.kind == "c" else off * off
     free = sum(wrap(ew.as_node(node_of(present), real)), axis, keepdims=keepdims) - (ddof if correction is _NONE else correction)
     enough = wrap(ew.as_node(ew.greater(node_of(free), 0), real))
-    total = enough * sum(squares, axis, keepdims=keepdims)
-    return into(operands.speaks(total / (enough * free), "Degrees of freedom <= 0 for slice."), out)  # 0 / 0 is NaN, and tells
+    total = sum(squares, axis, keepdims=keepdims)
+    result = operands.speaks(enough * total / (enough * free), "Degrees of freedom <= 0 for slice.")  # 0 / 0 is NaN, and tells
+    return into(wrap_as(node_of(result), total), out)
 
 
 @implements(np.nanstd)
@@ -412,7 +415,8 @@ def nanstd(
         return std(a, axis, dtype, out, ddof, keepdims, where=where)
     if lifted(a).dtype.char not in "fdFD" or not _is_inexact(out):
         raise Unsupported
-    return into(root_of_squares(nanvar(lifted(a), axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)), out)
+    squares = nanvar(lifted(a), axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+    return into(wrap_as(node_of(root_of_squares(squares)), squares), out)
 
 
 def _nan_running(function: Any, ufunc: np.ufunc, fill: float) -> Any:

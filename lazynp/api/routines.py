@@ -238,8 +238,17 @@ def unravel_index(indices: Any, shape: Any, order: str = "C") -> Any:
     sizes = sizes if isinstance(sizes, tuple) else (sizes,)
     if x.dtype.kind not in "iu" or not sizes:
         raise Unsupported
-    results = call(np.unravel_index, [x], [(x.shape, _INDEX)] * len(sizes), {"shape": sizes, "order": order})
-    return tuple([wrap(r) for r in results])
+    if not x.ndim:
+        return tuple([wrap(r) for r in call(np.unravel_index, [x], [(x.shape, _INDEX)] * len(sizes), {"shape": sizes, "order": order})])
+    together = call(_unravelled, [x], [((*x.shape, len(sizes)), _INDEX)], {"shape": sizes, "order": order})[0]
+    axes = ordering.order_of(lifted(indices))
+    found = ordering.wrap_ordered(together, None if axes is None else (*axes, x.ndim))
+    return tuple([found[..., k] for k in range(len(sizes))])
+
+
+def _unravelled(indices: Any, **options: Any) -> Any:
+    """NumPy's indices along each axis are views of one array, with an axis more."""
+    return np.stack(np.unravel_index(indices, **options), -1)
 
 
 @implements(np.ravel_multi_index)

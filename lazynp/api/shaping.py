@@ -25,7 +25,7 @@ from lazynp.ops.movement import reshape as reshape_node
 from lazynp.ops.sizes import SymInt
 from lazynp.ordering import copy_of
 from lazynp.runtime.storage import Snapshot, tracing
-from lazynp.views import from_view, reshaped, view_along, view_of
+from lazynp.views import from_view, reshaped, view_along, view_of, without_axes
 
 
 def lifted(a: Any) -> Any:
@@ -167,8 +167,11 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
 @implements(np.squeeze)
 def squeeze(a: Any, axis: Any = None) -> Any:
     a = lifted(a)
-    shape = np.squeeze(ghost(a.shape), axis).shape
-    return a if _stays(a, shape) else reshaped(a, shape)
+    probe = np.squeeze(ghost(a.shape), axis)  # NumPy's errors
+    if _stays(a, probe.shape):
+        return a
+    ones = [k for k, n in enumerate(a.shape) if type(n) is int and n == 1]
+    return without_axes(a, tuple(ones) if axis is None else normalize_axis_tuple(axis, a.ndim))
 
 
 @implements(np.expand_dims)
@@ -434,6 +437,8 @@ def tile(A: Any, reps: Any) -> Any:
     node = node_of(A)
     rank = max(node.ndim, len(counts))
     counts = (1,) * (rank - len(counts)) + counts
+    if rank == node.ndim and set(counts) <= {1}:
+        return copy_of(lifted(A))
     shape = (1,) * (rank - node.ndim) + node.shape
     spread = [n for pair in zip((1,) * rank, shape, strict=True) for n in pair]
     wide = [n for pair in zip(counts, shape, strict=True) for n in pair]
