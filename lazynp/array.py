@@ -20,7 +20,7 @@ import numpy as np
 
 from lazynp.askers import is_asked_by_name, namespace_for_all, takes_bytes_for_numbers
 from lazynp.config import settings
-from lazynp.errors import DerivativeWarning
+from lazynp.errors import CaptureError, DerivativeWarning
 from lazynp.ir.node import Node
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, itemcount
 from lazynp.layout import Flags
@@ -555,11 +555,17 @@ _nothing = np.zeros(())
 
 def repeat_in_memory(x: Any) -> None:
     """Somebody may write to a view that broadcast_arrays returned: from now on it is NumPy's, which writes to what it repeats."""
+    if tracing():
+        raise CaptureError("a traced function writes to a view that broadcast_arrays returned, or asks for its flags")
     whole = handle(x._storage, (), ArrayType(x._storage.shape, x._storage.dtype), None)
-    view = exported(whole)
-    for step in x._path:
-        view = repeated(view, step.attrs[0]) if step.op is broadcast else follow_numpy(view, (step,))
-    x._np, x._storage, x._path, x._readonly = view, None, (), False
+    x._np, x._storage, x._path, x._readonly = follow_repeated(exported(whole), x._path), None, (), False
+
+
+def follow_repeated(array: np.ndarray, path: Path) -> np.ndarray:
+    """The view of an array that a path leads to where broadcast_arrays has made it."""
+    for step in path:
+        array = repeated(array, step.attrs[0]) if step.op is broadcast else follow_numpy(array, (step,))
+    return array
 
 
 def is_pending(x: Any) -> bool:

@@ -24,7 +24,7 @@ from lazynp.ops.movement import pad as pad_node
 from lazynp.ops.movement import reshape as reshape_node
 from lazynp.ops.sizes import SymInt
 from lazynp.ordering import copy_of
-from lazynp.runtime.storage import Snapshot, tracing
+from lazynp.runtime.storage import Snapshot, TraceQueue, queue, tracing
 from lazynp.views import from_view, reshaped, view_along, view_of, without_axes
 
 
@@ -220,7 +220,7 @@ def _repeated(a: Any, shape: tuple[int, ...]) -> Any:
     if a._storage is None and not tracing():
         return from_view(arrays.repeated(a._np, shape), a)
     view = broadcast_to(a, shape)
-    if not tracing() and (a._scalar or a._writeable):
+    if (not tracing() or type(queue()) is TraceQueue) and (a._scalar or a._writeable):
         view._readonly = None
     return view
 

@@ -14,7 +14,7 @@ from lazynp.errors import CaptureError
 from lazynp.ir.node import Node, new_input
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic
 from lazynp.native import ARRAYS
-from lazynp.ops.movement import Path
+from lazynp.ops.movement import Path, reshape
 from lazynp.runtime.storage import Snapshot, Storage, TraceQueue, bound, queue, trace_scope
 from lazynp.selection import computed
 from lazynp.trace import regions, trees
@@ -28,13 +28,13 @@ class Output(NamedTuple):
     out as a scalar; "number": as a Python number of the type `value`; "either": the first or the second of the outputs `value`, as the
     third one is true or not; "argument": memory of argument `index`; "placed": output number `index`, unless it is a view: `value` is
     (the output that says of which region, {its number: ("argument" or "value", which one, strides)}); "static": `value` as it is. path: the
-    view that is returned; locked: whether nobody may write to it."""
+    view that is returned; locked: whether nobody may write to it, None for a view of broadcast_arrays, where NumPy warns."""
 
     kind: str
     index: int = -1
     path: Path = ()
     value: Any = None
-    locked: bool = False
+    locked: bool | None = False
 
 
 class Traced(NamedTuple):
@@ -115,6 +115,8 @@ def trace(
             written_outside = {s: (leaf, s.node) for s, leaf in scope.written.items() if s.node is not None}
         finally:
             scope.restore()
+        if any(n is not None and _looks_different(h, n, leaf) for h, n, leaf in zip(stand_ins, inputs, leaves, strict=True)):
+            raise CaptureError("the shape, the size or the flags of an argument are set")
         result_leaves, structure = trees.flatten(result)
         result_leaves = computed(result_leaves)
         owners = {h._storage: i for i, (h, n) in enumerate(zip(stand_ins, inputs, strict=True)) if n is not None}
@@ -154,13 +156,18 @@ def trace(
         )  # type: ignore[arg-type]
 
 
+def _looks_different(stand_in: Any, node: Node, leaf: Any) -> bool:
+    """Whether the function has set what the caller's array is, not what is in it."""
+    return stand_in.shape != node.shape or bool(stand_in._path) or stand_in._readonly == may_write(leaf)
+
+
 def _parts(attribute: Any) -> tuple[Any, ...]:
     return attribute if isinstance(attribute, tuple) else (attribute,)
 
 
 def _alone(leaves: list[Any], owners: dict[Storage, int]) -> list[Any]:
     """The results, with small contiguous parts of arrays that the caller sees nothing else of as arrays of their own: `return out[-1]` need
-    not keep out."""
+    not keep out. So are arrays whose shape was set."""
     seen: dict[Storage, int] = {}
     for leaf in leaves:
         if type(leaf) is ndarray and leaf._storage is not None:
@@ -174,6 +181,8 @@ def _is_part(leaf: Any, seen: dict[Storage, int], owners: dict[Storage, int]) ->
     storage = leaf._storage
     if seen[storage] != 1 or storage in owners or not _fresh(storage) or _array_outside(leaf) is not None:
         return False
+    if leaf._parent is None and leaf._path[-1].op is reshape:  # `leaf.shape = ...`
+        return bool(leaf.size == math.prod(storage.shape) and leaf.flags.c_contiguous)
     return leaf.ndim > 0 and leaf.size * 2 <= math.prod(storage.shape) and leaf.flags.c_contiguous
 
 
@@ -202,9 +211,9 @@ def _output(leaf: Any, owners: dict[Storage, int], values: dict[Storage, int], o
     if (source := _array_outside(leaf)) is not None:
         return Output("outside", path=leaf._path, value=source)
     if storage in owners:
-        return Output("argument", owners[storage], leaf._path, locked=bool(leaf._readonly))
+        return Output("argument", owners[storage], leaf._path, locked=leaf._readonly)
     kind = "scalar" if leaf._scalar else "value"
-    return Output(kind, values.setdefault(storage, len(values)), leaf._path, locked=bool(leaf._readonly))
+    return Output(kind, values.setdefault(storage, len(values)), leaf._path, locked=leaf._readonly)
 
 
 def _placed(leaves: list[Any], results: list[Output], owners: dict[Storage, int], values: dict[Storage, int]) -> list[Output]:

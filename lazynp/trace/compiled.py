@@ -18,7 +18,7 @@ from lazynp.ir import canonical
 from lazynp.ir.node import Node
 from lazynp.layout import Axes
 from lazynp.native import ARRAYS, keeping
-from lazynp.ops.movement import follow_numpy, permute
+from lazynp.ops.movement import Path, follow_numpy, permute
 from lazynp.runtime.evaluate import Ready, located, prepare
 from lazynp.runtime.flags import as_called, dropped, follow_up, tell
 from lazynp.runtime.nans import check_nans
@@ -159,7 +159,7 @@ class Compiled:
             return None if first is None or second is None or chosen is None else slice(first, second, chosen)
         if kind == "static":
             return CellType(value) if type(value) in _CONSTANTS else None
-        if locked or len(path) > 1 or any(step.op is not permute for step in path):
+        if locked is not False or len(path) > 1 or any(step.op is not permute for step in path):
             return None
         if kind == "number" and not path:
             return -1 - index
@@ -252,7 +252,7 @@ class Compiled:
     def _leaf(self, output: Output, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
         kind, index, path, value, locked = output
         if kind in ("value", "scalar", "placed"):
-            array = _placed(output, values, leaves) if kind == "placed" else follow_numpy(values[index], path) if path else values[index]
+            array = _placed(output, values, leaves) if kind == "placed" else _followed(values[index], path, locked)
             if locked:
                 array = array.view()
                 array.flags.writeable = False
@@ -304,14 +304,19 @@ def _current(source: Any) -> np.ndarray:
     return source.force() if isinstance(source, Storage) else _block(source)
 
 
-def _argument_view(leaf: Any, path: Any, locked: bool) -> Any:
+def _followed(array: np.ndarray, path: Path, locked: bool | None) -> np.ndarray:
+    return array if not path else arrays.follow_repeated(array, path) if locked is None else follow_numpy(array, path)
+
+
+def _argument_view(leaf: Any, path: Any, locked: bool | None) -> Any:
     if not path:
         return leaf
     if type(leaf) is ndarray:
         for step in path:
             leaf = views.view_along(leaf, step)
+        leaf._readonly = leaf._readonly if leaf._storage is None or locked is not None else None
     else:
-        leaf = follow_numpy(leaf, path)
+        leaf = _followed(leaf, path, locked)
     if locked:
         leaf.flags.writeable = False
     return leaf
