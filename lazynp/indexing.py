@@ -11,7 +11,7 @@ from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
 from lazynp.ir.types import ArrayType, NotLazy, Symbolic, Undecided
 from lazynp.native import ARRAYS, connect_items, keeping, tracing_count
-from lazynp.operands import capture, is_lazy, node_of, operand, recorded, short_here, warn_of_lost_imaginary
+from lazynp.operands import capture, is_lazy, named, node_of, operand, recorded, short_here, warn_of_lost_imaginary
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather, scatter
 from lazynp.ops.movement import Step, broadcast, broadcast_shape, join, permute, picked, reshape, slice_
@@ -617,7 +617,8 @@ def is_advanced(x: Any, index: Any) -> bool:
     return type(x) is ndarray and basic_steps(x.shape, _indices(index)) is None and not _scalar_mask(index)
 
 
-def write_scattered(x: Any, index: Any, value: Any, combine: Op | None = None) -> None:
+def write_scattered(x: Any, index: Any, value: Any, combine: Op | None = None, warns_as: str | None = None) -> None:
+    """x[index] = value, or with `combine` numpy.ufunc.at, which warns in this name."""
     whole_mask = combine is None and _is_whole_mask(x, index)
     if whole_mask and len(np.shape(value)) > 1:
         raise TypeError(
@@ -634,11 +635,14 @@ def write_scattered(x: Any, index: Any, value: Any, combine: Op | None = None) -
                 f"NumPy boolean array indexing assignment cannot assign {len(value)} input values to the {region.shape[0]} output values "
                 "where the mask is true"
             ) from None
+        if combine is not None:
+            raise ValueError("array is not broadcastable to correct shape") from None
         raise ValueError(
             f"shape mismatch: value array of shape {_shape_text(np.shape(to_numpy(value)))} could not be broadcast to "
             f"indexing result of shape {_shape_text(region.shape)}"
         ) from None
-    assign(view, scatter(base, new, *indices, axes=axes, position=position, combine=combine))
+    written = scatter(base, new, *indices, axes=axes, position=position, combine=combine)
+    assign(view, written if warns_as is None else named(written, warns_as))
 
 
 # --- attached to the type -------------------------------------------------------------------------------------------------

@@ -245,12 +245,17 @@ _FORMS = 4
 """An output of several, conjugated, transposed, of another shape."""
 
 
+def warn(warning: Warning) -> None:
+    """Tell a warning at the user's line. A program that is traced tells it at every call that comes there."""
+    where = user_position()
+    if not (tracing() and tells_later(warning, where)):
+        tell(warning, where)
+
+
 def warn_of_lost_imaginary(source: np.dtype, target: np.dtype) -> None:
-    """NumPy's ComplexWarning, at the user's line. A program that is traced tells it at every call that comes there."""
+    """NumPy's ComplexWarning."""
     if source.kind == "c" and target.kind in "iuf":
-        warning, where = np.exceptions.ComplexWarning("Casting complex values to real discards the imaginary part"), user_position()
-        if not (tracing() and tells_later(warning, where)):
-            tell(warning, where)
+        warn(np.exceptions.ComplexWarning("Casting complex values to real discards the imaginary part"))
 
 
 def speaks(x: Any, message: str) -> Any:
@@ -264,10 +269,13 @@ def speaks(x: Any, message: str) -> Any:
 
 
 def named(node: Node, function: str) -> Node:
-    """A node that warns in the name of a function of NumPy's, not of the ufunc it computes with."""
+    """A node that warns in the name of a function of NumPy's, not of the ufunc it computes with; what was made for it, in its own."""
     where = user_position(2)
     if where is not None and node.where is None:
-        node.where = where._replace(errors=error_settings(), function=function)
+        where = where._replace(errors=error_settings())
+        node.where = where._replace(function=function)
+        for part in node.args:
+            mark(part, where)
     return node
 
 

@@ -38,9 +38,15 @@ def _numpys(x: Any) -> Any:
 
 
 def check_operands(ufunc: np.ufunc, operands: tuple[Any, ...], where: Any = True) -> None:
-    """The one error of a ufunc that depends on values: integers to negative integer powers. Looks at the exponents (forces them)."""
+    """The errors of a ufunc that depend on values: integers to negative integer powers (looks at the exponents: forces them), and numbers
+    of Python that no integer holds, as truth values."""
+    if ufunc in _LOGICAL and any(type(x) is int and not -(1 << 63) <= x < 1 << 63 for x in operands):
+        raise OverflowError("Python int too large to convert to C long")
     if ufunc is np.power and _is_of_integers(operands) and np.any(np.less(to_numpy(operands[1]), 0) & to_numpy(where)):
         raise ValueError("Integers to negative integer powers are not allowed.")
+
+
+_LOGICAL = frozenset({np.logical_and, np.logical_or, np.logical_xor})
 
 
 def _is_of_integers(operands: tuple[Any, ...]) -> bool:
@@ -224,10 +230,9 @@ def _through(ufunc: np.ufunc, function: Callable[..., Any]) -> tuple[Callable[..
 def _imatmul(self: Any, other: Any) -> Any:
     if not is_operand(other):
         return answer_of_others(np.matmul, self, other, out=(self,))
-    if self.ndim < 1 or np.ndim(other) < 2:
-        raise ValueError(
-            "inplace matrix multiplication requires the first operand to have at least one and the second at least two dimensions."
-        )
+    if self.ndim < 1 or getattr(other, "ndim", 0) < 2:
+        exported(self).__imatmul__(to_numpy(other) if type(other) is ndarray else other)  # NumPy's error, or a list as it takes it
+        return self
     hooks.ufunc(np.matmul, "__call__", (self, other), {"out": (self,)})
     return self
 

@@ -81,7 +81,6 @@ LEFT_OUT = set(
 """Settings, files, memory that nobody has written to, functions of functions, functions that write (tests/test_mutation.py)."""
 
 KNOWN = {
-    "strides of a result that lies in another order": "unravel_index",
     "which of several wrong axes is named": "fft.fft2 fft.fftn fft.ifft2 fft.ifftn fft.irfft2 fft.irfftn fft.rfft2 fft.rfftn",
 }
 """Why a difference is there, and the functions."""

@@ -58,7 +58,7 @@ def common_type(*items: Any) -> Any:
 
 @inspects(np.can_cast)
 def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
-    return np.can_cast(from_.dtype if type(from_) is ndarray else from_, to, casting)
+    return np.can_cast(from_.dtype if type(from_) is ndarray else from_, _memory(to), casting)
 
 
 @inspects(np.shares_memory)

@@ -2,7 +2,6 @@
 
 import builtins
 import operator as python_operator
-import warnings
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,9 @@ from lazynp.api.reductions import sum as sum_
 from lazynp.api.shaping import concatenate, lifted, moveaxis, ravel, trace
 from lazynp.api.shaping import diagonal as diagonal_view
 from lazynp.api.ufuncs import OBJECTS, _promoted
-from lazynp.array import ndarray, wrap
+from lazynp.array import as_array, ndarray, wrap
 from lazynp.ir.node import Node, constant
-from lazynp.operands import named, node_of, silent
+from lazynp.operands import named, node_of, silent, warn
 from lazynp.ops import contraction, library
 from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
@@ -121,13 +120,10 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     if x.shape[0] != 3 or y.shape[0] != 3:
         if not tracing() or x.shape[0] not in (2, 3) or y.shape[0] not in (2, 3):
             raise Unsupported
-        warnings.warn(
-            "Arrays of 2-dimensional vectors are deprecated. Use arrays of 3-dimensional vectors instead. (deprecated in NumPy 2.0)",
-            DeprecationWarning,
-            stacklevel=2,
-        )
+        words = "Arrays of 2-dimensional vectors are deprecated. Use arrays of 3-dimensional vectors instead. (deprecated in NumPy 2.0)"
+        warn(DeprecationWarning(words))
         if x.shape[0] == y.shape[0]:
-            return x[0] * y[1] - x[1] * y[0]
+            return as_array(x[0] * y[1] - x[1] * y[0])
         x, y = [v if v.shape[0] == 3 else concatenate([v, 0 * v[:1]], 0) for v in (x, y)]
     parts = [x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0]]
     nodes = [reshape(node_of(p), (1, *p.shape)) for p in parts]
@@ -477,7 +473,7 @@ def _completed(basis: Node) -> Node:
 
 @implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    x = lifted(x)
+    x, keepdims = lifted(x), bool(keepdims)
     if axis is not None and not isinstance(axis, tuple):
         axis = (_as_int(axis),)
     if axis is not None and len(axis) not in (1, 2):

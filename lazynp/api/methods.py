@@ -13,6 +13,7 @@ from lazynp import operands, ordering
 from lazynp.api import linear, routines, selecting
 from lazynp.api.dispatch import HANDLERS, refuse_lost_derivative, sync, unwrapped, wrapped
 from lazynp.array import ndarray
+from lazynp.errors import LazynpError
 from lazynp.ir.types import LAZY_DTYPES
 from lazynp.native import keeping
 from lazynp.operands import node_of
@@ -36,11 +37,19 @@ def _attach(name: str, method: Callable[..., Any], status: str) -> None:
     METHODS[name] = status
 
 
-def _same_as(function: Any) -> Callable[..., Any]:
-    public = HANDLERS[function]
+def _same_as(function: Any, name: str) -> Callable[..., Any]:
+    public, numpys = HANDLERS[function], getattr(np.ndarray, name)
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return public(self, *args, **kwargs)
+        """What the function does not take is NumPy's method's: `x.all(dtype=bool)`, and its words for wrong keywords."""
+        if kwargs and any(value is np._NoValue for value in kwargs.values()):
+            return sync(numpys, self, *args, **kwargs)
+        try:
+            return public(self, *args, **kwargs)
+        except TypeError as error:
+            if isinstance(error, LazynpError):
+                raise
+        return sync(numpys, self, *args, **kwargs)
 
     return method
 
@@ -50,7 +59,8 @@ for _function in (
     np.max, np.mean, np.min, np.prod, np.ravel,
     np.repeat, np.round, np.searchsorted, np.squeeze, np.std, np.sum, np.swapaxes, np.take, np.trace, np.var,
 ):  # fmt: skip
-    _attach(_function.__name__.removeprefix("a") if _function in (np.max, np.min) else _function.__name__, _same_as(_function), "COMPOSED")
+    _name = _function.__name__.removeprefix("a") if _function in (np.max, np.min) else _function.__name__
+    _attach(_name, _same_as(_function, _name), "COMPOSED")
 
 
 def eager(self: Any) -> bool:

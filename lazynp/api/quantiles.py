@@ -47,7 +47,7 @@ def _present(ordered: Node) -> Node:
 @implements(np.median)
 def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     """The middle of the sorted values; NaN where there is one."""
-    x = lifted(a)
+    x, keepdims = lifted(a), keepdims is not _NONE and keepdims
     if x.dtype.kind not in "fiu" or x.dtype == np.float16 or x.size == 0:
         raise Unsupported
     line, axes = _in_one_line(x, axis)

@@ -13,7 +13,6 @@ from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
 from lazynp.api.shaping import concatenate, diagonal, lifted, moveaxis, ravel
 from lazynp.api.ufuncs import OBJECTS, axes_of
 from lazynp.array import wrap
-from lazynp.errors import user_position
 from lazynp.ir.node import Node, constant
 from lazynp.operands import node_of, operand
 from lazynp.ops import elementwise as ew
@@ -21,7 +20,6 @@ from lazynp.ops import reduction as red
 from lazynp.ops.movement import broadcast
 from lazynp.ops.movement import reshape as reshape_node
 from lazynp.ordering import wrap_as, wrap_like, wrap_reduced
-from lazynp.runtime.flags import tell
 from lazynp.runtime.storage import tracing
 
 _NONE: Any = np._NoValue
@@ -106,7 +104,7 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
     else:
         count = _count(x, axes, True, working)
         if count == 0:
-            tell("Mean of empty slice", user_position())
+            operands.warn(RuntimeWarning("Mean of empty slice"))
         total = OBJECTS[np.add].reduce(x, axes, working, None, keep)
         result = total / count
     kind = np.dtype(dtype) if dtype is not None else x.dtype if x.dtype == np.float16 else result.dtype
@@ -151,7 +149,7 @@ def var(
     total = red.reduce_add(included(squares), axes)
     if isinstance(count, int):
         if count - ddof <= 0:
-            tell("Degrees of freedom <= 0 for slice", user_position())
+            operands.warn(RuntimeWarning("Degrees of freedom <= 0 for slice"))
         total = total / float(np.maximum(count - ddof, 0))
     else:
         free = reshape_node(node_of(count - ddof), total.shape)
@@ -249,6 +247,8 @@ argmin = _arg(np.argmin, red.argmin)
 def _running(function: Any, ufunc: np.ufunc) -> Any:
     def lazy(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
         x = lifted(a)
+        if out is Ellipsis:
+            raise TypeError("output must be an array")
         if axis is None or x.ndim == 0:
             axes_of(axis, x.ndim)
             x, axis = ravel(x), 0
@@ -516,11 +516,11 @@ def cov(
     ddof = (0 if bias else 1) if ddof is None else ddof
     x = wrap(ew.as_node(node_of(x), np.result_type(x.dtype, np.float64)))
     if x.shape[1] - ddof <= 0:
-        tell("Degrees of freedom <= 0 for slice", user_position())
+        operands.warn(RuntimeWarning("Degrees of freedom <= 0 for slice"))
     centered = x - mean(x, axis=1, keepdims=True)
     free = float(builtins.max(x.shape[1] - ddof, 0))
     if not free:
-        tell("divide by zero encountered in divide", user_position())
+        operands.warn(RuntimeWarning("divide by zero encountered in divide"))
     return squeezed((centered @ OBJECTS[np.conjugate](centered.T)) * (1.0 / free if free else np.inf))
 
 

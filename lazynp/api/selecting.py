@@ -304,7 +304,8 @@ def polyval(p: Any, x: Any) -> Any:
     at = lifted(x)
     if factors.ndim != 1 or (factors.shape[0] > 64 and not tracing()):
         raise Unsupported
-    return functools.reduce(lambda y, factor: y * at + factor, [factors[k] for k in range(factors.shape[0])], at * 0)
+    zeros = wrap(ew.filled(at.shape, 0, at.dtype))
+    return functools.reduce(lambda y, factor: y * at + factor, [factors[k] for k in range(factors.shape[0])], zeros)
 
 
 @implements(np.nan_to_num)

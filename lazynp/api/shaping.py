@@ -431,7 +431,10 @@ if hasattr(np, "unstack"):  # since NumPy 2.1
 
 @implements(np.tile)
 def tile(A: Any, reps: Any) -> Any:
-    counts = (int(reps),) if np.ndim(reps) == 0 else tuple([int(r) for r in reps])
+    asked = (reps,) if np.ndim(reps) == 0 else tuple(reps)
+    if not all(isinstance(r, (int, np.integer, SymInt)) or getattr(r, "dtype", np.dtype(float)).kind in "iub" for r in asked):
+        raise Unsupported
+    counts = tuple([int(r) for r in asked])
     if any(c < 0 for c in counts):
         raise Unsupported
     node = node_of(A)

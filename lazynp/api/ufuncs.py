@@ -1,7 +1,7 @@
 """Our ufunc objects: NumPy's, with a lazy road. Methods and keywords as NumPy's; what has no op goes through NumPy."""
 
 import warnings
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from lazynp.api.dispatch import (
 from lazynp.api.keywords import are_unusual
 from lazynp.array import ndarray, wrap
 from lazynp.config import settings
-from lazynp.errors import CaptureError, user_position
+from lazynp.errors import CaptureError
 from lazynp.ir.node import Node
 from lazynp.ir.op import Kind
 from lazynp.ir.types import LAZY_DTYPES, NotLazy, Symbolic
@@ -36,7 +36,6 @@ from lazynp.ops import reduction as red
 from lazynp.ops.contraction import matmul
 from lazynp.ops.movement import broadcast, broadcast_shape, join, permute, reshape
 from lazynp.ordering import wrap_like, wrap_reduced
-from lazynp.runtime.flags import tell
 from lazynp.runtime.storage import tracing
 from lazynp.selection import Selection, apply, computed
 from lazynp.views import assign
@@ -45,6 +44,20 @@ from lazynp.views import assign
 class _UfuncType(type):
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, np.ufunc) or type.__instancecheck__(cls, instance)
+
+
+def _in_numpys_words(method: Any) -> Any:
+    """A method whose wrong arguments Python reports as those of NumPy's, and which takes `...` as an output by its keyword only."""
+    place = method.__code__.co_varnames.index("out")
+
+    @wraps(method)
+    def call(*args: Any, **options: Any) -> Any:
+        if len(args) > place and args[place] is Ellipsis:
+            raise TypeError("out=... is only allowed as a keyword argument.")
+        return method(*args, **options)
+
+    method.__qualname__ = method.__name__
+    return call
 
 
 @called_directly
@@ -71,6 +84,7 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
     def __hash__(self) -> int:
         return hash(self.numpy)
 
+    @_in_numpys_words
     def reduce(
         self,
         array: Any,
@@ -95,6 +109,7 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
             options["where"] = where
         return _method(self.numpy, "reduce", (array,), options, reduce)
 
+    @_in_numpys_words
     def accumulate(self, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
         """numpy.ufunc.accumulate."""
         options = {"axis": axis, "dtype": dtype}
@@ -102,8 +117,11 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
             options["out"] = out
         return _method(self.numpy, "accumulate", (array,), options, accumulate)
 
-    def outer(self, a: Any, b: Any, /, **options: Any) -> Any:
+    def outer(self, *operands_: Any, **options: Any) -> Any:
         """numpy.ufunc.outer."""
+        if self.nin != 2 or len(operands_) != 2:
+            return self.numpy.outer(*unwrapped(operands_), **options)  # NumPy's error
+        a, b = operands_
         a, b = computed((operands.from_array_method(a), operands.from_array_method(b)))
         subclass = any(isinstance(x, np.ndarray) and type(x) not in ARRAYS for x in (a, b))
         if options or subclass or (not operands.goes_lazy(a, b) and not _grows_outer(a, b)):
@@ -123,7 +141,7 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
                 shape = (*chosen.shape, *a.shape[len(places) :])
                 a[places] = self(a[places], *[wrap(broadcast(node_of(x), shape))[chosen.nonzero()] for x in rest])
         elif known and b is not None and operands.goes_lazy(a, b) and _keeps_dtype(self.numpy, a.dtype, b):
-            operands.recorded(indexing.write_scattered, a, indices, b, ew.UFUNCS[self.numpy][0])
+            operands.recorded(indexing.write_scattered, a, indices, b, ew.UFUNCS[self.numpy][0], _name_of_at(self.numpy, a, indices, b))
         else:
             through_numpy(self.numpy.at, (a, indices, *rest), {})
 
@@ -135,18 +153,31 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
             raise IndexError(f"index {start} out-of-bounds in {self.numpy.__name__}.reduceat [0, {size})")
         ends, before = [*starts[1:].tolist(), size], (slice(None),) * axis
         slices = [array[(*before, slice(a, max(b, a + 1)))] for a, b in zip(starts.tolist(), ends, strict=True)]
-        nodes = [node_of(self.reduce(part, axis=axis, keepdims=True)) for part in slices]
+        dtype = fold_dtype(self.numpy, None, array.dtype)
+        folded = [part if part.shape[axis] == 1 else self.reduce(part, axis=axis, keepdims=True) for part in slices]
+        nodes = [ew.as_node(node_of(part), dtype) for part in folded]
         return arrays.wrap(join(*nodes, axis=axis) if len(nodes) > 1 else nodes[0])
 
+    @_in_numpys_words
     def reduceat(self, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
         """numpy.ufunc.reduceat: in a trace the reductions of slices, else through NumPy."""
         if tracing() and type(array) is ndarray and out is None and dtype is None and not operands.is_lazy(indices):
             return operands.recorded(self._reduced_slices, array, np.asarray(indices), axis)
-        return sync(self.numpy.reduceat, array, indices, axis, dtype, *([] if out is None else [out]))
+        return sync(self.numpy.reduceat, array, indices, axis, dtype, **({} if out is None else {"out": out}))
 
 
 _MOST_TURNS = 64
 """How often `at` may come back to a place, and how long a fold may be that is written out in a trace."""
+
+
+def _name_of_at(function: np.ufunc, a: Any, indices: Any, b: Any) -> str:
+    """In which name numpy.ufunc.at warns: its own where it has a loop by index, for one axis and one dtype."""
+    by_index = function in _BY_INDEX and a.dtype != np.float16 and not (function is np.divide and a.dtype.kind == "c")
+    plain = a.ndim == 1 and type(indices) is not tuple and np.dtype(_dtype_of(b)) == a.dtype
+    return function.__name__ if by_index and plain else "at"
+
+
+_BY_INDEX = frozenset({np.add, np.subtract, np.multiply, np.divide, np.floor_divide, np.maximum, np.minimum, np.fmax, np.fmin})
 
 
 def _turns(indices: Any) -> list[tuple[Any, np.ndarray]]:
@@ -303,7 +334,7 @@ def _record(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) 
         raise Unsupported  # NumPy's error
     if mask is not True and "out" not in options:
         words = "'where' used without 'out', expect unitialized memory in output. If this is intentional, use out=None."
-        tell(UserWarning(words), user_position())
+        operands.warn(UserWarning(words))
     outs = options.get("out")
     outs = outs if type(outs) is tuple else (outs,) * function.nout if outs is None else (outs,)
     _check_targets(function, args, outs, options.get("casting", "same_kind"))
@@ -311,7 +342,7 @@ def _record(function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]) 
     if mask is not True:
         results = [_where(node_of(mask), node) for node in results]
     laid_as = args if function.signature is None and options.get("order", "K") in ("K", "A") else ()
-    finished = [_deliver(node, out, mask, laid_as, function.signature is not None) for node, out in zip(results, outs, strict=True)]
+    finished = [_deliver(node, out, mask, laid_as, function) for node, out in zip(results, outs, strict=True)]
     return finished[0] if len(finished) == 1 else tuple(finished)
 
 
@@ -404,17 +435,17 @@ def _check_targets(function: np.ufunc, args: tuple[Any, ...], outs: tuple[Any, .
         function(*probes, out=tuple([None if o is None else np.empty(0, o.dtype) for o in outs]), casting=casting)
 
 
-def _deliver(node: Node, out: Any, mask: Any, laid_as: tuple[Any, ...], core: bool) -> Any:
-    """The result: a new array, in memory as the operands `laid_as`, or written into `out` where the mask allows. core: of a function with
-    axes of its own, such as matmul."""
+def _deliver(node: Node, out: Any, mask: Any, laid_as: tuple[Any, ...], function: np.ufunc) -> Any:
+    """The result: a new array, in memory as the operands `laid_as`, or written into `out` where the mask allows. A cast warns in the name
+    of the function."""
     if out is None:
         return wrap_like(node, *laid_as)
-    if core and node.shape != out.shape:
+    if function.signature is not None and node.shape != out.shape:
         raise Unsupported  # NumPy knows which axes may be repeated
     shape = node.shape if mask is True else broadcast_shape(node.shape, node_of(mask).shape)
     if broadcast_shape(shape, out.shape) != out.shape:
         raise ValueError(f"non-broadcastable output operand with shape {_text(out.shape)} doesn't match the broadcast shape {_text(shape)}")
-    value = broadcast(ew.as_node(node, out.dtype), out.shape)
+    value = broadcast(node if node.dtype == out.dtype else named(ew.as_node(node, out.dtype), function.__name__), out.shape)
     if mask is not True:
         operands.warn_of_lost_imaginary(out.dtype, node.dtype)  # NumPy reads what it may have to leave
         value = ew.where(broadcast(node_of(mask), out.shape), value, node_of(out))
@@ -543,6 +574,8 @@ def reduce(
         out = ew.filled(tuple([n for a, n in enumerate(x.shape) if a not in axes]), initial, dtype)
     else:
         out = op(x, axes)
+        if not begins and not axes and function.identity is not None and x.dtype.kind in "iufc":
+            begins, initial = True, function.identity  # NumPy begins with it: hypot and gcd of one element lose their sign
         out = scalar(out, ew.as_node(initial, x.dtype)) if begins else out
     return wrap_reduced(red.keep_axes(x, out, axes) if keepdims else out, array, axes, keepdims)
 

@@ -115,8 +115,9 @@ def _find(form: Form, arrays: Sequence[np.ndarray], settings_of: Settings, overw
                 said = str(said).rpartition(" in ")[0] + f" in {node.where.function}"
             elif _is_of_numbers(node):
                 said = str(said).replace(f" in {node.op.ufunc.__name__}", f" in {_ufunc_name(node)}")
-            if (str(said), node.where) not in spoken:
-                spoken.add((str(said), node.where))
+            place = node.where._replace(errors=None, function=None) if isinstance(node.where, Where) else None
+            if (str(said), place) not in spoken:  # an operation and the cast of its result warn once
+                spoken.add((str(said), place))
                 told |= tell(said, node.where, settings)
         told |= not overwritten and any(mode not in ("ignore", "warn") for _, mode in settings.modes)
     return told
