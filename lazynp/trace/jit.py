@@ -27,9 +27,9 @@ from lazynp.trace.capture import Traced, trace
 from lazynp.trace.compiled import ALONE, UNKNOWN, Compiled, Doubted, overlap
 from lazynp.trace.direct import TRACED_SCALARS, direct_of
 from lazynp.trace.donation import Donated, donated_leaves, donated_parameters
+from lazynp.trace.environment import Environment, changed, first_changed
 from lazynp.trace.guards import layout
 from lazynp.trace.loops import TooLong
-from lazynp.trace.outside import Outside, changed, first_changed
 
 _SCALARS = frozenset({int, float, bool, complex, str, bytes, type(None), np.int64, np.int32, np.bool_})
 _MOST_OTHERS = 4
@@ -249,7 +249,7 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
     def _compile(self, leaves: list[Any], rebuild: Callable[..., Any]) -> Compiled:
         known = lambda new: rebuild([leaf[0] if type(leaf) is _Known else leaf for leaf in new])  # noqa: E731
         with rarely_collected:
-            outside = Outside(self._function, leaves, self._varying)
+            outside = Environment(self._function, leaves, self._varying)
             traced = outside.traced(functools.partial(self._trace, leaves, known))
             if len(traced.results) == 1 and traced.structure == trees.flatten(0)[1]:
                 traced = traced._replace(structure=ALONE)

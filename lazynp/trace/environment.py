@@ -19,7 +19,7 @@ Varying = set[Any]
 """Arrays from outside that have changed between calls, by the names of the variables: from then on they are inputs whatever their size."""
 
 
-class Outside:
+class Environment:
     """The surroundings of a jitted function, before and after its trace.
 
     function: what is traced, with the leaves of a call; varying: see `Varying`."""
