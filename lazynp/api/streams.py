@@ -70,8 +70,9 @@ class GeneratorState(Storage):
 
 _states: "WeakValueDictionary[int, GeneratorState]" = WeakValueDictionary()
 """By the identity of what has the state: generators may share a bit generator."""
-_shared: dict[int, Storage] = {}
-"""The state of NumPy's global generator, which takes no attributes."""
+_shared: list[Storage] = []
+"""The state of NumPy's global generator, which takes no attributes and holds it no other way. NumPy's other ones have states as long as a
+program does that draws from them."""
 
 
 def recording() -> bool:
@@ -103,7 +104,7 @@ def is_local(generator: Any) -> bool:
 
 
 def _kept(generator: Any) -> Storage | None:
-    return generator.__dict__["_state"] if hasattr(generator, "__dict__") else _shared.get(id(generator))
+    return generator.__dict__["_state"] if hasattr(generator, "__dict__") else _states.get(id(_source(generator)))
 
 
 def settle(generator: Any) -> None:
@@ -115,7 +116,7 @@ def settle(generator: Any) -> None:
 
 def settled() -> bool:
     """Whether no generator's state is pending: NumPy may draw at once until a program leaves one behind."""
-    return all(state.node is None for state in [*_states.values(), *_shared.values()])
+    return all(state.node is None for state in _states.values())
 
 
 def _state(generator: Any) -> Storage:
@@ -127,8 +128,8 @@ def _state(generator: Any) -> Storage:
             state = _states[id(source)] = GeneratorState(source)
         if hasattr(generator, "__dict__"):
             generator.__dict__["_state"] = state
-        else:
-            _shared[id(generator)] = state
+        elif generator is np.random.mtrand._rand:
+            _shared.append(state)
     if isinstance(state, GeneratorState):
         state.refresh()
     return state

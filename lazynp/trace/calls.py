@@ -8,7 +8,7 @@ import operator
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import BuiltinFunctionType, FunctionType, GeneratorType, ModuleType
+from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from lazynp.trace.collecting import rows_of_one
 from lazynp.trace.either import Either
 from lazynp.trace.elements import enumerate_, ndenumerate, ndindex, range_, reversed_, zip_
 from lazynp.trace.guards import SMALL
+from lazynp.trace.outside import drawing, refuse_acts
 from lazynp.trace.places import in_body, in_derivative_of_values, touch
 from lazynp.trace.printing import print_
 
@@ -46,6 +47,8 @@ def note_variables(f: FunctionType) -> None:
 def stand_in(f: Any) -> Any:
     """What takes the place of a built-in function or of one of NumPy's; None for other functions."""
     holder = getattr(f, "__self__", None)
+    if (ours := drawing(f, holder)) is not None:
+        return ours
     if type(holder) in ARRAYS and f.__name__ == "copy" and holder.dtype.kind in "fc" and holder.dtype in LAZY_DTYPES:
         return functools.partial(_copied, holder)
     try:
@@ -86,6 +89,8 @@ def check_effects(f: Any) -> None:
     elif in_body() and not _is_pure(f, holder):
         name = getattr(f, "__qualname__", type(f).__qualname__)
         raise CaptureError(f"a loop or branch over traced values calls {name}, which may do more than return a value")
+    else:
+        refuse_acts(f, holder)
 
 
 def only_returns(f: Any) -> bool:
@@ -109,6 +114,8 @@ def _is_pure(f: Any, holder: Any) -> bool:
 
 def _defined_in(f: Any) -> str:
     """The module that a callable's code is from, or nothing: `grad(f)` has the name and the module of f, but its code is ours."""
+    if type(f) is MethodType:
+        return _defined_in(f.__func__)
     if type(f) is FunctionType:
         return f.__globals__.get("__name__") or ""
     if isinstance(f, BuiltinFunctionType | Caller):

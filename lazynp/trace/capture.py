@@ -21,6 +21,7 @@ from lazynp.trace import regions, trees
 from lazynp.trace.closing import with_data_sizes
 from lazynp.trace.either import Either
 from lazynp.trace.leaks import holds_traced
+from lazynp.trace.outside import noticed_draws, refuse_iterators
 
 
 class Output(NamedTuple):
@@ -96,6 +97,7 @@ def trace(
     most_writes: how many writes into arrays may be recorded.
 
     Raises CaptureError where the function needs a value that depends on them; any other exception is the function's own."""
+    refuse_iterators(leaves)
     with trace_scope() as scope:
         scope.most_writes = most_writes
         scope.binds_sizes = True
@@ -111,7 +113,8 @@ def trace(
             stand_ins.append(handle)
         args, kwargs = rebuild(stand_ins)
         try:
-            result = function(*args, **kwargs)
+            with noticed_draws(leaves):
+                result = function(*args, **kwargs)
             written_outside = {s: (leaf, s.node) for s, leaf in scope.written.items() if s.node is not None}
         finally:
             scope.restore()

@@ -51,7 +51,8 @@ _calls = _Calls()
 def captured(f: Any) -> Any:
     """A Python function whose loops and branches go through this module; the function itself where its source cannot be used."""
     if isinstance(f, MethodType) and isinstance(f.__func__, FunctionType):
-        return MethodType(captured(f.__func__), f.__self__)
+        function = captured(f.__func__)
+        return f if function is f.__func__ else MethodType(function, f.__self__)
     if isinstance(f, functools.partial):
         return functools.partial(captured(f.func), *f.args, **f.keywords)
     if type(f) is not FunctionType or is_library(f.__code__) or RUNTIME in f.__code__.co_freevars:

@@ -249,11 +249,11 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
     def _compile(self, leaves: list[Any], rebuild: Callable[..., Any]) -> Compiled:
         known = lambda new: rebuild([leaf[0] if type(leaf) is _Known else leaf for leaf in new])  # noqa: E731
         with rarely_collected:
-            outside = Environment(self._function, leaves, self._varying)
-            traced = outside.traced(functools.partial(self._trace, leaves, known))
+            around = Environment(self._function, leaves, self._varying)
+            traced = around.traced(functools.partial(self._trace, leaves, known))
             if len(traced.results) == 1 and traced.structure == trees.flatten(0)[1]:
                 traced = traced._replace(structure=ALONE)
-            guards, variables = ([], {}) if self._trust_input else outside.guards(traced)
+            guards, variables = ([], {}) if self._trust_input else around.guards(traced)
             donated = donated_leaves(self._donated, rebuild(list(range(len(leaves))))) if self._donated else frozenset()
             return Compiled(traced, guards, self.__name__, donated, None if self._allow_gc else Kept(), variables)
 
