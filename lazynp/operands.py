@@ -23,6 +23,7 @@ from lazynp.ops.indexing import gather
 from lazynp.ops.movement import broadcast, follow
 from lazynp.runtime.evaluate import lock
 from lazynp.runtime.flags import tell
+from lazynp.runtime.prints import keep_order
 from lazynp.runtime.storage import TraceQueue, captured, queue, tells_later, tracing
 
 _PYTHON_SCALARS = frozenset({int, float, complex, bool})
@@ -196,8 +197,10 @@ def recorded(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
                 result = function(*map(from_array_method, args), **kwargs)
         finally:
             tracing_count.recording = False
-    given = args[:1] if result is None else result if type(result) is tuple else (result,)  # nothing: an array was written to
+    given = args[:1] if result is None else result if isinstance(result, tuple) else (result,)  # nothing: an array was written to
     parts = [part for part in given if is_pending(part)]
+    if parts and tracing():
+        keep_order([part._storage for part in parts])
     made = [node for node in [part._storage.node for part in parts] if node is not None]  # another thread may have run the queue
     for node in made:
         mark(node, where)

@@ -168,3 +168,145 @@ def test_integers_that_may_outgrow_64_bits_run_in_python(capfd):
 @pytest.mark.parametrize("n", [3, 40, 70_000])
 def test_array_repr_names_the_type_as_numpy(threshold, n):
     assert lazynp.array_repr(lazynp.arange(n) * 2, precision=3) == np.array_repr(np.arange(n) * 2, precision=3)
+
+
+# --- errors among the prints -------------------------------------------------------------------------------------------
+
+
+def before_a_routine(x, at):
+    print("before", x[0])
+    y = np.linalg.inv(x)
+    print("not here")
+    return y
+
+
+def after_a_routine(x, at):
+    y = np.linalg.inv(x)
+    print("not here", x[0])
+    return y
+
+
+def before_an_index(x, at):
+    total = 0.0
+    for i in range(len(at)):
+        print("turn", i)
+        total += x[0, at[i]]
+    return total
+
+
+def after_an_index(x, at):
+    total = 0.0
+    for i in range(len(at)):
+        total += x[0, at[i]]
+        print("turn", i, total)
+    return total
+
+
+def around_a_write(x, at):
+    for i in range(len(at)):
+        if x[0, 0] > 0:
+            print("in branch", i)
+            x[0, at[i]] = i + 1
+            print("after", i)
+    print("not here")
+
+
+def after_a_loop(x, at):
+    first = x[1, at[0]]
+    print("one", first)
+    for i in range(len(at)):
+        x[0, at[i]] += 1
+    print("not here", x[0, 0])
+    return first
+
+
+def whole_regions(x, at):
+    print("start")
+    y = np.zeros(3)
+    y[at] = 1
+    print("not here", y)
+    return y
+
+
+def before_inner_loops(x, at):
+    for i in range(20):
+        z = x[0, at[-1]]
+        for j in range(20):
+            print(i, j, z)
+
+
+def while_it_holds(x, at):
+    k = 0
+    while x[0, at[k]] > 0:
+        print("k", k)
+        k += 1
+    return k
+
+
+def routines_of_turns(x, at):
+    x = x + 4 * np.eye(3)
+    for i in range(20):
+        print("iteration", i)
+        lower = np.linalg.cholesky(x)
+        x = x - np.eye(3)
+        print("done")
+    return lower
+
+
+def not_in_c(x, at):
+    for i in range(20):
+        q, r = np.linalg.qr(x * (1 + 0j))
+        print("turn", i)
+        q = np.linalg.inv(r * (i != 4)).real
+        print("done", i)
+    return q
+
+
+def of_a_helper(x, at):
+    total = 0.0
+    for k in at:
+        print("before helper", k)
+        total += element(x, k)
+        print("after helper", k)
+    return total
+
+
+def element(x, k):
+    print("element", k)
+    return x[0, k]
+
+
+FAILING = [
+    before_a_routine, after_a_routine, before_an_index, after_an_index, around_a_write, after_a_loop, whole_regions, before_inner_loops,
+    while_it_holds, routines_of_turns, not_in_c, of_a_helper,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("program", FAILING, ids=lambda f: f.__name__)
+def test_an_error_comes_among_the_prints_where_numpy_raises_it(program, capfd):
+    x, at = np.ones((3, 3)), np.array([0, 1, 2, 7])
+
+    def told(f):
+        with pytest.raises((np.linalg.LinAlgError, IndexError)) as raised:
+            f(x.copy(), at)
+        return capfd.readouterr().out, type(raised.value), str(raised.value)
+
+    assert told(lazynp.jit(program, strict=True)) == told(program)
+
+
+def test_an_error_in_a_branch_of_cond_comes_after_its_prints(capfd):
+    def yes(x, at):
+        print("yes", x[0])
+        return x[at[-1]]
+
+    def no(x, at):
+        print("no")
+        return x[at[0]]
+
+    f = lazynp.jit(lambda x, at: lazynp.scan.cond(x[0] > 0, yes, no, x, at), strict=True)
+    x, at = np.ones(3), np.array([0, 1, 2, 7])
+    with pytest.raises(IndexError, match="index 7 is out of bounds for axis 0 with size 3"):
+        f(x, at)
+    assert capfd.readouterr().out == "yes 1.0\n"
+    assert f(-x, at) == -1
+    assert capfd.readouterr().out == "no\n"

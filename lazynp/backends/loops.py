@@ -436,7 +436,7 @@ class Turns:
         return lines
 
     def callback(self, control: Control) -> list[str]:
-        """Single numbers are copied: variables whose address is taken would live in memory."""
+        """Nothing is printed after an error. Single numbers are copied: variables whose address is taken would live in memory."""
         lines, places = [], []
         for memory, _ in control.values:
             place = self.writer.pointer(memory)
@@ -453,6 +453,7 @@ class Turns:
         self.text.callbacks.append((control.kind, control.attributes, types))
         call = f"((int (*)(int64_t, void **, int64_t *))slots[{CALLS}])({len(self.text.callbacks) - 1}, values, sizes)"
         return [
+            f"if (*(int64_t *)slots[{ERRORS}]) goto done;",
             "{", *lines, f"void *values[] = {{{', '.join([*places, '0'])}}};", f"int64_t sizes[] = {{{', '.join([*sizes, '0'])}}};",
             f"{self.writer.pointer(control.target)}[0] = 0;",
             f"const int64_t flags = lz_flags(); const int wrong = {call}; lz_clear_flags(); lz_raise_flags(flags);",  # NumPy clears them

@@ -30,6 +30,8 @@ ERRORS, ARENA, POOL, SIGNALS, CALLS, OWN, FIRST_SLOT = 0, 1, 2, 3, 4, 5, 6
 thread's own arena, then the memories."""
 NO_MEMORY = 0x7FFFFFFE
 """The error code of a program that found no memory for the temporaries of its threads."""
+NO_WORKSPACE = -1
+"""What a routine of LAPACK's answers that found no memory; smaller numbers are LAPACK's own (-4: a NaN in a matrix)."""
 FIRST_DIM = 3
 """dims: threads, segment, work threshold, then the program's sizes."""
 FEW = 4096
@@ -259,7 +261,7 @@ class CProgram(base.Program):
             raise MemoryError("no memory for the temporaries of a loop's threads")
         origin, name, text = self.blueprint.failures[code - 1]
         if name == "LinAlgError":
-            error: Exception = MemoryError() if errors[2] < 0 else np.linalg.LinAlgError(text.format(errors[1]))
+            error: Exception = MemoryError() if errors[2] == NO_WORKSPACE else np.linalg.LinAlgError(text.format(errors[1]))
         else:
             error = IndexError(text.format(errors[1], errors[2]))
         error.lazynp_origin = origin  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from lazynp import array as arrays
 from lazynp import operands
 from lazynp.array import may_write, ndarray
 from lazynp.errors import CaptureError
-from lazynp.ir.node import Node, new_input
+from lazynp.ir.node import Node, constant, new_input
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic
 from lazynp.native import ARRAYS
 from lazynp.ops.movement import Path, reshape
@@ -22,6 +22,7 @@ from lazynp.trace.closing import with_data_sizes
 from lazynp.trace.either import Either
 from lazynp.trace.leaks import holds_traced
 from lazynp.trace.outside import noticed_draws, refuse_iterators
+from lazynp.trace.queues import Prints
 
 
 class Output(NamedTuple):
@@ -98,7 +99,23 @@ def trace(
 
     Raises CaptureError where the function needs a value that depends on them; any other exception is the function's own."""
     refuse_iterators(leaves)
+    try:
+        return _trace(function, leaves, rebuild, most_writes, False)
+    except Prints:
+        return _trace(function, leaves, rebuild, most_writes, True)
+
+
+def _trace(
+    function: Callable[..., Any],
+    leaves: list[Any],
+    rebuild: Callable[[list[Any]], tuple[tuple[Any, ...], dict[str, Any]]],
+    most_writes: int | None,
+    prints: bool,
+) -> Traced:
+    """prints: whether the function is known to print."""
     with trace_scope() as scope:
+        if prints:
+            scope.printed = Storage((), np.dtype(np.int64), constant(0), None)
         scope.most_writes = most_writes
         scope.binds_sizes = True
         scope.told = {}

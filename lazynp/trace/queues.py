@@ -14,12 +14,15 @@ from lazynp.ir.node import Node, constant, input_, new_input, toposort
 from lazynp.ops import elementwise as ew
 from lazynp.ops.printing import printed
 from lazynp.ops.sizes import hooks
+from lazynp.runtime.prints import printed_here, taking_turns
 from lazynp.runtime.storage import Queue, Storage, TraceQueue, bound, queue, trace_scope
 
 
 def made(op: Any, *args: Node, **attrs: Any) -> Node:
     """A loop or branch, as part of what is recorded now."""
     node = op(*args, **attrs)
+    if (printed_so_far := printed_here()) is not None:
+        node = taking_turns(node, printed_so_far)
     if node.where is None:
         node.where = recording_position()[0]
     if not is_around(node):
@@ -156,12 +159,17 @@ def is_doubt(storage: Storage) -> bool:
     return storage is getattr(list(traces_around())[-1], "doubt", None)
 
 
+class Prints(BaseException):
+    """A trace has come to its first print: it begins again, and what may raise an error keeps its place among the prints. No Exception, so
+    that a user's `except Exception` does not take it for the program's own."""
+
+
 def record_print(pieces: tuple[Any, ...], values: Sequence[Node], end: str, flush: bool) -> None:
-    """The compiled program prints here: see lazynp.ops.printing. Raises CaptureError outside of jit."""
+    """The compiled program prints here: see lazynp.ops.printing. Raises CaptureError outside of jit, Prints
+    in a trace that does not expect it."""
     outermost = list(traces_around())[-1]
     if type(outermost) is not TraceQueue:
         raise CaptureError("print() in a loop or branch outside of jit")
     if outermost.printed is None:
-        with trace_scope(outermost):
-            outermost.printed = Storage((), np.dtype(np.int64), constant(0), None)
+        raise Prints
     outermost.printed.write(made(printed, outermost.printed.value(), *values, pieces=pieces, end=end, flush=flush))
