@@ -453,3 +453,65 @@ def test_weights_that_are_not_finite_reach_no_further_than_the_products(mode, n,
     expected = np.convolve(x, weights, mode)
     np.testing.assert_allclose(lnp.convolve(lnp.lazy(x), lnp.lazy(weights), mode), expected)
     np.testing.assert_allclose(lnp.jit(lambda x, w: lnp.convolve(x, w, mode))(x, weights), expected)
+
+
+def _in_a_loop(x):
+    s = 0.0
+    for v in x:
+        with np.errstate(divide="ignore"):
+            s += 1 / v
+        s += np.log(v)
+    return s
+
+
+def _in_a_branch_of_a_loop(x):
+    s, k = 0.0, 0
+    while k < len(x):
+        if x[k] >= 0:
+            s += np.sqrt(-1 / x[k])
+        k += 1
+    return s
+
+
+def _of_arrays_in_a_loop(x):
+    total = 0.0
+    for i in range(len(x)):
+        total += (x * np.inf)[i:].sum()
+    return total
+
+
+def _asked_to_raise(x):
+    with np.errstate(all="raise"):
+        s = 0.0
+        for v in x:
+            s = s + 1 / v
+    return s
+
+
+@pytest.mark.parametrize("program", [_in_a_loop, _in_a_branch_of_a_loop, _of_arrays_in_a_loop, _asked_to_raise], ids=lambda f: f.__name__)
+def test_what_bodies_of_loops_compute_warns_in_numpys_words(program):
+    def told(f):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                f(np.arange(12) * 0.5 - 1)
+            except FloatingPointError as error:
+                return str(error)
+        return sorted({str(warning.message) for warning in caught})
+
+    assert told(lnp.jit(program, strict=True)) == told(program)
+
+
+def test_a_loop_that_raises_does_not_make_an_equal_one_raise():
+    def quiet(x):
+        s = 0.0
+        for v in x:
+            s = s + 1 / v
+        return s
+
+    x = np.arange(12) * 0.5 - 1
+    raising = lnp.jit(_asked_to_raise, strict=True)
+    with pytest.raises(FloatingPointError):
+        raising(x)
+    with pytest.warns(RuntimeWarning, match="divide by zero encountered in scalar divide"):
+        lnp.jit(quiet, strict=True)(x)

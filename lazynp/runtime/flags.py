@@ -8,6 +8,7 @@ Vectorised comparisons with NaN set the flag for "invalid" without a reason: run
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from threading import get_ident
+from types import CodeType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,7 +21,8 @@ from lazynp.ir.node import Node, toposort
 from lazynp.ir.op import Kind, Op
 from lazynp.ops import elementwise as ew
 from lazynp.ops.printing import printed
-from lazynp.ops.structured import cond
+from lazynp.ops.structured import CONTROL, cond
+from lazynp.runtime.listening import Listener
 
 _BITS = {"divide": base.DIVIDE, "invalid": base.INVALID, "over": base.OVER, "under": base.UNDER}
 _PATIENCE = 3
@@ -96,11 +98,21 @@ def _find(form: Form, arrays: Sequence[np.ndarray], settings_of: Settings, overw
     told = False
     spoken = set()
     halves = _halves_of_divmod(form)
+
+    def hears(node: Node, text: str, around: Node) -> None:
+        nonlocal told
+        where = _recorded_at(node, around)
+        told |= _answer(node, text, settings_of(node if where is node.where else around), where)
+
+    bodies = Listener(hears)
     for node in toposort(form.outputs, stop=lambda n: n in known or n in overwritten):
         if node in known or node in overwritten or any(a not in known for a in node.args):
             continue
         if node.op is printed:
             known[node] = np.int64(0)  # it has been printed
+            continue
+        if node.op in CONTROL:
+            known[node] = bodies.control(node, known)
             continue
         settings = settings_of(node)
         with np.errstate(**dict(settings.modes), call=settings.call), warnings.catch_warnings(record=True) as caught:
@@ -121,6 +133,32 @@ def _find(form: Form, arrays: Sequence[np.ndarray], settings_of: Settings, overw
                 told |= tell(said, node.where, settings)
         told |= not overwritten and any(mode not in ("ignore", "warn") for _, mode in settings.modes)
     return told
+
+
+def _recorded_at(node: Node, around: Node) -> Where | None:
+    """The position of an operation in a loop or branch: its own where the code there is the loop's. Equal bodies of two functions are one
+    graph, which has the positions of one of them."""
+    inner, outer = node.where, around.where
+    if isinstance(inner, Where) and isinstance(outer, Where) and not _holds(outer.code, inner.code):
+        return outer
+    return inner if isinstance(inner, Where) else outer
+
+
+def _holds(code: CodeType, inner: CodeType) -> bool:
+    return code is inner or any(_holds(part, inner) for part in code.co_consts if type(part) is CodeType)
+
+
+def _answer(node: Node, text: str, settings: ErrorSettings, where: Any) -> bool:
+    """Do what is to be done where an operation meets a floating-point error. Returns whether somebody is told, or may be. where: the line
+    to be named."""
+    kind = _KINDS[text]
+    mode = dict(settings.modes)[kind]
+    message = settings.message or f"{text} encountered in {_ufunc_name(node)}"
+    if mode == "raise":
+        raise FloatingPointError(message)
+    if mode == "call":
+        settings.call(text, _NUMBERS[kind])  # type: ignore[misc, operator]
+    return tell(message, where, settings) if mode == "warn" else mode != "ignore"
 
 
 def _halves_of_divmod(form: Form) -> set[Node]:
@@ -146,14 +184,7 @@ def _guess(form: Form, flags: int, settings: Settings) -> bool:
         mode = dict(settings(suspects[-1]).modes)[kind] if suspects else "ignore"
         if mode == "ignore":
             continue
-        message = f"{text} encountered in {_ufunc_name(suspects[-1])}"
-        if mode == "raise":
-            raise FloatingPointError(message)
-        if mode == "warn":
-            told |= tell(message, suspects[-1].where, settings(suspects[-1]))
-        elif mode == "call":
-            settings(suspects[-1]).call(text, {"divide": 1, "over": 2, "under": 4, "invalid": 8}[kind])
-            told = True
+        told |= _answer(suspects[-1], text, settings(suspects[-1]), suspects[-1].where)
     return told
 
 
@@ -167,6 +198,8 @@ def _with_bodies(order: Iterable[Node]) -> Iterator[Node]:
 _CHOOSING = frozenset({ew.where, ew.maximum, ew.minimum, ew.fmax, ew.fmin, cond})
 PARTIAL = frozenset("sqrt log log2 log10 log1p arcsin arccos arccosh arctanh divide remainder fmod floor_divide power reciprocal".split())
 _TEXTS = {"divide": "divide by zero", "over": "overflow", "invalid": "invalid value"}
+_KINDS = {"divide by zero": "divide", "overflow": "over", "underflow": "under", "invalid value": "invalid"}
+_NUMBERS = {"divide": 1, "over": 2, "under": 4, "invalid": 8}
 _DIVISIONS = frozenset({"divide", "floor_divide", "remainder", "fmod", "reciprocal", "power", "log", "log2", "log10", "log1p", "arctanh"})
 
 
@@ -181,7 +214,7 @@ def _ufunc_name(node: Node) -> str:
         return node.where.function
     ufunc = _computing(node).ufunc
     if ufunc is None:
-        return "reduce"
+        return {ew.cast: "cast"}.get(node.op) or ("matmul" if node.op.kind is Kind.CONTRACT else "reduce")
     return f"scalar {ufunc.__name__}" if _is_of_numbers(node) else ufunc.__name__
 
 
