@@ -542,6 +542,8 @@ def geometry(x: Any) -> np.ndarray:
 
 def may_write(array: Any) -> bool:
     """array.flags.writeable, without the warning that NumPy gives for what broadcast_arrays returned."""
+    if type(array) is ndarray and array._storage is not None and array._storage.unordered:
+        return array._writeable
     return bool(array.flags.num & 0x400)  # NPY_ARRAY_WRITEABLE
 
 

@@ -74,7 +74,10 @@ def _named_order(a: Any, order: str) -> str:
 
 def _same_line(a: Any) -> Any:
     """A line whose size or place is known only at run time. Whether NumPy gives a view of it depends on its strides."""
-    node = node_of(a)
+    return _perhaps_a_view(a, node_of(a))
+
+
+def _perhaps_a_view(a: Any, node: Any) -> Any:
     what = "an array in another shape, and perhaps a view of another array, as its size or place at run time decides"
     return wrap(node) if a._storage is None else handle(Snapshot(node, (a._storage,), what), (), node.type, None)
 
@@ -91,6 +94,8 @@ def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: Any = None) -> Any
         return a
     if copy is False and not tracing():
         arrays.geometry(a).reshape(target, order=order, copy=False)  # NumPy's error where that cannot be
+    if ordering.is_unordered(a) and order == "C" and not copy:
+        return _perhaps_a_view(a, reshape_node(node_of(a), target))
     if _named_order(a, order) == "F":
         out = reshaped(view_of(a, permute, axes=tuple(reversed(range(a.ndim)))), tuple(reversed(target)))
         return view_of(out, permute, axes=tuple(reversed(range(len(target)))))
@@ -102,9 +107,12 @@ def ravel(a: Any, order: str = "C") -> Any:
     a = lifted(a)
     if a.ndim == 1 and type(a.shape[0]) is SymInt:
         return _same_line(a)
+    if ordering.is_unordered(a) and order == "C":
+        return _perhaps_a_view(a, reshape_node(node_of(a), (a.size,)))
     if isinstance(a._storage, Snapshot) and order == "C":
         return _same_line(reshape(a, (-1,)))
     if order == "K":
+        arrays.geometry(a)  # where its order is not known
         axes = ordering.order_of(a)
         a, order = a if axes is None else view_of(a, permute, axes=axes), "C"
     named = _named_order(a, order)

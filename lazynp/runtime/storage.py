@@ -42,6 +42,8 @@ class Storage:
     """
 
     __slots__ = ("__weakref__", "_leaf", "buffer", "dtype", "exported", "failure", "home", "node", "serial", "shape")
+    unordered = False
+    """Whether the order of the axes in memory, which NumPy's array would have, is known only when the program runs."""
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype, node: Node | None, buffer: np.ndarray | None) -> None:
         self.shape = shape
@@ -140,13 +142,31 @@ class Storage:
         self._leaf = None
 
 
+class Unordered(Storage):
+    """Memory of which a trace does not know in which order its axes lie: ways through branches or loops make it in this or in that one. It
+    has C order here; who asks for an order cannot be compiled. region: the number that says it (lazynp.trace.regions)."""
+
+    __slots__ = ("region",)
+    unordered = True
+
+    def __init__(self, node: Node, region: "Storage | None" = None) -> None:
+        super().__init__(node.type.shape, node.type.dtype, node, None)  # type: ignore[arg-type, union-attr]
+        self.region = region
+
+    def memory(self) -> np.ndarray:
+        raise CaptureError(f"{UNORDERED_MEMORY}: copy it with .copy()")
+
+
+UNORDERED_MEMORY = "the program asks how an array lies in memory (C or Fortran order), and that depends on traced values"
+
+
 class Snapshot(Storage):
     """A copy that stands for memory which a trace cannot name: a view at a position known only at run time, an array that is one or another
     after a branch or a loop. NumPy's array would follow those it may share memory with (`sources`): a write to either after the other has
     been read cannot be traced. what: its description, for messages. origin: of a view of one array, that array, and where along which axes
     its elements are; region: the number that says where it lies (lazynp.trace.regions)."""
 
-    __slots__ = ("origin", "region", "seen", "what")
+    __slots__ = ("origin", "region", "seen", "unordered", "what")
 
     def __init__(self, node: Node, sources: Iterable[Storage], what: str, origin: Any = None) -> None:
         super().__init__(node.type.shape, node.type.dtype, node, None)  # type: ignore[arg-type]
@@ -155,6 +175,12 @@ class Snapshot(Storage):
         self.what = what
         self.origin = origin
         self.region: Storage | None = None
+        self.unordered = False
+
+    def memory(self) -> np.ndarray:
+        if self.unordered:
+            raise CaptureError(f"{UNORDERED_MEMORY}: copy it with .copy()")
+        return super().memory()
 
     def value(self) -> Node:
         here = queue()

@@ -21,7 +21,7 @@ from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
 from lazynp.ops import structured, turning
 from lazynp.ops.sizes import SymInt, hint_of, is_size, new_size, simplify_size, size_, size_of
-from lazynp.runtime.storage import Snapshot, Storage, queue, trace_scope, traced_count
+from lazynp.runtime.storage import Snapshot, Storage, Unordered, queue, trace_scope, traced_count
 from lazynp.trace import either, kinds, queues, regions, trees
 from lazynp.trace.closing import closed_graphs, with_data_sizes
 
@@ -102,10 +102,16 @@ class _Body:
                 self.leaves.append(node)
             arrays_carried = [k for k, node in enumerate(self.leaves) if node is not None and kinds.storage_of(self.given[k]) is not None]
             shared = {k: sharing.around(k, self.given, True) for k in arrays_carried}
-            self.followed = regions.Followed(self.scope, initial, [k for k, sources in shared.items() if sources is not None])
+            places = {k: sources is not None for k, sources in shared.items() if sources is not None or self._is_unordered(k)}
+            self.followed = regions.Followed(self.scope, initial, places)
             for k, sources in shared.items():
-                if sources is not None:
-                    self.given[k]._storage = self.followed.named(k, Snapshot(self.given[k]._storage.node, sources, kinds.MERGED))
+                if sources is None and self._is_unordered(k):
+                    self.followed.named(k, self.given[k]._storage)
+                elif sources is not None:
+                    self.given[k]._storage = self.followed.named(k, kinds.merged(self.given[k]._storage, sources))
+
+    def _is_unordered(self, k: int) -> bool:
+        return type(self.given[k]._storage) is Unordered
 
     def call(self, function: Callable[..., Any], values: _Values, *more: Any) -> list[Any] | None:
         """The leaves that function(*more, tree) returns; None where they are to be traced again. Raises CaptureError where it does not fit,
@@ -128,7 +134,7 @@ class _Body:
                 found.append(None)
                 continue
             old, new = carried or kinds.described(initial), kinds.described(leaf)
-            joined = None if old is None or new is None else kinds.joined(old, new)
+            joined = None if old is None or new is None else kinds.joined(old, new, self.sharing.asked and queues.compiles())
             if joined is None or (joined != new and _differ(joined, new)):
                 raise _Unstable(f"a carried value changes from {_name(old, initial)} to {_name(new, leaf)} in a turn")
             found.append(joined)
@@ -173,8 +179,10 @@ class _Body:
             out[k] = returned[k] if known else kinds.handed_out(structured.item(node, index=position), carried[position])
         shared = {k: self.sharing.around(k, out, not any_turn) for k in places if kinds.storage_of(out[k]) is not None}
         for k, sources in shared.items():
-            if sources is not None:
-                out[k]._storage = self.followed.named(k, Snapshot(out[k]._storage.node, sources, kinds.MERGED))
+            if sources is None and type(out[k]._storage) is Unordered:
+                self.followed.named(k, out[k]._storage)
+            elif sources is not None:
+                out[k]._storage = self.followed.named(k, kinds.merged(out[k]._storage, sources))
         return out
 
 
@@ -435,7 +443,8 @@ def traced_cond(
     if branches[0].structure != branches[1].structure:
         raise CaptureError(f"the branches return trees of different form: {branches[0].structure} and {branches[1].structure}")
     whole = _undecided(*branches, values)
-    plan = [_chosen(a, b) for a, b in zip(branches[0].leaves, branches[1].leaves, strict=True)]
+    ordered = not values and queues.compiles()
+    plan = [_chosen(a, b, ordered) for a, b in zip(branches[0].leaves, branches[1].leaves, strict=True)]
     written = list(dict.fromkeys([s for branch in branches for s in branch.scope.written]))
     leaves: dict[Any, Node] = {}
     sources: dict[Node, Node] = {}
@@ -456,7 +465,7 @@ def traced_cond(
     out = list(branches[0].leaves)
     for k, carried, position in merged:
         out[k] = kinds.handed_out(structured.item(node, index=position), carried, None if values else _shared(branches, k))
-        if not values and queues.compiles() and isinstance(kinds.storage_of(out[k]), Snapshot):
+        if not values and queues.compiles() and isinstance(kinds.storage_of(out[k]), (Snapshot, Unordered)):
             out[k]._storage.region = regions.chosen(test, *[branch.regions.get(id(branch.leaves[k])) for branch in branches])
     return trees.unflatten(branches[0].structure, either.put_together(out, whole))
 
@@ -546,12 +555,12 @@ class _Branch:
             return with_data_sizes(self.scope, nodes)
 
 
-def _chosen(a: Any, b: Any) -> kinds.Carried | None:
-    """What the branches' results are together; None where both are the same."""
+def _chosen(a: Any, b: Any, ordered: bool) -> kinds.Carried | None:
+    """What the branches' results are together; None where both are the same. ordered as in kinds.joined."""
     if kinds.same(a, b):
         return None
     first, second = kinds.described(a), kinds.described(b)
-    joined = None if first is None or second is None else kinds.joined(first, second)
+    joined = None if first is None or second is None else kinds.joined(first, second, ordered)
     arrays_differ = joined is not None and joined.kind is None and first.kind is None and second.kind is None  # type: ignore[union-attr]
     if joined is None or (arrays_differ and first.type != second.type):  # type: ignore[union-attr]
         raise CaptureError(f"the branches return different things: {_name(first, a)} and {_name(second, b)}")

@@ -15,7 +15,7 @@ from lazynp.ir.node import Node, constant, new_input
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic
 from lazynp.native import ARRAYS
 from lazynp.ops.movement import Path, reshape
-from lazynp.runtime.storage import Snapshot, Storage, TraceQueue, bound, queue, trace_scope
+from lazynp.runtime.storage import Snapshot, Storage, TraceQueue, Unordered, bound, queue, trace_scope
 from lazynp.selection import computed
 from lazynp.trace import regions, trees
 from lazynp.trace.closing import with_data_sizes
@@ -196,9 +196,11 @@ def _alone(leaves: list[Any], owners: dict[Storage, int]) -> list[Any]:
 
 
 def _is_part(leaf: Any, seen: dict[Storage, int], owners: dict[Storage, int]) -> bool:
-    if type(leaf) is not ndarray or leaf._storage is None or not leaf._path or leaf._scalar or isinstance(leaf._storage, Snapshot):
+    if type(leaf) is not ndarray or leaf._storage is None or not leaf._path or leaf._scalar:
         return False
     storage = leaf._storage
+    if isinstance(storage, (Snapshot, Unordered)):
+        return False
     if seen[storage] != 1 or storage in owners or not _fresh(storage) or _array_outside(leaf) is not None:
         return False
     if leaf._parent is None and leaf._path[-1].op is reshape:  # `leaf.shape = ...`
@@ -247,6 +249,8 @@ def _placed(leaves: list[Any], results: list[Output], owners: dict[Storage, int]
         if region is not None and (region.storage in owners or region.storage in values):
             kind, number = ("argument", owners[region.storage]) if region.storage in owners else ("value", values[region.storage])
             known[k] = kind, number, region.strides
+        elif region is not None:
+            known[k] = "order", regions.own_number(regions.order_of_strides(region.strides)), ()
     memories = [getattr(leaf, "_storage", None) for leaf in leaves]
     return [
         output._replace(kind="placed", value=(values[numbers[memory]], known)) if memory in numbers else output
@@ -255,7 +259,9 @@ def _placed(leaves: list[Any], results: list[Output], owners: dict[Storage, int]
 
 
 def _is_shared(storage: Storage | None, owners: dict[Storage, int], values: dict[Storage, int]) -> bool:
-    """Whether an array may lie in memory that the caller sees otherwise."""
+    """Whether an array may lie in memory that the caller sees otherwise, or in an order that only the run knows."""
+    if storage is not None and storage.unordered:
+        return True
     return isinstance(storage, Snapshot) and any(source in owners or source in values or not _fresh(source) for source in storage.seen)
 
 

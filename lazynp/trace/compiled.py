@@ -277,10 +277,13 @@ def _placed(output: Output, values: list[np.ndarray], leaves: list[Any]) -> np.n
     """A result that is a view, if the program says so."""
     place, known = output.value
     number, offset = regions.taken_apart(int(values[place]))
-    array = values[output.index]
+    array = values[output.index] = regions.in_order(values[output.index], int(values[place]))
     if number not in known:
         return follow_numpy(array, output.path)
     kind, owner, strides = known[number]
+    if kind == "order":
+        array = values[output.index] = regions.in_order(array, owner)
+        return follow_numpy(array, output.path)
     memory = values[owner] if kind == "value" else arrays.exported(leaves[owner])
     view = regions.view_at(memory, array.shape, strides, offset)
     try:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lazynp import array as arrays
 from lazynp import operands, ordering
 from lazynp.array import ndarray
 from lazynp.ir.node import Node, new_input
@@ -24,12 +23,17 @@ INT64 = np.dtype(np.int64)
 
 class Carried(NamedTuple):
     """kind: int, float or bool (a Python number), or None for an array of that type; scalar: NumPy would have handed out a scalar; order:
-    of its axes in memory, outermost first, None: C order."""
+    of its axes in memory, outermost first, None: C order, ordering.UNORDERED: one or another."""
 
     kind: Any
     type: ArrayType
     scalar: bool = False
     order: Axes | None = None
+
+    @property
+    def laid(self) -> bool:
+        """Whether it goes through loops and branches with its axes in another order."""
+        return self.order is not None and self.order is not ordering.UNORDERED
 
 
 def described(leaf: Any) -> Carried | None:
@@ -52,8 +56,9 @@ def described(leaf: Any) -> Carried | None:
     return None
 
 
-def joined(a: Carried, b: Carried) -> Carried | None:
-    """What holds both without changing what either means; None where nothing does. Of arrays in different orders one in C order."""
+def joined(a: Carried, b: Carried, ordered: bool = False) -> Carried | None:
+    """What holds both without changing what either means; None where nothing does. ordered: arrays in two orders have none that is known;
+    else the result is in C order."""
     if a == b:
         return a
     if a.kind is not None and b.kind is not None:
@@ -64,7 +69,7 @@ def joined(a: Carried, b: Carried) -> Carried | None:
         return None if other.type.shape else Carried(None, ArrayType((), dtype), other.scalar)
     if a.type.shape != b.type.shape:
         return None
-    order = a.order if a.order == b.order else None
+    order = a.order if a.order == b.order else ordering.UNORDERED if ordered else None
     if a.type.dtype == b.type.dtype:
         return a._replace(scalar=a.scalar and b.scalar, order=order)
     dtype = np.result_type(a.type.dtype, b.type.dtype)
@@ -92,7 +97,7 @@ def stand_in(carried: Carried, initial: Any) -> tuple[Any, Node]:
     if carried.kind is int:
         leaf = new_size(initial if type(initial) is int and initial > 1 else 2)
         return SymInt(leaf), leaf
-    leaf = new_input(carried.type if carried.order is None else permute.infer(carried.type, carried.order))
+    leaf = new_input(permute.infer(carried.type, carried.order) if carried.laid else carried.type)
     return handed_out(leaf, carried), leaf
 
 
@@ -105,7 +110,7 @@ def laid(value: Node, carried: Carried) -> Node:
     """The same of the value of a leaf."""
     node = ew.as_node(value, carried.type.dtype)
     node = node if node.shape == carried.type.shape else broadcast(node, carried.type.shape)
-    return node if carried.order is None else permute(node, carried.order)
+    return permute(node, carried.order) if carried.laid else node
 
 
 def handed_out(node: Node, carried: Carried, sources: Iterable[Storage] | None = None) -> Any:
@@ -114,11 +119,18 @@ def handed_out(node: Node, carried: Carried, sources: Iterable[Storage] | None =
         return number(node)
     if carried.kind is not None:
         return (SymFloat if carried.kind is float else SymBool)(node)
-    value = arrays.wrap(node) if carried.order is None else ordering.wrap_laid(node, carried.order)
+    value = ordering.wrap_laid(node, carried.order) if carried.laid else ordering.wrap_ordered(node, carried.order)  # type: ignore[arg-type]
     if sources is not None and not carried.scalar:
-        value._storage = Snapshot(value._storage.node, sources, MERGED)
+        value._storage = merged(value._storage, sources)
     value._scalar = carried.scalar
     return value
+
+
+def merged(storage: Storage, sources: Iterable[Storage]) -> Snapshot:
+    """The memory of a result that may be that of the sources."""
+    found = Snapshot(storage.node, sources, MERGED)  # type: ignore[arg-type]
+    found.unordered = storage.unordered
+    return found
 
 
 MERGED = "an array that a loop or branch over traced values has made one or another"
