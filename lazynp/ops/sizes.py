@@ -557,6 +557,12 @@ class _Number(Symbolic):
         node = ew.UFUNCS[np.absolute][0](_node(self))
         return number(node) if self.kind is not float else SymFloat(node)
 
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     def __bool__(self) -> bool:
         known = self != 0
         return known if type(known) is bool else bool(hooks.as_array(known.node))

@@ -1,6 +1,7 @@
 """What rewritten functions call in the place of `if`, conditional expressions and logical operators: Python's own where the condition is
 known while tracing, else one node of which one branch runs."""
 
+import dis
 import functools
 import operator
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 
 from lazynp import array as arrays
 from lazynp.array import ndarray
-from lazynp.errors import CaptureError
+from lazynp.errors import CaptureError, is_ours
 from lazynp.ir.types import Symbolic, Undecided
 from lazynp.ops import elementwise as ew
 from lazynp.ops.sizes import SymBool
@@ -56,14 +57,21 @@ def _nothing() -> None:
 def branch(
     test: Any, yes: Callable[[], Any], no: Callable[[], Any], functions: Sequence[FunctionType], names: Sequence[str]
 ) -> Signal | None:
-    """yes() if test else no(), for a traced test: both are traced, one of them runs."""
+    """yes() if test else no(), for a traced test: both are traced, one of them runs. Where one comes to a `raise`, the other runs in a
+    compiled program, as in `if_raises`."""
     body = Block(functions, names)
     codes: dict[Any, frozenset[int]] = {}
     maybe: set[int] = set()
+    raising: list[Callable[[], Any]] = []
 
     def traced(run: Callable[[], Any], values: list[Any]) -> Callable[[], Any]:
         def branch() -> Any:
-            signal, after = body.branch(run, values)
+            try:
+                signal, after = body.branch(run, values)
+            except Exception as error:
+                if _is_raised(error):
+                    raising.append(run)
+                raise
             codes[run] = frozenset({GO_ON}) if signal is None else signal.possible
             code, value = (GO_ON, None) if signal is None else signal[:2]
             halves = [[v.value, v.bound] for v in after if type(v) is Maybe]  # leaves of the branch, which knows their nodes
@@ -77,10 +85,30 @@ def branch(
         agree = functools.partial(_agreed, body, maybe)
         return bodies.traced_cond(test, traced(yes, values), traced(no, values), (), agree, values=False)
 
-    code, value, after, _ = until_known(trace)
+    try:
+        code, value, after, _ = until_known(trace)
+    except CaptureError:
+        if raising and queues.compiles():
+            wrong = bodies.truth(test)
+            if queues.doubt(wrong if raising[-1] is yes else ew.logical_not(wrong)):
+                return no() if raising[-1] is yes else yes()  # type: ignore[no-any-return]
+        raise
     body.finish([Maybe(*v) if k in maybe else v for k, v in enumerate(after)])
     possible = codes[yes] | codes[no]
     return None if possible == {GO_ON} else Signal(code, value[0] if value else None, possible)
+
+
+def _is_raised(error: Exception) -> bool:
+    """Whether an exception comes from a `raise` statement of the user's code."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    if place is None or isinstance(error, CaptureError) or is_ours(place.tb_frame.f_code):
+        return False
+    return place.tb_frame.f_code.co_code[place.tb_lasti] == _RAISE
+
+
+_RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 def _agreed(body: Block, maybe: set[int], yes: list[Any], no: list[Any]) -> tuple[list[Any], list[Any]]:

@@ -141,6 +141,14 @@ def storage_of(leaf: Any) -> Storage | None:
     return leaf._storage if type(leaf) is ndarray and not leaf._scalar else None
 
 
+def _is_made_in(storage: Storage, scope: Any) -> bool:
+    """Whether a storage was made in a scope, or in a loop or branch there."""
+    home: Any = storage.home
+    while home is not None and home is not scope:
+        home = getattr(home, "parent", None)
+    return home is scope
+
+
 class Sharing:
     """Whose memory each carried array of a loop may be beside its own: `outer` storages of the surroundings, `inner` other carried values
     (by position). own: handles whose memory nobody else knows before the loop."""
@@ -164,7 +172,7 @@ class Sharing:
             if storage is None:
                 continue
             for source in (storage, *(storage.seen if isinstance(storage, Snapshot) else ())):
-                if source in stand_ins or source.home is body.scope:
+                if source in stand_ins or _is_made_in(source, body.scope):
                     holders.setdefault(source, []).append(k)
                 elif body.leaves[k] is not None:
                     self.outer[k].add(source)

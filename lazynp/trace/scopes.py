@@ -130,6 +130,8 @@ class Liveness:
             kept = live if isinstance(node, ast.AugAssign) else live - _rebound(node)
             extra = read([node.target]) | _names(node.target) if isinstance(node, ast.AugAssign) else set()
             return kept | self.always | read([node]) | extra
+        if isinstance(node, ast.Delete):  # what is not bound cannot be deleted
+            return live | read([node]) | {target.id for target in node.targets if isinstance(target, ast.Name)}
         if isinstance(node, ast.Try):
             everything = live | jumps.caught | read([node]) | assigned([node])
             inner = jumps._replace_caught(everything)
