@@ -31,6 +31,27 @@ def test_neighbours_in_one_array_are_asked_for_once():
     assert asked(lambda x: x[2:] - 2 * x[1:-1] + x[:-2], FAR) == (1, 1)
 
 
+def forward(L, x):
+    for i in range(1, len(x)):
+        x[i] -= L[i, :i] @ x[:i]
+    return x
+
+
+def backward(L, x):
+    for i in range(len(x) - 2, -1, -1):
+        x[i] -= L[i, i + 1 :] @ x[i + 1 :]
+    return x
+
+
+@pytest.mark.parametrize("f", [forward, backward])
+def test_parts_of_rows_are_followed_by_those_of_the_next_turn(f):
+    L, x = np.random.default_rng(0).random((800, 800)) / 800, np.ones(800)
+    lines = [line for line in show(f, L, x, stage="c").splitlines() if "__builtin_prefetch" in line]
+    assert lines and not any("2048" in line for line in lines), "what lies behind a part is not read next"
+    assert any("(next + q" in line for line in lines)
+    np.testing.assert_allclose(lazynp.jit(f, strict=True)(L, x.copy()), f(L, x.copy()), rtol=1e-12)
+
+
 def test_programs_for_all_sizes_ask_where_the_run_finds_arrays_far():
     source = build(general(_form(lambda x, y: (x * y + 1, x / y[0]), (FAR, FAR), {}), []).graph).source
     lines = [line.strip() for line in source.splitlines() if "__builtin_prefetch" in line]

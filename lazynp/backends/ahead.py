@@ -15,12 +15,15 @@ from typing import NamedTuple
 from lazynp.backends.kernel import Kernel
 from lazynp.backends.lower import Axis, Memory, load
 from lazynp.backends.nests import scalars, values_in
-from lazynp.backends.polynomial import Poly
+from lazynp.backends.polynomial import Atom, Poly, variable
 from lazynp.backends.texts import unwrapped
 
 _FAR, _LINE, _AHEAD = 1 << 22, 64, 2048
 """Bytes of an array that does not stay in a core's caches, of a line of them, and bytes that are asked for in advance. Of a count of
 positive numbers in memory (float32) 6 kB in advance made 3.7 ms, as without; 1 to 2 kB 2.4."""
+_FURTHER = 4096
+"""The same for parts of rows, of which each begins on another page. They go to the
+second-level cache: the first has too few lines under way. A triangular solve of 5,000: 9.0 -> 8.3 ms."""
 _MOST = 8
 """Arrays that a loop asks for: more of them keep each other from what waits for memory."""
 
@@ -47,14 +50,14 @@ def streams(kernel: Kernel, inner: Axis, stores: bool) -> list[Stream]:
     found: dict[tuple[Memory, Poly], Stream] = {}
     for memory, address, written in places:
         step = address.coefficient(inner.variable)
-        if memory.kind == "band" or not _may_be_far(memory) or any(values_in(address)):
+        if memory.kind == "band" or not _may_be_far(kernel, memory) or any(values_in(address)):
             continue
         if step is None or step.constant != 1:
             continue
         shape = address - address.terms.get((), 0)
         known = found.get((memory, shape))
         if known is None or known.written < written or known.address.terms.get((), 0) < address.terms.get((), 0):
-            found[memory, shape] = Stream(memory, address, written, _continues(address, inner))
+            found[memory, shape] = Stream(memory, address, written, _continues(kernel, address, inner))
     return list(found.values()) if len(found) <= _MOST else []
 
 
@@ -73,25 +76,39 @@ def requests(kernel: Kernel, inner: Axis, wanted: Iterable[Stream], first: Poly,
     return lines
 
 
+def requests_on(kernel: Kernel, inner: Axis, parts: Iterable[Stream], moved: dict[Atom, Poly], first: Poly, count: int) -> list[str]:
+    """C that asks for `count` elements _FURTHER bytes behind the position `first` of parts of rows: where one ends, for those of the next
+    one. moved: what becomes in the next turn of what the places depend on."""
+    lines = []
+    for memory, address, _, _ in parts:
+        size, text = memory.dtype.itemsize, kernel.writer.poly
+        later, again = variable("later"), variable("later") - inner.size
+        here = kernel.at(memory, address.replaced({inner.variable: later}))
+        there = kernel.at(memory, address.replaced(moved | {inner.variable: again}))
+        lines += [
+            "{",
+            f"const int64_t size = {text(inner.size)}, later = {text(first)} + (size < {_FURTHER // size} ? size : {_FURTHER // size});",
+            f"const char *next = (const char *)(later < {text(inner.end)} ? &{here} : &{there});",
+            f"for (int64_t q = 0; q < {count * size}; q += {_LINE}) __builtin_prefetch(next + q, 0, 2);",
+            "}",
+        ]
+    return lines
+
+
 def far(kernel: Kernel, found: Iterable[Stream]) -> str:
     """C: whether one of some arrays is far."""
     tests = [f"{kernel.writer.poly(s.memory.size)} >= {_FAR // s.memory.dtype.itemsize}" for s in found]
     return " || ".join(dict.fromkeys(tests))
 
 
-def _may_be_far(memory: Memory) -> bool:
+def _may_be_far(kernel: Kernel, memory: Memory) -> bool:
     """Also where only the run knows."""
     size = memory.size.constant
-    return _of_the_run(memory.size) if size is None else size * memory.dtype.itemsize >= _FAR
+    return kernel.program.of_the_run(memory.size) if size is None else size * memory.dtype.itemsize >= _FAR
 
 
-def _of_the_run(size: Poly) -> bool:
-    """Whether a size is the same all through a run."""
-    return all(atom.kind == "dim" for atom in size.atoms())
-
-
-def _continues(address: Poly, inner: Axis) -> bool:
+def _continues(kernel: Kernel, address: Poly, inner: Axis) -> bool:
     """Whether what lies behind a row is read next: the next row, or nothing else. Parts of rows (`L[i, :i] @ x[:i]`) do not go on: what
     was asked for behind them came in vain, a third of all that a triangular solve of 5,000 reads."""
     steps = [address.coefficient(v) for v in address.variables if v is not inner.variable]
-    return _of_the_run(inner.size) and (not steps or any(step in (inner.size, inner.size * -1) for step in steps))
+    return kernel.program.of_the_run(inner.size) and (not steps or any(step in (inner.size, inner.size * -1) for step in steps))

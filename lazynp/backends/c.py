@@ -162,7 +162,7 @@ class _Draft:
         if any(self.sizes.loop_places(memory.size) for use in uses for memory in use):
             raise CompileError("a temporary whose size depends on a loop variable")  # Python does not know it when it takes the arena
         arena = plan_arena(uses)
-        text = self.text = Text(arena.offsets)
+        text = self.text = Text(arena.offsets, self.sizes)
         printer = SpreadPrinter(text, self.sizes)
         printed = [printer.block(block) for block in blocks]
         segments = self._segments(printed)

@@ -10,7 +10,7 @@ import numpy as np
 
 from lazynp.backends import prelude
 from lazynp.backends.lower import Axis, Memory
-from lazynp.backends.polynomial import Atom, Poly, all_atoms
+from lazynp.backends.polynomial import Atom, Poly, Sizes, all_atoms
 from lazynp.backends.program import ARENA, FIRST_DIM, FIRST_SLOT, OWN
 from lazynp.backends.texts import unwrapped
 from lazynp.ir.node import Node
@@ -22,8 +22,9 @@ LEAVE = "/* leave */"
 class Program:
     """The text of a whole program. slots: errors, arena, then memories and BLAS routines in order of first use."""
 
-    def __init__(self, offsets: dict[Memory, str]) -> None:
+    def __init__(self, offsets: dict[Memory, str], sizes: Sizes) -> None:
         self.offsets = offsets
+        self.sizes = sizes
         self.memories: list[Memory] = []
         self.routines: list[str] = []
         self.failures: list[tuple[Any, str, str]] = []
@@ -69,6 +70,10 @@ class Program:
         """The bytes of the arena where a temporary is; None where that depends on sizes."""
         begin, size = self.offsets[memory], memory.size.constant
         return (int(begin), int(begin) + size * memory.dtype.itemsize) if begin.isdigit() and size is not None else None
+
+    def of_the_run(self, size: Poly) -> bool:
+        """Whether a size is the same all through a run: no loop sets a part of it."""
+        return all(atom.kind == "dim" and self.sizes.place_of(atom) is None for atom in size.atoms())
 
     def routine(self, name: str) -> str:
         """The slot of a routine of BLAS or NumPy: after all memories, so it is printed as a macro."""
