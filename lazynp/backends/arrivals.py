@@ -5,7 +5,7 @@ from __future__ import annotations
 from lazynp.backends.control import Block, Control
 from lazynp.backends.copies import Arrival
 from lazynp.backends.fuse import touched_memories
-from lazynp.backends.independent import independence, reach
+from lazynp.backends.independent import Outline, accesses_of, independence, outline, reach
 from lazynp.backends.lower import Memory, load
 from lazynp.backends.nests import Nest, scalars
 from lazynp.backends.polynomial import Poly, Sizes, variable
@@ -18,8 +18,8 @@ _LARGE, _ROW = 1 << 16, 1 << 9
 """Bytes of an array that does not stay in the first-level cache; bytes that a turn goes on at least: its question costs a nanosecond."""
 
 
-def arrivals(block: Block, sizes: Sizes) -> None:
-    """Give such copies to the loops of a block that is in no loop itself."""
+def arrivals(block: Block, sizes: Sizes, alone: bool) -> None:
+    """Give such copies to the loops of a block that is in no loop itself. alone: whether it is all of the program."""
     for place, part in enumerate(block.parts[1:]):
         before = block.parts[place]
         while isinstance(part, Control) and isinstance(before, list) and before:
@@ -27,6 +27,8 @@ def arrivals(block: Block, sizes: Sizes) -> None:
             if found is None:
                 break
             before.pop()
+            if alone and (part_of_rows := _outline(block, part, found, sizes)) is not None:
+                found = found._replace(outline=part_of_rows)
             part.arrivals.append(found)
             part.interface |= touched_memories(found.item.nest)
     block.parts = [part for part in block.parts if part != []]
@@ -46,6 +48,22 @@ def _arrival(group: list[Scheduled], control: Control, sizes: Sizes) -> Arrival 
     if end is None or max(end.terms.values()) * abs(step.constant) * memory.dtype.itemsize < _ROW:
         return None
     return None if independence(control, sizes) or rowwise(control, sizes) else Arrival(group[0], end, downwards)
+
+
+def _outline(block: Block, control: Control, arrival: Arrival, sizes: Sizes) -> Outline | None:
+    """What the loop touches of the rows of the copy; None where that is all, or somebody else reads more. The copy left the block."""
+    memory = arrival.item.nest.stores[0].buffer.memory
+    found = outline(memory, control, sizes)
+    if found is None:
+        return None
+    others = [part for part in block.parts if part is not control]
+    if any(memory in part.memories() for part in others if isinstance(part, Control)):
+        return None
+    nests = [item.nest for part in others if not isinstance(part, Control) for group in part for item in group]
+    readers = [nest for nest in nests if memory in touched_memories(nest)]
+    if any(nest.kind != "loops" or nest.moves or nest.call is not None for nest in readers):
+        return None
+    return found if all(found.holds(a) for nest in readers for a in accesses_of(nest) if a.memory is memory) else None
 
 
 def _is_copy(nest: Nest) -> bool:

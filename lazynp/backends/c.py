@@ -157,7 +157,7 @@ class _Draft:
         result = self.result
         blocks = [part for part in self.parts if isinstance(part, Block)]
         for block in blocks:
-            arrivals(block, self.sizes)
+            arrivals(block, self.sizes, len(self.parts) == 1)
         uses = [use for block in blocks for use in temporaries(block)]
         if any(self.sizes.loop_places(memory.size) for use in uses for memory in use):
             raise CompileError("a temporary whose size depends on a loop variable")  # Python does not know it when it takes the arena

@@ -17,7 +17,7 @@ from lazynp.backends.control import Control
 from lazynp.backends.fuse import touched_memories
 from lazynp.backends.lower import Memory, load, position
 from lazynp.backends.nests import Nest, Store, polynomials, scalars
-from lazynp.backends.polynomial import ZERO, Atom, Poly, Sizes, never_negative, poly, split
+from lazynp.backends.polynomial import ZERO, Atom, Poly, Sizes, lower_bound, never_negative, poly, split, upper_bound, variable
 from lazynp.ir.node import Node, dim, numbered_dim, toposort
 from lazynp.ir.op import Op
 from lazynp.ops import elementwise as ew
@@ -104,6 +104,69 @@ def reach(memory: Memory, control: Control, sizes: Sizes, side: int) -> Poly | N
     return Poly({(atom,): slopes.pop()}) + (max(ends) if side else min(ends)) if len(slopes) == 1 else None
 
 
+class Outline(NamedTuple):
+    """What a loop touches of the rows of an array, `pitch` elements long: the columns first ... last, numbers in the variable `row`. least,
+    most: which row a turn begins and ends with, less the loop's variable."""
+
+    pitch: int
+    first: Poly
+    last: Poly
+    least: int
+    most: int
+
+    def holds(self, access: _Access) -> bool:
+        """Whether a place, or some in one row, lie within it."""
+        ends = [bound(access.address, access.bounds) for bound in (lower_bound, upper_bound)]
+        if any(end is None or end.constant is None for end in ends):
+            return False
+        (row, first), (other, last) = [divmod(end.constant, self.pitch) for end in ends]  # type: ignore[union-attr]
+        at = {_ROW: poly(row)}
+        return row == other and never_negative(poly(first) - self.first.replaced(at)) and never_negative(self.last.replaced(at) - last)
+
+
+(_ROW,) = variable("row").atoms()
+
+
+def outline(memory: Memory, control: Control, sizes: Sizes) -> Outline | None:
+    """The outline of what a loop along the rows touches of a memory, if it is slanted: a triangle, a band."""
+    (atom,) = sizes(numbered_dim(control.index)).atoms()
+    proof = _Proof(sizes, atom, 1, _places(control))
+    found = [access for access in _accesses(control) if access.memory is memory]
+    slopes = {access.address.coefficient(atom) for access in found}
+    slope, size = slopes.pop() if len(slopes) == 1 else None, memory.size.constant
+    pitch = slope.constant if slope is not None else None
+    if not pitch or pitch < 2 or size is None or size % pitch:
+        return None
+    firsts, lasts, rows = [], [], []
+    for access in found:
+        rest = access.address - Poly({(atom,): pitch})
+        first, last = [proof.extreme(rest, access, side, keep=True) for side in (0, 1)]
+        low, high = [proof.extreme(rest, access, side) for side in (0, 1)]
+        if first is None or last is None or low is None or high is None or low.constant is None or high.constant is None:
+            return None
+        row = low.constant // pitch
+        if high.constant // pitch != row:
+            return None
+        at = {atom: variable("row") - row}
+        firsts.append(first.replaced(at) - row * pitch)
+        lasts.append(last.replaced(at) - row * pitch)
+        rows.append(row)
+    first, last = _least(firsts), _least([end * -1 for end in lasts])
+    first, last = ZERO if first is None else first, poly(pitch - 1) if last is None else last * -1
+    return None if first.constant is not None and last.constant is not None else Outline(pitch, first, last, min(rows), max(rows))
+
+
+def _least(ends: list[Poly]) -> Poly | None:
+    """The least of some numbers that differ by constants."""
+    least = min(ends, key=lambda end: end.terms.get((), 0))
+    return least if all((end - least).constant is not None for end in ends) and least.atoms() <= {_ROW} else None
+
+
+def accesses_of(nest: Nest) -> list[_Access]:
+    """The places that a nest writes and reads element by element."""
+    return list(_of_nest(nest))
+
+
 def _is_ordered(control: Control) -> bool:
     """Whether something inside must happen in the order of the turns, or has threads of its own: calls of Python, products of BLAS."""
     return any(part.kind not in (loop, while_, cond) for part in control.parts()) or any(
@@ -175,7 +238,9 @@ class _Proof:
                     found[stride if next(iter(stride.terms.values())) > 0 else stride * -1] = None
         return found
 
-    def _varies(self, atom: Atom, access: _Access) -> bool:
+    def _varies(self, atom: Atom, access: _Access, keep: bool = True) -> bool:
+        if atom is self.atom:
+            return not keep
         place = self.sizes.place_of(atom)
         return atom in access.bounds or atom.kind == "value" or place in self.inner or place in self.sizes.inner
 
@@ -210,10 +275,11 @@ class _Proof:
         fits = low is not None and high is not None and never_negative(low) and never_negative(base - 1 - high)
         return digit if fits else None
 
-    def extreme(self, p: Poly, access: _Access, side: int, also: Atom | None = None) -> Poly | None:
-        """A polynomial free of what varies within a turn (and of `also`) that p never passes; None if none is found."""
+    def extreme(self, p: Poly, access: _Access, side: int, also: Atom | None = None, keep: bool = False) -> Poly | None:
+        """A polynomial free of what varies within a turn (and of `also`, and without `keep` of the loop's variable) that p never passes;
+        None if none is found."""
         for _ in range(64):
-            atom = next((a for a in p.atoms() if a is also or a is self.atom or self._varies(a, access) or a.kind in ("div", "mod")), None)
+            atom = next((a for a in p.atoms() if a is also or self._varies(a, access, keep) or a.kind in ("div", "mod")), None)
             if atom is None:
                 return p
             limits = self._limits(atom, access)

@@ -274,7 +274,7 @@ class Turns:
 
     def loop(self, control: Control) -> list[str]:
         found = self.sweep(control)
-        copies = [copied(self, arrival, found is None) for arrival in control.arrivals]
+        copies = [copied(self, control, arrival, found is None) for arrival in control.arrivals]
         before, during, after = [[line for parts in copies for line in parts[place]] for place in range(3)]
         lines = self.plain_loop(control, during=during) if found is None else swept(self, control, next(inner_loops(control)), found)
         return [*before, *lines, *after]
