@@ -50,7 +50,7 @@ def streams(kernel: Kernel, inner: Axis, stores: bool) -> list[Stream]:
     found: dict[tuple[Memory, Poly], Stream] = {}
     for memory, address, written in places:
         step = address.coefficient(inner.variable)
-        if memory.kind == "band" or not _may_be_far(kernel, memory) or any(values_in(address)):
+        if memory.kind == "band" or memory in kernel.near_by or not _may_be_far(kernel, memory) or any(values_in(address)):
             continue
         if step is None or step.constant != 1:
             continue

@@ -35,6 +35,8 @@ class Kernel:
         """C types of partial results, if the loops fold a chunk of everything."""
         self.chunk = 0
         """Rows of a chunk, where its number of points does not decide."""
+        self.near_by: set[Memory] = set()
+        """Memories of which only a part is used, which stays in the first-level cache."""
         self.edges: list[str] = []
         """What is left to do when all chunks are done."""
 

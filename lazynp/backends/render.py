@@ -10,6 +10,7 @@ from lazynp.backends.calls import gemm_call, lapack_call
 from lazynp.backends.chunks import function
 from lazynp.backends.folds import RowFold
 from lazynp.backends.kernel import Kernel
+from lazynp.backends.lines import Line
 from lazynp.backends.maps import Map, Scatter, Slide
 from lazynp.backends.nests import Lapack
 from lazynp.backends.pieces import BEGIN, END
@@ -38,7 +39,8 @@ def kernel_of(program: Program, number: int, scheduled: Scheduled, writer: Write
     """The loops of a nest that is no call of a routine."""
     nest = scheduled.nest
     folding = (ColumnFold if scheduled.rows else RowFold) if nest.folds else Map
-    made = _KINDS.get(nest.kind) or (Slide if nest.moves else folding)
+    sliding = Slide if len(nest.axes) > 1 else Line
+    made = _KINDS.get(nest.kind) or (sliding if nest.moves else folding)
     return made(program, number, scheduled, writer, inline)
 
 

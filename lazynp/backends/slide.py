@@ -7,18 +7,23 @@ contents are done. Rows at the ends of a chunk, which the neighbouring chunk's t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
 from lazynp.backends.fuse import Touched
-from lazynp.backends.lower import Memory, load
+from lazynp.backends.lower import Axis, Memory, load
 from lazynp.backends.nests import Moves, Nest, Store, loads
 from lazynp.backends.polynomial import Poly, lower_bound, never_negative, upper_bound
 from lazynp.backends.schedule import Scheduled
 
-_MOST_ROWS = 8
-"""The most rows that a result may wait."""
+_MOST_ROWS, _MOST_ELEMENTS = 8, 64
+"""The most rows that a result may wait, and the most elements where the array is one row (lines.py)."""
+_MOST_PARTS, _UNKNOWN = 32, 1 << 20
+"""Nests that make parts of what one copy moves; what a size that only the run knows counts for."""
+_LONG = 1 << 13
+"""Elements from which on such a row does not stay in the first-level cache together with its results."""
 
 
 class _Stretch(NamedTuple):
@@ -39,24 +44,74 @@ def slide(items: list[Scheduled], outlives: Callable[[Memory], bool]) -> list[Sc
             users[memory] = users.get(memory, 0) + 1
     for item in items:
         mine = Touched(item.nest)
-        place = _maker(item.nest, mine, done, touched)
-        joined = None
-        if place is not None and not any(outlives(m) or users[m] != 1 for m in mine.reads):
-            joined = _joined(done[place].nest, item.nest)
-        if joined is None:
-            done.append(item)
-            touched.append(mine)
-        else:
-            assert place is not None
-            done[place] = Scheduled(joined, False)
-            touched[place] = Touched(joined)
+        added = [item]
+        if _may_move(item.nest) and not any(outlives(m) or users[m] != 1 for m in mine.reads):
+            place = _maker(item.nest, mine, done, touched)
+            joined = None if place is None else _joined(done[place].nest, item.nest)
+            if place is not None and joined is not None:
+                done[place], touched[place], added = Scheduled(joined, False), Touched(joined), []
+            elif (parts := _in_parts(item.nest, mine, done, touched)) is not None:
+                first, nests = parts
+                added = [Scheduled(nest, False) for nest in nests]
+                del done[first:], touched[first:]
+        done += added
+        touched += [Touched(one.nest) for one in added]
     return done
+
+
+def _may_move(copy: Nest) -> bool:
+    if copy.kind != "loops" or copy.folds or copy.moves or not copy.axes or not all(map(_is_copy, copy.stores)):
+        return False
+    return len(copy.axes) > 1 or (copy.axes[0].size.constant or _LONG) >= _LONG
+
+
+def _in_parts(copy: Nest, mine: Touched, done: list[Scheduled], touched: list[Touched]) -> tuple[int, list[Nest]] | None:
+    """(which of the last nests is the first that makes a part of what is copied, what takes their place): the small parts, the large one
+    joined with its part of the copy, the rest of the copy. What sees the other end of an array (`numpy.roll`) is a part of its own."""
+    first = len(done)
+    while first and len(done) - first < _MOST_PARTS and _makes_part(done[first - 1].nest, touched[first - 1], copy, mine):
+        first -= 1
+    nests = [item.nest for item in done[first:]]
+    if len(nests) < 2 or not _covers([nest.axes for nest in nests], copy.axes):
+        return None
+    place = max(range(len(nests)), key=lambda k: _volume(nests[k].axes))
+    largest, others = touched[first + place], [t for k, t in enumerate(touched[first:]) if k != place]
+    if any(not (largest.reads.keys().isdisjoint(t.writes) and largest.writes.keys().isdisjoint(t.reads)) for t in others):
+        return None
+    copies = [replace(copy, axes=nest.axes) for nest in nests]
+    joined = _joined(nests[place], copies[place])
+    if joined is None:
+        return None
+    small = [k for k in range(len(nests)) if k != place]
+    return first, [*[nests[k] for k in small], joined, *[copies[k] for k in small]]
+
+
+def _makes_part(nest: Nest, touched: Touched, copy: Nest, mine: Touched) -> bool:
+    """Whether a nest makes a part of what is copied, and nothing else."""
+    plain = nest.kind == "loops" and not (nest.folds or nest.moves or nest.call) and len(nest.axes) == len(copy.axes)
+    alike = plain and all(a.variable is b.variable for a, b in zip(nest.axes, copy.axes, strict=True))
+    return alike and touched.writes.keys() == mine.reads.keys()
+
+
+def _covers(parts: list[tuple[Axis, ...]], whole: tuple[Axis, ...]) -> bool:
+    """Whether boxes are the whole one, each point once."""
+    if not whole:
+        return len(parts) == 1
+    slabs: dict[tuple[Poly, Poly], list[tuple[Axis, ...]]] = {}
+    for axis, *rest in parts:
+        slabs.setdefault((axis.begin, axis.end), []).append(tuple(rest))
+    ends, at, seen = dict(slabs.keys()), whole[0].begin, 0
+    while at in ends and at != whole[0].end:
+        at, seen = ends[at], seen + 1
+    return at == whole[0].end and seen == len(slabs) and all(_covers(slab, whole[1:]) for slab in slabs.values())
+
+
+def _volume(axes: tuple[Axis, ...]) -> int:
+    return math.prod([_UNKNOWN if axis.size.constant is None else axis.size.constant for axis in axes])
 
 
 def _maker(copy: Nest, mine: Touched, done: list[Scheduled], touched: list[Touched]) -> int | None:
     """The nest that makes all the temporaries that this one only copies, if the copy may move up to it."""
-    if copy.kind != "loops" or copy.folds or copy.moves or len(copy.axes) < 2 or not all(map(_is_copy, copy.stores)):
-        return None
     for place in range(len(done) - 1, -1, -1):
         nest = done[place].nest
         if mine.reads.keys() <= touched[place].writes.keys():
@@ -88,7 +143,7 @@ def _joined(maker: Nest, copy: Nest) -> Nest | None:
         written, old = targets[read.buffer.memory], _stretch(maker, read.address)
         if written is None or old is None or written.stride != old.stride:
             return None
-        later, sooner = _rows(written.stride, written.high - old.low), _rows(written.stride, old.high - written.low)
+        later, sooner = _rows(maker, written.stride, written.high - old.low), _rows(maker, written.stride, old.high - written.low)
         if later is None or sooner is None:
             return None
         behind, ahead = max(behind, later), max(ahead, sooner)
@@ -107,6 +162,7 @@ def _stretch(nest: Nest, address: Poly) -> _Stretch | None:
     return None if low is None or high is None else _Stretch(stride, low, high)
 
 
-def _rows(stride: Poly, reach: Poly) -> int | None:
+def _rows(nest: Nest, stride: Poly, reach: Poly) -> int | None:
     """The least n for which rows more than n apart are out of reach."""
-    return next((n for n in range(_MOST_ROWS + 1) if never_negative(stride * (n + 1) - 1 - reach)), None)
+    most = _MOST_ROWS if len(nest.axes) > 1 else _MOST_ELEMENTS
+    return next((n for n in range(most + 1) if never_negative(stride * (n + 1) - 1 - reach)), None)
