@@ -34,12 +34,14 @@ typedef struct {
     int kind, count; /* count: of a container's members, which follow in the table, or of an array's axes */
     int leaf;        /* its number among the leaves; -1 for containers */
     int type;        /* NumPy's number of an array's type */
-    npy_intp shape[NPY_MAXDIMS];
+    int strided;     /* whether an array's strides are to be these, not those of C order */
+    npy_intp shape[NPY_MAXDIMS], strides[NPY_MAXDIMS];
     PyObject *value; /* STATIC: the value; DICT: its keys; borrowed from `kept` */
 } Argument;
 
 typedef struct {
     int slot, leaf, type;
+    npy_intp begins; /* bytes from an array's first element to the memory that the program is given */
 } Input;
 typedef struct {
     int slot;
@@ -91,9 +93,10 @@ static int matches(const Direct *d, int *at, PyObject *x, PyObject **leaves) {
         case ARRAY: {
             if (Py_TYPE(x) != &PyArray_Type && Py_TYPE(x) != watched) return 0;
             PyArrayObject *array = (PyArrayObject *)x;
-            if (PyArray_TYPE(array) != a->type || PyArray_NDIM(array) != a->count || !PyArray_ISCARRAY(array)) return 0;
+            if (PyArray_TYPE(array) != a->type || PyArray_NDIM(array) != a->count) return 0;
+            if (!(a->strided ? PyArray_ISBEHAVED(array) : PyArray_ISCARRAY(array))) return 0;
             for (int k = 0; k < a->count; k++)
-                if (PyArray_DIM(array, k) != a->shape[k]) return 0;
+                if (PyArray_DIM(array, k) != a->shape[k] || (a->strided && PyArray_STRIDE(array, k) != a->strides[k])) return 0;
             leaves[a->leaf] = x;
             return 1;
         }
@@ -154,6 +157,17 @@ static int holds(PyObject *guards) {
     return 1;
 }
 
+/* The bytes between which an array's elements lie. */
+static void bounds(PyArrayObject *array, const char **first, const char **last) {
+    *first = *last = PyArray_BYTES(array);
+    if (!PyArray_SIZE(array)) return;
+    for (int k = 0; k < PyArray_NDIM(array); k++) {
+        const npy_intp extent = (PyArray_DIM(array, k) - 1) * PyArray_STRIDE(array, k);
+        *(extent < 0 ? first : last) += extent;
+    }
+    *last += PyArray_ITEMSIZE(array);
+}
+
 /* Whether an array that is written to shares memory with another argument, or an array from outside is not what it was. */
 static int collides(const Direct *d, PyObject **leaves) {
     for (int k = 0; k < d->outsides; k++) {
@@ -162,12 +176,12 @@ static int collides(const Direct *d, PyObject **leaves) {
     }
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(d->writes); k++) {
         long written = PyLong_AsLong(PyTuple_GET_ITEM(d->writes, k));
-        PyArrayObject *a = (PyArrayObject *)leaves[written];
-        const char *first = PyArray_BYTES(a), *last = first + PyArray_NBYTES(a);
+        const char *first, *last, *begin, *end;
+        bounds((PyArrayObject *)leaves[written], &first, &last);
         for (int other = 0; other < d->leaves + d->outsides; other++) {
             PyObject *x = other < d->leaves ? leaves[other] : d->outside[other - d->leaves].array;
             if (other == written || !PyArray_Check(x)) continue;
-            const char *begin = PyArray_BYTES((PyArrayObject *)x), *end = begin + PyArray_NBYTES((PyArrayObject *)x);
+            bounds((PyArrayObject *)x, &begin, &end);
             if (begin < last && first < end) return 1;
         }
     }
@@ -337,7 +351,7 @@ static PyObject *run(const Direct *d, PyObject **leaves) {
     slots[ERRORS] = errors;
     for (int k = 0; k < d->inputs; k++) {
         PyObject *leaf = leaves[d->input[k].leaf];
-        slots[d->input[k].slot] = PyArray_Check(leaf) ? PyArray_DATA((PyArrayObject *)leaf)
+        slots[d->input[k].slot] = PyArray_Check(leaf) ? PyArray_BYTES((PyArrayObject *)leaf) + d->input[k].begins
                                                       : scalar_memory(leaf, d->input[k].type);
     }
     for (int k = 0; k < d->outsides; k++) slots[d->outside[k].slot] = PyArray_DATA((PyArrayObject *)d->outside[k].array);
@@ -414,7 +428,7 @@ static int read_shape(PyObject *shape, npy_intp *out) {
     return (int)n;
 }
 
-/* ("array", leaf, dtype, shape), ("scalar", leaf, type), ("static", leaf, value), ("tuple" | "list", count), ("dict", keys) */
+/* ("array", leaf, dtype, shape, strides | None), ("scalar", leaf, type), ("static", leaf, value), ("tuple" | "list", count), ("dict", keys) */
 static int read_argument(PyObject *row, Argument *a) {
     static const char *names[] = {"array", "scalar", "static", "tuple", "list", "dict"};
     for (a->kind = 0; a->kind <= DICT; a->kind++)
@@ -424,6 +438,7 @@ static int read_argument(PyObject *row, Argument *a) {
     if (a->kind == ARRAY) {
         a->type = ((PyArray_Descr *)PyTuple_GET_ITEM(row, 2))->type_num;
         a->count = read_shape(PyTuple_GET_ITEM(row, 3), a->shape);
+        if ((a->strided = PyTuple_GET_ITEM(row, 4) != Py_None)) read_shape(PyTuple_GET_ITEM(row, 4), a->strides);
     } else if (a->kind == SCALAR || a->kind == STATIC) {
         a->value = PyTuple_GET_ITEM(row, 2);
     } else if (a->kind == DICT) {
@@ -486,7 +501,8 @@ static PyObject *direct_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     int bad = 0;
     for (int k = 0; !bad && k < n_argument; k++) bad = read_argument(PyTuple_GET_ITEM(arguments, k), &self->argument[k]);
     for (int k = 0; !bad && k < n_input; k++)
-        bad = !PyArg_ParseTuple(PyTuple_GET_ITEM(inputs, k), "iii", &self->input[k].slot, &self->input[k].leaf, &self->input[k].type);
+        bad = !PyArg_ParseTuple(PyTuple_GET_ITEM(inputs, k), "iiin", &self->input[k].slot, &self->input[k].leaf, &self->input[k].type,
+                                &self->input[k].begins);
     for (int k = 0; !bad && k < n_outside; k++)
         bad = !PyArg_ParseTuple(PyTuple_GET_ITEM(outside, k), "iO!n", &self->outside[k].slot, &PyArray_Type, &self->outside[k].array,
                                 &self->outside[k].bytes);

@@ -68,6 +68,12 @@ def order_of(x: Any, order: str | None = "K", shape: Any = None) -> Axes | None:
     return order_of_copy(_view_of_operand(x), order, shape)
 
 
+def order_walked(x: Any) -> Axes | None:
+    """The order of the axes in which NumPy walks through x as it lies, outermost first; None: C order. Of an axis along which elements are
+    repeated a copy says something else."""
+    return None if _in_c_order(x) else order_of_result([_view_of_operand(x)])
+
+
 def wrap_like(node: Node, *operands: Any) -> Any:
     """A new array that lies in memory as NumPy's result of a ufunc of these operands would."""
     if len(node.type.shape) < 2 or all(map(_in_c_order, operands)):

@@ -244,3 +244,22 @@ def test_derivatives_are_by_elements_as_they_lie(name, order):
 def test_tests_and_slices_lie_as_numpys(function, order, dtype):
     x = np.ones((4, 6), dtype, order=order)
     assert lnp.jit(function)(x).strides == function(x).strides
+
+
+def test_a_chosen_part_of_a_transpose():
+    """What a branch chooses is carried as it lies; the view of the argument begins behind that."""
+
+    def part(x, c):
+        y = x.T
+        return y[:1] if c > 0 else y[1:2]
+
+    x = np.arange(12.0).reshape(3, 4)
+    for c in (np.float64(-1), np.float64(1)):
+        ours = lnp.jit(part)(x, c)
+        assert np.array_equal(ours, part(x, c)) and np.shares_memory(ours, x)
+
+
+def test_deviations_lie_like_sums():
+    x = np.asfortranarray(np.random.default_rng(0).normal(size=(3, 4, 5)))
+    for name in ("std", "var", "mean", "sum"):
+        assert getattr(x, name)(0).strides == lnp.jit(lambda x, name=name: getattr(x, name)(0))(x).strides

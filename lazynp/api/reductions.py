@@ -187,7 +187,7 @@ def root_of_squares(squares: Any) -> Any:
     if not tracing() or node.dtype.kind != "f":
         return OBJECTS[np.sqrt](squares)
     nothing = ew.equal(node, 0)
-    return wrap(ew.where(nothing, 0, ew.sqrt(ew.where(nothing, 1, node))))
+    return wrap_like(ew.where(nothing, 0, ew.sqrt(ew.where(nothing, 1, node))), squares)
 
 
 @implements(np.ptp)

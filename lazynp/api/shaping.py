@@ -113,7 +113,7 @@ def ravel(a: Any, order: str = "C") -> Any:
         return _same_line(reshape(a, (-1,)))
     if order == "K":
         arrays.geometry(a)  # where its order is not known
-        axes = ordering.order_of(a)
+        axes = ordering.order_walked(a)
         a, order = a if axes is None else view_of(a, permute, axes=axes), "C"
     named = _named_order(a, order)
     flags = arrays.geometry(a).flags

@@ -25,6 +25,7 @@ from lazynp.ir.node import Node, constant, dim, input_, new_input, toposort
 from lazynp.ir.types import ArrayType, itemcount
 from lazynp.native import ARRAYS, keeping, tracing_count
 from lazynp.ops.indexing import update
+from lazynp.ops.movement import Path
 from lazynp.ops.sizes import hinted
 from lazynp.runtime.evaluate import interpreted, is_interpreted, located, lock, prepare, work
 from lazynp.runtime.flags import follow_up
@@ -164,16 +165,17 @@ class Snapshot(Storage):
     """A copy that stands for memory which a trace cannot name: a view at a position known only at run time, an array that is one or another
     after a branch or a loop. NumPy's array would follow those it may share memory with (`sources`): a write to either after the other has
     been read cannot be traced. what: its description, for messages. origin: of a view of one array, that array, and where along which axes
-    its elements are; region: the number that says where it lies (lazynp.trace.regions)."""
+    its elements are; region: the number that says where it lies (lazynp.trace.regions), of the view that `path` leads to."""
 
-    __slots__ = ("origin", "region", "seen", "unordered", "what")
+    __slots__ = ("origin", "path", "region", "seen", "unordered", "what")
 
-    def __init__(self, node: Node, sources: Iterable[Storage], what: str, origin: Any = None) -> None:
+    def __init__(self, node: Node, sources: Iterable[Storage], what: str, origin: Any = None, path: Path = ()) -> None:
         super().__init__(node.type.shape, node.type.dtype, node, None)  # type: ignore[arg-type]
         written = {s for source in sources for s in (source.seen if isinstance(source, Snapshot) else (source,))}
         self.seen = {source: source.value() for source in written}
         self.what = what
         self.origin = origin
+        self.path = path
         self.region: Storage | None = None
         self.unordered = False
 

@@ -108,7 +108,7 @@ class _Body:
                 if sources is None and self._is_unordered(k):
                     self.followed.named(k, self.given[k]._storage)
                 elif sources is not None:
-                    self.given[k]._storage = self.followed.named(k, kinds.merged(self.given[k]._storage, sources))
+                    self.given[k]._storage = self.followed.named(k, kinds.merged(self.given[k], sources))
 
     def _is_unordered(self, k: int) -> bool:
         return type(self.given[k]._storage) is Unordered
@@ -182,7 +182,7 @@ class _Body:
             if sources is None and type(out[k]._storage) is Unordered:
                 self.followed.named(k, out[k]._storage)
             elif sources is not None:
-                out[k]._storage = self.followed.named(k, kinds.merged(out[k]._storage, sources))
+                out[k]._storage = self.followed.named(k, kinds.merged(out[k], sources))
         return out
 
 

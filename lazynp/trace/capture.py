@@ -1,7 +1,8 @@
 """Tracing: run a Python function once on arrays without values and keep what it did as a graph."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,12 +15,13 @@ from lazynp.errors import CaptureError
 from lazynp.ir.node import Node, constant, new_input
 from lazynp.ir.types import LAZY_DTYPES, ArrayType, Symbolic
 from lazynp.native import ARRAYS
-from lazynp.ops.movement import Path, reshape
+from lazynp.ops.movement import Path, follow_type, reshape
 from lazynp.runtime.storage import Snapshot, Storage, TraceQueue, Unordered, bound, queue, trace_scope
 from lazynp.selection import computed
 from lazynp.trace import regions, trees
 from lazynp.trace.closing import with_data_sizes
 from lazynp.trace.either import Either
+from lazynp.trace.laid import Laid, laid
 from lazynp.trace.leaks import holds_traced
 from lazynp.trace.outside import noticed_draws, refuse_iterators
 from lazynp.trace.queues import Prints
@@ -29,8 +31,9 @@ class Output(NamedTuple):
     """One leaf of a traced function's result. kind "value": storage number `index` of the outputs; "scalar": the same as what NumPy hands
     out as a scalar; "number": as a Python number of the type `value`; "either": the first or the second of the outputs `value`, as the
     third one is true or not; "argument": memory of argument `index`; "placed": output number `index`, unless it is a view: `value` is
-    (the output that says of which region, {its number: ("argument" or "value", which one, strides)}); "static": `value` as it is. path: the
-    view that is returned; locked: whether nobody may write to it, None for a view of broadcast_arrays, where NumPy warns."""
+    (the output that says of which region, {its number: ("argument" or "value", which one, strides)}, how much of the path leads to it);
+    "outside": the array `value` from outside, or a view of it; "static": `value` as it is. path: the view that is returned; locked: whether
+    nobody may write to it, None for a view of broadcast_arrays, where NumPy warns."""
 
     kind: str
     index: int = -1
@@ -45,7 +48,8 @@ class Traced(NamedTuple):
     result's leaves are made of them; structure: its tree; written: {argument number: new value}; outside: {leaf: Storage or NumPy array
     that is read again at every call}; written_outside: {storage: (leaf, new value)}; doubted: the last value is a truth value: if it is
     true, the program has not computed what Python would have; told: warnings that a call tells: the number of the truth value that says
-    whether, and the user's position; taken: storages and arrays from outside whose values the trace takes for granted."""
+    whether, and the user's position; taken: storages and arrays from outside whose values the trace takes for granted; laid: {argument
+    number: how it lies}, of those whose leaf stands for a block that they are views of."""
 
     inputs: list[Node | None]
     values: list[Node]
@@ -58,6 +62,7 @@ class Traced(NamedTuple):
     doubted: bool = False
     told: Sequence[tuple[int, Warning, Any]] = ()
     taken: Sequence[Any] = ()
+    laid: Mapping[int, Laid] = MappingProxyType({})
 
 
 def is_array(leaf: Any) -> bool:
@@ -69,11 +74,15 @@ def is_array(leaf: Any) -> bool:
 _SCALAR_TYPES = frozenset({np.float64, np.float32, np.float16, np.complex128, np.complex64})
 
 
-def placeholder(shape: tuple[int, ...], dtype: np.dtype, writeable: bool = True) -> tuple[Any, Node]:
-    """An array without a value, inside a trace, and the leaf that stands for it."""
-    leaf = new_input(ArrayType(shape, dtype))
-    handle = arrays.wrap(leaf)
-    handle._readonly = not writeable
+def placeholder(array: Any, how: Laid | None) -> tuple[Any, Node]:
+    """What stands for an argument inside a trace, an array without a value, and the leaf of the graph for the argument or its block."""
+    leaf = new_input(ArrayType(array.shape if how is None else how.shape, array.dtype))
+    path = () if how is None else how.path
+    handle = arrays.handle(Storage(leaf.shape, leaf.dtype, leaf, None), path, follow_type(leaf.type, path), None)  # type: ignore[arg-type]
+    handle._readonly = not may_write(array)
+    handle._scalar = type(array) in _SCALAR_TYPES
+    if how is None:
+        handle._storage.buffer = memory_like(array)
     return handle, leaf
 
 
@@ -121,11 +130,9 @@ def _trace(
         scope.told = {}
         inputs: list[Node | None] = []
         stand_ins: list[Any] = []
-        for leaf in leaves:
-            handle, node = placeholder(leaf.shape, leaf.dtype, may_write(leaf)) if is_array(leaf) else (leaf, None)
-            if node is not None:
-                handle._scalar = type(leaf) in _SCALAR_TYPES
-                handle._storage.buffer = memory_like(leaf)
+        known = [laid(arrays.geometry(leaf) if type(leaf) is ndarray else leaf) if is_array(leaf) else None for leaf in leaves]
+        for leaf, how in zip(leaves, known, strict=True):
+            handle, node = placeholder(leaf, how) if is_array(leaf) else (leaf, None)
             inputs.append(node)
             stand_ins.append(handle)
         args, kwargs = rebuild(stand_ins)
@@ -135,7 +142,7 @@ def _trace(
             written_outside = {s: (leaf, s.node) for s, leaf in scope.written.items() if s.node is not None}
         finally:
             scope.restore()
-        if any(n is not None and _looks_different(h, n, leaf) for h, n, leaf in zip(stand_ins, inputs, leaves, strict=True)):
+        if any(n is not None and _looks_different(*x) for n, *x in zip(inputs, stand_ins, leaves, known, strict=True)):
             raise CaptureError("the shape, the size or the flags of an argument are set")
         result_leaves, structure = trees.flatten(result)
         result_leaves = computed(result_leaves)
@@ -173,12 +180,14 @@ def _trace(
             scope.doubt is not None,
             told,
             scope.taken,
+            {i: how for i, how in enumerate(known) if how is not None},
         )  # type: ignore[arg-type]
 
 
-def _looks_different(stand_in: Any, node: Node, leaf: Any) -> bool:
+def _looks_different(stand_in: Any, leaf: Any, how: Laid | None) -> bool:
     """Whether the function has set what the caller's array is, not what is in it."""
-    return stand_in.shape != node.shape or bool(stand_in._path) or stand_in._readonly == may_write(leaf)
+    path = () if how is None else how.path
+    return stand_in.shape != leaf.shape or stand_in._path != path or stand_in._readonly == may_write(leaf)
 
 
 def _parts(attribute: Any) -> tuple[Any, ...]:
@@ -253,7 +262,7 @@ def _placed(leaves: list[Any], results: list[Output], owners: dict[Storage, int]
             known[k] = "order", regions.own_number(regions.order_of_strides(region.strides)), ()
     memories = [getattr(leaf, "_storage", None) for leaf in leaves]
     return [
-        output._replace(kind="placed", value=(values[numbers[memory]], known)) if memory in numbers else output
+        output._replace(kind="placed", value=(values[numbers[memory]], known, memory.path)) if memory in numbers else output
         for memory, output in zip(memories, results, strict=True)
     ]
 

@@ -28,6 +28,7 @@ from lazynp.trace.capture import Output, Traced, is_array
 from lazynp.trace.direct import TRACED_SCALARS
 from lazynp.trace.donation import Donation, delete, is_given
 from lazynp.trace.guards import Guard, Variable, holds
+from lazynp.trace.laid import Laid
 
 UNKNOWN = object()
 """Of a signature of which is not known yet whether calls can be made from C."""
@@ -67,6 +68,7 @@ class Compiled:
         "form",
         "guards",
         "kept",
+        "laid",
         "name",
         "outside",
         "places",
@@ -91,6 +93,7 @@ class Compiled:
         """name: of the function; donated: the numbers of donated leaves; kept: where its memory comes from, None: from all programs';
         variables: the inputs from outside that are found anew at every call."""
         self.traced = traced
+        self.laid = traced.laid
         self.name = name
         self.donation = Donation(traced, donated)
         self.kept = kept
@@ -177,8 +180,12 @@ class Compiled:
             raise located(raising, self.form) from None
         if raised:
             places = zip(self.places, self.outside, self.constants, strict=True)
-            inputs = [leaves[p] if p >= 0 else c if o is None else _current(o) for p, o, c in places]
-            follow_up(self.ready.program, self.form, [np.asarray(x) for x in inputs], as_called(self.errors))
+            inputs = [self._given(p, leaves[p]) if p >= 0 else c if o is None else _current(o) for p, o, c in places]
+            follow_up(self.ready.program, self.form, inputs, as_called(self.errors))
+
+    def _given(self, argument: int, leaf: Any) -> np.ndarray:
+        array = np.asarray(leaf)
+        return self.laid[argument].block(array) if argument in self.laid else array
 
     def _run(self, inputs: list[Any], outputs: Any) -> list[np.ndarray]:
         if settings.debug_nans:
@@ -202,10 +209,8 @@ class Compiled:
         for argument in (*self.writes, *free):
             if type(leaves[argument]) is ndarray and leaves[argument]._storage is not None:
                 leaves[argument]._storage.settle_readers()
-        blocks = [_block(m) if isinstance(m, np.ndarray) else m for m in memory]
-        for argument in self.donation.reused.values():
-            if argument not in free and blocks[argument] is memory[argument]:
-                blocks[argument] = np.array(memory[argument], order="C")
+        private = frozenset(self.donation.reused.values()) - free
+        blocks = [self._block(i, m, i in private) if isinstance(m, np.ndarray) else m for i, m in enumerate(memory)]
         inputs = []
         for place, source, constant in zip(self.places, self.outside, self.constants, strict=True):
             inputs.append(blocks[place] if place >= 0 else constant if source is None else _current(source))
@@ -231,8 +236,9 @@ class Compiled:
                 delete(leaves[argument], self.name)
             raise
         for argument in self.writes:
-            if blocks[argument] is not memory[argument]:
-                memory[argument][...] = blocks[argument]
+            if not np.may_share_memory(blocks[argument], memory[argument]):
+                how = self.laid.get(argument)
+                memory[argument][...] = blocks[argument] if how is None else follow_numpy(blocks[argument], how.path)
             if type(leaves[argument]) is ndarray and leaves[argument]._storage is not None:
                 leaves[argument]._storage._leaf = None
         for storage in self.traced.written_outside:
@@ -240,6 +246,14 @@ class Compiled:
         for argument in self.donation.deleted:
             delete(leaves[argument], self.name)
         return values
+
+    def _block(self, argument: int, array: np.ndarray, private: bool) -> np.ndarray:
+        """An argument, or the block that it is a view of, as the program takes it. private: a copy of it."""
+        how = self.laid.get(argument)
+        if how is None:
+            return np.array(array, order="C") if private else _block(array)
+        private = private or not array.flags.aligned or (not how.whole and (argument in self.writes or settings.debug_nans))
+        return how.own_block(array) if private else how.block(array)
 
     def result(self, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
         """What the function returns, made of the program's values and of the arguments."""
@@ -252,7 +266,7 @@ class Compiled:
     def _leaf(self, output: Output, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:
         kind, index, path, value, locked = output
         if kind in ("value", "scalar", "placed"):
-            array = _placed(output, values, leaves) if kind == "placed" else _followed(values[index], path, locked)
+            array = _placed(output, values, leaves, self.laid) if kind == "placed" else _followed(values[index], path, locked)
             if locked:
                 array = array.view()
                 array.flags.writeable = False
@@ -267,15 +281,15 @@ class Compiled:
             first, second, chosen = value
             return self._leaf(first if self._leaf(chosen, values, leaves, lazy) else second, values, leaves, lazy)
         if kind == "argument":
-            return _argument_view(leaves[index], path, locked)
+            return _argument_view(leaves[index], path[len(self.laid[index].path) :] if index in self.laid else path, locked)
         if kind == "outside":
             return follow_numpy(value, path)
         return value.copy() if type(value) in ARRAYS else value
 
 
-def _placed(output: Output, values: list[np.ndarray], leaves: list[Any]) -> np.ndarray:
+def _placed(output: Output, values: list[np.ndarray], leaves: list[Any], laid: Mapping[int, Laid]) -> np.ndarray:
     """A result that is a view, if the program says so."""
-    place, known = output.value
+    place, known, start = output.value
     number, offset = regions.taken_apart(int(values[place]))
     array = values[output.index] = regions.in_order(values[output.index], int(values[place]))
     if number not in known:
@@ -285,9 +299,10 @@ def _placed(output: Output, values: list[np.ndarray], leaves: list[Any]) -> np.n
         array = values[output.index] = regions.in_order(array, owner)
         return follow_numpy(array, output.path)
     memory = values[owner] if kind == "value" else arrays.exported(leaves[owner])
-    view = regions.view_at(memory, array.shape, strides, offset)
+    begins = laid[owner].begins if kind == "argument" and owner in laid else 0
+    view = regions.view_at(memory, follow_numpy(array, start).shape, strides, begins + offset)
     try:
-        return follow_numpy(view, output.path)
+        return follow_numpy(view, output.path[len(start) :])
     except ValueError:  # NumPy's reshape copies
         return follow_numpy(array, output.path).copy()
 

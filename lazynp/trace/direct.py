@@ -1,6 +1,6 @@
 """Calls of a compiled signature that never enter Python: what `lazynp.native.Direct` has to know about one.
 
-Most signatures qualify: arrays of NumPy's in C order and plain values in tuples, lists and dicts, a program without Python steps, new
+Most signatures qualify: arrays of NumPy's and plain values in tuples, lists and dicts, a program without Python steps, new
 arrays or written arguments as results. The others are called through `Compiled.run`, which does the same for all.
 """
 
@@ -48,7 +48,8 @@ def _built(entry: Any, tables: program.CallTables, args: tuple[Any, ...], kwargs
     for slot, number in tables.inputs:
         place, source = (entry.places[number], entry.outside[number]) if number < len(entry.places) else (-1, None)
         if place >= 0:
-            inputs.append((slot, place, leaves[place].dtype.num))
+            begins = entry.laid[place].begins if place in entry.laid else 0
+            inputs.append((slot, place, leaves[place].dtype.num, begins))
         elif source is None:
             slots[slot] = known[number].ctypes.data
         elif type(source) is Variable and type(array := source.now()) in ARRAYS:
@@ -64,7 +65,7 @@ def _built(entry: Any, tables: program.CallTables, args: tuple[Any, ...], kwargs
         return None
     for row, leaf in zip(tables.outputs[values:], entry.writes, strict=True):
         if row is not None:
-            inputs.append((row[0], leaf, leaves[leaf].dtype.num))
+            inputs.append((row[0], leaf, leaves[leaf].dtype.num, 0))
     return Direct(
         entry=tables.entry,
         slots=slots,
@@ -98,7 +99,7 @@ def _rows(value: Any, number: Any, entry: Any, depth: int) -> Iterator[Row]:
     if depth > _MOST_DEPTH:
         raise _Unfit
     if number is None or type(number) is int:
-        yield _leaf(value, -1 if number is None else number)
+        yield _leaf(value, -1 if number is None else number, entry)
     elif kind is dict:
         yield "dict", tuple(value)
         for key in value:
@@ -111,11 +112,12 @@ def _rows(value: Any, number: Any, entry: Any, depth: int) -> Iterator[Row]:
         raise _Unfit
 
 
-def _leaf(value: Any, number: int) -> Row:
+def _leaf(value: Any, number: int, entry: Any) -> Row:
     if type(value) in ARRAYS:
-        if not value.flags.carray:
+        how = entry.laid.get(number)
+        if not (value.flags.carray if how is None else value.flags.behaved and (how.whole or number not in entry.writes)):
             raise _Unfit
-        return "array", number, value.dtype, value.shape
+        return "array", number, value.dtype, value.shape, None if how is None else value.strides
     if type(value) in TRACED_SCALARS:
         return "scalar", number, type(value)
     if isinstance(value, ndarray):  # a subclass of NumPy's, or a lazy array

@@ -121,15 +121,15 @@ def handed_out(node: Node, carried: Carried, sources: Iterable[Storage] | None =
         return (SymFloat if carried.kind is float else SymBool)(node)
     value = ordering.wrap_laid(node, carried.order) if carried.laid else ordering.wrap_ordered(node, carried.order)  # type: ignore[arg-type]
     if sources is not None and not carried.scalar:
-        value._storage = merged(value._storage, sources)
+        value._storage = merged(value, sources)
     value._scalar = carried.scalar
     return value
 
 
-def merged(storage: Storage, sources: Iterable[Storage]) -> Snapshot:
-    """The memory of a result that may be that of the sources."""
-    found = Snapshot(storage.node, sources, MERGED)  # type: ignore[arg-type]
-    found.unordered = storage.unordered
+def merged(x: Any, sources: Iterable[Storage]) -> Snapshot:
+    """The memory of an array that may be that of the sources."""
+    found = Snapshot(x._storage.node, sources, MERGED, path=x._path)
+    found.unordered = x._storage.unordered
     return found
 
 

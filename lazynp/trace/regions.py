@@ -48,7 +48,7 @@ def region_of(leaf: Any) -> Node:
         number = None if leaf._path or storage.region is None else storage.region.value()
     elif not isinstance(storage, Snapshot):
         number = _number(storage, leaf._path) if type(storage) is Storage else None
-    elif leaf._path:
+    elif leaf._path != storage.path:
         number = None
     elif storage.region is not None:
         return storage.region.value()
@@ -201,7 +201,7 @@ def chosen(test: Node, yes: Storage | None, no: Storage | None) -> Storage:
 def returned(snapshot: Any) -> Storage:
     """The region of a result, which the program hands out beside it. Raises CaptureError where it is certainly a view that has none; if it
     turns out to be one, the program's results do not count."""
-    node = region_of(arrays.handle(snapshot, (), ArrayType(snapshot.shape, snapshot.dtype), None))
+    node = region_of(arrays.handle(snapshot, snapshot.path, ArrayType(snapshot.shape, snapshot.dtype), None))
     unknown = int(node.value.array) == _UNKNOWN if node.op is const else None in _regions_met()
     if unknown and (node.op is const or not queues.doubt(ew.equal(node, constant(_UNKNOWN)))):
         if type(snapshot) is Unordered:
