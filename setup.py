@@ -6,7 +6,7 @@ import numpy
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-MODULES = {"_hotpaths": ("_hotpaths", "_present", "_short"), "_direct": ("_direct", "_results")}
+MODULES = {"_hotpaths": ("_hotpaths", "_present", "_short"), "_direct": ("_direct", "_arguments", "_results")}
 
 
 def extension(name: str, parts: tuple[str, ...]) -> Extension:

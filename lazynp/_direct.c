@@ -26,18 +26,7 @@ enum { MOST_LEAVES = 64, MOST_SLOTS = 128, MOST_SIZES = 64, MOST_OUTPUTS = 16, D
 enum { ERRORS, ARENA };   /* slots; see backends/program.py */
 enum { THREADS, SEGMENT, WORK };
 
-/* --- what the arguments must be -------------------------------------------------------------------------------------------- */
-
-enum Kind { ARRAY, SCALAR, STATIC, TUPLE, LIST, DICT };
-
-typedef struct {
-    int kind, count; /* count: of a container's members, which follow in the table, or of an array's axes */
-    int leaf;        /* its number among the leaves; -1 for containers */
-    int type;        /* NumPy's number of an array's type */
-    int strided;     /* whether an array's strides are to be these, not those of C order */
-    npy_intp shape[NPY_MAXDIMS], strides[NPY_MAXDIMS];
-    PyObject *value; /* STATIC: the value; DICT: its keys; borrowed from `kept` */
-} Argument;
+/* --- a signature ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct {
     int slot, leaf, type;
@@ -74,58 +63,6 @@ typedef struct {
     PyObject *guards, *writes, *result, *after, *settings, *threads, *empty, *take, *give; /* borrowed from `kept`, as form is */
 } Direct;
 
-static int same_static(PyObject *x, PyObject *value) {
-    if (x == value) return 1;
-    if (Py_TYPE(x) != Py_TYPE(value)) return 0;
-    if (PyFloat_CheckExact(x)) return !memcmp(&((PyFloatObject *)x)->ob_fval, &((PyFloatObject *)value)->ob_fval, sizeof(double));
-    if (PyLong_CheckExact(x) || PyUnicode_CheckExact(x)) {
-        int same = PyObject_RichCompareBool(x, value, Py_EQ);
-        if (same < 0) PyErr_Clear();
-        return same > 0;
-    }
-    return 0;
-}
-
-/* Whether x fits the table from *at on; fills leaves and moves *at behind what belongs to x. */
-static int matches(const Direct *d, int *at, PyObject *x, PyObject **leaves) {
-    const Argument *a = &d->argument[(*at)++];
-    switch (a->kind) {
-        case ARRAY: {
-            if (Py_TYPE(x) != &PyArray_Type && Py_TYPE(x) != watched) return 0;
-            PyArrayObject *array = (PyArrayObject *)x;
-            if (PyArray_TYPE(array) != a->type || PyArray_NDIM(array) != a->count) return 0;
-            if (!(a->strided ? PyArray_ISBEHAVED(array) : PyArray_ISCARRAY(array))) return 0;
-            for (int k = 0; k < a->count; k++)
-                if (PyArray_DIM(array, k) != a->shape[k] || (a->strided && PyArray_STRIDE(array, k) != a->strides[k])) return 0;
-            leaves[a->leaf] = x;
-            return 1;
-        }
-        case SCALAR:
-            leaves[a->leaf] = x;
-            return (PyObject *)Py_TYPE(x) == a->value;
-        case STATIC:
-            if (a->leaf >= 0) leaves[a->leaf] = x;
-            return same_static(x, a->value);
-        case TUPLE:
-        case LIST:
-            if (Py_TYPE(x) != (a->kind == TUPLE ? &PyTuple_Type : &PyList_Type) || PySequence_Fast_GET_SIZE(x) != a->count) return 0;
-            for (int k = 0; k < a->count; k++)
-                if (!matches(d, at, PySequence_Fast_GET_ITEM(x, k), leaves)) return 0;
-            return 1;
-        default:
-            if (!PyDict_CheckExact(x) || PyDict_GET_SIZE(x) != a->count) return 0;
-            for (int k = 0; k < a->count; k++) {
-                PyObject *member = PyDict_GetItemWithError(x, PyTuple_GET_ITEM(a->value, k));
-                if (!member) {
-                    PyErr_Clear();
-                    return 0;
-                }
-                if (!matches(d, at, member, leaves)) return 0;
-            }
-            return 1;
-    }
-}
-
 /* Whether a list has these members. */
 static int has_members(PyObject *list, PyObject *members) {
     if (PyList_GET_SIZE(list) != PyTuple_GET_SIZE(members)) return 0;
@@ -155,17 +92,6 @@ static int holds(PyObject *guards) {
         }
     }
     return 1;
-}
-
-/* The bytes between which an array's elements lie. */
-static void bounds(PyArrayObject *array, const char **first, const char **last) {
-    *first = *last = PyArray_BYTES(array);
-    if (!PyArray_SIZE(array)) return;
-    for (int k = 0; k < PyArray_NDIM(array); k++) {
-        const npy_intp extent = (PyArray_DIM(array, k) - 1) * PyArray_STRIDE(array, k);
-        *(extent < 0 ? first : last) += extent;
-    }
-    *last += PyArray_ITEMSIZE(array);
 }
 
 /* Whether an array that is written to shares memory with another argument, or an array from outside is not what it was. */
@@ -417,39 +343,6 @@ static void direct_dealloc(Direct *self) {
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 
-static int read_shape(PyObject *shape, npy_intp *out) {
-    Py_ssize_t n = PyTuple_GET_SIZE(shape);
-    if (n > NPY_MAXDIMS) {
-        PyErr_SetString(PyExc_ValueError, "Direct: too many axes");
-        return -1;
-    }
-    for (Py_ssize_t k = 0; k < n; k++)
-        if ((out[k] = PyLong_AsSsize_t(PyTuple_GET_ITEM(shape, k))) == -1 && PyErr_Occurred()) return -1;
-    return (int)n;
-}
-
-/* ("array", leaf, dtype, shape, strides | None), ("scalar", leaf, type), ("static", leaf, value), ("tuple" | "list", count), ("dict", keys) */
-static int read_argument(PyObject *row, Argument *a) {
-    static const char *names[] = {"array", "scalar", "static", "tuple", "list", "dict"};
-    for (a->kind = 0; a->kind <= DICT; a->kind++)
-        if (!PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(row, 0), names[a->kind])) break;
-    PyObject *first = PyTuple_GET_ITEM(row, 1);
-    a->leaf = a->kind <= STATIC ? (int)PyLong_AsLong(first) : -1;
-    if (a->kind == ARRAY) {
-        a->type = ((PyArray_Descr *)PyTuple_GET_ITEM(row, 2))->type_num;
-        a->count = read_shape(PyTuple_GET_ITEM(row, 3), a->shape);
-        if ((a->strided = PyTuple_GET_ITEM(row, 4) != Py_None)) read_shape(PyTuple_GET_ITEM(row, 4), a->strides);
-    } else if (a->kind == SCALAR || a->kind == STATIC) {
-        a->value = PyTuple_GET_ITEM(row, 2);
-    } else if (a->kind == DICT) {
-        a->value = first;
-        a->count = (int)PyTuple_GET_SIZE(first);
-    } else {
-        a->count = (int)PyLong_AsLong(first);
-    }
-    return PyErr_Occurred() ? -1 : 0;
-}
-
 static int read_output(PyObject *row, Output *o) {
     o->slot = (int)PyLong_AsLong(PyTuple_GET_ITEM(row, 0));
     o->shape_object = PyTuple_GET_ITEM(row, 1);
@@ -539,8 +432,8 @@ static PyObject *call_directly(Dispatch *self, PyObject *args, PyObject *kwargs)
     for (int k = 0; k < self->count; k++) {
         Direct *d = (Direct *)self->directs[k];
         int at = 0, with_names = d->entry && d->arguments > 0;
-        if (!with_names || !matches(d, &at, args, leaves)) continue;
-        if (at < d->arguments ? !kwargs || !matches(d, &at, kwargs, leaves) : kwargs && PyDict_GET_SIZE(kwargs)) continue;
+        if (!with_names || !matches(d->argument, &at, args, leaves, watched)) continue;
+        if (at < d->arguments ? !kwargs || !matches(d->argument, &at, kwargs, leaves, watched) : kwargs && PyDict_GET_SIZE(kwargs)) continue;
         Py_INCREF(d); /* a guard may run Python, and Python may drop it */
         int held = holds(d->guards);
         PyObject *result = held > 0 && !collides(d, leaves) ? run(d, leaves) : NULL;
