@@ -189,13 +189,21 @@ static int threads_of(const Direct *d, int64_t *dims) {
     return !PyErr_Occurred();
 }
 
-/* A view of an output: (its number, the order of its axes), a tuple of a type of its own. */
-static PyObject *turned(PyObject *form, PyObject **outputs) {
-    PyObject *axes = PyTuple_GET_ITEM(form, 1);
-    npy_intp order[NPY_MAXDIMS];
-    PyArray_Dims dims = {order, (int)PyTuple_GET_SIZE(axes)};
-    for (int k = 0; k < dims.len; k++) order[k] = PyLong_AsSsize_t(PyTuple_GET_ITEM(axes, k));
-    return PyArray_Transpose((PyArrayObject *)outputs[PyLong_AS_LONG(PyTuple_GET_ITEM(form, 0))], &dims);
+/* A view of an output: (its number, bytes to the first element, shape, strides, writeable), a tuple of a type of its own. */
+static PyObject *shown(PyObject *form, PyObject **outputs) {
+    PyArrayObject *whole = (PyArrayObject *)outputs[PyLong_AS_LONG(PyTuple_GET_ITEM(form, 0))];
+    npy_intp shape[NPY_MAXDIMS], strides[NPY_MAXDIMS];
+    const int axes = read_shape(PyTuple_GET_ITEM(form, 2), shape);
+    if (axes < 0 || read_shape(PyTuple_GET_ITEM(form, 3), strides) < 0) return NULL;
+    char *data = PyArray_BYTES(whole) + PyLong_AsSsize_t(PyTuple_GET_ITEM(form, 1));
+    const int flags = PyTuple_GET_ITEM(form, 4) == Py_True ? NPY_ARRAY_WRITEABLE : 0;
+    Py_INCREF(PyArray_DESCR(whole));
+    PyObject *view = PyArray_NewFromDescr(&PyArray_Type, PyArray_DESCR(whole), axes, shape, strides, data, flags, NULL);
+    if (view) {
+        Py_INCREF(whole);
+        if (PyArray_SetBaseObject((PyArrayObject *)view, (PyObject *)whole) < 0) Py_CLEAR(view); /* took the reference */
+    }
+    return view;
 }
 
 /* Tuples, lists and dicts like those of `form`, with what its leaves say: k, the output k; -1 - k, its one element as a number of Python's;
@@ -232,7 +240,7 @@ static PyObject *filled(PyObject *form, PyObject **outputs) {
         return made;
     }
     if (form == Py_None) Py_RETURN_NONE;
-    if (PyTuple_Check(form) && !PyTuple_CheckExact(form)) return turned(form, outputs);
+    if (PyTuple_Check(form) && !PyTuple_CheckExact(form)) return shown(form, outputs);
     const int tuple = PyTuple_CheckExact(form);
     const Py_ssize_t count = tuple ? PyTuple_GET_SIZE(form) : PyList_GET_SIZE(form);
     PyObject *made = tuple ? PyTuple_New(count) : PyList_New(count);

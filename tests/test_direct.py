@@ -431,3 +431,29 @@ def test_results_own_their_memory(count):
         assert tracemalloc.get_traced_memory()[0] < 10_000
     finally:
         tracemalloc.stop()
+
+
+@needs_module
+def test_views_of_results() -> None:
+    """Of a new array, with the strides, the flags and the base that NumPy's have."""
+    programs: list[Callable[..., Any]] = [
+        lambda x: (x * 2)[:, -5:],
+        lambda x: (x * 2)[1:, None, ::-2],
+        lambda x: (x + 1).reshape(-1),
+        lambda x: np.diagonal(x + 1),
+        lambda x: np.broadcast_to(x + 1, (3, 10, 20)),
+        lambda x: ((x + 1).T[2:], {"rows": (x * 2)[3:]}),
+    ]
+    x = np.arange(200.0).reshape(10, 20)
+    for program in programs:
+        compiled = lazynp.jit(program)
+        expected: Any = program(x)
+        compiled(x)
+        compiled(x)
+        before = native.direct_runs()
+        found = compiled(x)
+        assert native.direct_runs() == before + 1
+        pairs = [(found[0], expected[0]), (found[1]["rows"], expected[1]["rows"])] if isinstance(expected, tuple) else [(found, expected)]
+        for ours, numpys in pairs:
+            assert np.array_equal(ours, numpys) and ours.strides == numpys.strides and ours.flags.writeable == numpys.flags.writeable
+            assert ours.base is not None and ours.base.base is None

@@ -16,9 +16,9 @@ from lazynp.config import settings
 from lazynp.errors import error_settings
 from lazynp.ir import canonical
 from lazynp.ir.node import Node
-from lazynp.layout import Axes
+from lazynp.layout import block_of_nothing
 from lazynp.native import ARRAYS, keeping
-from lazynp.ops.movement import Path, follow_numpy, permute
+from lazynp.ops.movement import Path, follow_numpy
 from lazynp.runtime.evaluate import Ready, located, prepare
 from lazynp.runtime.flags import as_called, dropped, follow_up, tell
 from lazynp.runtime.nans import check_nans
@@ -50,11 +50,14 @@ def form_of(traced: Traced, reused: dict[int, int] | None = None) -> canonical.F
     return canonical.take_apart(outputs, aliases)  # type: ignore[arg-type]
 
 
-class Turned(NamedTuple):
-    """A result that is a value with its axes in another order."""
+class Shown(NamedTuple):
+    """A result that is a view of a value: from so many bytes behind its first element on."""
 
     number: int
-    axes: Axes
+    begins: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    writeable: bool
 
 
 class Compiled:
@@ -144,7 +147,7 @@ class Compiled:
         return program.call_tables(dims) if type(program) is CProgram else None
 
     def plain_result(self) -> Any:
-        """What the function returns as _direct.c reads it; None where there is more to it than new arrays, their axes in any order, and
+        """What the function returns as _direct.c reads it; None where there is more to it than new arrays, views of them, and
         numbers in tuples, lists and dicts, or where there are warnings to tell."""
         leaves = [self._form(output) for output in self.results]
         if None in leaves or self.traced.told or all(type(leaf) is CellType for leaf in leaves):
@@ -153,21 +156,21 @@ class Compiled:
             return leaves[0]
         return trees.unflatten(self.structure, leaves) if type(self.structure) is trees.Plain else None
 
-    def _form(self, output: Output) -> int | Turned | CellType | slice | None:
+    def _form(self, output: Output) -> int | Shown | CellType | slice | None:
         """A leaf of the result: the number of an array with axes or of NumPy's scalar, -1 less that of a number of Python's; a cell with a
-        constant; a slice for one or the other; Turned for a view."""
+        constant; a slice for one or the other; Shown for a view."""
         kind, index, path, value, locked = output
         if kind == "either":
             first, second, chosen = [self._form(part) for part in value]
             return None if first is None or second is None or chosen is None else slice(first, second, chosen)
         if kind == "static":
             return CellType(value) if type(value) in _CONSTANTS else None
-        if locked is not False or len(path) > 1 or any(step.op is not permute for step in path):
+        if locked is None:
             return None
-        if kind == "number" and not path:
+        if kind == "number" and not path and not locked:
             return -1 - index
         if kind == "scalar" or (kind == "value" and self.traced.values[index].shape):
-            return Turned(index, path[0].attrs[0]) if path else index
+            return _shown(index, self.traced.values[index].type, path, locked) if path or locked else index
         return None
 
     def reported(self, code: int, error: int, index: int, size: int, leaves: list[Any]) -> None:
@@ -305,6 +308,16 @@ def _placed(output: Output, values: list[np.ndarray], leaves: list[Any], laid: M
         return follow_numpy(view, output.path[len(start) :])
     except ValueError:  # NumPy's reshape copies
         return follow_numpy(array, output.path).copy()
+
+
+def _shown(number: int, value: Any, path: Any, locked: bool) -> Shown | None:
+    """A view of a value; None where its size is computed."""
+    if not all(type(n) is int for n in value.shape):
+        return None
+    whole = block_of_nothing(value.shape, value.dtype)
+    view = follow_numpy(whole, path)
+    start, first = [array.__array_interface__["data"][0] for array in (whole, view)]
+    return Shown(number, first - start, view.shape, view.strides, view.flags.writeable and not locked)
 
 
 class Doubted(Exception):
