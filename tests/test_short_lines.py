@@ -306,3 +306,13 @@ def test_kept_memory_of_all_sizes(count):
             held.append((made, turn))
     for made, turn in held:
         assert (made == turn).all()
+
+
+def test_a_line_that_is_composed_of_many_nodes_is_short():
+    """A convolution is 52 nodes, and one call of NumPy's."""
+    x, w = lazynp.array(numpy.linspace(0, 1, N)), numpy.arange(7.0)
+    for _ in range(3):
+        found = lazynp.convolve(x, w, "same")
+        pending = found._storage is not None and found._storage.node is not None
+        numpy.testing.assert_allclose(numpy.asarray(found), numpy.convolve(numpy.asarray(x), w, "same"), rtol=1e-13)
+    assert not pending

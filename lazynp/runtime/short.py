@@ -17,8 +17,9 @@ from lazynp.ops.indexing import gather, update
 from lazynp.ops.library import searchsorted, sort
 from lazynp.ops.movement import broadcast, join
 
-_TURN_US, _RECORD_US = 120.0, 40.0
-"""What it takes to take a graph apart, to find its program and to call it; and to record an operation."""
+_TURN_US, _RECORD_US, _NODE_US = 120.0, 40.0, 15.0
+"""What it takes to take a graph apart, to find its program and to call it; to record an operation; and to make each node of one that is
+composed of many (a convolution with seven weights: 52 nodes, 1 ms)."""
 _CALL_US = 1.0
 """What a call of NumPy's takes beside its loop."""
 _BYTE_NS = 0.015
@@ -50,7 +51,8 @@ def is_short(form: Form, operations: int) -> bool:
     """Whether NumPy takes less for a graph that was recorded by so many operations than recording it again would cost."""
     if max([_bytes(node) for node in form.order], default=0) > _MOST:
         return False
-    return saved(form) < _TURN_US + _RECORD_US * operations
+    made = sum([bool(node.args) for node in form.order])
+    return saved(form) < _TURN_US + max(_RECORD_US * operations, _NODE_US * made)
 
 
 def saved(form: Form) -> float:
