@@ -342,13 +342,21 @@ static PyObject *array_wrap(PyObject *self, PyObject *args) {
 static PyMethodDef watched_methods[] = {METHODS(METHOD_ROW){"__array_wrap__", array_wrap, METH_VARARGS, NULL}, {NULL}};
 
 /* The type of the types of arrays that are not numpy.ndarray itself. They hash as it does, so that a table by type that names `np.ndarray`
-(functools.singledispatch, a dict) has all of them. */
+(functools.singledispatch, a dict) has all of them; every array is an instance of the type of a watched one (`isinstance(b, type(a))`). */
 static Py_hash_t hash_of_array_type(PyObject *type) { return PyObject_Hash((PyObject *)&PyArray_Type); }
+
+static PyObject *is_instance(PyObject *type, PyObject *x) {
+    if (type != (PyObject *)&WatchedType) return PyBool_FromLong(PyType_IsSubtype(Py_TYPE(x), (PyTypeObject *)type));
+    return PyBool_FromLong(PyArray_Check(x) || Py_TYPE(x) == lazy || PyObject_HasAttrString((PyObject *)Py_TYPE(x), "is_lazynp_array"));
+}
+
+static PyMethodDef array_meta_methods[] = {{"__instancecheck__", is_instance, METH_O, NULL}, {NULL}};
 
 static PyTypeObject ArrayMetaType = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lazynp._hotpaths.ArrayMeta",
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .tp_hash = hash_of_array_type,
+    .tp_methods = array_meta_methods,
 };
 
 static PyNumberMethods watched_number;

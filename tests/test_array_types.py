@@ -75,3 +75,22 @@ def test_a_state_of_numpys(threshold):
     numpy.testing.assert_array_equal(x, numpy.arange(40_000.0).reshape(200, 200).T)
     x += 1
     assert x[0, 1] == 201
+
+
+def test_every_array_is_an_instance_of_the_type_of_another():
+    """`isinstance(q, type(a))`, where a is of middling size: what is small, large or NumPy's own too."""
+    a = np.random.default_rng(0).normal(size=(2, 2, 3, 4))
+    for other in (*arrays(), numpy.zeros(2), *np.linalg.qr(a), a * 2):
+        assert isinstance(other, type(a))
+    assert not isinstance(3.0, type(a))
+
+    class Derived(type(a)):
+        pass
+
+    assert isinstance(a.view(Derived), Derived)
+    assert not isinstance(a, Derived)
+
+
+def test_ufuncs_as_a_class_have_numpys_methods():
+    for name in ("reduce", "accumulate", "reduceat", "outer", "at", "resolve_dtypes"):
+        assert callable(getattr(np.ufunc, name))

@@ -78,6 +78,10 @@ class ufunc(UfuncBase, Caller, metaclass=_UfuncType):  # noqa: N801  (NumPy's na
     def __reduce__(self) -> Any:
         return _named, (self.__name__,)
 
+    def resolve_dtypes(self, dtypes: Any, **options: Any) -> Any:
+        """numpy.ufunc.resolve_dtypes."""
+        return self.numpy.resolve_dtypes(dtypes, **options)
+
     def __eq__(self, other: object) -> bool:
         return other is self or other is self.numpy
 
