@@ -22,7 +22,7 @@ from lazynp.trace import regions, trees
 from lazynp.trace.closing import with_data_sizes
 from lazynp.trace.either import Either
 from lazynp.trace.laid import Laid, laid
-from lazynp.trace.leaks import holds_traced
+from lazynp.trace.leaks import holds_traced, is_new
 from lazynp.trace.outside import noticed_draws, refuse_iterators
 from lazynp.trace.queues import Prints
 
@@ -146,6 +146,9 @@ def _trace(
             raise CaptureError("the shape, the size or the flags of an argument are set")
         result_leaves, structure = trees.flatten(result)
         result_leaves = computed(result_leaves)
+        for leaf in result_leaves:
+            if is_new(leaf, function, leaves):
+                raise CaptureError(f"a result is a {type(leaf).__name__} that the function makes: a new one at every call")
         owners = {h._storage: i for i, (h, n) in enumerate(zip(stand_ins, inputs, strict=True)) if n is not None}
         values: dict[Storage, int] = {}
         handed_out = _alone(result_leaves, owners)

@@ -144,6 +144,7 @@ def traced_call(f: Any, trace: Callable[[Any], Any], called: dict[CodeType, Func
     whole: nor may it call what might do more than return a value. A transformed function is its own form: it calls f's."""
     known: list[Any] = []
 
+    @functools.wraps(f)
     def noted(*args: Any, **kwargs: Any) -> Any:
         known.append((args, kwargs))  # the lists and dicts in the arguments are the caller's
         touch_objects([*args, *kwargs.values(), getattr(f, "__self__", None)])

@@ -345,7 +345,7 @@ def _leaf_key(leaf: Any) -> Any:
         return type(leaf)
     if isinstance(leaf, np.ndarray):
         raise TypeError("a subclass of NumPy's array, whose own methods decide")
-    return (type(leaf), leaf) if leaf else (type(leaf), repr(leaf))
+    return (kind, repr(leaf)) if kind in _SCALARS and not leaf else (kind, leaf)  # 0.0 == -0.0; others may refuse to be asked
 
 
 def _concerns_capture(error: BaseException | None) -> CaptureError | None:
