@@ -218,3 +218,16 @@ def test_what_turns_overwrite_is_not_filled_before(function, begins):
     arrays = [a for a in node.args[3 : 3 + len(node.type)] if a.shape]
     assert begins in [a.op.name for a in arrays]
     np.testing.assert_allclose(lazynp.jit(function, strict=True)(X), function(X), rtol=1e-14)
+
+
+def test_a_stack_of_collected_rows_is_in_c_order():
+    def f(x):
+        rows = []
+        for i in range(len(x)):
+            rows.append(x[i] * 2)
+        return np.stack(rows, axis=1), np.stack(rows, axis=-1), np.stack(rows)
+
+    x = np.arange(63.0).reshape(7, 9)
+    for got, want in zip(lazynp.jit(f, strict=True)(x), f(x), strict=True):
+        assert np.array_equal(got, want)
+        assert got.strides == want.strides

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lazynp import array as arrays
-from lazynp import operands
+from lazynp import operands, ordering
 from lazynp.api.dispatch import HANDLERS, UfuncBase
 from lazynp.api.grids import OBJECTS
 from lazynp.array import ndarray
@@ -297,7 +297,7 @@ def _joining(function: Any) -> Any:
         array = None if args or options.keys() - {"axis"} else rows_of_one(values)
         values = _with_arrays(values) if array is None else values
         if array is not None and function is np.stack:
-            return HANDLERS[np.moveaxis](array, 0, options.get("axis", 0))
+            return ordering.copy_of(HANDLERS[np.moveaxis](array, 0, options.get("axis", 0)), "C")
         if array is None or options:
             return HANDLERS[function](values, *args, **options)
         if function is np.concatenate and array.ndim > 1:
