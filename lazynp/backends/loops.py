@@ -24,6 +24,7 @@ from lazynp.backends.polynomial import Poly, Sizes, product
 from lazynp.backends.program import CALLS, ERRORS, FIRST_DIM
 from lazynp.backends.render import kernel_of, print_band
 from lazynp.backends.schedule import Scheduled
+from lazynp.backends.sinking import sunk
 from lazynp.backends.sweeps import Sweep, sweep_of, swept
 from lazynp.backends.texts import expression, literal
 from lazynp.backends.writer import LEAVE, Writer, indented
@@ -294,7 +295,8 @@ class Turns:
             return printed_lanes(self, control, lanes, start, look)
         around, self.text.next_turn = self.text.next_turn, self.sizes(numbered_dim(control.index)) + known if known else None
         self.writer.gathered = {} if self.is_straight(control) else None
-        turn = [*during, *self.turn(control), *self.block(control.blocks[0]), *self.check(control)]
+        head = self.turn(control)
+        turn = [*during, *sunk(head, [*self.block(control.blocks[0]), *self.check(control)])]
         gathered, self.writer.gathered = self.writer.gathered or (), None
         closing = ["}", *[f"if ({place}) goto {self.writer.leave};" for place in gathered]]
         self.text.next_turn = around
@@ -345,7 +347,8 @@ class Turns:
             if self.is_brief(control)
             else [f"if (__builtin_expect(({turns} & {often - 1}) == {often - 1}, 0)) {{", *self.look(control), "}"]
         )
-        return [head, *self.turn(control), *self.test(control), *self.block(control.blocks[1]), *self.check(control), *look, "}"]
+        turn = self.turn(control)
+        return [head, *sunk(turn, [*self.test(control), *self.block(control.blocks[1]), *self.check(control), *look]), "}"]
 
     def test(self, control: Control) -> list[str]:
         """What leaves a loop when its condition is false. A condition of single numbers is not stored, and each part of it is a branch of

@@ -62,6 +62,11 @@ void *memcpy(void *to, const void *from, __SIZE_TYPE__ size) __asm__("memmove");
 #define LZ_FMA 0
 #endif
 #define LZ_POWER(b) (__builtin_constant_p(b) && (b) > 0 && !((b) & ((b) - 1)))
+#if defined(__x86_64__) /* processors divide 32 bits in half the time of 64 or less; a sieve of quotients 219 -> 150 us */
+#define LZ_SHORT(a, b) (sizeof(a) == 8 && !__builtin_constant_p(b) && !(((uint64_t)(a) | (uint64_t)(b)) >> 32) && (b))
+#else
+#define LZ_SHORT(a, b) 0
+#endif
 #define LZ_BY_ZERO ({ volatile float lz_zero = 0; lz_zero = 1 / lz_zero; 0; }) /* 0, and the flag of floating-point divisions */
 #define LZ_INVALID ({ volatile float lz_zero = 0; lz_zero = lz_zero / lz_zero; })
 #define LZ_OVERFLOW ({ volatile float lz_large = 1e38f; lz_large = lz_large * lz_large; })
@@ -234,20 +239,20 @@ _rows2(
 _rows1("ordered", {"logical_not": "a == 0"}, "uint8_t")
 
 # ---- integers: NumPy's results for a zero divisor, the most negative number and shift counts out of range
-_row("floor_divide", "unsigned", "return b ? a / b : LZ_BY_ZERO;")
-_row("remainder", "unsigned", "return b ? a % b : LZ_BY_ZERO;")
+_row("floor_divide", "unsigned", "if (LZ_SHORT(a, b)) return (uint32_t)a / (uint32_t)b; return b ? a / b : LZ_BY_ZERO;")
+_row("remainder", "unsigned", "if (LZ_SHORT(a, b)) return (uint32_t)a % (uint32_t)b; return b ? a % b : LZ_BY_ZERO;")
 _row("fmod", "unsigned", "return b ? a % b : LZ_BY_ZERO;")
 _row(
     "floor_divide",
     "signed",
-    "if (LZ_POWER(b)) return ($T)(a >> __builtin_ctzll((uint64_t)b)); "
+    "if (LZ_POWER(b)) return ($T)(a >> __builtin_ctzll((uint64_t)b)); if (LZ_SHORT(a, b)) return (uint32_t)a / (uint32_t)b; "
     "if (b == 0) return LZ_BY_ZERO; if (b == -1) { $T n = ($T)(0 - ($U)a); if (n == a && a) LZ_OVERFLOW; return n; } "
     "$T q = a / b; return q - ((q * b != a) & ((a < 0) != (b < 0)));",
 )
 _row(
     "remainder",
     "signed",
-    "if (LZ_POWER(b)) return ($T)(a & (b - 1)); "
+    "if (LZ_POWER(b)) return ($T)(a & (b - 1)); if (LZ_SHORT(a, b)) return (uint32_t)a % (uint32_t)b; "
     "if (b == 0) return LZ_BY_ZERO; if (b == -1) return 0; $T r = a % b; return r + ((r != 0) & ((r < 0) != (b < 0)) ? b : 0);",
 )
 _row("fmod", "signed", "return b == 0 ? LZ_BY_ZERO : b == -1 ? 0 : a % b;")
@@ -255,7 +260,7 @@ _row("power", "int", "$U r = 1, p = a; for ($U n = b > 0 ? b : 0; n; n >>= 1) { 
 _row("left_shift", "int", "return ($U)b < $B ? ($T)(($U)a << ($U)b) : 0;")
 _row("right_shift", "unsigned", "return b < $B ? a >> b : 0;")
 _row("right_shift", "signed", "return a >> (($U)b < $B ? ($U)b : $B - 1);")
-_row("gcd", "unsigned", "while (b) { $T r = a % b; a = b; b = r; } return a;")
+_row("gcd", "unsigned", "while (b) { $T r = LZ_SHORT(a, b) ? ($T)((uint32_t)a % (uint32_t)b) : a % b; a = b; b = r; } return a;")
 _row("gcd", "signed", "return ($T)lz_gcd_u$B(a < 0 ? 0 - ($U)a : ($U)a, b < 0 ? 0 - ($U)b : ($U)b);")
 _row("lcm", "unsigned", "$T g = lz_gcd_$S(a, b); return g ? ($T)(a / g * b) : 0;")
 _row("lcm", "signed", "return ($T)lz_lcm_u$B(a < 0 ? 0 - ($U)a : ($U)a, b < 0 ? 0 - ($U)b : ($U)b);")
