@@ -71,8 +71,26 @@ static int has_members(PyObject *list, PyObject *members) {
     return 1;
 }
 
-/* Whether the variables that the trace read are still the same: (cell, value), (list, members), (dictionary, key, value), or
-   (read, name, value). -1: an exception. */
+/* Whether a dictionary has these keys, in this order. */
+static int has_keys(PyObject *dictionary, PyObject *keys) {
+    PyObject *key, *value;
+    Py_ssize_t at = 0, k = 0;
+    if (PyDict_GET_SIZE(dictionary) != PyTuple_GET_SIZE(keys)) return 0;
+    while (PyDict_Next(dictionary, &at, &key, &value))
+        if (!same_static(key, PyTuple_GET_ITEM(keys, k++))) return 0;
+    return 1;
+}
+
+/* Whether an array has these bytes, and is of this shape and dtype. */
+static int has_bytes(PyArrayObject *array, PyObject *bytes, PyObject *shape, PyObject *dtype) {
+    if ((PyObject *)PyArray_DESCR(array) != dtype || PyArray_NDIM(array) != PyTuple_GET_SIZE(shape) || !PyArray_IS_C_CONTIGUOUS(array)) return 0;
+    for (int k = 0; k < PyArray_NDIM(array); k++)
+        if (PyArray_DIM(array, k) != PyLong_AsSsize_t(PyTuple_GET_ITEM(shape, k))) return 0;
+    return !memcmp(PyArray_DATA(array), PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes));
+}
+
+/* Whether what the trace read is still the same: (cell, value), (list, members), (dictionary, keys), (dictionary, key, value), (array, bytes,
+   shape, dtype), or (read, name, value). -1: an exception. */
 static int holds(PyObject *guards) {
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(guards); k++) {
         PyObject *guard = PyTuple_GET_ITEM(guards, k), *where = PyTuple_GET_ITEM(guard, 0), *what = PyTuple_GET_ITEM(guard, 1), *now;
@@ -80,6 +98,10 @@ static int holds(PyObject *guards) {
             if (!(now = PyCell_GET(where)) || !same_static(now, what)) return 0;
         } else if (PyList_CheckExact(where)) {
             if (!has_members(where, what)) return 0;
+        } else if (PyArray_Check(where)) {
+            if (!has_bytes((PyArrayObject *)where, what, PyTuple_GET_ITEM(guard, 2), PyTuple_GET_ITEM(guard, 3))) return 0;
+        } else if (PyDict_CheckExact(where) && PyTuple_GET_SIZE(guard) == 2) {
+            if (!has_keys(where, what)) return 0;
         } else if (PyDict_CheckExact(where)) {
             now = PyDict_GetItemWithError(where, what);
             if (!now && PyErr_Occurred()) return -1;

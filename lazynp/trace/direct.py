@@ -13,7 +13,7 @@ import numpy as np
 from lazynp.array import ndarray
 from lazynp.backends import pool, program, threads
 from lazynp.native import ARRAYS, Direct
-from lazynp.trace.guards import Guard, Variable, has_form, has_members
+from lazynp.trace.guards import Guard, Variable, has_bytes, has_form, has_keys, has_members
 
 _MOST_DEPTH = 8
 """Of containers in the arguments: C goes through them by recursion."""
@@ -135,12 +135,15 @@ def _without_forms(guards: list[Guard], pinned: Container[Any]) -> list[Guard]:
 
 
 def _guard(guard: Guard) -> Row:
-    """A guard on a filled cell, an item of a dictionary or the members of a list needs no call: (where, what)."""
+    """A guard on a filled cell, an item of a dictionary, the members of a container or the contents of an array needs no call: (where, what)."""
     read, name, value = guard
     if type(name) is CellType:
         return name, value
-    if read is has_members and type(name[0]) is list:
+    if (read is has_members and type(name[0]) is list) or (read is has_keys and type(name[0]) is dict):
         return name
+    if read is has_bytes and type(name[0]) in ARRAYS and name[0].flags.c_contiguous:
+        array, contents, (shape, dtype) = name
+        return array, bytes(contents), shape, dtype
     holder = getattr(read, "__self__", None)
     if type(holder) is dict and read.__name__ == "get":
         return holder, name, value

@@ -143,7 +143,7 @@ class Surroundings:
         elif isinstance(value, set):
             self.guards.append((_has_same_elements, (value, frozenset(value)), True))
         elif isinstance(value, dict):
-            self.guards.append((_has_keys, (value, tuple(value)), True))
+            self.guards.append((has_keys, (value, tuple(value)), True))
             for key, member in value.items():
                 self._variable(value.get, key, member)
         if _has_attributes(value):
@@ -159,7 +159,7 @@ class Surroundings:
         own = vars(value) if hasattr(value, "__dict__") else {}
         self._attributes(own)
         if own and not self._names.isdisjoint(_ASKING_FOR_ALL):
-            self.guards.append((_has_keys, (own, tuple(own)), True))
+            self.guards.append((has_keys, (own, tuple(own)), True))
         kind = type(value)
         self._inside(kind)
         for base in kind.__mro__:
@@ -272,7 +272,7 @@ def has_members(snapshot: tuple[Any, tuple[Any, ...]]) -> bool:
     return len(container) == len(members) and all(a is b or is_same(a, b) for a, b in zip(container, members, strict=True))
 
 
-def _has_keys(snapshot: tuple[Any, tuple[Any, ...]]) -> bool:
+def has_keys(snapshot: tuple[Any, tuple[Any, ...]]) -> bool:
     container, keys = snapshot
     return len(container) == len(keys) and all(a is b or a == b for a, b in zip(container, keys, strict=True))
 
