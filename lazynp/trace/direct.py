@@ -135,7 +135,7 @@ def _without_forms(guards: list[Guard], pinned: Container[Any]) -> list[Guard]:
 
 
 def _guard(guard: Guard) -> Row:
-    """A guard on a filled cell, an item of a dictionary, the members of a container or the contents of an array needs no call: (where, what)."""
+    """A guard on a filled cell, an item of a dictionary, members of a container or contents of an array needs no call: (where, what)."""
     read, name, value = guard
     if type(name) is CellType:
         return name, value

@@ -290,7 +290,7 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
     def _run_lazily(self, leaves: list[Any], rebuild: Callable[..., Any]) -> Any:
         args, kwargs = rebuild([leaf[0] if type(leaf) is _Known else leaf for leaf in leaves])
         result = self._function(*args, **kwargs)
-        if any(type(leaf) is ndarray for leaf in leaves):
+        if any(type(leaf) is ndarray for leaf in leaves) or not any(type(leaf) is ndarray for leaf in trees.flatten(result)[0]):
             return result
         return trees.map_leaves(_plain, result)
 
