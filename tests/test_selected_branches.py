@@ -20,6 +20,17 @@ def sums_that_begin_anew(x, flags):
     return sums
 
 
+def runs(x, flags):
+    """Each sum but the first of a run is made of the element before."""
+    sums = x.copy()
+    for i in range(1, len(x)):
+        if flags[i]:
+            sums[i] = x[i]
+        else:
+            sums[i] = sums[i - 1] + x[i]
+    return sums
+
+
 def bubbles(x):
     for i in range(len(x)):
         for j in range(len(x) - 1 - i):
@@ -68,6 +79,14 @@ def test_no_branch(function, dtype):
     actual, ours, _ = outcome(compiled, arguments)
     same(actual, expected)
     same(ours, theirs, "arguments")
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.float64])
+def test_an_element_or_a_sum_with_the_one_before(dtype):
+    x, flags = np.arange(60).astype(dtype), np.arange(60) % 7 == 3
+    function, c = text(runs, x, flags)
+    same(function(x, flags), runs(x, flags))
+    assert "lz_one_of_" in c, "no compiler keeps a select of this where it may be a branch"
 
 
 def test_what_may_be_out_of_range_is_read_by_its_branch_alone():

@@ -84,12 +84,12 @@ def _is_left(node: Node, overwritten: Mapping[Memory, set[Poly]]) -> bool:
 def _is_chain(late: set[Node]) -> bool:
     """Whether a turn waits for the one before, so that no compiler makes vectors of the loop. Sums of integers and whether all
     turns agree do not wait."""
-    return any(_waits(node) for node in late if node.args)
+    return any(_waits(node, late) for node in late if node.args)
 
 
-def _waits(node: Node) -> bool:
+def _waits(node: Node, late: set[Node]) -> bool:
     if node.op is ew.where:
-        return all(side.op not in (load, position) for side in node.args[1:])
+        return all(side.op not in (load, position) or side not in late for side in node.args[1:])
     if node.op is ew.logical_and:
         return all(side.op is not load for side in node.args)
     return node.dtype.kind == "f" or node.dtype == bool
