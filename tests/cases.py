@@ -669,6 +669,7 @@ TABLE: dict[str, Callable[[np.random.Generator], Rows]] = {
     "where": _conditions,
     "cast": _casts,
     "kept": _parts(lambda x: x),
+    "early": _parts(lambda x: x),
     "real": _parts(np.real),
     "imag": _parts(np.imag),
     "complex": _assemblies,

@@ -67,6 +67,7 @@ void *memcpy(void *to, const void *from, __SIZE_TYPE__ size) __asm__("memmove");
 #else
 #define LZ_SHORT(a, b) 0
 #endif
+#define LZ_EARLY(a) ({ __typeof__(a) lz_early = (a); __asm__("" : "+r"(lz_early)); lz_early; })
 #define LZ_BY_ZERO ({ volatile float lz_zero = 0; lz_zero = 1 / lz_zero; 0; }) /* 0, and the flag of floating-point divisions */
 #define LZ_INVALID ({ volatile float lz_zero = 0; lz_zero = lz_zero / lz_zero; })
 #define LZ_OVERFLOW ({ volatile float lz_large = 1e38f; lz_large = lz_large * lz_large; })

@@ -210,6 +210,19 @@ kept = register(
 )
 """x. As a side of a `where` it is computed also where it is not taken: numpy.where computes both sides, and warns of both."""
 
+early = register(
+    Op(
+        name="early",
+        kind=Kind.ELEMENTWISE,
+        infer=lambda x: x,
+        numpy=lambda x: x,
+        partials=(lambda z, x: 1.0,),
+        c=lambda dtype: "LZ_EARLY({0})" if dtype.kind in "iu" else "{0}",
+        cost=0.0,
+    )
+)
+"""x, which no compiler puts together with what it is joined with later: it is there before (optimize/chains.py)."""
+
 
 def masked(node: Node) -> tuple[Node, Node] | None:
     """(mask, value) of a node that is `value` where the mask is true and exactly zero elsewhere; None for any other."""

@@ -7,6 +7,7 @@ from lazynp.ir.node import Graph, Node
 from lazynp.ir.rewrite import Listener, Rules, rewrite
 from lazynp.ir.verify import verify
 from lazynp.ops.pruning import prune
+from lazynp.optimize.chains import chains
 from lazynp.optimize.contract import contraction
 from lazynp.optimize.diagonals import diagonals
 from lazynp.optimize.dims import simplify_sizes
@@ -49,6 +50,7 @@ PASSES: tuple[Pass, ...] = (
     softmax,  # before log-sum-exp, whose results it reads
     logsumexp,
     strips,  # of bodies that nothing changes any more
+    chains,
 )
 
 
