@@ -116,7 +116,64 @@ def quotients(x):
     return s * x[0]
 
 
+def pair_or_none(x):
+    for i in range(len(x)):
+        for j in range(i):
+            if x[i] * x[j] < -0.2:
+                return i, j
+    return None
+
+
+def element_or_none(x):
+    for i in range(len(x)):
+        if x[i] > 1.5:
+            return x[i]
+
+
+def array_or_none(x):
+    if x[0] > 0:
+        return x * 2
+
+
+def procedure(x):
+    for i in range(len(x)):
+        x[i] += 1
+        if x[i] > 3:
+            return
+
+
+def tree_or_none(x):
+    for i in range(len(x)):
+        if x[i] > 1.5:
+            return x[i : i + 1], {"at": i}
+        if x[i] < -0.5:
+            return
+    else:
+        return None
+
+
+def out_of_an_endless_loop(x):
+    while True:
+        x = x * 0.5
+        if x[0] > 0.4:
+            continue
+        if x[1] < 0.15:
+            break
+        if x.max() < 0.1:
+            return x
+        x = x - 0.01
+
+
+def number_or_none(x):
+    if x[1] > 1:
+        return None
+    elif x[1] > 0.3:
+        return 7
+    return None
+
+
 PROGRAMS = [
+    pair_or_none, element_or_none, array_or_none, procedure, tree_or_none, out_of_an_endless_loop, number_or_none,
     newton, newton_with_else, raised_by_a_helper, raised_deep_inside, found, found_in_pairs, halved, shrunk, deleted, quotients,
 ]  # fmt: skip
 

@@ -19,13 +19,14 @@ from lazynp.trace.maybe import MaybeUnbound
 from lazynp.trace.objects import touch_reachable
 from lazynp.trace.places import UNBOUND, Journal, Maybe, Place, touch
 
-GO_ON, BROKEN, RETURNED = 0, 1, 2
-"""How a block ends: at its end, by `break`, by `return`."""
+GO_ON, BROKEN, RETURNED, NOTHING = 0, 1, 2, 3
+"""How a block ends: at its end, by `break`, by `return` of a value, by `return` of None."""
+LEAVES = frozenset({RETURNED, NOTHING})
 _RETRIES = 12
 
 
 class Signal(NamedTuple):
-    """How a body ended where it did not reach its end. code: BROKEN or RETURNED, or a traced integer where that depends on data;
+    """How a body ended where it did not reach its end. code: BROKEN, RETURNED or NOTHING, or a traced integer where that depends on data;
     value: what is returned; codes: those that are possible."""
 
     code: Any
@@ -37,8 +38,12 @@ class Signal(NamedTuple):
         return self.codes or frozenset({self.code})
 
 
-RETURN = RETURNED
 BREAK = Signal(BROKEN)
+
+
+def returned(value: Any) -> Signal:
+    """The signal of `return value`."""
+    return Signal(NOTHING) if value is None else Signal(RETURNED, value)
 
 
 class _More(BaseException):

@@ -152,7 +152,10 @@ def after(signal: Signal | None, rest: FunctionType, names: Sequence[str]) -> Si
         return rest()  # type: ignore[no-any-return]
     if type(signal.code) is int:
         return signal
-    return branch(signal.code == RETURNED, lambda: Signal(RETURNED, signal.value), rest, [rest], names)
+    codes = signal.possible - {GO_ON}
+    if codes == {RETURNED}:
+        return branch(signal.code == RETURNED, lambda: Signal(RETURNED, signal.value), rest, [rest], names)
+    return branch(signal.code != GO_ON, lambda: Signal(signal.code, signal.value, codes), rest, [rest], names)
 
 
 # --- logical operators ------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from lazynp.trace.closing import with_data_sizes
 from lazynp.trace.either import Either
 from lazynp.trace.laid import Laid, laid
 from lazynp.trace.leaks import holds_traced, is_new
+from lazynp.trace.nothing import OrNothing, Sometimes
 from lazynp.trace.outside import noticed_draws, refuse_iterators
 from lazynp.trace.queues import Prints
 
@@ -144,7 +145,9 @@ def _trace(
             scope.restore()
         if any(n is not None and _looks_different(*x) for n, *x in zip(inputs, stand_ins, leaves, known, strict=True)):
             raise CaptureError("the shape, the size or the flags of an argument are set")
-        result_leaves, structure = trees.flatten(result)
+        sometimes = type(result) is OrNothing
+        result_leaves, structure = trees.flatten((result.value, result.there) if sometimes else result)
+        structure = Sometimes(structure) if sometimes else structure
         result_leaves = computed(result_leaves)
         for leaf in result_leaves:
             if is_new(leaf, function, leaves):

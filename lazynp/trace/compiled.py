@@ -29,6 +29,7 @@ from lazynp.trace.direct import TRACED_SCALARS
 from lazynp.trace.donation import Donation, delete, is_given
 from lazynp.trace.guards import Guard, Variable, holds
 from lazynp.trace.laid import Laid
+from lazynp.trace.nothing import Sometimes
 
 UNKNOWN = object()
 """Of a signature of which is not known yet whether calls can be made from C."""
@@ -264,6 +265,9 @@ class Compiled:
             if values[place]:
                 tell(warning, where)
         out = [self._leaf(output, values, leaves, lazy) for output in self.results]
+        if type(self.structure) is Sometimes:
+            value, is_there = trees.unflatten(self.structure.pair, out)
+            return value if is_there else None
         return out[0] if self.structure is ALONE else trees.unflatten(self.structure, out)
 
     def _leaf(self, output: Output, values: list[np.ndarray], leaves: list[Any], lazy: bool) -> Any:

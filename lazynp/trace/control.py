@@ -14,12 +14,13 @@ from lazynp.config import settings
 from lazynp.errors import CaptureError
 from lazynp.runtime.storage import traced_count, tracing
 from lazynp.trace import bodies, queues
-from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Signal
+from lazynp.trace.blocks import BREAK, RETURNED, Signal, returned
 from lazynp.trace.branches import after, and_, chain, choose, if_, if_raises, not_, or_
 from lazynp.trace.calls import as_input, check_effects, indexed, note_variables, only_returns, owner, stand_in, target, touched, tried
 from lazynp.trace.collecting import in_one_list
 from lazynp.trace.loops import Hopeless, for_, listed, while_
 from lazynp.trace.maybe import MaybeUnbound, read_maybe
+from lazynp.trace.nothing import OrNothing
 from lazynp.trace.objects import touch_objects, touch_reachable
 from lazynp.trace.pieces import RUNTIME
 from lazynp.trace.places import Journal
@@ -28,17 +29,16 @@ from lazynp.trace.source import is_library, rewritten_code, with_control
 from lazynp.trace.unseen import changes_are_seen
 
 __all__ = [
-    "BREAK", "RETURN", "MaybeUnbound", "Signal", "after", "and_", "as_input", "chain", "choose", "for_", "function", "if_", "if_raises",
-    "in_one_list", "indexed", "listed", "not_", "or_", "owner", "read_maybe", "result", "target", "text", "touched", "tried", "while_",
+    "BREAK", "MaybeUnbound", "after", "and_", "as_input", "chain", "choose", "for_", "function", "if_", "if_raises", "in_one_list",
+    "indexed", "listed", "not_", "or_", "owner", "read_maybe", "result", "returned", "target", "text", "touched", "tried", "while_",
 ]  # fmt: skip
-RETURN = RETURNED
-BREAK = Signal(BROKEN)
 
 
 class _Calls(threading.local):
-    """noted: the functions that the trace under way has called, by their code. recursive: of those that call themselves and are running,
-    how many values had been traced when they were first called."""
+    """noted: the functions that the trace under way has called, by their code. outermost: the code that calls the function to be traced.
+    recursive: of those that call themselves and are running, how many values had been traced when they were first called."""
 
+    outermost: CodeType | None = None
     noted: dict[CodeType, FunctionType] | None = None
 
     def __init__(self) -> None:
@@ -120,11 +120,13 @@ def captured_under_jit(f: Any) -> Any:
 
 def result(signal: Signal | None) -> Any:
     """What a function returns whose last statement ended with this signal."""
-    if signal is None:
+    if signal is None or RETURNED not in signal.possible:
         return None
-    if GO_ON in signal.possible:
+    if signal.possible == {RETURNED}:
+        return signal.value
+    if sys._getframe(2).f_code is not _calls.outermost or not queues.compiles():
         raise CaptureError("whether the function returns a value depends on traced values: return one at its end too")
-    return signal.value
+    return OrNothing(signal.value, signal.code == RETURNED)
 
 
 @contextmanager
@@ -146,6 +148,7 @@ def traced_call(f: Any, trace: Callable[[Any], Any], called: dict[CodeType, Func
 
     @functools.wraps(f)
     def noted(*args: Any, **kwargs: Any) -> Any:
+        _calls.outermost = noted.__code__
         known.append((args, kwargs))  # the lists and dicts in the arguments are the caller's
         touch_objects([*args, *kwargs.values(), getattr(f, "__self__", None)])
         if isinstance(f, FunctionType):

@@ -22,7 +22,7 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops.sizes import number
 from lazynp.runtime.storage import depends_on_arguments, queue, traced_count
 from lazynp.trace import bodies, cutting, queues, trees
-from lazynp.trace.blocks import BROKEN, GO_ON, RETURNED, Block, Box, Signal, stored, until_known, zeros_like
+from lazynp.trace.blocks import BROKEN, GO_ON, LEAVES, RETURNED, Block, Box, Signal, stored, until_known, zeros_like
 from lazynp.trace.branches import both, branch, is_traced
 from lazynp.trace.collecting import Collection
 from lazynp.trace.either import Either
@@ -192,12 +192,13 @@ def _interrupted(signal: Signal, rest: Any, turn: FunctionType, names: Sequence[
 
 def _consumed(signal: Signal | None) -> Signal | None:
     """What a loop's signal means after the loop: a break has done its work."""
-    if signal is None or RETURNED not in signal.possible:
+    if signal is None or signal.possible.isdisjoint(LEAVES):
         return None
     if BROKEN not in signal.possible:
         return signal
-    returned = ew.where(ew.equal(operands.node_of(signal.code), constant(RETURNED)), constant(RETURNED), constant(GO_ON))
-    return Signal(number(returned), signal.value, signal.possible - {BROKEN} | {GO_ON})
+    code = operands.node_of(signal.code)
+    left = ew.where(ew.equal(code, constant(BROKEN)), constant(GO_ON), code)
+    return Signal(number(left), signal.value, signal.possible - {BROKEN} | {GO_ON})
 
 
 class _Budget:

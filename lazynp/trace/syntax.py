@@ -377,7 +377,7 @@ class _Maker:
             return [self._returned(node.value, node, nested)]
         if isinstance(node, ast.Return):
             value = self.expressions.visit(node.value) if node.value is not None else constant(None, node)
-            signal = runtime_call("Signal", [runtime("RETURN", node), value], node) if nested else value
+            signal = runtime_call("returned", [value], node) if nested else value
             return [ast.copy_location(ast.Return(signal), node)]
         if isinstance(node, (ast.Break, ast.Continue)):
             if in_loop:
