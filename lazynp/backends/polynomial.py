@@ -148,6 +148,13 @@ class Poly:
             total = total + product
         return total
 
+    def sides(self) -> tuple[Poly, Poly]:
+        """(a, b) of self = a - b: the terms that are added, and those that are subtracted; of a sum one term and the others."""
+        added = {monomial: n for monomial, n in self.terms.items() if n > 0}
+        if len(added) == len(self.terms) > 1:
+            added = dict([max(added.items(), key=lambda term: len(term[0]))])
+        return Poly(added), Poly({monomial: -n for monomial, n in self.terms.items() if monomial not in added})
+
     def text(self) -> str:
         """C and Python text, parenthesised where it has several terms."""
         if not self.terms:

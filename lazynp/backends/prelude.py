@@ -126,8 +126,8 @@ void *memcpy(void *to, const void *from, __SIZE_TYPE__ size) __asm__("memmove");
 #define LZ_EXTREME_32(r, name, sign, a, b) r = a sign b ? a : b
 #define LZ_UNLESS(r, mask, no) LZ_BLEND(r, mask, 0, no)
 #endif
-#if defined(__x86_64__) && defined(__AVX512VL__)
-#define LZ_BLEND(r, mask, yes, no) __asm__("vpternlogd $0xca, %2, %1, %0" : "=v"(r) : "v"(yes), "v"(no), "0"(mask))
+#if defined(__x86_64__) && (defined(__AVX512VL__) || defined(LZ_TERNARY))
+#define LZ_BLEND(r, mask, yes, no) __asm__("vpternlogd $0xca, %2, %1, %0" : "=x"(r) : "x"(yes), "x"(no), "0"(mask))
 #elif defined(__x86_64__) && defined(__AVX__)
 #define LZ_BLEND(r, mask, yes, no) __asm__("vblendvps %3, %1, %2, %0" : "=x"(r) : "x"(yes), "x"(no), "x"(mask))
 #else

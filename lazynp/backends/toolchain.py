@@ -59,6 +59,11 @@ comparison is vectorised. -fwrapv: integers wrap as in NumPy. -fno-strict-aliasi
 null pointer and drop the whole kernel (tests/test_jit.py: test_many_masked_writes). -fno-builtin-sin: where gcc sees sin(x) and cos(x), as
 in every derivative of either, it calls sincos, which has no vector form: 11 ns an element instead of 1."""
 
+_NO_SMALL_MASKS = ["-mno-avx512vl", "-DLZ_TERNARY=1"]
+"""Masked loads of 16 and 32 bytes by AVX-512 are to gcc 12 choices between the memory and zeros: its later passes load
+everything, also what lies behind an array, and then choose (`n - 1 - i >= 0 ? a[i + 1] : 0`, a stencil at the end of a page). AVX2's masked
+loads are opaque to them; vectors of 64 bytes keep the masks. LZ_TERNARY: the processor still has vpternlog. It costs no time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
@@ -179,7 +184,7 @@ def _gnu(command: tuple[str, ...]) -> dict[str, str] | None:
         return None
     cpu = cpu_identity()
     found = {"__VERSION__": said.splitlines()[0], "cpu": cpu}
-    return found | {"__AVX512F__": "1"} if re.search(r"\bavx512f\b", cpu) else found
+    return found | {f"__{name.upper()}__": "1" for name in ("avx512f", "avx512vl") if re.search(rf"\b{name}\b", cpu)}
 
 
 _LEAST_GCC = 9
@@ -193,6 +198,8 @@ def _describe(command: tuple[str, ...], arch: list[str], defined: dict[str, str]
     flags = [*_COMMON, *arch, "-fopenmp-simd", f"-DLZ_MVEC={simd}"]
     if "__AVX512F__" in defined:
         flags.append("-mprefer-vector-width=512")
+    if "__AVX512VL__" in defined and not clang:
+        flags += _NO_SMALL_MASKS
     if clang and simd:
         flags.append("-fveclib=libmvec")
     libraries = _libraries(clang, simd)

@@ -205,7 +205,13 @@ class Values:
         return f"({self._test(node.guards)} ? {text} : {literal(np.zeros((), node.dtype)[()], node.dtype)})"
 
     def _test(self, conditions: tuple[Condition, ...]) -> str:
-        return " && ".join([f"{self.poly(c.expression)} {'==' if c.zero else '>='} 0" for c in conditions])
+        return " && ".join([f"{self.poly(c.expression)} == 0" if c.zero else self._at_least_zero(c.expression) for c in conditions])
+
+    def _at_least_zero(self, p: Poly) -> str:
+        """A comparison of two sides. gcc makes of `n - 1 - i >= 0` a test of signs, whose AVX-512 mask it turns around, and with it
+        the masked load that it guards: a load of everything, also behind the array, and a choice."""
+        left, right = p.sides()
+        return f"{self.poly(left)} >= {self.poly(right)}"
 
     def _checked(self, node: Node) -> str:
         raw, size = self.text[node.args[0]], self.poly(node.size)
