@@ -347,3 +347,23 @@ def test_an_error_that_several_lines_can_have_raised_is_at_the_first_line_of_the
     with pytest.raises(np.linalg.LinAlgError) as caught:
         lazynp.jit(inverses)(np.zeros((3, 3)))
     assert caught.traceback[-1].lineno == first  # counted from 0: the line of `for`
+
+
+def _masked(n, x, y):
+    z = x * 1
+    n.putmask(z, z > y, -z)
+    return z
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda n, x, y: n.trapezoid(x, y[0]),
+        lambda n, x, y: n.gradient(x, y[0, 0])[1],
+        lambda n, x, y: n.diff(x, prepend=y[:, :1], append=y[0, 0]),
+        _masked,
+    ],
+)
+def test_not_only_the_first_argument_is_traced(program):
+    x, y = np.random.default_rng(0).random((2, 4, 6))
+    np.testing.assert_allclose(lazynp.jit(lambda x, y: program(lazynp, x, y), strict=True)(x, y), program(np, x, y), rtol=1e-13)

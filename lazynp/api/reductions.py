@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from lazynp import operands, ordering, views
-from lazynp.api.dispatch import Unsupported, implements, into, unwrapped
+from lazynp.api.dispatch import Unsupported, implements, into
 from lazynp.api.shaping import concatenate, diagonal, lifted, moveaxis, ravel
 from lazynp.api.ufuncs import OBJECTS, axes_of
 from lazynp.array import wrap
@@ -445,7 +445,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = _NONE, append: Any =
     ends = [e for e in (prepend, append) if e is not _NONE]
     if ends:
         shape = tuple([1 if k == axis else m for k, m in enumerate(x.shape)])
-        wide = [e if np.ndim(unwrapped(e)) else wrap(broadcast(node_of(e), shape)) for e in ends]
+        wide = [e if lifted(e).ndim else wrap(broadcast(node_of(e), shape)) for e in ends]
         parts = ([wide[0]] if prepend is not _NONE else []) + [x] + ([wide[-1]] if append is not _NONE else [])
         x = concatenate(parts, axis)
     for _ in range(n):
@@ -463,7 +463,8 @@ def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
     axis = axes_of(axis, y.ndim)[0]
     step: Any = dx
     if x is not None:
-        step = diff(x, axis=axis if np.ndim(unwrapped(x)) == y.ndim else -1)
+        x = lifted(x)
+        step = diff(x, axis=axis if x.ndim == y.ndim else -1)
         if step.ndim == 1:
             step = _along(step, axis, y.ndim)
     head, tail = (slice(None),) * axis + (slice(1, None),), (slice(None),) * axis + (slice(None, -1),)
@@ -478,7 +479,7 @@ def _along(v: Any, axis: int, rank: int) -> Any:
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     f = lifted(f)
     axes = tuple(range(f.ndim)) if axis is None else normalize_axis_tuple(axis, f.ndim)
-    if edge_order != 1 or (len(varargs) > 1 and len(varargs) != len(axes)) or builtins.any(np.ndim(unwrapped(v)) for v in varargs):
+    if edge_order != 1 or (len(varargs) > 1 and len(varargs) != len(axes)) or builtins.any(lifted(v).ndim for v in varargs):
         raise Unsupported
     spacing = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
     if f.dtype.kind in "ui":

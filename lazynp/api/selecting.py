@@ -235,7 +235,7 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
 
 @implements(np.putmask)
 def putmask(a: Any, /, mask: Any, values: Any) -> None:
-    if type(a) is not ndarray or not a._writeable or np.shape(unwrapped(mask)) != a.shape or not a.size:
+    if type(a) is not ndarray or not a._writeable or lifted(mask).shape != a.shape or not a.size:
         raise Unsupported
     given = lifted(values) if isinstance(values, ndarray) else np.asarray(values)
     if isinstance(values, ndarray) and not np.can_cast(values.dtype, a.dtype):
