@@ -39,8 +39,9 @@ _SLOWER = {
 the same way, as masks of real data do, it takes less than where they are drawn (3.5)."""
 _KINDS = {Kind.ACCUMULATE: 2.0, Kind.GATHER: 0.3}
 _GRID, _WHOLE_POWER, _SORTED_COLUMN = 2.5, 20.0, 10.0
-"""The same for gathers by more than one index, whole powers (45 of negative numbers, 2 of positive ones), ranks in columns."""
-_REDUCED_ROW_NS, _SPREAD_ROW_NS = 13.0, 6.0
+"""The same for the indices of gathers by more than one, whatever stands at each (2.9 for a number, 20 for a row of 80), whole powers (45 of
+negative numbers, 2 of positive ones), ranks in columns."""
+_REDUCED_ROW_NS, _SPREAD_ROW_NS = 13.0, 4.0
 """What each row takes that NumPy reduces, or computes with something that is broadcast along other axes."""
 _FUNCTION, _SLOW_FUNCTION = 10.0, 0.3
 """Other elementwise operations of so many additions, and what they take more for each, where NumPy has no vectors."""
@@ -88,9 +89,22 @@ def _rows(node: Node) -> float:
     if node.op.kind is Kind.REDUCE:
         shape = node.args[0].type.shape
         return 0.0 if len(shape) < 2 or not node.type.shape else _REDUCED_ROW_NS * itemcount(shape[:-1])
-    if node.op.kind is Kind.ELEMENTWISE and any(a.op is broadcast and itemcount(a.args[0].type.shape) > 1 for a in node.args):
-        return _SPREAD_ROW_NS * itemcount(node.type.shape[:-1])
+    if node.op is gather and len(node.args) > 2:
+        return _GRID * itemcount(node.args[1].type.shape)
+    spread = [a.args[0].type.shape for a in node.args if a.op is broadcast and itemcount(a.args[0].type.shape) > 1]
+    if node.op.kind is Kind.ELEMENTWISE and spread:
+        return _SPREAD_ROW_NS * itemcount(_outer(node.type.shape, spread))
     return 0.0
+
+
+def _outer(shape: tuple[int, ...], spread: list[tuple[int, ...]]) -> tuple[int, ...]:
+    """The axes of a result around those that NumPy runs through as one: the last ones, along which the same operands are spread."""
+    known = [(1,) * (len(shape) - len(source)) + source for source in spread]
+    stretched = [tuple([source[axis] != size for source in known]) for axis, size in enumerate(shape)]
+    first = len(shape) - 1
+    while first > 0 and (stretched[first - 1] == stretched[-1] or shape[first - 1] == 1):
+        first -= 1
+    return shape[:first]
 
 
 def _spread(node: Node) -> Node:
@@ -108,7 +122,7 @@ def _slower(node: Node) -> float:
     """Nanoseconds per element."""
     kind = node.type.dtype.kind
     if node.op.kind is not Kind.ELEMENTWISE:
-        further = _GRID * (node.op is gather and len(node.args) > 2) + _SORTED_COLUMN * (node.op is sort and node.axis < node.ndim - 1)
+        further = _SORTED_COLUMN * (node.op is sort and node.axis < node.ndim - 1)
         return _SLOWER.get(node.op, _KINDS.get(node.op.kind, 0.0)) + further
     if node.op is ew.power and _is_whole(_spread(node.args[1])):
         return _WHOLE_POWER
