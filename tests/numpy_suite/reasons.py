@@ -67,10 +67,6 @@ REASONS: tuple[tuple[str, str], ...] = (
         r"|TestDeprecatedArrayWrap",
     ),
     (
-        "an error of an ellipsis as positional output of a ufunc's method",
-        r"test_output_ellipsis_errors",
-    ),
-    (
         "a result without axes is a lazy number: type(x) is not NumPy's scalar type",
         r"(TestMatmul|TestMatmulOperator)::test_result_types",
     ),
