@@ -137,6 +137,7 @@ def test_the_runs_are_counted() -> None:
     assert lazynp.stats()["program_runs"] == before + 1
 
 
+@pytest.mark.filterwarnings("ignore::lazynp.PerformanceWarning")  # of the other byte order: not compiled
 def test_other_signatures_are_other_programs() -> None:
     f = lazynp.jit(lambda x: x + x)
     values = [np.arange(3.0), np.arange(4.0), np.arange(3), np.arange(6.0).reshape(2, 3), np.arange(6.0)[::2], np.arange(3.0).astype(">f8")]

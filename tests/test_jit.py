@@ -495,3 +495,34 @@ def test_a_copy_of_an_array_from_outside_takes_traced_values():
     np.testing.assert_allclose(jit(f, strict=True)(x), f(x))
     slopes = np.array([(f(x + d)[-1] - f(x - d)[-1]) / 2e-6 for d in 1e-6 * np.eye(50)])
     np.testing.assert_allclose(jit(np_.grad(lambda x: f(x)[-1]))(x), slopes, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [">f8", "O", "g", "m8[s]"])
+@pytest.mark.parametrize("position", [0, 1])
+def test_arrays_that_are_not_traced_are_read_at_every_call(dtype, position):
+    """As arguments, and as variables: what Python computes from them is not baked in."""
+    other, x = np.arange(3).astype(dtype), np.arange(3.0)
+    doubled = np_.jit(lambda a, b: (a + a, b + b))
+    by_variable = np_.jit(lambda x: (x * 2, other[1]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", np_.PerformanceWarning)
+        for value in (1, 5, 7):
+            other[1] = value
+            result = doubled(other, x) if position == 0 else doubled(x, other)
+            assert result[position].tolist() == (other + other).tolist()
+            assert by_variable(x)[1] == other[1]
+
+
+def test_writes_to_arrays_that_are_not_traced_happen_at_every_call():
+    @np_.jit
+    def store(a, x):
+        a[0] = 5
+        return x + 1
+
+    a = np.arange(3).astype(">i4")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", np_.PerformanceWarning)
+        for _ in range(3):
+            a[0] = 0
+            store(a, np.zeros(2))
+            assert a[0] == 5

@@ -9,11 +9,12 @@ import numpy as np
 from lazynp.array import ndarray, to_numpy
 from lazynp.errors import CaptureError
 from lazynp.ir.node import Node
+from lazynp.ir.types import LAZY_DTYPES
 from lazynp.native import ARRAYS
 from lazynp.ops.movement import follow_numpy
 from lazynp.trace.calls import reading
 from lazynp.trace.capture import Output, Traced
-from lazynp.trace.guards import LARGEST, SMALL, Found, Guard, Surroundings, Variable, form_of, has_bytes, has_form, is_same
+from lazynp.trace.guards import LARGEST, SMALL, Found, Guard, Surroundings, Variable, form_of, has_bytes, has_form, has_objects, is_same
 
 Varying = set[Any]
 """Arrays from outside that have changed between calls, by the names of the variables: from then on they are inputs whatever their size."""
@@ -74,7 +75,7 @@ class Environment:
             lazy = type(found.array) is ndarray
             if id(found.array._storage if lazy else found.array) in taken:
                 guards += _by_contents(found)
-            elif lazy or found.array.dtype.hasobject or id(found.array) in returned:
+            elif lazy or id(found.array) in returned:
                 guards += _by_identity(found)
             elif self._is_constant(found.array, inputs):
                 guards += _by_contents(found)
@@ -89,11 +90,10 @@ class Environment:
 
     def _is_constant(self, array: np.ndarray, inputs: dict[int, Node]) -> bool:
         """Whether the trace may have read the values of an array."""
-        if array.nbytes > LARGEST:
+        is_input = array.dtype in LAZY_DTYPES and not self._as_values and (array.nbytes > SMALL or id(array) in self._varying)
+        if is_input and (self._called or id(array) in inputs):
             return False
-        if self._as_values or array.nbytes <= SMALL:
-            return self._as_values or id(array) not in self._varying
-        return not self._called and id(array) not in inputs
+        return array.nbytes <= LARGEST
 
 
 def _key(variable: Variable) -> Any:
@@ -107,6 +107,8 @@ def _by_identity(found: Found) -> list[Guard]:
 
 def _by_contents(found: Found) -> list[Guard]:
     array = to_numpy(found.array)
+    if array.dtype.hasobject:
+        return [*_by_identity(found), (has_objects, (array, array.ravel().tolist(), (array.shape, array.dtype)), True)]
     return [*_by_identity(found), (has_bytes, (found.array, bytearray(array.tobytes()), (array.shape, array.dtype)), True)]
 
 

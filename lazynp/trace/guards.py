@@ -290,6 +290,15 @@ def has_bytes(snapshot: tuple[Any, bytearray, Any]) -> bool:
     return before == array if array.flags.c_contiguous and array.dtype.kind in "biufc" else before == array.tobytes()  # type: ignore[comparison-overlap]
 
 
+def has_objects(snapshot: tuple[np.ndarray, list[Any], Any]) -> bool:
+    """Whether an array of objects, or of records of objects, holds the same ones."""
+    array, members, form = snapshot
+    if (array.shape, array.dtype) != form:
+        return False
+    now = array.ravel().tolist()
+    return all(a is b or is_same(a, b) or (type(a) is tuple and a == b) for a, b in zip(now, members, strict=True))
+
+
 def layout(array: Any) -> Any:
     """What decides, beside shape and dtype, what a trace does with an array: whether it may write to it, and what are views of it."""
     return may_write(array), None if array.flags.c_contiguous else array.strides

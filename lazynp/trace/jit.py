@@ -121,6 +121,8 @@ class jit(Dispatch):  # type: ignore[misc]  # noqa: N801  (used as a decorator)
             for a in args:
                 kind = type(a)
                 if kind in ARRAYS:
+                    if a.dtype not in LAZY_DTYPES:
+                        break
                     key.append((a.shape, a.dtype, (block := a.flags.carray) or layout(a)))
                     blocks = blocks and block
                 elif kind in _SCALARS:
