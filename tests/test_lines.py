@@ -19,6 +19,14 @@ def only_ahead(u):
     u[:-1] += 0.5 * u[1:]
 
 
+def shifted(u):
+    u[1:] = u[:-1]
+
+
+def shifted_back(u):
+    u[:-5] = u[5:]
+
+
 def wide(u):
     u[20:-40] = u[:-60] + u[60:] - u[20:-40]
 
@@ -82,9 +90,25 @@ def rolled_in_place(u):
         u[:] = u - 0.3 * (u - np.roll(u, 1))
 
 
-PROGRAMS = [mean, only_behind, only_ahead, wide, coupled, other_way_round, masked, old, first, steps, new_each_step, rolled, rolled_rows]
+PROGRAMS = [
+    mean,
+    only_behind,
+    only_ahead,
+    shifted,
+    shifted_back,
+    wide,
+    coupled,
+    other_way_round,
+    masked,
+    old,
+    first,
+    steps,
+    new_each_step,
+    rolled,
+    rolled_rows,
+]
 PROGRAMS += [rolled_in_place]
-SLIDING = [mean, only_behind, only_ahead, wide, masked, old, steps, new_each_step, rolled, rolled_in_place]
+SLIDING = [mean, only_behind, only_ahead, shifted, shifted_back, wide, masked, old, steps, new_each_step, rolled, rolled_in_place]
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -221,7 +221,7 @@ class Map(Kernel):
     def _copy(self, store: Store) -> str:
         """memcpy does not read what it overwrites: 90,000 integers 12 -> 9 us."""
         first = {self.nest.axes[0].variable: variable("begin")}
-        to = self.at(store.buffer.memory, store.address.replaced(first))
+        to = self.at(store.buffer.memory, self.address(store).replaced(first))
         source = self.at(store.value.buffer.memory, store.value.address.replaced(first))
         return f"if (begin < end) __builtin_memcpy(&{to}, &{source}, (end - begin) * {store.value.dtype.itemsize});"
 
