@@ -192,3 +192,52 @@ def test_messages_name_numpys_type(statement):
         told.append((raised.type, str(raised.value)))
     assert told[0] == told[1]
     assert (lazynp.ndarray.__name__, lazynp.ndarray.__module__) == ("ndarray", "lazynp")
+
+
+def _elements(x, at):
+    for i in range(8):
+        x[at[i]] = x[at[i]] * 2 + i
+    x[0] = 99
+
+
+def _turns(x, at):
+    for i in range(len(at)):
+        x[at[i]] += 1
+    x[0] = 99
+
+
+def _between(x, at):
+    x[at[0]] = 5
+    y = x[at[-2]]
+    x[1] = y
+    x[2] = 7
+
+
+def _gathered(x, at):
+    x[0] = -1
+    y = x[at] * 2
+    x[1] = 8
+    return y
+
+
+def _in_a_branch(x, at):
+    if x[0] > 0:
+        x[at[1]] = 4
+        x[at[-2]] = 5
+        x[2] = 6
+
+
+@pytest.mark.parametrize("program", [_elements, _turns, _between, _gathered, _in_a_branch], ids=lambda f: f.__name__)
+def test_nothing_is_written_after_an_index_out_of_range(program):
+    compiled = lazynp.jit(program, strict=True)
+    for at in ([0, 1, 2, 1, 0, 2, 1, 0], [0, 1, 2, 1, 0, 2, 7, 0], [2, 1, 1, 0, 1, 2, -9, 1]):
+
+        def left(f, at=at):
+            x = numpy.arange(1.0, 4.0)
+            try:
+                f(x, numpy.array(at))
+            except IndexError as error:
+                return x.tolist(), str(error)
+            return x.tolist()
+
+        assert left(compiled) == left(program)

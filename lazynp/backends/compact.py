@@ -162,5 +162,7 @@ def _calls(kernels: list[tuple[str, str]], place: dict[int, tuple[str, int]], fu
             f"static void (*const {name}[])(void **, const int64_t *, int64_t) = {{{called}}};\n"
             f"static const int64_t {name}_row[] = {{{rows}}};"
         )
-        calls.append(f"for (int64_t k = 0; k < {len(members)}; k++) {name}[k](slots, dims, {name}_row[k]);")
+        stop = next((kernels[n][1].partition(";")[2] for n in members if "return" in kernels[n][1]), "")
+        call = f"{name}[k](slots, dims, {name}_row[k]);"
+        calls.append(f"for (int64_t k = 0; k < {len(members)}; k++) {f'{{ {call}{stop} }}' if stop else call}")
     return calls

@@ -42,6 +42,8 @@ _STRIP = 1 << 16
 _LOOK, _LOOK_OFTEN = 256, 16
 """The same for turns with such loops in them, and for turns that contain more: the clock takes 25 ns, a turn at most some milliseconds."""
 _STOP = f" if (*(int64_t *)slots[{ERRORS}]) return *(int64_t *)slots[{ERRORS}];"
+_FAILS = re.compile(r"\blz_(index|fail)\(")
+"""In kernels after which nothing may be written if an index was out of range."""
 _FEW = 40
 """Lines of a loop's turn that are few."""
 _LOCAL = 64
@@ -65,7 +67,8 @@ class Printer:
                 definition, call, stops = self.function(part)
                 found.append((definition, call + _STOP if stops else call))
             else:
-                found += [self.kernel(group) for group in part]
+                kernels = [self.kernel(group) for group in part]
+                found += [(text, call + _STOP if _FAILS.search(text) else call) for text, call in kernels]
         return found
 
     def function(self, control: Control) -> tuple[str, str, bool]:

@@ -12,13 +12,14 @@ from lazynp.backends.folds import RowFold
 from lazynp.backends.kernel import Kernel
 from lazynp.backends.lines import Line
 from lazynp.backends.maps import Map, Scatter, Slide
-from lazynp.backends.nests import Lapack
+from lazynp.backends.nests import Lapack, scalars
 from lazynp.backends.pieces import BEGIN, END
 from lazynp.backends.program import ERRORS, FIRST_SLOT, SIGNALS
 from lazynp.backends.schedule import Scheduled
 from lazynp.backends.tiles import ColumnFold, Scan
 from lazynp.backends.workers import FLAGS, PROTOTYPE
 from lazynp.backends.writer import LEAVE, Program, Writer, indented
+from lazynp.ops import elementwise as ew
 
 _INDEX = """\
 static __attribute__((noinline, cold)) int64_t lz_fail(void **slots, int64_t code, int64_t index, int64_t size) {
@@ -48,8 +49,12 @@ def _print_alone(program: Program, number: int, scheduled: Scheduled) -> tuple[s
     call = scheduled.nest.call
     if call is not None:
         return "", lapack_call(call, program) if isinstance(call, Lapack) else gemm_call(call, program)
-    kernel = kernel_of(program, number, scheduled)
-    return function(kernel, kernel.body())
+    writer = Writer(program)
+    if not scheduled.nest.axes and not any(n.op is ew.doubtful for n in scalars(scheduled.nest.computed())):
+        writer.leave = "done"  # a single element whose index is out of range is not stored
+    kernel = kernel_of(program, number, scheduled, writer)
+    body = kernel.body()
+    return function(kernel, [*body, "done:;"] if any("goto done;" in line for line in body) else body)
 
 
 def print_band(program: Program, number: int, group: list[Scheduled]) -> tuple[str, str]:
