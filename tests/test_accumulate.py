@@ -1,6 +1,7 @@
 """Products that end in a sum, or read a multiple: one call, the same numbers as apart."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,3 +144,30 @@ def test_threads_do_not_change_sums(kind: bool) -> None:
         one = lazynp.jit(f)(c, a, b)
     with lazynp.config(threads=3):
         np.testing.assert_allclose(lazynp.jit(f)(c, a, b), one, rtol=0, atol=0 if kind else 1e-13)
+
+
+def _scores(np: Any, q: Any, k: Any, by: float) -> Any:
+    s = np.matmul(q, k) / by
+    e = np.exp(s - s.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def _read_twice(np: Any, q: Any, k: Any, by: float) -> Any:
+    s = np.matmul(q, k)
+    return (s * by).sum(-1) + np.abs(s).max(-1)
+
+
+@pytest.mark.parametrize("by", [5.656854249492381, -3.0, 0.0, np.inf, 1e-310])
+@pytest.mark.parametrize("program", [_scores, _read_twice])
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_a_multiple_of_the_product_that_a_reduction_reads(kind: bool, program: Any, by: float, dtype: str) -> None:
+    """The product brings it, where the number is one that has a reciprocal, and nobody reads the product without it."""
+    rng = np.random.default_rng(0)
+    q, k = rng.normal(size=(4, 64, 32)).astype(dtype), rng.normal(size=(4, 32, 80)).astype(dtype)
+    with np.errstate(all="ignore"):
+        compiled = lazynp.jit(lambda q, k: program(lazynp, q, k, by))
+        source = lazynp.show(compiled, q, k, stage="c")
+        close = {"rtol": 1e-4, "atol": 1e-3} if dtype == "f4" else {"rtol": 1e-12, "atol": 1e-11}
+        np.testing.assert_allclose(compiled(q, k), program(np, q, k, by), **close)
+    if program is _scores:
+        assert ("5.65685" not in source) and ("/ -3.0" not in source)

@@ -15,10 +15,10 @@ import numpy as np
 from lazynp.backends import products
 from lazynp.backends.fuse import Touched
 from lazynp.backends.lower import Axis, Memory, load
-from lazynp.backends.nests import Factor, Gemm, Nest, Onto
+from lazynp.backends.nests import Factor, Gemm, Nest, Onto, scalars
 from lazynp.backends.polynomial import ONE, ZERO, Poly, product
 from lazynp.backends.prelude import suffix
-from lazynp.ir.node import Node, const
+from lazynp.ir.node import Node, const, constant, transform
 from lazynp.ops import elementwise as ew
 
 
@@ -54,6 +54,9 @@ def accumulated(nests: list[Nest], outlives: Callable[[Memory], bool]) -> list[N
                 found = None if sum_ is None else _into(gemm, sum_)
                 if found is not None and not any(buffer.memory in one.writes for buffer in gemm.reads for one in touched[place:last]):
                     changed[place], changed[last] = None, Nest("gemm", (), call=found, events=nests[place].events | nests[last].events)
+                elif found is None and sum_ is not None and (multiplied := _multiplied(gemm, sum_)) is not None:
+                    gemm, changed[last] = multiplied
+                    changed[place] = replace(nests[place], call=gemm)
     return [nest for nest in changed if nest is not None]
 
 
@@ -95,6 +98,48 @@ def _into(gemm: Gemm, nest: Nest) -> Gemm | None:
     if onto is None:
         return None
     return gemm._replace(out=store.buffer, onto=onto if gemm.onto is None else onto._replace(scale=gemm.onto.scale))
+
+
+def _multiplied(gemm: Gemm, nest: Nest) -> tuple[Gemm, Nest] | None:
+    """The product times the number by which the nest multiplies or divides all that it reads of it, and the nest without that (the scores
+    of attention: the division takes longer than all else that finds the greatest of a row)."""
+    result = gemm.out.memory
+    if nest.call is not None or nest.moves or gemm.onto not in (None, Onto()) or suffix(gemm.dtype) not in products.SUFFIXES:
+        return None
+    roots = nest.roots()
+    nodes = scalars(roots)
+    reads = {n for n in nodes if n.op is load and n.buffer.memory is result}
+    users = {n for n in nodes if not reads.isdisjoint(n.args)}
+    numbers = {_multiple(n, reads) for n in users}
+    if len(numbers) != 1 or None in numbers or not reads.isdisjoint(roots) or any(s.buffer.memory is result for s in nest.stores):
+        return None
+    if any(n.guards or n.dtype != gemm.dtype for n in reads) or any(n.dtype != gemm.dtype for n in users):
+        return None
+
+    def visit(node: Node, args: tuple[Node, ...]) -> Node:
+        if node in users:
+            return next(a for old, a in zip(node.args, args, strict=True) if old in reads)
+        return node.op.make(args, **node.attributes) if node.args else node
+
+    values = iter(transform([part.value for part in (*nest.stores, *nest.folds)], visit))
+    stores, folds = [[part._replace(value=next(values)) for part in parts] for parts in (nest.stores, nest.folds)]
+    (number,) = numbers
+    onto = (gemm.onto or Onto())._replace(alpha=Factor(constant(number, gemm.dtype)))
+    return gemm._replace(onto=onto), replace(nest, stores=stores, folds=folds)
+
+
+def _multiple(user: Node, reads: set[Node]) -> float | None:
+    """By which number a node multiplies its other operand, if it does; its reciprocal, of a divisor."""
+    if user.op not in (ew.multiply, ew.divide):
+        return None
+    item, number = user.args if user.op is ew.divide or user.args[0] in reads else user.args[::-1]
+    if item not in reads or number.op is not const or number.dtype.kind != "f":
+        return None
+    value = float(number.value.array)
+    tiny = float(np.finfo(number.dtype).tiny)
+    if not tiny <= abs(value) <= 1 / tiny:
+        return None
+    return 1 / value if user.op is ew.divide else value
 
 
 def _possible(alpha: Factor, gemm: Gemm) -> bool:
