@@ -432,6 +432,16 @@ def plain_index(index: Any) -> Any:
 # --- writing ------------------------------------------------------------------------------------------------------------
 
 
+def refuse(value: Any, dtype: np.dtype) -> None:
+    """NumPy's error for what cannot be an element of an array: strings that are no numbers, complex numbers of Python."""
+    kinds = set(map(type, value if type(value) in (list, tuple) else (value,)))
+    if kinds & _DOUBTFUL and kinds <= _PRESENT | _DOUBTFUL:
+        np.asarray(value, dtype)
+
+
+_DOUBTFUL = frozenset({complex, str, bytes})
+
+
 def _write(x: Any, index: Any, value: Any) -> None:
     if x._storage is None:
         upgrade(x)
@@ -439,8 +449,7 @@ def _write(x: Any, index: Any, value: Any) -> None:
         raise ValueError("assignment destination is read-only")
     if isinstance(value, Undecided):
         value = value.stored(x.dtype)
-    if type(value) is complex and x.dtype.kind != "c":
-        np.zeros(1, x.dtype)[0] = value  # NumPy's TypeError
+    refuse(value, x.dtype)
     index = _indices(index)
     found = basic_steps(x._type.shape, index)
     if found is None:
@@ -506,25 +515,24 @@ def _fitted(value: Any, type_: ArrayType) -> Node:
         node = ew.as_node(node, type_.dtype)
     if not isinstance(node, Node):
         node = _constant(node, type_.dtype)
-    warn_of_lost_imaginary(node.dtype, type_.dtype)
     shape = node.shape
     while len(shape) > type_.ndim and shape[0] == 1:
         shape = shape[1:]
-    node = ew.as_node(reshape(node, shape), type_.dtype)
     try:
         fits = broadcast_shape(shape, type_.shape) == type_.shape
     except ValueError:
         fits = False
     if not fits:
         raise ValueError(f"could not broadcast input array from shape {_shape_text(node.shape)} into shape {_shape_text(type_.shape)}")
-    return broadcast(node, type_.shape)
+    warn_of_lost_imaginary(node.dtype, type_.dtype)
+    return broadcast(ew.as_node(reshape(node, shape), type_.dtype), type_.shape)
 
 
 def _constant(number: Any, dtype: np.dtype) -> Node:
     """A Python or NumPy scalar as it is written into an array. Raises NumPy's errors for what integers cannot hold."""
     if dtype.kind in "fc" and (dtype.kind == "c" or not np.iscomplexobj(number)):
         return ew.as_node(number if isinstance(number, (int, float, complex)) else constant(np.asarray(number)), dtype)
-    return constant(np.asarray(number).astype(dtype) if type(number) is complex else np.asarray(number, dtype))
+    return constant(np.asarray(number) if isinstance(number, np.complexfloating) else np.asarray(number, dtype))
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:

@@ -41,7 +41,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
         raise Unsupported
     x, y = _pair(a, b)
     if x.ndim == 0 or y.ndim == 0:
-        return into(wrap(named(x * y, "dot")), out, "no")
+        return into(wrap(_scaled(x, y)), out, "no")
     axis = y.ndim - 2 if y.ndim > 1 else 0
     if x.shape[-1] != y.shape[axis]:
         raise ValueError(f"shapes {_text(x)} and {_text(y)} not aligned: {x.shape[-1]} (dim {x.ndim - 1}) != {y.shape[axis]} (dim {axis})")
@@ -49,6 +49,12 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     if out is not None and out.dtype != result.dtype:
         raise Unsupported
     return into(result, out, "no")
+
+
+def _scaled(x: Node, y: Node) -> Node:
+    """The product with a number, added to 0 as by BLAS: none is -0.0."""
+    product = named(x * y, "dot")
+    return product + ew.as_node(0.0, product.dtype) if product.dtype.kind in "fc" else product
 
 
 def _text(x: Node) -> str:
@@ -82,7 +88,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 def inner(a: Any, b: Any, /) -> Any:
     x, y = _pair(a, b)
     if x.ndim == 0 or y.ndim == 0:
-        return wrap(named(x * y, "dot"))
+        return wrap(_scaled(x, y))
     if x.shape[-1] != y.shape[-1]:
         raise ValueError(
             f"shapes {_text(x)} and {_text(y)} not aligned: {x.shape[-1]} (dim {x.ndim - 1}) != {y.shape[-1]} (dim {y.ndim - 1})"
@@ -142,6 +148,8 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: An
     subscripts, nodes = operands[0].replace(" ", ""), _promoted([node_of(x) for x in operands[1:]])
     inputs, _, output = subscripts.partition("->")
     terms = inputs.split(",")
+    if not subscripts.replace(",", "").replace("->", "", 1).isalpha() and subscripts.strip(",->"):
+        raise Unsupported  # NumPy's error
     if "." in subscripts or len(terms) != len(nodes) or any(len(t) != n.ndim for t, n in zip(terms, nodes, strict=True)):
         raise Unsupported
     if "->" not in subscripts:

@@ -80,6 +80,8 @@ def clip(
     if options or twice or (a_min is np._NoValue) != (a_max is np._NoValue):  # NumPy's errors
         raise Unsupported
     result = lifted(a)
+    if result.dtype == bool and low in (None, np._NoValue) and high in (None, np._NoValue):
+        raise Unsupported  # NumPy's error
     if low is not None and low is not np._NoValue:
         result = OBJECTS[np.maximum](result, low)
     if high is not None and high is not np._NoValue:
@@ -113,6 +115,8 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     dtype = np.result_type(
         *[c.dtype if isinstance(c, ndarray) else c for c in map(_array_or_scalar, choicelist)], _array_or_scalar(default)
     )
+    if not all(np.can_cast(np.asarray(c).dtype, dtype, "same_kind") for c in (*choicelist, default) if type(c) in (int, float, complex)):
+        raise Unsupported  # NumPy's error
     result: Any = ew.as_node(operand(default), dtype)
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         result = ew.where(node_of(condition), ew.as_node(operand(choice), dtype), result)
@@ -170,6 +174,7 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
     if axis is None or type(arr) is not ndarray or not arr._writeable:
         raise Unsupported
     axis = normalize_axis_index(axis, arr.ndim)
+    indexing.refuse(values, arr.dtype)
     indexing.write_scattered(arr, tuple([wrap(n) for n in _along(arr.shape, node_of(indices), axis)]), values)
 
 
@@ -378,6 +383,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
         inside = wrap(matmul(window(node_of(x), axis=0, size=m), node_of(y[::-1])))
     else:
         inside = functools.reduce(lambda s, t: s + t, [x[m - 1 - k : n - k] * y[k : k + 1] for k in range(m)])
+        inside = inside + 0 if inside.dtype.kind in "fc" else inside  # NumPy's products are added to 0: none is -0.0
     if mode == "valid" or m == 1:
         return operands.silent(inside)
     full = concatenate([_edge(x[: m - 1], y), inside, _edge(x[::-1][: m - 1], y[::-1])[::-1]], 0)
@@ -399,7 +405,7 @@ def _periodic(x: Any, xp: Any, fp: Any, period: Any) -> Any:
     if xp.ndim != 1 or fp.ndim != 1 or xp.shape[0] != fp.shape[0]:
         raise Unsupported
     period = abs(period)
-    x, xp = x % period, xp % period
+    x, xp = [wrap(operands.named(node_of(v % period), "remainder")) for v in (x, xp)]
     order = wrap(library.argsort(node_of(xp), 0))
     xp, fp = xp[order], fp[order]
     known = concatenate([xp[-1:] - period, xp, xp[0:1] + period], 0)
@@ -410,6 +416,8 @@ def _periodic(x: Any, xp: Any, fp: Any, period: Any) -> Any:
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     """Piecewise linear between (xp, fp), constant outside. In double precision, whatever the arguments are, as NumPy's."""
     at, known, values = [ew.as_node(n, np.result_type(n.dtype, np.float64)) for n in map(node_of, (x, xp, fp))]
+    if period is not None and at.dtype.kind == "c":
+        raise Unsupported
     if period is not None:
         return _periodic(wrap(at), wrap(known), wrap(values), period)
     if known.ndim != 1 or known.shape != values.shape or known.shape[0] < 2 or "c" in (at.dtype.kind, known.dtype.kind):

@@ -310,6 +310,8 @@ def _joined(parts: list[Any], axis: int, dtype: Any, casting: Any) -> Any:
     target = np.result_type(*[n.dtype for n in nodes]) if dtype is None else np.dtype(dtype)
     if not all(np.can_cast(n.dtype, target, casting) for n in nodes):
         raise Unsupported
+    for n in nodes:
+        operands.warn_of_lost_imaginary(n.dtype, target)
     return ordering.wrap_joined(join(*[ew.as_node(n, target) for n in nodes], axis=axis), axis, parts)
 
 
@@ -530,7 +532,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
                 node = gather(node, node_of(positions), axes=(axis,), position=axis)
         return _as_filled(node, array)
     value = options.get("constant_values", 0)
-    if np.ndim(value) or options.keys() - {"constant_values"}:
+    if (np.iscomplexobj(value) and node.dtype.kind != "c") or np.ndim(value) or options.keys() - {"constant_values"}:
         raise Unsupported
     starts = tuple([int(b) for b in widths[:, 0]])
     if not isinstance(value, ndarray) and value == 0:
@@ -575,7 +577,7 @@ def block(arrays: Any) -> Any:
     """Nested lists, joined from the innermost outwards, each level along one axis further to the left."""
     depth, leaves = _nesting(arrays)
     rank = builtins.max([depth, *[lifted(leaf).ndim for leaf in leaves]])
-    return _assembled(arrays, rank, rank - depth) if depth else copy_of(lifted(arrays))
+    return _assembled(arrays, rank, rank - depth) if depth else copy_of(lifted(arrays), "C")
 
 
 def _nesting(nested: Any) -> tuple[int, list[Any]]:
