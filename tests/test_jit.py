@@ -526,3 +526,11 @@ def test_writes_to_arrays_that_are_not_traced_happen_at_every_call():
             a[0] = 0
             store(a, np.zeros(2))
             assert a[0] == 5
+
+
+def test_what_runs_uncompiled_returns_arrays_without_axes_as_such(all_lazy):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", np_.PerformanceWarning)
+        spread, total = np_.jit(lambda a: (np.cov(a), np.sum(a)))(np.array([1.0, 2.0, 4.0]).astype(">f8"))
+    assert isinstance(spread, np.ndarray) and spread.shape == ()
+    assert isinstance(total, np.float64)

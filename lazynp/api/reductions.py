@@ -19,6 +19,7 @@ from lazynp.ops import elementwise as ew
 from lazynp.ops import reduction as red
 from lazynp.ops.movement import broadcast
 from lazynp.ops.movement import reshape as reshape_node
+from lazynp.ops.sizes import hooks
 from lazynp.ordering import wrap_as, wrap_like, wrap_reduced
 from lazynp.runtime.storage import tracing
 
@@ -214,7 +215,10 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         scale = sum(w, dtype=dtype)
     else:
         scale = sum(w, axis=axis, dtype=dtype, keepdims=keepdims)
-    if not tracing() and bool(any(scale == 0)):
+    nothing = any(scale == 0)
+    if tracing():
+        hooks.doubt(node_of(nothing))
+    elif nothing:
         raise ZeroDivisionError("Weights sum to zero, can't be normalized")
     return sum(x.astype(dtype) * w.astype(dtype), axis=axis, keepdims=keepdims) / scale
 

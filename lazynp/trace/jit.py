@@ -334,7 +334,7 @@ def _plain(leaf: Any) -> Any:
     if type(leaf) is not ndarray:
         return leaf
     values = arrays.exported(leaf)
-    return values if values.ndim else values[()]
+    return values[()] if leaf._scalar else values
 
 
 def _leaf_key(leaf: Any) -> Any:
