@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from lazynp.array import as_array, eager, exported, from_numpy, geometry, handle, is_pending, ndarray, repeat_in_memory, to_numpy, wrap
+from lazynp.basic import basic_steps, raise_index_error, traced_bound
 from lazynp.config import settings
 from lazynp.ir.node import Node, constant
 from lazynp.ir.op import Op
@@ -14,10 +15,9 @@ from lazynp.native import ARRAYS, connect_items, keeping, tracing_count
 from lazynp.operands import capture, is_lazy, named, node_of, operand, recorded, short_here, warn_of_lost_imaginary
 from lazynp.ops import elementwise as ew
 from lazynp.ops.indexing import gather, scatter
-from lazynp.ops.movement import Step, broadcast, broadcast_shape, join, permute, picked, reshape, slice_
+from lazynp.ops.movement import Step, broadcast, broadcast_shape, join, permute, reshape, slice_
 from lazynp.ops.ranges import doubt_lost
-from lazynp.ops.sizes import SymInt, number
-from lazynp.ops.symbolic import mentions_sizes, symbolic_steps
+from lazynp.ops.sizes import SymInt
 from lazynp.ordering import wrap_picked
 from lazynp.runtime.storage import Snapshot, Storage, borrowed, has_value, queue, tracing
 from lazynp.selection import Selection, computed, select, selected_by, whole
@@ -88,121 +88,6 @@ def _eager_item(x: Any, index: Any) -> Any:
     return eager(item, x if item.base is not None and item.base is (x._np if x._np.base is None else x._np.base) else None)
 
 
-def basic_steps(shape: tuple[int, ...], index: Any) -> "tuple[list[Step], bool] | None":
-    """The movement steps of a basic index and whether it names one single element; None for an advanced index.
-
-    Raises NumPy's IndexError for a wrong one."""
-    items = index if type(index) is tuple else (index,)
-    if tracing_count.depth:
-        items = _traced_bounds(items)
-        if mentions_sizes(shape, items):
-            return _symbolic(shape, items)
-    key: list[Any] = [shape]
-    for item in items:
-        kind = type(item)
-        if kind is slice:
-            key.append((item.start, item.stop, item.step))
-        elif kind is int or item is None or item is Ellipsis:
-            key.append(item)
-        elif kind is bool or kind is np.bool_ or not (isinstance(item, np.integer) or _is_integer(item)):
-            return None
-        else:
-            key.append(int(item))
-    try:
-        known = _known_steps.get(tuple(key))
-    except TypeError:  # a slice of unhashable things: NumPy has the error
-        return _basic(shape, items)
-    if known is None:
-        if len(_known_steps) > 4096:
-            _known_steps.clear()
-        known = _known_steps[tuple(key)] = _basic(shape, items)
-    return known
-
-
-def _traced_bounds(items: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The items of an index that has slices with bounds of the trace: its traced integers as Python numbers of the trace."""
-    bounds = {type(part) for item in items if type(item) is slice for part in (item.start, item.stop, item.step)}
-    if ndarray not in bounds and SymInt not in bounds:
-        return items
-    return tuple([slice(*map(_traced_bound, (i.start, i.stop, i.step))) if type(i) is slice else _traced_bound(i) for i in items])
-
-
-def _traced_bound(part: Any) -> Any:
-    if type(part) is not ndarray or part.shape or part.dtype.kind not in "iu" or not is_pending(part) or has_value(queue(), node_of(part)):
-        return part
-    return number(ew.as_node(node_of(part), np.dtype(np.int64)))
-
-
-def _symbolic(shape: Any, items: tuple[Any, ...]) -> "tuple[list[Step], bool] | None":
-    for item in items:
-        if type(item) is bool or not (item is None or item is Ellipsis or type(item) in (slice, SymInt) or _is_integer(item)):
-            return None
-    return symbolic_steps(shape, items)
-
-
-_known_steps: dict[Any, tuple[list[Step], bool]] = {}
-"""What an index means for a shape: programs use few of them, many times."""
-
-
-def _is_integer(item: Any) -> bool:
-    if isinstance(item, (np.ndarray, list, tuple)) or type(item) is ndarray:
-        return False
-    try:
-        operator.index(item)
-    except TypeError:
-        return False
-    return not isinstance(item, bool)
-
-
-_probe_element = np.zeros(())
-
-
-def _raise_index_error(shape: tuple[int, ...], items: tuple[Any, ...]) -> None:
-    """Let NumPy say what is wrong with an index."""
-    np.broadcast_to(_probe_element, shape)[items]
-
-
-def _basic(shape: tuple[int, ...], items: tuple[Any, ...]) -> tuple[list[Step], bool]:
-    used = sum(1 for item in items if item is not None and item is not Ellipsis)
-    if used > len(shape) or sum(1 for item in items if item is Ellipsis) > 1:
-        _raise_index_error(shape, items)
-    single = used == len(shape) and not any(item is None or item is Ellipsis or isinstance(item, slice) for item in items)
-    if not any(item is Ellipsis for item in items):
-        items = (*items, Ellipsis)
-    starts: list[int] = []
-    steps: list[int] = []
-    sizes: list[int] = []
-    out: list[int] = []
-    index: list[Any] = []
-    axis = 0
-    for item in items:
-        if item is None:
-            out.append(1), index.append(None)
-        elif item is Ellipsis:
-            for n in shape[axis : axis + len(shape) - used]:
-                starts.append(0), steps.append(1), sizes.append(n), out.append(n), index.append(slice(None))
-            axis += len(shape) - used
-        elif isinstance(item, slice):
-            first, last, step = item.indices(shape[axis])
-            size = len(range(first, last, step))
-            starts.append(first if size else 0), steps.append(step if size else 1), sizes.append(size), out.append(size)
-            index.append(slice(None))
-            axis += 1
-        else:
-            position = operator.index(item)
-            n = shape[axis]
-            if not -n <= position < n:
-                _raise_index_error(shape, items)
-            starts.append(position % n), steps.append(1), sizes.append(1), index.append(0)
-            axis += 1
-    path = []
-    if tuple(sizes) != shape or any(starts) or any(s != 1 for s in steps):
-        path.append(Step(slice_, (tuple(starts), tuple(steps), tuple(sizes))))
-    if tuple(out) != tuple(sizes) or None in index:
-        path.append(picked(tuple(out), tuple(index)))
-    return path, single
-
-
 def _read(x: Any, index: Any) -> Any:
     index = _indices(index)
     found = basic_steps(x._type.shape, index)
@@ -242,14 +127,14 @@ def _as_arrays(index: Any) -> Any:
     """Numbers of a trace inside an index as 0-d arrays: where they may lie outside, the program looks."""
     if type(index) is tuple:
         return tuple([_as_arrays(i) for i in index])
-    if type(index) is list and any(type(i) is SymInt or _traced_bound(i) is not i for i in index):
+    if type(index) is list and any(type(i) is SymInt or traced_bound(i) is not i for i in index):
         return _joined(index)
     return wrap(index.node) if type(index) is SymInt else index
 
 
 def _joined(numbers: list[Any]) -> Any:
     """A list of integers some of which are traced, as one array. Raises IndexError for a list of anything else."""
-    integers = [i for i in numbers if type(i) in (int, SymInt) or isinstance(i, np.integer) or _traced_bound(i) is not i]
+    integers = [i for i in numbers if type(i) in (int, SymInt) or isinstance(i, np.integer) or traced_bound(i) is not i]
     if len(integers) < len(numbers):
         raise IndexError("a list of traced integers as an index must not have anything else in it")
     return wrap(join(*[reshape(ew.as_node(node_of(i), np.dtype(np.int64)), (1,)) for i in numbers], axis=0))
@@ -337,7 +222,7 @@ def advanced(x: Any, index: Any) -> tuple[Any, list[Node], tuple[int, ...], int]
     if type(view) is not ndarray:
         view = wrap(node_of(view))
     if len(arrays) > _MOST_INDEX_ARRAYS:
-        _raise_index_error(x.shape, tuple([0 if i is None else i for i in plain_index(tuple(items))]))
+        raise_index_error(x.shape, tuple([0 if i is None else i for i in plain_index(tuple(items))]))
     axes = tuple([axis for axis, _ in arrays])
     nodes = [_index_node(item, view.shape[axis], axis) for axis, item in arrays]
     shape = _index_shape(nodes)
@@ -370,12 +255,12 @@ def _expand(shape: tuple[int, ...], items: tuple[Any, ...]) -> list[Any]:
         elif not isinstance(item, (np.ndarray, ndarray)) and array.size == 0:
             out.append(array.astype(np.intp))
         elif array.dtype.kind not in "iu":
-            _raise_index_error(shape, plain_index(items))
+            raise_index_error(shape, plain_index(items))
         else:
             out.append(array)
     used = sum(1 for item in out if item is not None and item is not Ellipsis)
     if used > len(shape):
-        _raise_index_error(shape, plain_index(items))
+        raise_index_error(shape, plain_index(items))
     fill = [slice(None)] * (len(shape) - used)
     dots = next((i for i, item in enumerate(out) if item is Ellipsis), None)
     return [*out, *fill] if dots is None else [*out[:dots], *fill, *out[dots + 1 :]]
@@ -396,7 +281,7 @@ def _check_masks(shape: tuple[int, ...], items: tuple[Any, ...]) -> None:
     axis = 0
     for item, mask, count in zip(items, masks, used, strict=True):
         if mask is not None and mask != shape[axis : axis + count]:
-            _raise_index_error(shape, (*[slice(None)] * axis, np.zeros(mask, bool)))
+            raise_index_error(shape, (*[slice(None)] * axis, np.zeros(mask, bool)))
         axis += len(shape) - sum(used) if item is Ellipsis else count
 
 

@@ -19,7 +19,7 @@ FLOORS = {
     "2": [{"transform"}, {"optimize"}],
     "3": [{"backends"}],
     "4": [{"runtime"}],
-    "5": [{"layout", "askers"}, {"array"}, {"operands"}, {"ordering"}, {"views"}, {"operators"}, {"selection"}, {"indexing"}],
+    "5": [{"layout", "askers"}, {"array"}, {"operands"}, {"ordering"}, {"views"}, {"operators"}, {"selection"}, {"basic"}, {"indexing"}],
     "6": [{"api"}],
     "7": [{"trace"}, {"scan"}, {"functional"}, {"debug"}],
     "8": [
