@@ -18,6 +18,7 @@ from lazynp.trace.blocks import BREAK, RETURNED, Signal, returned
 from lazynp.trace.branches import after, and_, chain, choose, if_, if_raises, not_, or_
 from lazynp.trace.calls import as_input, check_effects, indexed, note_variables, only_returns, owner, stand_in, target, touched, tried
 from lazynp.trace.collecting import in_one_list
+from lazynp.trace.generators import folded
 from lazynp.trace.loops import Hopeless, for_, listed, while_
 from lazynp.trace.maybe import MaybeUnbound, read_maybe
 from lazynp.trace.nothing import OrNothing
@@ -29,7 +30,8 @@ from lazynp.trace.source import is_library, rewritten_code, with_control
 from lazynp.trace.unseen import changes_are_seen
 
 __all__ = [
-    "BREAK", "MaybeUnbound", "after", "and_", "as_input", "chain", "choose", "for_", "function", "if_", "if_raises", "in_one_list",
+    "BREAK", "MaybeUnbound", "after", "and_", "as_input", "chain", "choose", "folded", "for_", "function", "if_", "if_raises",
+    "in_one_list",
     "indexed", "listed", "not_", "or_", "owner", "read_maybe", "result", "returned", "target", "text", "touched", "tried", "while_",
 ]  # fmt: skip
 

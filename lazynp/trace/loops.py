@@ -5,7 +5,7 @@ and the loop is one node of the graph. What cannot be traced is written out, as 
 `config.unroll_nodes`; else the function runs in lazy mode.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from types import FunctionType
 from typing import Any
@@ -179,6 +179,14 @@ def _in_python(iterable: Iterable[Any], turn: FunctionType, names: Sequence[str]
             return _interrupted(signal, iterator, turn, names, budget)
         budget.check()
     return None
+
+
+def budgeted(values: Iterable[Any]) -> Iterator[Any]:
+    """The values of a generator, as long as they record no more than a loop that is written out may."""
+    budget = _Budget()
+    for value in values:
+        budget.check()
+        yield value
 
 
 def _interrupted(signal: Signal, rest: Any, turn: FunctionType, names: Sequence[str], budget: "_Budget") -> Signal | None:

@@ -165,6 +165,8 @@ class _Expressions(ast.NodeTransformer):
         return runtime_call("choose", [self.test(node.test), thunk(self.visit(node.body)), thunk(self.visit(node.orelse))], node)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
+        if (made := self._fold(node)) is not None:
+            return made
         if isinstance(node.func, ast.Name) and node.func.id == "print":
             node.args = [self._text(a) if isinstance(a, ast.JoinedStr) else a for a in node.args]
         node = self.generic_visit(node)  # type: ignore[assignment]
@@ -173,6 +175,31 @@ class _Expressions(ast.NodeTransformer):
         for keyword in node.keywords:
             keyword.value = runtime_call("touched", [keyword.value], keyword.value) if keyword.arg == "out" else _operand(keyword.value)
         return node
+
+    def _fold(self, node: ast.Call) -> ast.expr | None:
+        """sum(value for x in values if test), and its like: a loop that keeps nothing but the sum. None for other calls."""
+        if not isinstance(node.func, ast.Name) or node.func.id not in FOLDS or len(node.args) != 1 or node.keywords:
+            return None
+        made = node.args[0]
+        if not isinstance(made, ast.GeneratorExp) or len(made.generators) != 1 or binds(made):
+            return None
+        part = made.generators[0]
+        tests, part.ifs = part.ifs, []
+        if not _is_plain_generator(part) or any(isinstance(n, (ast.Lambda, ast.Yield, ast.Await)) for n in ast.walk(made)):
+            part.ifs = tests
+            return None
+        value = self._turn(part, self.visit(made.elt), made)
+        test = ast.BoolOp(ast.And(), tests) if len(tests) > 1 else tests[0] if tests else None
+        kept = self._turn(part, self.test(ast.copy_location(test, made)), made) if test is not None else constant(None, made)
+        is_tuple = constant(isinstance(part.target, ast.Tuple), node)
+        return runtime_call("folded", [node.func, self.visit(part.iter), value, kept, is_tuple], node)
+
+    def _turn(self, part: ast.comprehension, value: ast.expr, at: ast.expr) -> ast.expr:
+        """The value of a comprehension as a function of its variables."""
+        names = part.target.elts if isinstance(part.target, ast.Tuple) else [part.target]
+        taken = [ast.copy_location(ast.arg(n.id), n) for n in names]  # type: ignore[attr-defined]
+        signature = ast.arguments(posonlyargs=[], args=taken, kwonlyargs=[], kw_defaults=[], defaults=[])
+        return ast.copy_location(ast.Lambda(signature, value), at)
 
     def _text(self, node: ast.JoinedStr) -> ast.expr:
         """An f-string to be printed, in parts: its values may be known only then."""
@@ -191,10 +218,7 @@ class _Expressions(ast.NodeTransformer):
             return self.generic_visit(node)  # type: ignore[return-value]
         value = self.visit(node.elt)
         for number, part in enumerate(reversed(node.generators)):
-            names = part.target.elts if isinstance(part.target, ast.Tuple) else [part.target]
-            taken = [ast.copy_location(ast.arg(n.id), n) for n in names]  # type: ignore[attr-defined]
-            signature = ast.arguments(posonlyargs=[], args=taken, kwonlyargs=[], kw_defaults=[], defaults=[])
-            turn = ast.copy_location(ast.Lambda(signature, value), node.elt)
+            turn = self._turn(part, value, node.elt)
             value = runtime_call("listed", [self.visit(part.iter), turn, constant(isinstance(part.target, ast.Tuple), node)], node)
             value = runtime_call("in_one_list", [value], node) if number else value
         return value
@@ -216,6 +240,9 @@ class _Expressions(ast.NodeTransformer):
             node.value = _operand(node.value)
         return node
 
+
+FOLDS = ("sum", "any", "all", "min", "max")
+"""The functions whose generator expressions become loops (trace/generators.py)."""
 
 _OF_ARRAYS = frozenset(name for name in dir(np.ndarray) if not name.startswith("_"))
 
