@@ -29,6 +29,11 @@ PROGRAMS = {
     "max_of_pairs": lambda x: max(a + b for a, b in zip(x, x[1:], strict=False)),
     "of_rows": lambda x: max(row.sum() for row in x.reshape(10, -1)),
     "nested": lambda x: sum(sum(v for v in row) * i for i, row in enumerate(x.reshape(10, -1))),
+    "array_max": lambda x: max(x),
+    "array_min": lambda x: min(x) + max(x[3:]) + max(x[0], x[1]),
+    "array_sum": lambda x: sum(x),
+    "array_any": lambda x: (any(x > 1), all(x > -9)),
+    "row_sum": lambda x: sum(x.reshape(10, -1)),
     "two_loops": lambda x: sum(v for row in x.reshape(10, -1) for v in row),
 }
 
@@ -54,3 +59,9 @@ def test_empty_arrays_have_pythons_answers():
     assert lazynp.jit(lambda x: (sum(v for v in x), any(v for v in x), all(v for v in x)))(empty) == (0, False, True)
     with pytest.raises(ValueError, match="empty"):
         lazynp.jit(lambda x: max(v for v in x))(empty)
+
+
+def test_what_is_written_out_has_a_budget():
+    f = lazynp.jit(lambda x: sum(v for row in x for v in row), strict=True)
+    with pytest.raises(lazynp.CaptureError, match="too long to be written out"):
+        f(np.ones((300, 300)))

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import CellType, CodeType, FunctionType, MethodType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType
 from typing import Any
 from weakref import ref
 
@@ -18,7 +18,7 @@ from lazynp.trace.blocks import BREAK, RETURNED, Signal, returned
 from lazynp.trace.branches import after, and_, chain, choose, if_, if_raises, not_, or_
 from lazynp.trace.calls import as_input, check_effects, indexed, note_variables, only_returns, owner, stand_in, target, touched, tried
 from lazynp.trace.collecting import in_one_list
-from lazynp.trace.generators import folded
+from lazynp.trace.generators import FUNCTIONS, folded
 from lazynp.trace.loops import Hopeless, for_, listed, while_
 from lazynp.trace.maybe import MaybeUnbound, read_maybe
 from lazynp.trace.nothing import OrNothing
@@ -89,7 +89,7 @@ def function(f: Any) -> Any:
     """What is called where the user's function calls f."""
     if not tracing():
         return f
-    called = stand_in(f) or captured(f)
+    called = (FUNCTIONS.get(f) if type(f) is BuiltinFunctionType else None) or stand_in(f) or captured(f)
     if called is f:
         check_effects(f)
     return called

@@ -3,6 +3,7 @@ seconds to compile."""
 
 import builtins
 from collections.abc import Callable, Iterable, Iterator
+from types import GeneratorType
 from typing import Any
 
 from lazynp.array import ndarray
@@ -26,6 +27,27 @@ def folded(function: Any, values: Iterable[Any], value: Callable[..., Any], test
             return _extreme(stand_in(function), values, of)
         return (stand_in(function) or function)(budgeted(_generated(values, of, kept)))
     return function(_generated(values, of, kept))
+
+
+def over_arrays(function: Any) -> Any:
+    """One of these functions, also of an array: max(x)."""
+    known = stand_in(function) or function
+
+    def call(*args: Any, **options: Any) -> Any:
+        if len(args) == 1 and not options and type(args[0]) is ndarray and args[0].ndim and queues.under_jit():
+            return folded(function, args[0], _itself, None, False)
+        if args and type(args[0]) is GeneratorType and queues.under_jit():
+            args = budgeted(args[0]), *args[1:]
+        return known(*args, **options)
+
+    return call
+
+
+def _itself(x: Any) -> Any:
+    return x
+
+
+FUNCTIONS = {function: over_arrays(function) for function in (builtins.sum, builtins.any, builtins.all, builtins.min, builtins.max)}
 
 
 def _generated(values: Iterable[Any], of: Callable[[Any], Any], kept: Callable[[Any], Any] | None) -> Iterator[Any]:
