@@ -1,5 +1,6 @@
 """What a function under jit does besides computing: draws are recorded; what reads clocks, writes files or warns runs at every call."""
 
+import array
 import datetime
 import logging
 import random
@@ -155,3 +156,64 @@ def test_an_argument_that_calls_use_up():
     numbers = iter(range(9))
     with pytest.warns(lazynp.PerformanceWarning, match="uses up"):
         assert [function(np.zeros(1), numbers).tolist() for _ in range(3)] == [[0], [1], [2]]
+
+
+_memory = bytearray(32)
+_large = bytearray(1 << 14)
+_numbers = array.array("d", [1, 2, 3])
+
+
+def over_memory(x):
+    total = np.ndarray((4,), buffer=_memory)
+    total += x
+    return total.sum()
+
+
+def over_large_memory(x):
+    return np.frombuffer(_large)[:4].sum() + x
+
+
+def from_memory(x):
+    total = np.frombuffer(_memory)
+    total[1:] += 1
+    return total.sum() + x
+
+
+def from_an_array(x):
+    return np.asarray(_numbers).sum() + x
+
+
+@pytest.mark.parametrize("function", [over_memory, over_large_memory, from_memory, from_an_array])
+def test_memory_of_others_is_read_at_every_call(function):
+    """What lay there while the function was traced was taken for constant, and what it wrote there stayed in the trace."""
+    answers = []
+    for call in (function, lazynp.jit(function)):
+        _memory[:], _large[:32], _numbers[0] = bytes(32), bytes(32), 1
+        found = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", lazynp.PerformanceWarning)
+            for k in range(3):
+                found.append((float(call(np.float64(2))), bytes(_memory)))
+                _memory[6:8], _large[6:8], _numbers[0] = bytes([240, 63 + k]), bytes([240, 63 + k]), k
+        answers.append(found)
+    assert answers[0] == answers[1]
+
+
+def test_files_are_read_and_written_at_every_call(tmp_path):
+    def loaded(x):
+        return np.loadtxt(tmp_path / "in.txt") + x
+
+    def saved(x):
+        np.save(tmp_path / "out.npy", np.arange(3))
+        np.arange(3).tofile(tmp_path / "out.raw")
+        return x
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", lazynp.PerformanceWarning)
+        read, write = lazynp.jit(loaded), lazynp.jit(saved)
+        for k in range(3):
+            (tmp_path / "in.txt").write_text(f"{k}")
+            assert read(np.ones(1)).tolist() == [k + 1]
+            write(np.ones(1))
+            (tmp_path / "out.npy").unlink()
+            (tmp_path / "out.raw").unlink()

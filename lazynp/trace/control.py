@@ -23,6 +23,7 @@ from lazynp.trace.loops import Hopeless, for_, listed, while_
 from lazynp.trace.maybe import MaybeUnbound, read_maybe
 from lazynp.trace.nothing import OrNothing
 from lazynp.trace.objects import touch_objects, touch_reachable
+from lazynp.trace.outside import refuse_acts
 from lazynp.trace.pieces import RUNTIME
 from lazynp.trace.places import Journal
 from lazynp.trace.printing import text
@@ -89,6 +90,7 @@ def function(f: Any) -> Any:
     """What is called where the user's function calls f."""
     if not tracing():
         return f
+    refuse_acts(f)
     called = (FUNCTIONS.get(f) if type(f) is BuiltinFunctionType else None) or stand_in(f) or captured(f)
     if called is f:
         check_effects(f)

@@ -66,6 +66,8 @@ class Environment:
     def guards(self, traced: Traced) -> tuple[list[Guard], dict[Node, Variable]]:
         """What must hold for the trace to count, and the inputs that are found anew at every call."""
         around = Surroundings([self._function, *self._called.values()], self._leaves, by_name=not self._called)
+        if around.refused:
+            raise CaptureError(around.refused)
         guards = around.guards
         inputs = {id(source): leaf for leaf, source in traced.outside.items() if type(source) in ARRAYS}
         taken = {id(source) for source in traced.taken}

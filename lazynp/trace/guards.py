@@ -7,6 +7,7 @@ the functions mention: what a program counts or logs beside is nobody's business
 
 import functools
 import sys
+from array import array as array_of_numbers
 from collections import deque
 from collections.abc import Callable, Iterable
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
@@ -76,12 +77,13 @@ class Surroundings:
 
     functions: those that the trace called, and what it was made of (methods, partial objects); objects: the leaves among the arguments.
     by_name: functions count as called where others mention them: the trace could not tell. guards: of everything but arrays; arrays: by
-    identity.
+    identity; refused: what no guard could watch.
     """
 
     def __init__(self, functions: Iterable[Any], objects: Iterable[Any], by_name: bool) -> None:
         self.guards: list[Guard] = []
         self.arrays: dict[int, Found] = {}
+        self.refused = ""
         self._by_name = by_name
         roots = [*functions, *[x for x in objects if _has_attributes(x)]]
         self._names = frozenset().union(*[_names_in(f.__code__) for f in map(_function_of, roots) if f is not None])
@@ -140,6 +142,10 @@ class Surroundings:
             self.guards.append((has_members, (value, tuple(value)), True))
             for member in value:
                 self._inside(member)
+        elif isinstance(value, (bytearray, array_of_numbers)):
+            if len(memoryview(value).cast("B")) > SMALL:
+                self.refused = f"it reads a {type(value).__name__} of more than {SMALL} bytes, which may change"
+            self.guards.append((_has_memory, (value, bytes(value)), True))
         elif isinstance(value, set):
             self.guards.append((_has_same_elements, (value, frozenset(value)), True))
         elif isinstance(value, dict):
@@ -280,6 +286,11 @@ def has_keys(snapshot: tuple[Any, tuple[Any, ...]]) -> bool:
 def _has_same_elements(snapshot: tuple[Any, Any]) -> bool:
     container, elements = snapshot
     return bool(container == elements)
+
+
+def _has_memory(snapshot: tuple[Any, bytes]) -> bool:
+    memory, before = snapshot
+    return bytes(memory) == before
 
 
 def has_bytes(snapshot: tuple[Any, bytearray, Any]) -> bool:

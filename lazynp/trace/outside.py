@@ -1,5 +1,7 @@
-"""What a function under jit has to do with the world outside: random numbers, clocks, files, warnings. A compiled call computes and does no
-more, so that draws from NumPy's generators are recorded, and a function that does something else runs uncompiled."""
+"""What a function under jit has to do with the world outside: random numbers, memory of others, clocks, files, warnings.
+
+A compiled call computes and does no more, so that draws from NumPy's generators are recorded, and a function that does something else
+runs uncompiled."""
 
 import io
 import sys
@@ -8,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lazynp.api.table import value_of
+from lazynp.array import ndarray
 from lazynp.errors import CaptureError
 from lazynp.ops import library
 from lazynp.runtime.storage import TraceQueue
@@ -85,6 +88,23 @@ class _NumPys:
         return True
 
 
+# --- memory of others --------------------------------------------------------------------------------------------------------
+
+
+def array_over(*args: Any, **options: Any) -> Any:
+    """numpy.ndarray(shape, dtype, buffer). Raises CaptureError for memory of others: a trace would read it once, and write nowhere."""
+    if is_repeated() and (len(args) > 2 or options.get("buffer") is not None):
+        raise CaptureError("an array over memory of somebody else's, which a compiled call would neither read again nor write to")
+    return ndarray(*args, **options)
+
+
+def from_buffer(buffer: Any, *args: Any, **options: Any) -> Any:
+    """numpy.frombuffer. Raises CaptureError for what may change."""
+    if is_repeated() and not memoryview(buffer).readonly:
+        raise CaptureError(f"numpy.frombuffer of a {type(buffer).__name__}, which a compiled call would neither read again nor write to")
+    return np.frombuffer(buffer, *args, **options)
+
+
 # --- what is done besides ----------------------------------------------------------------------------------------------------
 
 _ACTING = frozenset({
@@ -93,6 +113,11 @@ _ACTING = frozenset({
 })  # fmt: skip
 """Modules whose functions look at the world outside or change it."""
 _CLOCKS = frozenset("now today utcnow".split())
+_FILES = frozenset({
+    np.load, np.save, np.savez, np.savez_compressed, np.loadtxt, np.savetxt, np.genfromtxt, np.fromfile, np.fromregex, np.memmap,
+})  # fmt: skip
+_WRITERS = frozenset({"tofile", "dump"})
+"""Methods of arrays that write files."""
 
 
 def refuse_iterators(leaves: list[Any]) -> None:
@@ -102,18 +127,28 @@ def refuse_iterators(leaves: list[Any]) -> None:
             raise CaptureError(f"an argument is a {type(leaf).__name__}, which a call uses up")
 
 
-def refuse_acts(f: Any, holder: Any) -> None:
+def refuse_acts(f: Any) -> None:
     """Raises CaptureError for a function that does something, or gives something else at every call, where a trace runs again."""
-    if is_repeated() and _acts(f, holder):
+    if is_repeated() and _acts(f, getattr(f, "__self__", None)):
         name = getattr(f, "__qualname__", type(f).__qualname__)
         raise CaptureError(f"{name} does more than compute from its arguments, which a compiled call would not do again")
 
 
 def _acts(f: Any, holder: Any) -> bool:
-    if f is input or isinstance(holder, io.IOBase):
+    if f is input or isinstance(holder, io.IOBase) or _is_file(f, holder):
         return True
     code = getattr(f, "__func__", f)  # of a method in Python, such as random.gauss
     module = getattr(code, "__module__", None) or type(holder).__module__
     if module in _ACTING and not isinstance(f, type):
         return True
     return isinstance(holder, type) and holder.__module__ == "datetime" and f.__name__ in _CLOCKS
+
+
+def _is_file(f: Any, holder: Any) -> bool:
+    """Whether a function or method of NumPy's, or lazynp's of that name, reads or writes a file."""
+    if isinstance(holder, (np.ndarray, np.generic, ndarray)):
+        return f.__name__ in _WRITERS
+    try:
+        return f in _FILES
+    except TypeError:  # not hashable
+        return False
