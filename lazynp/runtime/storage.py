@@ -447,7 +447,7 @@ class TraceQueue(Queue):
         if leaf is None:
             leaf = self.leaves[id(array)] = captured(array)
             self.sources[leaf] = array
-        elif not _same_contents(_bound[leaf], array):
+        elif not same_contents(_bound[leaf], array):
             self.sources.pop(leaf, None)
             return captured(array)
         return leaf
@@ -488,7 +488,7 @@ class TraceQueue(Queue):
 _COMPARED = 1 << 15
 
 
-def _same_contents(known: np.ndarray, array: np.ndarray) -> bool:
+def same_contents(known: np.ndarray, array: np.ndarray) -> bool:
     """Whether two arrays of one type hold the same bytes; without copies of a contiguous one."""
     parts = [x.reshape(-1).view(np.uint8) for x in (known, np.ascontiguousarray(array))]
     return all(np.array_equal(*[p[k : k + _COMPARED] for p in parts]) for k in range(0, parts[0].size, _COMPARED))

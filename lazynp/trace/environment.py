@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from lazynp.array import ndarray, to_numpy
+from lazynp.array import may_write, ndarray, to_numpy
 from lazynp.errors import CaptureError
 from lazynp.ir.node import Node
 from lazynp.ir.types import LAZY_DTYPES
 from lazynp.native import ARRAYS
 from lazynp.ops.movement import follow_numpy
+from lazynp.runtime.storage import same_contents
 from lazynp.trace.calls import reading
 from lazynp.trace.capture import Output, Traced
 from lazynp.trace.guards import LARGEST, SMALL, Found, Guard, Surroundings, Variable, form_of, has_bytes, has_form, has_objects, is_same
@@ -43,13 +44,14 @@ class Environment:
         trace: called with a dictionary that it fills with the user's functions that are called."""
         with reading(self._varying, self._known, False) as how:
             try:
-                return self._with_views(trace(self._called))
+                with _Unwritten(self._known.values()):
+                    return self._with_views(trace(self._called))
             except CaptureError:
                 if not how.met:
                     raise
         self._called.clear()
         self._as_values = True
-        with reading({}, self._known, True):
+        with reading({}, self._known, True), _Unwritten(self._known.values()):
             return self._with_views(trace(self._called))
 
     def _with_views(self, traced: Traced) -> Traced:
@@ -96,6 +98,31 @@ class Environment:
         if is_input and (self._called or id(array) in inputs):
             return False
         return array.nbytes <= LARGEST
+
+
+class _Unwritten:
+    """Around a trace. Puts back what it has written into arrays from outside; raises CaptureError if there is something: where no traced value
+    is involved NumPy writes at once, while tracing. Not seen: what takes more than 64 MB together."""
+
+    def __init__(self, arrays: Iterable[Any]) -> None:
+        self._before: list[tuple[np.ndarray, np.ndarray]] = []
+        room = LARGEST
+        for array in sorted([a for a in arrays if type(a) in ARRAYS], key=lambda a: a.nbytes):
+            room -= array.nbytes
+            if room < 0:
+                break
+            if may_write(array) and not array.dtype.hasobject:
+                self._before.append((array, array.copy()))
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, where: Any) -> None:
+        written = [(array, before) for array, before in self._before if not same_contents(before, array)]
+        for array, before in written:
+            array[...] = before
+        if written and error is None:
+            raise CaptureError("it writes to an array from outside, which a compiled call would not: pass it as an argument")
 
 
 def _key(variable: Variable) -> Any:
