@@ -101,8 +101,8 @@ class Environment:
 
 
 class _Unwritten:
-    """Around a trace. Puts back what it has written into arrays from outside; raises CaptureError if there is something: where no traced value
-    is involved NumPy writes at once, while tracing. Not seen: what takes more than 64 MB together."""
+    """Around a trace. Puts back what it has written into arrays from outside; raises CaptureError if there is something: where no traced
+    value is involved NumPy writes at once, while tracing. Not seen: what takes more than 64 MB together."""
 
     def __init__(self, arrays: Iterable[Any]) -> None:
         self._before: list[tuple[np.ndarray, np.ndarray]] = []
