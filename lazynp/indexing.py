@@ -334,7 +334,6 @@ def _write(x: Any, index: Any, value: Any) -> None:
         raise ValueError("assignment destination is read-only")
     if isinstance(value, Undecided):
         value = value.stored(x.dtype)
-    refuse(value, x.dtype)
     index = _indices(index)
     found = basic_steps(x._type.shape, index)
     if found is None:
@@ -391,6 +390,7 @@ def _write_value(target: Any, value: Any) -> None:
 
 def _fitted(value: Any, type_: ArrayType) -> Node:
     """A value as NumPy assigns it: cast to the target's dtype, leading axes of size 1 dropped, broadcast. Raises NumPy's ValueError."""
+    refuse(value, type_.dtype)
     value = value.compute() if type(value) is Selection else value
     try:
         node = operand(value)
@@ -518,6 +518,7 @@ def write_scattered(x: Any, index: Any, value: Any, combine: Op | None = None, w
             f"NumPy boolean array indexing assignment requires a 0 or 1-dimensional input, input has {np.ndim(value)} dimensions"
         )
     view, indices, axes, position = advanced(x, index)
+    refuse(value, x.dtype)  # not as an error of shapes
     base = node_of(view)
     region = gather.infer(base.type, *[i.type for i in indices], axes=axes, position=position)
     try:

@@ -184,6 +184,8 @@ def _histogram(*operands: Any, names: tuple[str, ...], **options: Any) -> Any:
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     options = {k: v for k, v in _histogram_options(bins, range, None).items() if k != "density"}
     x = node_of(a)
+    if weights is not None and np.shape(weights) != x.shape:
+        raise Unsupported  # NumPy's error
     edges = np.histogram_bin_edges(np.ones(1, x.dtype), **options)
     if range is not None and x.dtype.kind == "f":  # the same whatever the elements are
         return wrap(node_of(edges)) if tracing() else from_numpy(edges)

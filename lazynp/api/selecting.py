@@ -174,7 +174,6 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
     if axis is None or type(arr) is not ndarray or not arr._writeable:
         raise Unsupported
     axis = normalize_axis_index(axis, arr.ndim)
-    indexing.refuse(values, arr.dtype)
     indexing.write_scattered(arr, tuple([wrap(n) for n in _along(arr.shape, node_of(indices), axis)]), values)
 
 

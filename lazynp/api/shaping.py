@@ -179,7 +179,8 @@ def squeeze(a: Any, axis: Any = None) -> Any:
     if _stays(a, probe.shape):
         return a
     ones = [k for k, n in enumerate(a.shape) if type(n) is int and n == 1]
-    return without_axes(a, tuple(ones) if axis is None else normalize_axis_tuple(axis, a.ndim))
+    gone = tuple(ones) if axis is None else normalize_axis_tuple(axis, a.ndim)
+    return without_axes(a, gone) if gone else a
 
 
 @implements(np.expand_dims)

@@ -562,7 +562,8 @@ def reduce(
     axes = axes_of(axis, x.ndim)
     if len(axes) > 1 and not _is_reorderable(function):
         raise Unsupported  # NumPy's error
-    x = ew.as_node(x, fold_dtype(function, dtype, x.dtype)) if not scalar.name.startswith("logical") else x
+    if not scalar.name.startswith("logical") and x.dtype != fold_dtype(function, dtype, x.dtype):
+        x = named(ew.as_node(x, fold_dtype(function, dtype, x.dtype)), "reduce")  # the fold casts, and warns of it
     if where is not True:
         fill = function.identity if function.identity is not None or initial is np._NoValue else initial
         if fill is None:
@@ -579,7 +580,7 @@ def reduce(
     else:
         out = op(x, axes)
         if not begins and not axes and function.identity is not None and x.dtype.kind in "iufc":
-            begins, initial = True, function.identity  # NumPy begins with it: hypot and gcd of one element lose their sign
+            begins, initial = True, np.asarray(function.identity).astype(x.dtype)[()]  # NumPy begins with it: hypot of one loses its sign
         out = scalar(out, ew.as_node(initial, x.dtype)) if begins else out
     return wrap_reduced(red.keep_axes(x, out, axes) if keepdims else out, array, axes, keepdims)
 
