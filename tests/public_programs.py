@@ -540,3 +540,54 @@ def turbulent_kinetic_energy(u, v, stability, energy, mask):
     for k in range(u.shape[2] - 2, -1, -1):
         right[:, :, k] = (right[:, :, k] - above[:, :, k] * right[:, :, k + 1]) / middle[:, :, k]
     return np.where(mask, right, energy), number
+
+
+@program(data(14, 11))
+def seam_of_least_energy(energy):
+    rows, cost = energy.shape[0], energy.copy()
+    back = np.zeros(energy.shape, dtype=np.int64)
+    for i in range(1, rows):
+        left, right = np.roll(cost[i - 1], 1), np.roll(cost[i - 1], -1)
+        left[0] = right[-1] = np.inf
+        choice = np.argmin(np.stack([left, cost[i - 1], right]), axis=0)
+        back[i] = choice - 1
+        cost[i] += np.choose(choice, [left, cost[i - 1], right])
+    seam = np.empty(rows, dtype=int)
+    seam[-1] = np.argmin(cost[-1])
+    for i in range(rows - 2, -1, -1):
+        seam[i] = seam[i + 1] + back[i + 1, seam[i + 1]]
+    return seam, cost[-1].min()
+
+
+@program(data(60), data(60, seed=1), 0.05)
+def adaptive_filter(x, wanted, rate):
+    weights, errors = np.zeros(5), np.zeros(len(x))
+    for n in range(5, len(x)):
+        seen = x[n - 5 : n][::-1]
+        errors[n] = wanted[n] - weights @ seen
+        weights += rate * errors[n] * seen
+    return weights, errors
+
+
+@program(6 * data(30), data(30, seed=1) - 0.5, 25)
+def coupled_oscillators(phase, speed, steps):
+    order = np.empty(steps)
+    for t in range(steps):
+        mean = np.exp(1j * phase).mean()
+        order[t] = abs(mean)
+        phase = (phase + 0.05 * (speed + 2.0 * abs(mean) * np.sin(np.angle(mean) - phase))) % (2 * np.pi)
+    return phase, order
+
+
+@program(np.pad([[300]], 6))
+def sandpile(grains):
+    rounds = 0
+    while (grains > 3).any():
+        falling = grains // 4
+        grains -= 4 * falling
+        grains[1:] += falling[:-1]
+        grains[:-1] += falling[1:]
+        grains[:, 1:] += falling[:, :-1]
+        grains[:, :-1] += falling[:, 1:]
+        rounds += 1
+    return grains, rounds
