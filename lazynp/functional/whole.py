@@ -23,6 +23,7 @@ from lazynp.trace import trees
 from lazynp.trace.capture import Traced, trace
 from lazynp.trace.compiled import Compiled
 from lazynp.trace.control import traced_call
+from lazynp.trace.guards import layout
 from lazynp.trace.places import derivative_of_values
 from lazynp.trace.surroundings import guards_of, has_long_loops, inner_codes
 
@@ -124,7 +125,7 @@ class _Calls:
         for leaf in leaves:
             kind = type(leaf)
             if kind in ARRAYS:
-                key.append((leaf.shape, leaf.dtype, block := leaf.flags.carray))
+                key.append((leaf.shape, leaf.dtype, (block := leaf.flags.carray) or layout(leaf)))
                 blocks = blocks and block
             elif kind in _SCALARS:
                 key.append(kind)

@@ -149,6 +149,7 @@ class Unordered(Storage):
 
     __slots__ = ("region",)
     unordered = True
+    path: Path = ()
 
     def __init__(self, node: Node, region: "Storage | None" = None) -> None:
         super().__init__(node.type.shape, node.type.dtype, node, None)  # type: ignore[arg-type, union-attr]
